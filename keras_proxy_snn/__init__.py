@@ -1,0 +1,32 @@
+"""Convolutional spiking neural networks trained through an ANN proxy, on any Keras 3 backend."""
+
+# from . import datasets
+from ._version import __version__
+from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
+from .losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
+from .metrics import SpikeAccuracy
+from .model import ProxyModel
+from .presets import PRESETS, Preset, build
+from .spec import SpecError, format_spec, parse_spec
+from .twins import build_ann
+
+__all__ = [
+    "IF",
+    "PRESETS",
+    "IFConv2D",
+    "IFDense",
+    "Preset",
+    "ProxyModel",
+    "SpecError",
+    "SpikeAccuracy",
+    "SpikeCountCrossentropy",
+    "SpikeCountMeanSquaredError",
+    "SpikeFlatten",
+    "SpikePool2D",
+    "__version__",
+    "build",
+    "build_ann",
+    "datasets",
+    "format_spec",
+    "parse_spec",
+]

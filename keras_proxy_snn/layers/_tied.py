@@ -1,0 +1,171 @@
+"""What IF layers with weights have in common: a twin that owns them, and folding."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from ._time import over_time, without_time
+from .integrate_and_fire import IF
+
+__all__ = ["SynapticWeights", "TiedIF"]
+
+
+class SynapticWeights(NamedTuple):
+    """Weights as the spiking side sees them, in its compute dtype."""
+
+    kernel: Any
+    bias: Any | None
+
+
+class TiedIF(IF):
+    """IF neurons whose weights belong to a standard Keras layer, the twin.
+
+    Subclasses name the class of the twin and say how weights act on inputs.
+    """
+
+    twin_class: type[keras.layers.Layer]
+
+    def __init__(self, twin: keras.layers.Layer, batch_norm: Any, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._check_twin(twin)
+        self.twin = twin
+        if batch_norm is True:
+            batch_norm = keras.layers.BatchNormalization(name=f"{twin.name}_batch_norm")
+        self.batch_norm = batch_norm or None
+        if self.batch_norm is not None:
+            self._check_batch_norm(self.batch_norm)
+
+    def _check_twin(self, twin: Any) -> None:
+        cls = type(self).__name__
+        if type(twin) is not self.twin_class:
+            raise ValueError(
+                f"The twin of {cls} must be a keras.layers.{self.twin_class.__name__}. "
+                f"Received: {twin!r}."
+            )
+        if twin.activation not in (keras.activations.linear, keras.activations.relu):
+            raise ValueError(
+                f"The twin of {cls} must have no activation or ReLU, because IF neurons "
+                f"approximate ReLU. Received: activation={twin.activation.__name__!r} in layer "
+                f"{twin.name!r}."
+            )
+        if getattr(twin, "data_format", "channels_last") != "channels_last":
+            raise ValueError(
+                f"The twin of {cls} must have data_format='channels_last'. "
+                f"Received: {twin.data_format!r} in layer {twin.name!r}."
+            )
+
+    def _check_batch_norm(self, batch_norm: Any) -> None:
+        if not isinstance(batch_norm, keras.layers.BatchNormalization):
+            raise ValueError(
+                "`batch_norm` must be True, False or a keras.layers.BatchNormalization. "
+                f"Received: {batch_norm!r}."
+            )
+        if batch_norm.axis != -1:
+            raise ValueError(
+                "Batch normalisation folds into the weights only over the last axis, axis=-1. "
+                f"Received: axis={batch_norm.axis} in layer {batch_norm.name!r}."
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the twin and the batch normalisation, unless that has been done."""
+        shape = tuple(input_shape) if self.time_steps is not None else without_time(input_shape)
+        if not self.twin.built:
+            self.twin.build(shape)
+        if self.batch_norm is not None and not self.batch_norm.built:
+            self.batch_norm.build(self.twin.compute_output_shape(shape))
+
+    def synaptic_weights(self) -> SynapticWeights:
+        r"""Weights and bias with batch normalisation folded in.
+
+        With gamma, beta, mean and variance of the normalisation (running statistics):
+
+            kernel' = kernel * gamma / sqrt(variance + epsilon)
+            bias' = (bias - mean) * gamma / sqrt(variance + epsilon) + beta
+
+        Returns:
+            `SynapticWeights`; the bias is `None` if there is neither a bias nor a normalisation.
+        """
+        twin, norm = self.twin, self.batch_norm
+        kernel = ops.cast(twin.kernel, self.compute_dtype)
+        bias = ops.cast(twin.bias, self.compute_dtype) if twin.use_bias else None
+        if norm is None:
+            return SynapticWeights(kernel, bias)
+        mean, variance = (
+            ops.cast(v, self.compute_dtype) for v in (norm.moving_mean, norm.moving_variance)
+        )
+        scale = ops.rsqrt(variance + norm.epsilon)
+        if norm.scale:
+            scale = scale * ops.cast(norm.gamma, self.compute_dtype)
+        bias = (0.0 if bias is None else bias) - mean
+        shift = ops.cast(norm.beta, self.compute_dtype) if norm.center else 0.0
+        return SynapticWeights(kernel * scale, bias * scale + shift)
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Currents `(batch, ...)` that inputs `(batch, ...)` cause through given weights."""
+        raise NotImplementedError
+
+    def current(self, inputs: Any) -> Any:
+        """Input currents of the neurons (Eq. 4; Eq. 6 for inputs constant in time)."""
+        weights = self.synaptic_weights()
+        if self.time_steps is not None:
+            return self.linear(inputs, weights)
+        return over_time(lambda x: self.linear(x, weights), inputs)
+
+    def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Shape of the currents, from the twin's own rule."""
+        if self.time_steps is not None:
+            return tuple(self.twin.compute_output_shape(input_shape))
+        shape = self.twin.compute_output_shape(without_time(input_shape))
+        return (shape[0], input_shape[1], *shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the twin and the normalisation serialised whole."""
+        serialize = keras.saving.serialize_keras_object
+        norm = self.batch_norm
+        return {
+            **super().get_config(),
+            "twin": serialize(self.twin),
+            "batch_norm": None if norm is None else serialize(norm),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "TiedIF":
+        """Recreate the layer and its twin."""
+        config = dict(config)
+        for part in ("twin", "batch_norm"):
+            config[part] = keras.saving.deserialize_keras_object(config[part])
+        return cls(**config)
+
+
+def make_twin(
+    twin_class: type[keras.layers.Layer],
+    twin: keras.layers.Layer | None,
+    arguments: dict[str, Any],
+    layer_arguments: dict[str, Any],
+) -> keras.layers.Layer:
+    """The twin that was given, or a new one from Keras's own arguments.
+
+    Raises:
+        ValueError: If both a twin and arguments for a new one are given, or neither.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if twin is None:
+        if layer_arguments.get("name"):
+            given.setdefault("name", f"{layer_arguments['name']}_twin")
+        return twin_class(**given)
+    if given:
+        raise ValueError(
+            f"Give either `twin` or the arguments of a new {twin_class.__name__}, not both. "
+            f"Received: twin={twin.name!r} and {given}."
+        )
+    return twin
+
+
+def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keyword arguments of the IF layer itself, and those that the twin gets."""
+    own = ("name", "dtype", "trainable", "v_threshold", "reset", "time_steps", "return_state")
+    return (
+        {key: value for key, value in kwargs.items() if key in own},
+        {key: value for key, value in kwargs.items() if key not in own},
+    )

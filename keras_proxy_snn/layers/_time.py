@@ -1,0 +1,25 @@
+"""The time axis: always the second, after the batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from ..neuron import known_steps
+
+__all__ = ["over_time", "without_time"]
+
+
+def over_time(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """Apply a function of `(batch, ...)` at every step of `(batch, time, ...)`.
+
+    Time is folded into the batch, so it is one large call whatever the number of steps.
+    """
+    steps = known_steps(inputs)
+    outputs = function(ops.reshape(inputs, (-1, *inputs.shape[2:])))
+    return ops.reshape(outputs, (-1, steps, *outputs.shape[1:]))
+
+
+def without_time(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """`(batch, ...)` for `(batch, time, ...)`."""
+    return (shape[0], *shape[2:])

@@ -1,0 +1,87 @@
+"""`IFConv2D`: a convolution whose neurons integrate and fire."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ._tied import SynapticWeights, TiedIF, make_twin, split_layer_arguments
+
+__all__ = ["IFConv2D"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class IFConv2D(TiedIF):
+    """Convolution of spikes (or of a constant image) into integrate-and-fire neurons.
+
+    The current of a neuron is the weighted sum of the spikes in its window
+    (Eq. 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy"; Eq. 6
+    for an image that is constant in time, where it is computed once). The neurons
+    then follow Eq. 3 and 5, see `keras_proxy_snn.layers.IF`.
+
+    The weights belong to `layer.twin`, a standard `keras.layers.Conv2D`: training the
+    twin in an ANN changes what this layer computes. If there is a batch normalisation
+    between twin and activation, its running statistics are folded into weights and bias.
+
+    Args:
+        filters: Number of feature maps. Not with `twin`.
+        kernel_size: Integer or pair, in pixels. Not with `twin`.
+        twin: An existing `keras.layers.Conv2D`, `channels_last`, linear or ReLU,
+            whose weights this layer shares.
+        batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
+        **kwargs: `v_threshold`, `reset`, `time_steps`, `return_state`, `name` and `dtype` as
+            in `IF`; all others go to the new `Conv2D` (`strides`, `padding`, `use_bias`, ...).
+
+    Call arguments:
+        inputs: Spikes `(batch, time, height, width, channels)`; or an image
+            `(batch, height, width, channels)`, constant in time, if `time_steps` is set.
+        initial_state: Potentials before the first step, zeros if not given.
+
+    Input shape:
+        `(batch, time, height, width, channels)`, without `time` if `time_steps` is set.
+
+    Output shape:
+        Spikes `(batch, time, height, width, filters)`; with `return_state`, a pair of
+        them and the potentials `(batch, height, width, filters)`.
+
+    Raises:
+        ValueError: If an argument is out of range or the twin cannot be shared.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.layers import IFConv2D
+    >>> conv = keras.layers.Conv2D(1, 3, padding="same", kernel_initializer="ones")
+    >>> layer = IFConv2D(twin=conv, time_steps=3, v_threshold=8.0)
+    >>> spikes = layer(np.ones((1, 3, 3, 1), "float32"))
+    >>> [int(step.sum()) for step in np.array(spikes)[0]]  # the centre has 9 inputs
+    [1, 9, 1]
+    """
+
+    twin_class = keras.layers.Conv2D
+
+    def __init__(
+        self,
+        filters: int | None = None,
+        kernel_size: int | tuple[int, int] | None = None,
+        *,
+        twin: keras.layers.Conv2D | None = None,
+        batch_norm: Any = False,
+        **kwargs: Any,
+    ):
+        own, new = split_layer_arguments(kwargs)
+        new = {"filters": filters, "kernel_size": kernel_size, **new}
+        super().__init__(make_twin(self.twin_class, twin, new, own), batch_norm, **own)
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Convolve `(batch, height, width, channels)` with given weights."""
+        twin = self.twin
+        current = ops.conv(
+            inputs,
+            weights.kernel,
+            strides=twin.strides,
+            padding=twin.padding,
+            dilation_rate=twin.dilation_rate,
+            data_format=twin.data_format,
+        )
+        return current if weights.bias is None else ops.add(current, weights.bias)

@@ -1,0 +1,72 @@
+"""`IFDense`: a fully connected layer whose neurons integrate and fire."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ._tied import SynapticWeights, TiedIF, make_twin, split_layer_arguments
+
+__all__ = ["IFDense"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class IFDense(TiedIF):
+    """Fully connected integrate-and-fire neurons.
+
+    The current of a neuron is the weighted sum of its input spikes (Eq. 4 of
+    Kheradpisheh et al., "Spiking neural networks trained via proxy"; Eq. 6 for inputs
+    that are constant in time). The neurons then follow Eq. 3 and 5, see
+    `keras_proxy_snn.layers.IF`. The weights belong to `layer.twin`, a standard
+    `keras.layers.Dense`, as in `IFConv2D`.
+
+    Args:
+        units: Number of neurons. Not with `twin`.
+        twin: An existing `keras.layers.Dense`, linear or ReLU, whose weights are shared.
+        batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
+        **kwargs: `v_threshold`, `reset`, `time_steps`, `return_state`, `name` and `dtype` as
+            in `IF`; all others go to the new `Dense` (`use_bias`, `kernel_initializer`, ...).
+
+    Call arguments:
+        inputs: Spikes `(batch, time, features)`; or values `(batch, features)`, constant
+            in time, if `time_steps` is set.
+        initial_state: Potentials before the first step, zeros if not given.
+
+    Input shape:
+        `(batch, time, features)`, without `time` if `time_steps` is set.
+
+    Output shape:
+        Spikes `(batch, time, units)`; with `return_state`, a pair of them and the
+        potentials `(batch, units)`.
+
+    Raises:
+        ValueError: If an argument is out of range or the twin cannot be shared.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.layers import IFDense
+    >>> layer = IFDense(1, kernel_initializer="ones", return_state=True)
+    >>> spikes, v = layer(np.float32([[[1, 0, 0], [0, 0, 0], [0, 1, 1]]]))  # 3 steps
+    >>> np.array(spikes)[0, :, 0].tolist(), float(v[0, 0])
+    ([1.0, 0.0, 1.0], 0.0)
+    """
+
+    twin_class = keras.layers.Dense
+
+    def __init__(
+        self,
+        units: int | None = None,
+        *,
+        twin: keras.layers.Dense | None = None,
+        batch_norm: Any = False,
+        **kwargs: Any,
+    ):
+        own, new = split_layer_arguments(kwargs)
+        new = {"units": units, **new}
+        super().__init__(make_twin(self.twin_class, twin, new, own), batch_norm, **own)
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Multiply `(batch, features)` with given weights."""
+        current = ops.matmul(inputs, weights.kernel)
+        return current if weights.bias is None else ops.add(current, weights.bias)

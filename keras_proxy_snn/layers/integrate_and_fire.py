@@ -1,0 +1,142 @@
+"""`IF`: integrate-and-fire neurons as a layer, the spiking counterpart of a ReLU."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from .. import neuron
+
+__all__ = ["IF"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class IF(keras.layers.Layer):
+    """Integrate-and-fire neurons driven by input currents: a spiking ReLU.
+
+    Each neuron adds its current to its membrane potential, fires when the
+    potential reaches the threshold, and is then reset (Eq. 3 and 5 of Kheradpisheh
+    et al., "Spiking neural networks trained via proxy"; see
+    `keras_proxy_snn.neuron.fire`). Potentials start at zero inside each call unless
+    `initial_state` is given: there is no state to reset by hand, and none is saved.
+
+    Neurons compute in float32 whatever the global dtype policy, because half
+    precision potentials change the spikes. Pass `dtype=` to choose otherwise.
+
+    Args:
+        v_threshold: Positive number, in units of the weights.
+        reset: What happens to the potential after a spike: `"zero"` (the paper) or
+            `"subtract"` (the threshold is subtracted, the excess stays).
+        time_steps: If `None`, inputs have a time axis. If a positive integer, inputs
+            have none: they are currents constant in time, and flow for that many steps.
+        return_state: If true, also return the potentials after the last step.
+        **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
+
+    Call arguments:
+        inputs: Currents `(batch, time, ...)`, or `(batch, ...)` if `time_steps` is set.
+        initial_state: Potentials before the first step, `(batch, ...)`, alone or as
+            the only item of a list. Zeros if not given.
+
+    Input shape:
+        `(batch, time, ...)`, or `(batch, ...)` if `time_steps` is set.
+
+    Output shape:
+        Spikes (zeros and ones) `(batch, time, ...)`; with `return_state`, a pair of
+        them and the potentials `(batch, ...)`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.layers import IF
+    >>> spikes = IF(v_threshold=1.0, time_steps=4)(np.float32([[0.5, 0.25]]))
+    >>> np.array(spikes)[0].T.tolist()
+    [[0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        v_threshold: float = 1.0,
+        reset: str = "zero",
+        time_steps: int | None = None,
+        return_state: bool = False,
+        **kwargs: Any,
+    ):
+        neuron.check_neuron(v_threshold, reset)
+        if time_steps is not None:
+            check_time_steps(time_steps)
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.v_threshold = float(v_threshold)
+        self.reset = reset
+        self.time_steps = time_steps
+        self.return_state = return_state
+
+    def call(self, inputs: Any, initial_state: Any = None) -> Any:
+        """Spikes of all steps; see the class."""
+        spikes, v = self.fire(self.current(inputs), initial_state, self.time_steps)
+        return (spikes, v) if self.return_state else spikes
+
+    def current(self, inputs: Any) -> Any:
+        """Input currents of the neurons: the inputs themselves."""
+        return inputs
+
+    def fire(self, current: Any, v: Any = None, time_steps: int | None = None) -> tuple[Any, Any]:
+        """Spikes `(batch, time, ...)` and final potentials for given currents.
+
+        Args:
+            current: Currents, with a time axis unless `time_steps` is given.
+            v: Potentials before the first step; zeros if `None`.
+            time_steps: For how many steps a constant current flows.
+
+        Returns:
+            `(spikes, v)`.
+        """
+        if isinstance(v, list | tuple):
+            (v,) = v
+        if v is None:
+            v = ops.zeros_like(current if time_steps is not None else current[:, 0])
+        return neuron.simulate(
+            current, ops.cast(v, current.dtype), self.v_threshold, self.reset, time_steps
+        )
+
+    def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Shape of the currents for a given input shape, both with a time axis or both without."""
+        return tuple(input_shape)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """Shape of the spikes, or of spikes and potentials if `return_state`."""
+        shape = self.compute_current_shape(tuple(input_shape))
+        spikes = shape if self.time_steps is None else (shape[0], self.time_steps, *shape[1:])
+        return (spikes, (spikes[0], *spikes[2:])) if self.return_state else spikes
+
+    def compute_output_spec(self, inputs: Any, initial_state: Any = None) -> Any:
+        """Symbolic outputs, without running the time loop."""
+        shapes = self.compute_output_shape(inputs.shape)
+        if self.return_state:
+            return tuple(keras.KerasTensor(shape, self.compute_dtype) for shape in shapes)
+        return keras.KerasTensor(shapes, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments; potentials are not among them."""
+        return {
+            **super().get_config(),
+            "v_threshold": self.v_threshold,
+            "reset": self.reset,
+            "time_steps": self.time_steps,
+            "return_state": self.return_state,
+        }
+
+
+def check_time_steps(time_steps: Any) -> int:
+    """Return `time_steps` if it is a positive integer.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if not isinstance(time_steps, int) or isinstance(time_steps, bool) or time_steps < 1:
+        raise ValueError(f"`time_steps` must be a positive integer. Received: {time_steps!r}.")
+    return time_steps

@@ -1,0 +1,218 @@
+"""`ProxyModel`: an ANN and an SNN with one architecture and one set of weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+from keras import ops
+
+from .metrics import readout_potential
+from .network import Simulation, SpikingNetwork
+from .proxy import proxy_gradient
+from .training import Simulated, proxy_steps
+from .twins import spiking_layers
+
+__all__ = ["ProxyModel"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
+    """A spiking network and its proxy, trained together.
+
+    The SNN of integrate-and-fire neurons and the ANN of ReLU neurons hold the very same
+    layers. In training both run forward independently; the SNN's spike counts replace the
+    ANN's output, the loss is taken there, and its gradient flows back through the ANN
+    (section 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy"; see
+    `keras_proxy_snn.proxy.proxy_gradient`). Calling, evaluating and predicting use the SNN.
+
+    The logs of `fit` hold, beside loss and metrics, `rate_<layer>`, the firing rate of each
+    layer (spikes per neuron and step), and `proxy_distance`, the mean cosine distance between
+    spike counts and the ANN's output: 0 if the proxy is faithful, 1 if it says nothing.
+
+    Args:
+        ann: The proxy, a built `keras.Sequential`; see `keras_proxy_snn.twins.spiking_layers`
+            for the layers that it can have.
+        time_steps: Number T of time steps.
+        v_threshold: Threshold of all IF neurons, a positive number.
+        reset: `"zero"` (the paper) or `"subtract"`.
+        chunk_steps: Number of time steps simulated at once: changes speed and memory, never
+            a spike.
+        **kwargs: Arguments of `keras.Model`, such as `name`.
+
+    Attributes:
+        ann: The proxy, an ordinary Keras model.
+        snn: The spiking network, `keras_proxy_snn.network.SpikingNetwork`.
+
+    Call arguments:
+        inputs: Images `(batch, height, width, channels)`, as the ANN takes them.
+        training: With `True`, gradients of the output are those of the proxy.
+
+    Output shape:
+        Spike counts `(batch, classes)`, float32.
+
+    Raises:
+        ValueError: If the ANN has layers that have no spiking counterpart, or an argument
+            is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_proxy_snn
+    >>> ann = keras_proxy_snn.build_ann(keras_proxy_snn.parse_spec("4C3-P2-10F"), (8, 8, 1))
+    >>> model = keras_proxy_snn.ProxyModel(ann, time_steps=6)
+    >>> model.compile("adam", keras_proxy_snn.SpikeCountCrossentropy())
+    >>> x, y = np.random.rand(4, 8, 8, 1), np.array([0, 1, 2, 3])
+    >>> history = model.fit(x, y, verbose=0)
+    >>> model.predict(x, verbose=0).shape
+    (4, 10)
+    """
+
+    def __init__(
+        self,
+        ann: keras.Sequential,
+        time_steps: int,
+        v_threshold: float = 1.0,
+        reset: str = "zero",
+        chunk_steps: int = 4,
+        **kwargs: Any,
+    ):
+        # Images reach the SNN in float32 whatever the policy of the ANN, so nothing is cast here.
+        kwargs.setdefault("dtype", getattr(ann, "dtype_policy", None))
+        super().__init__(autocast=False, **kwargs)
+        stages = spiking_layers(ann, v_threshold, reset)
+        self.ann = ann
+        self.snn = SpikingNetwork(stages, ann.input_shape[1:], time_steps, chunk_steps, name="snn")
+        self.v_threshold = float(v_threshold)
+        self.reset = reset
+        self._distance = keras.metrics.Mean(name="proxy_distance")
+        self._rates = [
+            keras.metrics.Mean(name=f"rate_{layer.twin.name}") for layer in self.snn.if_layers
+        ]
+        self._traced_for: tuple[int, int] | None = None
+        self.build(ann.input_shape)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Both networks have their weights already."""
+        self.built = True
+
+    @property
+    def time_steps(self) -> int:
+        """Number T of time steps; can be set at any time, after training too."""
+        return self.snn.time_steps
+
+    @time_steps.setter
+    def time_steps(self, value: int) -> None:
+        self.snn.time_steps = value
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Spike counts; see the class."""
+        if isinstance(inputs, Simulated):
+            # In a train step `compute_loss` puts the counts in the place of this output.
+            return self.ann(inputs.images, training=True) if training else _counts(inputs)
+        counts = self.snn.simulate(inputs).spike_counts
+        return proxy_gradient(self.ann(inputs, training=True), counts) if training else counts
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """`(batch, classes)`."""
+        return self.snn.compute_output_shape(input_shape)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Loss at the spike counts, with the proxy's gradient in a train step."""
+        if isinstance(x, Simulated) and training:
+            y_pred = proxy_gradient(y_pred, _counts(x))
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Metrics of the spike counts; in a train step the network's own logs too."""
+        simulation = x.simulation if isinstance(x, Simulated) else self.snn.simulate(x)
+        training = isinstance(x, Simulated) and bool(simulation.firing_rates)
+        if training:
+            self._update_own_metrics(simulation, ann_output=y_pred)
+        with readout_potential(simulation.potential):
+            logs = super().compute_metrics(x, y, simulation.spike_counts, sample_weight)
+        own = () if training else {metric.name for metric in (self._distance, *self._rates)}
+        return {name: value for name, value in logs.items() if name not in own}
+
+    def _update_own_metrics(self, simulation: Simulation, ann_output: Any) -> None:
+        similarity = keras.losses.cosine_similarity(
+            simulation.spike_counts, ops.relu(ops.cast(ann_output, "float32"))
+        )
+        # Keras's function is the negative of the cosine.
+        self._distance.update_state(1.0 + similarity)
+        for tracker, rate in zip(self._rates, simulation.firing_rates, strict=True):
+            tracker.update_state(rate)
+
+    def evaluate(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
+        """As `keras.Model.evaluate`; `time_steps` sets another T for this call alone."""
+        with self._at(time_steps):
+            return super().evaluate(*args, **kwargs)
+
+    def predict(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
+        """As `keras.Model.predict`: spike counts; `time_steps` as in `evaluate`."""
+        with self._at(time_steps):
+            return super().predict(*args, **kwargs)
+
+    @contextmanager
+    def _at(self, time_steps: int | None) -> Iterator[None]:
+        if time_steps is None or time_steps == self.time_steps:
+            yield
+            return
+        usual, traced_for = self.time_steps, self._traced_for
+        functions = self.train_function, self.test_function, self.predict_function
+        self.time_steps = time_steps
+        try:
+            yield
+        finally:
+            self.time_steps, self._traced_for = usual, traced_for
+            self.train_function, self.test_function, self.predict_function = functions
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """As Keras's, and again after T has changed."""
+        self._forget_stale_functions()
+        return super().make_train_function(force)
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """As Keras's, and again after T has changed."""
+        self._forget_stale_functions()
+        return super().make_test_function(force)
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """As Keras's, and again after T has changed."""
+        self._forget_stale_functions()
+        return super().make_predict_function(force)
+
+    def _forget_stale_functions(self) -> None:
+        """T and the chunk's length are constants of a traced graph."""
+        now = (self.snn.time_steps, self.snn.chunk_steps)
+        if self._traced_for not in (None, now):
+            self.train_function = self.test_function = self.predict_function = None
+            self.renew_steps()
+        self._traced_for = now
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the ANN serialised whole."""
+        return {
+            "ann": keras.saving.serialize_keras_object(self.ann),
+            "time_steps": self.time_steps,
+            "v_threshold": self.v_threshold,
+            "reset": self.reset,
+            "chunk_steps": self.snn.chunk_steps,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ProxyModel":
+        """Recreate the model; weights are loaded after."""
+        return cls(**{**config, "ann": keras.saving.deserialize_keras_object(config["ann"])})
+
+
+def _counts(batch: Simulated) -> Any:
+    return batch.simulation.spike_counts

@@ -1,0 +1,259 @@
+"""The spiking network: layers of IF neurons advanced through time in chunks."""
+
+import math
+from functools import partial
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from .layers import IFDense
+from .layers._tied import SynapticWeights, TiedIF
+from .layers._time import over_time
+from .layers.integrate_and_fire import check_time_steps
+
+__all__ = ["Simulation", "SpikingNetwork"]
+
+
+class Simulation(NamedTuple):
+    """What a simulation over T time steps leaves.
+
+    Attributes:
+        spike_counts: Output spikes summed over time (Eq. 11), `(batch, classes)`.
+        potential: Remaining membrane potentials of the readout, `(batch, classes)`.
+        firing_rates: Spikes per neuron and step, one scalar for each IF layer, averaged over
+            batch, neurons and time.
+    """
+
+    spike_counts: Any
+    potential: Any
+    firing_rates: tuple[Any, ...]
+
+
+class _State(NamedTuple):
+    potentials: tuple[Any, ...]
+    spike_counts: Any
+    spike_sums: tuple[Any, ...]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class SpikingNetwork(keras.Model):
+    """IF layers, spike pooling and a readout, run for T time steps on a constant image.
+
+    The first layer's currents are computed once (direct coding, Eq. 6 of Kheradpisheh et
+    al., "Spiking neural networks trained via proxy"). Time then advances in chunks of
+    `chunk_steps` steps: inside a chunk the steps are folded into the batch, so each layer is
+    one large operation; between chunks only the potentials are carried. Memory does not
+    grow with T. The simulation is never differentiated.
+
+    Args:
+        stages: Spiking layers in order, such as `spiking_layers` makes. The last is the readout.
+        input_shape: `(height, width, channels)` of the images, in pixels.
+        time_steps: Number T of time steps.
+        chunk_steps: Number k of steps simulated at once. It changes speed and memory, never
+            a spike.
+        **kwargs: Arguments of `keras.Model`, such as `name`.
+
+    Call arguments:
+        inputs: Images `(batch, height, width, channels)`.
+
+    Output shape:
+        Spike counts `(batch, classes)`, float32.
+
+    Raises:
+        ValueError: If `time_steps` or `chunk_steps` is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn import build_ann, parse_spec
+    >>> from keras_proxy_snn.network import SpikingNetwork
+    >>> from keras_proxy_snn.twins import spiking_layers
+    >>> ann = build_ann(parse_spec("4C3-P2-10F"), (8, 8, 1))
+    >>> snn = SpikingNetwork(spiking_layers(ann), (8, 8, 1), time_steps=6)
+    >>> snn(np.zeros((2, 8, 8, 1), "float32")).shape == (2, 10)
+    True
+    """
+
+    def __init__(
+        self,
+        stages: list[keras.layers.Layer],
+        input_shape: tuple[int, int, int],
+        time_steps: int,
+        chunk_steps: int = 4,
+        **kwargs: Any,
+    ):
+        super().__init__(dtype="float32", **kwargs)
+        self.stages = list(stages)
+        self.image_shape = tuple(input_shape)
+        self.time_steps = time_steps
+        self.chunk_steps = chunk_steps
+        self.build((None, *input_shape))
+
+    @property
+    def time_steps(self) -> int:
+        """Number T of time steps; can be set at any time."""
+        return self._time_steps
+
+    @time_steps.setter
+    def time_steps(self, value: int) -> None:
+        self._time_steps = check_time_steps(value)
+        # A graph traced for another T is of no use.
+        self.predict_function = None
+
+    @property
+    def chunk_steps(self) -> int:
+        """Number k of steps simulated at once."""
+        return self._chunk_steps
+
+    @chunk_steps.setter
+    def chunk_steps(self, value: int) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"`chunk_steps` must be a positive integer. Received: {value!r}.")
+        self._chunk_steps = value
+        self.predict_function = None
+
+    @property
+    def if_layers(self) -> list[TiedIF]:
+        """Layers with neurons, in order."""
+        return [stage for stage in self.stages if isinstance(stage, TiedIF)]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build all stages and note the shapes of their potentials."""
+        shape: tuple[int | None, ...] = (None, 1, *input_shape[1:])
+        if isinstance(self.stages[0], IFDense):
+            shape = (None, 1, math.prod(self.image_shape))
+        self._state_shapes = []
+        for stage in self.stages:
+            if not stage.built:
+                stage.build(shape)
+            shape = stage.compute_output_shape(shape)
+            if isinstance(stage, TiedIF):
+                self._state_shapes.append(shape[2:])
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Spike counts of the readout; see the class."""
+        return self.simulate(inputs).spike_counts
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """`(batch, classes)`."""
+        return (input_shape[0], *self._state_shapes[-1])
+
+    def simulate(self, inputs: Any) -> Simulation:
+        """Run all T steps from zero potentials.
+
+        Args:
+            inputs: Images `(batch, height, width, channels)`.
+
+        Returns:
+            `Simulation`: spike counts, remaining potentials and firing rates.
+        """
+        current, weights = self._prepare(inputs)
+        state = _State(
+            self._zero_potentials(current),
+            ops.zeros((ops.shape(current)[0], *self._state_shapes[-1])),
+            tuple(ops.zeros(()) for _ in self._state_shapes),
+        )
+
+        def chunk(state: _State, steps: int) -> _State:
+            spikes, potentials = self._advance(current, weights, state.potentials, steps)
+            fired = [
+                s for s, stage in zip(spikes, self.stages, strict=True) if isinstance(stage, TiedIF)
+            ]
+            return _State(
+                potentials,
+                state.spike_counts + ops.sum(fired[-1], axis=1),
+                tuple(
+                    total + ops.mean(s) * steps
+                    for total, s in zip(state.spike_sums, fired, strict=True)
+                ),
+            )
+
+        whole, rest = divmod(self.time_steps, self.chunk_steps)
+        if whole == 1:
+            state = chunk(state, self.chunk_steps)
+        elif whole:
+            # A loop in the graph, so its size does not grow with T either.
+            state = ops.fori_loop(0, whole, lambda _, s: chunk(s, self.chunk_steps), state)
+        if rest:
+            state = chunk(state, rest)
+        rates = tuple(total / self.time_steps for total in state.spike_sums)
+        return Simulation(state.spike_counts, state.potentials[-1], rates)
+
+    def record(self, inputs: Any) -> dict[str, Any]:
+        """Spikes of every stage at every step, for a look inside.
+
+        Unlike `simulate` it keeps them all, so memory grows with T: use few images.
+
+        Args:
+            inputs: Images `(batch, height, width, channels)`.
+
+        Returns:
+            Stage name to spikes `(batch, time, ...)`, in order.
+        """
+        current, weights = self._prepare(inputs)
+        potentials = self._zero_potentials(current)
+        spikes, _ = self._advance(current, weights, potentials, self.time_steps)
+        return {stage.name: s for stage, s in zip(self.stages, spikes, strict=True)}
+
+    def _prepare(self, inputs: Any) -> tuple[Any, list[SynapticWeights]]:
+        """The first layer's current, and all weights: taken once for all steps."""
+        self._check_images(inputs)
+        weights = [layer.synaptic_weights() for layer in self.if_layers]
+        # The SNN is outside the differentiated part in whatever loop it runs.
+        weights = [SynapticWeights(*map(_stop_gradient, w)) for w in weights]
+        image = ops.cast(inputs, self.compute_dtype)
+        if isinstance(self.stages[0], IFDense):
+            image = ops.reshape(image, (-1, math.prod(self.image_shape)))
+        return self.if_layers[0].linear(image, weights[0]), weights
+
+    def _check_images(self, images: Any) -> None:
+        if tuple(images.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"Images must have shape (batch, {', '.join(map(str, self.image_shape))}). "
+                f"Received: an input of shape {tuple(images.shape)}."
+            )
+
+    def _zero_potentials(self, current: Any) -> tuple[Any, ...]:
+        batch = ops.shape(current)[0]
+        return tuple(ops.zeros((batch, *shape)) for shape in self._state_shapes)
+
+    def _advance(
+        self, current: Any, weights: list[SynapticWeights], potentials: tuple[Any, ...], steps: int
+    ) -> tuple[list[Any], tuple[Any, ...]]:
+        """Spikes `(batch, steps, ...)` of every stage, and the potentials after them."""
+        spikes, outputs, carried = None, [], []
+        neurons = zip(weights, potentials, strict=True)
+        for stage in self.stages:
+            if isinstance(stage, TiedIF):
+                w, v = next(neurons)
+                if spikes is None:
+                    spikes, v = stage.fire(current, v, time_steps=steps)
+                else:
+                    spikes, v = stage.fire(over_time(partial(stage.linear, weights=w), spikes), v)
+                carried.append(v)
+            else:
+                spikes = stage(spikes)
+            outputs.append(spikes)
+        return outputs, tuple(carried)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the stages serialised whole."""
+        return {
+            "stages": [keras.saving.serialize_keras_object(stage) for stage in self.stages],
+            "input_shape": self.image_shape,
+            "time_steps": self.time_steps,
+            "chunk_steps": self.chunk_steps,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "SpikingNetwork":
+        """Recreate the network from its configuration."""
+        stages = [keras.saving.deserialize_keras_object(stage) for stage in config["stages"]]
+        return cls(**{**config, "stages": stages})
+
+
+def _stop_gradient(weights: Any) -> Any:
+    return None if weights is None else ops.stop_gradient(weights)

@@ -1,0 +1,111 @@
+"""The integrate-and-fire neuron. Its equations stand here and nowhere else."""
+
+import math
+from numbers import Real
+from typing import Any
+
+from keras import ops
+
+__all__ = ["RESETS", "check_neuron", "fire", "known_steps", "simulate"]
+
+RESETS = ("zero", "subtract")
+
+
+def check_neuron(v_threshold: float, reset: str) -> None:
+    """Check a neuron's parameters.
+
+    Raises:
+        ValueError: If the threshold is not a positive finite number, or the reset
+            is neither `"zero"` nor `"subtract"`.
+    """
+    number = isinstance(v_threshold, Real) and not isinstance(v_threshold, bool)
+    if not number or not math.isfinite(v_threshold) or v_threshold <= 0:
+        raise ValueError(f"`v_threshold` must be a positive number. Received: {v_threshold!r}.")
+    if reset not in RESETS:
+        raise ValueError(f"`reset` must be one of {RESETS}. Received: {reset!r}.")
+
+
+def fire(v: Any, current: Any, v_threshold: float, reset: str) -> tuple[Any, Any]:
+    """Advance integrate-and-fire neurons by one time step.
+
+    With unit resistance and no leak (Eq. 3 and 5 of Kheradpisheh et al.,
+    "Spiking neural networks trained via proxy"):
+
+        v[t] = v[t-1] + current[t]
+        spike[t] = 1 if v[t] >= v_threshold else 0
+
+    Where a neuron fired, its potential is then set to zero (`reset="zero"`, the
+    paper) or lowered by the threshold (`reset="subtract"`).
+
+    Args:
+        v: Membrane potentials before the step, any shape, in units of the weights.
+        current: Input currents of the step, same shape.
+        v_threshold: Positive number.
+        reset: `"zero"` or `"subtract"`.
+
+    Returns:
+        `(spikes, v)`: zeros and ones, and the potentials after the step, in the
+        shape and dtype of `v`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.neuron import fire
+    >>> spikes, v = fire(np.float32([0.5, 0.5]), np.float32([0.75, 0.25]), 1.0, "subtract")
+    >>> [float(s) for s in spikes], [float(p) for p in v]
+    ([1.0, 0.0], [0.25, 0.75])
+    """
+    v = ops.add(v, current)
+    fired = ops.greater_equal(v, v_threshold)
+    spikes = ops.cast(fired, v.dtype)
+    if reset == "zero":
+        return spikes, ops.where(fired, ops.zeros_like(v), v)
+    return spikes, ops.subtract(v, ops.multiply(spikes, v_threshold))
+
+
+def simulate(
+    current: Any, v: Any, v_threshold: float, reset: str, time_steps: int | None = None
+) -> tuple[Any, Any]:
+    """Run integrate-and-fire neurons over time.
+
+    Args:
+        current: Currents `(batch, time, ...)`; or `(batch, ...)`, constant in time
+            (direct coding, Eq. 6), if `time_steps` is given.
+        v: Membrane potentials before the first step, `(batch, ...)`.
+        v_threshold: Positive number.
+        reset: `"zero"` or `"subtract"`.
+        time_steps: Number of steps for which a constant current flows.
+
+    Returns:
+        `(spikes, v)`: spikes `(batch, time, ...)`, and the potentials after the last step.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.neuron import simulate
+    >>> current = np.float32([[0.5]])  # one neuron, the same current at each step
+    >>> spikes, v = simulate(current, np.zeros_like(current), 1.0, "zero", time_steps=4)
+    >>> np.array(spikes)[0, :, 0].tolist()
+    [0.0, 1.0, 0.0, 1.0]
+    """
+    steps = known_steps(current) if time_steps is None else time_steps
+    spikes = []
+    for step in range(steps):
+        s, v = fire(v, current[:, step] if time_steps is None else current, v_threshold, reset)
+        spikes.append(s)
+    return ops.stack(spikes, axis=1), v
+
+
+def known_steps(inputs: Any) -> int:
+    """Length of the time axis of `(batch, time, ...)`.
+
+    Raises:
+        ValueError: If it is not known while a graph is being traced.
+    """
+    steps = inputs.shape[1]
+    if steps is None:
+        raise ValueError(
+            "The time axis (axis 1) must have a known length when the layer runs. "
+            f"Received: an input of shape {tuple(inputs.shape)}."
+        )
+    return int(steps)

@@ -1,0 +1,152 @@
+"""Presets as data, and `build`, which makes a compiled model of one."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import keras
+
+from .losses import LOSSES
+from .metrics import SpikeAccuracy
+from .model import ProxyModel
+from .spec import parse_spec
+from .twins import build_ann
+
+__all__ = ["PRESETS", "Preset", "build"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named architecture with its hyperparameters.
+
+    Attributes:
+        spec: Architecture string, see `keras_proxy_snn.parse_spec`.
+        input_shape: `(height, width, channels)` of the images, in pixels.
+        time_steps: Number T of time steps.
+        v_threshold: Threshold theta of all IF neurons.
+        reset: `"zero"` (the paper) or `"subtract"`.
+        proxy_activation: `"relu"` (the paper) or `"clip"`, see `keras_proxy_snn.build_ann`.
+        readout_activation: `"relu"` (the paper) or `"linear"` (the authors' notebook).
+        use_bias: Whether layers have biases.
+        batch_norm: Whether all layers but the readout are batch-normalised.
+        loss: `"crossentropy"` (the paper) or `"mse"` (the authors' notebook).
+        learning_rate: Adam's learning rate eta.
+        beta_1: Adam's decay of the first moment.
+        beta_2: Adam's decay of the second moment.
+        epsilon: Adam's epsilon.
+        l2: Penalty lambda * ||w||^2 on all weights.
+        chunk_steps: Time steps simulated at once; changes speed and memory, never a spike.
+    """
+
+    spec: str
+    input_shape: tuple[int, int, int]
+    time_steps: int = 20
+    v_threshold: float = 1.0
+    reset: str = "zero"
+    proxy_activation: str = "clip"
+    readout_activation: str = "linear"
+    use_bias: bool = False
+    batch_norm: bool = False
+    loss: str = "crossentropy"
+    learning_rate: float = 1e-3
+    beta_1: float = 0.8
+    beta_2: float = 0.99
+    epsilon: float = 1e-7
+    l2: float = 1e-5
+    chunk_steps: int = 4
+
+
+_PAPER = {"proxy_activation": "relu", "readout_activation": "relu"}
+
+PRESETS: dict[str, Preset] = {
+    # Table 1 of the paper.
+    "fashion_mnist": Preset(
+        "128C3-128C3-P2-128C3-P2-1024F-256F-10F",
+        (28, 28, 1),
+        time_steps=50,
+        v_threshold=2.0,
+        **_PAPER,
+    ),
+    "cifar10": Preset(
+        "256C3-512C3-P2-512C3-512C3-512C3-P2-256C3-1024F-512F-256F-10F",
+        (32, 32, 3),
+        time_steps=60,
+        v_threshold=3.0,
+        **_PAPER,
+    ),
+    # Sized for two CPU cores.
+    "fashion_mnist_compact": Preset("32C3-P2-64C3-P2-64C3-P2-128F-10F", (28, 28, 1)),
+    "cifar10_compact": Preset("32C3-32C3-P2-64C3-64C3-P2-128C3-P2-256F-10F", (32, 32, 3)),
+    "digits": Preset("16C3-32C3-P2-64F-10F", (8, 8, 1)),
+}
+
+
+def build(name: str, **overrides: Any) -> ProxyModel:
+    """Build a compiled proxy model from a preset or from an architecture string.
+
+    Args:
+        name: A preset's name (`"fashion_mnist"`, `"cifar10"`, `"fashion_mnist_compact"`,
+            `"cifar10_compact"`, `"digits"`) or a spec such as `"16C3-P2-10F"`.
+        **overrides: Any field of `Preset`, in place of the preset's value. `input_shape` is
+            required with a spec.
+
+    Returns:
+        A built `ProxyModel`, compiled with Adam, the loss on spike counts and strict
+        `SpikeAccuracy`. Compile it again for anything else.
+
+    Raises:
+        ValueError: If the name is neither a preset nor a spec, or a field is out of range.
+        TypeError: If a field is unknown or `input_shape` is missing.
+
+    Example:
+
+    >>> import keras_proxy_snn
+    >>> model = keras_proxy_snn.build("digits", time_steps=10)
+    >>> model.time_steps, model.ann.output_shape
+    (10, (None, 10))
+    """
+    preset = _preset(name, overrides)
+    if preset.loss not in LOSSES:
+        raise ValueError(f"`loss` must be one of {tuple(LOSSES)}. Received: {preset.loss!r}.")
+    ann = build_ann(
+        parse_spec(preset.spec, preset.input_shape),
+        preset.input_shape,
+        **_pick(
+            preset,
+            "v_threshold",
+            "proxy_activation",
+            "readout_activation",
+            "use_bias",
+            "batch_norm",
+            "l2",
+        ),
+    )
+    model = ProxyModel(ann, **_pick(preset, "time_steps", "v_threshold", "reset", "chunk_steps"))
+    adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
+    model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
+    return model
+
+
+def _preset(name: str, overrides: dict[str, Any]) -> Preset:
+    known = {field.name for field in fields(Preset)}
+    unknown = sorted(set(overrides) - known)
+    if unknown:
+        raise TypeError(f"A preset has the fields {sorted(known)}. Received: {unknown}.")
+    if name in PRESETS:
+        return replace(PRESETS[name], **overrides)
+    if not isinstance(name, str) or not any(character.isdigit() for character in name):
+        raise ValueError(
+            f"`name` must be one of the presets {sorted(PRESETS)} or a spec such as "
+            f"'16C3-P2-10F'. Received: {name!r}."
+        )
+    parse_spec(name)
+    if "input_shape" not in overrides:
+        raise TypeError(
+            "A spec needs `input_shape`, (height, width, channels) of the images. "
+            f"Received: build({name!r}) without it."
+        )
+    return Preset(name, **overrides)
+
+
+def _pick(preset: Preset, *names: str) -> dict[str, Any]:
+    values = asdict(preset)
+    return {name: values[name] for name in names}

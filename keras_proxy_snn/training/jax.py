@@ -1,0 +1,44 @@
+"""Proxy train step on JAX."""
+
+from functools import partial
+from typing import Any
+
+import keras
+
+from ..network import SpikingNetwork
+from . import simulated
+
+__all__ = ["ProxySteps"]
+
+
+class ProxySteps:
+    """Simulate with the step's own variables, before Keras's step calls `jax.value_and_grad`."""
+
+    snn: SpikingNetwork
+    trainable_variables: list[Any]
+    non_trainable_variables: list[Any]
+
+    def train_step(self, state: Any, data: Any) -> Any:
+        """One proxy learning step."""
+        data = self._simulated(state, data, training=True)
+        return super().train_step(state, data)  # type: ignore[misc]
+
+    def test_step(self, state: Any, data: Any) -> Any:
+        """One evaluation step."""
+        data = self._simulated(state, data, training=False)
+        return super().test_step(state, data)  # type: ignore[misc]
+
+    def renew_steps(self) -> None:
+        """Let the steps be traced anew.
+
+        `jax.jit` finds earlier traces by the function, and bound methods of one object are all
+        equal, so a trace for another T would be found. A new partial equals nothing else.
+        """
+        self.train_step = partial(type(self).train_step, self)
+        self.test_step = partial(type(self).test_step, self)
+
+    def _simulated(self, state: Any, data: Any, training: bool) -> Any:
+        variables = [*self.trainable_variables, *self.non_trainable_variables]
+        values = [*state[0], *state[1]]
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return simulated(self.snn, data, training)

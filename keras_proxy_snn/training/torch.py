@@ -1,0 +1,29 @@
+"""Proxy train step on PyTorch."""
+
+from typing import Any
+
+import torch
+
+from ..network import SpikingNetwork
+from . import simulated
+
+__all__ = ["ProxySteps"]
+
+
+class ProxySteps:
+    """Simulate without recording anything for autograd."""
+
+    snn: SpikingNetwork
+
+    def train_step(self, data: Any) -> Any:
+        """One proxy learning step."""
+        with torch.no_grad():
+            data = simulated(self.snn, data, training=True)
+        return super().train_step(data)  # type: ignore[misc]
+
+    def test_step(self, data: Any) -> Any:
+        """One evaluation step; Keras runs it without autograd."""
+        return super().test_step(simulated(self.snn, data, training=False))  # type: ignore[misc]
+
+    def renew_steps(self) -> None:
+        """Nothing to do: the functions that Keras makes hold the only traces."""

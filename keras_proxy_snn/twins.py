@@ -1,0 +1,206 @@
+"""From a spec to a plain Keras CNN, and from that CNN to the layers of its spiking twin."""
+
+from typing import Any
+
+import keras
+
+from .layers import IFConv2D, IFDense, SpikeFlatten, SpikePool2D
+from .spec import Conv, Dense, Pool, Spec, layer_shapes
+
+__all__ = ["PROXY_ACTIVATIONS", "READOUT_ACTIVATIONS", "build_ann", "spiking_layers"]
+
+PROXY_ACTIVATIONS = ("relu", "clip")
+READOUT_ACTIVATIONS = ("relu", "linear")
+
+
+def build_ann(
+    spec: Spec,
+    input_shape: tuple[int, int, int],
+    *,
+    v_threshold: float = 1.0,
+    proxy_activation: str = "relu",
+    readout_activation: str = "relu",
+    use_bias: bool = False,
+    batch_norm: bool = False,
+    l2: float = 0.0,
+    name: str = "ann",
+) -> keras.Sequential:
+    """Build the proxy: a CNN of nothing but standard Keras layers.
+
+    Each `Conv2D` or `Dense` is followed by an optional `BatchNormalization` and by the
+    proxy's activation of its currents z:
+
+        "relu":  max(0, z)                   (Eq. 2, the paper)
+        "clip":  min(max(0, z / theta), 1)   (the rate that an IF neuron can reach: one
+                                              spike a step)
+
+    Args:
+        spec: Layers from `parse_spec`.
+        input_shape: `(height, width, channels)` of the images, in pixels.
+        v_threshold: Threshold theta of the IF neurons, for `"clip"`.
+        proxy_activation: `"relu"` or `"clip"`.
+        readout_activation: `"relu"`: the last layer has the proxy's activation too, as in the
+            paper. `"linear"`: it has none, as in the authors' notebook.
+        use_bias: Whether the layers have biases; the paper's have none.
+        batch_norm: Whether each layer but the readout is batch-normalised.
+        l2: Penalty lambda * ||w||^2 on the weights of every layer.
+        name: Name of the model.
+
+    Returns:
+        A built `keras.Sequential` without softmax: its outputs stand where spike counts will.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+
+    >>> from keras_proxy_snn import build_ann, parse_spec
+    >>> ann = build_ann(parse_spec("4C3-P2-10F"), (8, 8, 1))
+    >>> [layer.name for layer in ann.layers]
+    ['conv1', 'conv1_relu', 'pool1', 'flatten', 'readout', 'readout_relu']
+    """
+    _check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
+    _check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
+    layer_shapes(spec, input_shape)
+    shared = {
+        "use_bias": use_bias,
+        "kernel_regularizer": keras.regularizers.L2(l2) if l2 else None,
+    }
+    stack: list[keras.layers.Layer] = [keras.Input(input_shape, name="image")]
+    numbers = {Conv: 0, Pool: 0, Dense: 0}
+    for index, part in enumerate(spec):
+        numbers[type(part)] += 1
+        number, readout = numbers[type(part)], index == len(spec) - 1
+        if isinstance(part, Pool):
+            stack.append(keras.layers.MaxPooling2D(part.size, name=f"pool{number}"))
+            continue
+        if isinstance(part, Conv):
+            layer = keras.layers.Conv2D(
+                part.maps, part.kernel_size, padding="same", name=f"conv{number}", **shared
+            )
+        else:
+            if number == 1:
+                stack.append(keras.layers.Flatten(name="flatten"))
+            label = "readout" if readout else f"dense{number}"
+            layer = keras.layers.Dense(part.units, name=label, **shared)
+        stack.append(layer)
+        if batch_norm and not readout:
+            stack.append(keras.layers.BatchNormalization(name=f"{layer.name}_batch_norm"))
+        if not readout or readout_activation == "relu":
+            stack += _activation(layer.name, proxy_activation, v_threshold)
+    return keras.Sequential(stack, name=name)
+
+
+def _activation(name: str, proxy_activation: str, v_threshold: float) -> list[keras.layers.Layer]:
+    if proxy_activation == "relu":
+        return [keras.layers.ReLU(name=f"{name}_relu")]
+    return [
+        keras.layers.Rescaling(1.0 / v_threshold, name=f"{name}_per_threshold"),
+        keras.layers.ReLU(max_value=1.0, name=f"{name}_relu"),
+    ]
+
+
+def _check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"`{argument}` must be one of {choices}. Received: {value!r}.")
+
+
+def spiking_layers(
+    ann: keras.Model, v_threshold: float = 1.0, reset: str = "zero"
+) -> list[keras.layers.Layer]:
+    """Make the spiking layers of a CNN around that CNN's own layers.
+
+    `Conv2D` and `Dense`, each with the `BatchNormalization` and the ReLU that follow it,
+    become `IFConv2D` and `IFDense` with this very layer as the twin; `MaxPooling2D` becomes
+    `SpikePool2D` and `Flatten` becomes `SpikeFlatten`.
+
+    Args:
+        ann: A built `keras.Sequential` of these layers. A `Rescaling` may stand before
+            a ReLU (see `build_ann`).
+        v_threshold: Threshold of all IF neurons, positive.
+        reset: `"zero"` or `"subtract"`.
+
+    Returns:
+        Layers in order; the last one is the readout, an `IFDense`.
+
+    Raises:
+        ValueError: If the model is not built or has a layer that has no spiking
+            counterpart. It gives that layer's name and type.
+
+    Example:
+
+    >>> from keras_proxy_snn import build_ann, parse_spec
+    >>> from keras_proxy_snn.twins import spiking_layers
+    >>> ann = build_ann(parse_spec("4C3-P2-10F"), (8, 8, 1))
+    >>> layers = spiking_layers(ann)
+    >>> [layer.name for layer in layers]
+    ['if_conv1', 'spike_pool1', 'spike_flatten', 'if_readout']
+    >>> layers[0].twin is ann.get_layer("conv1")
+    True
+    """
+    if not isinstance(ann, keras.Sequential) or not ann.built:
+        raise ValueError(
+            "The ANN must be a built keras.Sequential, one that starts with keras.Input. "
+            f"Received: {ann!r}."
+        )
+    neuron = {"v_threshold": v_threshold, "reset": reset}
+    stages: list[keras.layers.Layer] = []
+    layers = list(ann.layers)
+    while layers:
+        layer = layers.pop(0)
+        if isinstance(layer, keras.layers.MaxPooling2D):
+            stages.append(_spike_pool(layer))
+        elif isinstance(layer, keras.layers.Flatten):
+            # Before the first neurons there is an image without time; the network flattens it.
+            if stages:
+                stages.append(SpikeFlatten(name=f"spike_{layer.name}"))
+        elif type(layer) in _IF_LAYERS:
+            norm = _take(layers, keras.layers.BatchNormalization)
+            _take(layers, keras.layers.Rescaling)
+            active = _take_relu(layers) or layer.activation is keras.activations.relu
+            if not active and layers:
+                raise ValueError(
+                    f"Each layer but the readout must be followed by ReLU. Received: layer "
+                    f"{layer.name!r} ({type(layer).__name__}) without one."
+                )
+            stages.append(
+                _IF_LAYERS[type(layer)](
+                    twin=layer, batch_norm=norm, name=f"if_{layer.name}", **neuron
+                )
+            )
+        else:
+            raise ValueError(
+                "A spiking twin can be made of Conv2D, Dense, BatchNormalization and ReLU after "
+                "one of these, MaxPooling2D and Flatten. "
+                f"Received: layer {layer.name!r} ({type(layer).__name__})."
+            )
+    if not stages or not isinstance(stages[-1], IFDense):
+        raise ValueError(f"The last layer of the ANN must be a Dense readout. Received: {ann!r}.")
+    return stages
+
+
+_IF_LAYERS = {keras.layers.Conv2D: IFConv2D, keras.layers.Dense: IFDense}
+
+
+def _spike_pool(layer: keras.layers.MaxPooling2D) -> SpikePool2D:
+    return SpikePool2D(layer.pool_size, layer.strides, layer.padding, name=f"spike_{layer.name}")
+
+
+def _take(
+    layers: list[keras.layers.Layer], layer_class: type[keras.layers.Layer]
+) -> keras.layers.Layer | None:
+    """Remove and return the next layer if it is of that class."""
+    return layers.pop(0) if layers and isinstance(layers[0], layer_class) else None
+
+
+def _take_relu(layers: list[keras.layers.Layer]) -> bool:
+    is_relu = bool(layers) and (
+        isinstance(layers[0], keras.layers.ReLU)
+        or (
+            isinstance(layers[0], keras.layers.Activation)
+            and layers[0].activation is keras.activations.relu
+        )
+    )
+    if is_relu:
+        layers.pop(0)
+    return is_relu
