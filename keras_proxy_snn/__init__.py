@@ -2,6 +2,7 @@
 
 # from . import datasets
 from ._version import __version__
+from .callbacks import CollapseWarning, ProxyMonitor
 from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
 from .losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
 from .metrics import SpikeAccuracy
@@ -13,10 +14,12 @@ from .twins import build_ann
 __all__ = [
     "IF",
     "PRESETS",
+    "CollapseWarning",
     "IFConv2D",
     "IFDense",
     "Preset",
     "ProxyModel",
+    "ProxyMonitor",
     "SpecError",
     "SpikeAccuracy",
     "SpikeCountCrossentropy",

@@ -1,0 +1,126 @@
+"""`ProxyMonitor`: see a collapse coming, say so, and name the cure."""
+
+import math
+import warnings
+from typing import Any
+
+import keras
+
+__all__ = ["CollapseWarning", "ProxyMonitor"]
+
+
+class CollapseWarning(UserWarning):
+    """Firing rates or the proxy's distance say that training is about to fail."""
+
+
+class ProxyMonitor(keras.callbacks.Callback):
+    """Watch firing rates and the distance between SNN and ANN in the training logs.
+
+    An IF neuron fires at most once a step, but an unbounded ReLU goes on being credited
+    beyond that: at a small threshold or few time steps weights grow, rates run towards 1,
+    the ANN no longer describes the SNN, and accuracy falls to chance. A layer that falls
+    silent stops everything after it. Both show in the logs before the accuracy does.
+
+    The monitor warns once for each layer and once for the distance, with the cure. It reads
+    the logs that a `ProxyModel` writes, averages over the epoch so far, and costs nothing.
+
+    Args:
+        max_rate: Warn above this firing rate, in spikes per neuron and step.
+        min_rate: Warn below this firing rate.
+        max_distance: Warn above this mean cosine distance between spike counts and the
+            ANN's output.
+        patience: Number of batches in a row that must be out of range, so that the first
+            steps after initialisation do not warn.
+        stop: Whether to stop the training at the first warning.
+
+    Raises:
+        ValueError: If a bound is out of range, or the model logs no rates.
+
+    Example:
+
+    >>> import keras_proxy_snn
+    >>> monitor = keras_proxy_snn.ProxyMonitor(stop=True)
+    >>> (x, y), _ = keras_proxy_snn.datasets.load("digits")
+    >>> model = keras_proxy_snn.build("digits", time_steps=4)
+    >>> history = model.fit(x[:64], y[:64], callbacks=[monitor], verbose=0)
+    >>> monitor.warned
+    []
+    """
+
+    def __init__(
+        self,
+        max_rate: float = 0.6,
+        min_rate: float = 1e-4,
+        max_distance: float = 0.7,
+        patience: int = 50,
+        stop: bool = False,
+    ):
+        super().__init__()
+        if not 0 <= min_rate < max_rate <= 1:
+            raise ValueError(
+                "Rates must satisfy 0 <= min_rate < max_rate <= 1. "
+                f"Received: min_rate={min_rate!r}, max_rate={max_rate!r}."
+            )
+        if not 0 < max_distance <= 1:
+            raise ValueError(f"`max_distance` must be in (0, 1]. Received: {max_distance!r}.")
+        if patience < 1:
+            raise ValueError(f"`patience` must be at least 1. Received: {patience!r}.")
+        self.max_rate, self.min_rate, self.max_distance = max_rate, min_rate, max_distance
+        self.patience, self.stop = patience, stop
+        self.warned: list[str] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Start counting anew."""
+        self.warned = []
+        self._out_of_range: dict[str, int] = {}
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the running averages of the epoch."""
+        self._look(logs or {}, weight=1)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the whole epoch, which is evidence enough by itself."""
+        self._look(logs or {}, weight=self.patience)
+
+    def _look(self, logs: dict[str, Any], weight: int) -> None:
+        if "proxy_distance" not in logs:
+            raise ValueError(
+                "ProxyMonitor watches the training of a ProxyModel, whose logs hold "
+                f"'proxy_distance' and 'rate_<layer>'. Received: logs with {sorted(logs)}."
+            )
+        for name, value in logs.items():
+            message = self._complaint(name, float(value))
+            seen = self._out_of_range.get(name, 0) + weight if message else 0
+            self._out_of_range[name] = seen
+            if message and seen >= self.patience and name not in self.warned:
+                self.warned.append(name)
+                warnings.warn(message, CollapseWarning, stacklevel=2)
+                self.model.stop_training |= self.stop
+
+    def _complaint(self, name: str, value: float) -> str | None:
+        layer = name.removeprefix("rate_")
+        if name.startswith("rate_") and value > self.max_rate:
+            return (
+                f"Layer {layer!r} fires at a rate of {value:.2f} spikes per neuron and step "
+                f"(limit {self.max_rate}): near 1 its spikes carry nothing and training "
+                f"collapses. Cure: {_CURE}"
+            )
+        if name.startswith("rate_") and not value >= self.min_rate:
+            return (
+                f"Layer {layer!r} is silent: a rate of {value:.1e} spikes per neuron and step "
+                f"(limit {self.min_rate:.1e}). Cure: a lower `v_threshold`, more `time_steps`, "
+                "or larger initial weights."
+            )
+        if name == "proxy_distance" and (math.isnan(value) or value > self.max_distance):
+            return (
+                f"SNN and ANN have drifted apart: cosine distance {value:.2f} (limit "
+                f"{self.max_distance}), so the proxy's gradients say little about the SNN. "
+                f"Cure: {_CURE}"
+            )
+        return None
+
+
+_CURE = (
+    "`proxy_activation='clip'`, which bounds the proxy at the rate an IF neuron can reach; or a "
+    "higher `v_threshold` with more `time_steps`; or a lower learning rate."
+)

@@ -1,0 +1,35 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A test must not depend on a user's ~/.keras/keras.json, so the backend is always explicit.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("tests", deadline=None, derandomize=True, max_examples=20)
+settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_keras():
+    """Same seed for every test, and no global state from the one before."""
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """Real handwritten digits, `(x_train, y_train), (x_test, y_test)`."""
+    from keras_proxy_snn import datasets
+
+    return datasets.load("digits")
