@@ -41,8 +41,8 @@ class ProxyMonitor(keras.callbacks.Callback):
     >>> import keras_proxy_snn
     >>> monitor = keras_proxy_snn.ProxyMonitor(stop=True)
     >>> (x, y), _ = keras_proxy_snn.datasets.load("digits")
-    >>> model = keras_proxy_snn.build("digits", time_steps=4)
-    >>> history = model.fit(x[:64], y[:64], callbacks=[monitor], verbose=0)
+    >>> model = keras_proxy_snn.build("digits")
+    >>> history = model.fit(x[:320], y[:320], callbacks=[monitor], verbose=0)
     >>> monitor.warned
     []
     """
@@ -51,7 +51,7 @@ class ProxyMonitor(keras.callbacks.Callback):
         self,
         max_rate: float = 0.6,
         min_rate: float = 1e-4,
-        max_distance: float = 0.7,
+        max_distance: float = 0.5,
         patience: int = 50,
         stop: bool = False,
     ):

@@ -68,6 +68,11 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
     (4, 10)
     """
 
+    # Made by Keras's `make_*_function`.
+    train_function: Any
+    test_function: Any
+    predict_function: Any
+
     def __init__(
         self,
         ann: keras.Sequential,

@@ -56,6 +56,7 @@ class SpikingNetwork(keras.Model):
 
     Call arguments:
         inputs: Images `(batch, height, width, channels)`.
+        return_simulation: Whether to return the whole `Simulation`, as `simulate` does.
 
     Output shape:
         Spike counts `(batch, classes)`, float32.
@@ -132,9 +133,10 @@ class SpikingNetwork(keras.Model):
                 self._state_shapes.append(shape[2:])
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, return_simulation: bool = False) -> Any:
         """Spike counts of the readout; see the class."""
-        return self.simulate(inputs).spike_counts
+        simulation = self._run(inputs)
+        return simulation if return_simulation else simulation.spike_counts
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """`(batch, classes)`."""
@@ -149,6 +151,12 @@ class SpikingNetwork(keras.Model):
         Returns:
             `Simulation`: spike counts, remaining potentials and firing rates.
         """
+        # Through `__call__`, because there Keras leaves the dtype scope of a mixed-precision
+        # caller, in which the weights would be read in half precision.
+        simulation: Simulation = self(inputs, return_simulation=True)
+        return simulation
+
+    def _run(self, inputs: Any) -> Simulation:
         current, weights = self._prepare(inputs)
         state = _State(
             self._zero_potentials(current),

@@ -55,8 +55,6 @@ class Preset:
     chunk_steps: int = 4
 
 
-_PAPER = {"proxy_activation": "relu", "readout_activation": "relu"}
-
 PRESETS: dict[str, Preset] = {
     # Table 1 of the paper.
     "fashion_mnist": Preset(
@@ -64,19 +62,25 @@ PRESETS: dict[str, Preset] = {
         (28, 28, 1),
         time_steps=50,
         v_threshold=2.0,
-        **_PAPER,
+        proxy_activation="relu",
+        readout_activation="relu",
     ),
     "cifar10": Preset(
         "256C3-512C3-P2-512C3-512C3-512C3-P2-256C3-1024F-512F-256F-10F",
         (32, 32, 3),
         time_steps=60,
         v_threshold=3.0,
-        **_PAPER,
+        proxy_activation="relu",
+        readout_activation="relu",
     ),
     # Sized for two CPU cores.
-    "fashion_mnist_compact": Preset("32C3-P2-64C3-P2-64C3-P2-128F-10F", (28, 28, 1)),
-    "cifar10_compact": Preset("32C3-32C3-P2-64C3-64C3-P2-128C3-P2-256F-10F", (32, 32, 3)),
-    "digits": Preset("16C3-32C3-P2-64F-10F", (8, 8, 1)),
+    "fashion_mnist_compact": Preset(
+        "32C3-P2-64C3-P2-64C3-P2-128F-10F", (28, 28, 1), v_threshold=0.5
+    ),
+    "cifar10_compact": Preset(
+        "32C3-P2-64C3-64C3-P2-128C3-P2-256F-10F", (32, 32, 3), v_threshold=0.5
+    ),
+    "digits": Preset("16C3-32C3-P2-64F-10F", (8, 8, 1), v_threshold=0.5),
 }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from .layers import IFConv2D, IFDense, SpikeFlatten, SpikePool2D
+from .neuron import check_neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
 
 __all__ = ["PROXY_ACTIVATIONS", "READOUT_ACTIVATIONS", "build_ann", "spiking_layers"]
@@ -61,6 +62,7 @@ def build_ann(
     """
     _check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
     _check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
+    check_neuron(v_threshold, "zero")
     layer_shapes(spec, input_shape)
     shared = {
         "use_bias": use_bias,

@@ -62,7 +62,7 @@ def softmax(c):
 
 def windows(x, k=3):
     """(n, h, w, k*k*c) patches of the zero-padded input, kernel order."""
-    n, height, width, _ = x.shape
+    _, height, width, _ = x.shape
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     return np.concatenate(
         [padded[:, i : i + height, j : j + width] for i in range(k) for j in range(k)], axis=-1

@@ -34,8 +34,8 @@ class ProxySteps:
         `jax.jit` finds earlier traces by the function, and bound methods of one object are all
         equal, so a trace for another T would be found. A new partial equals nothing else.
         """
-        self.train_step = partial(type(self).train_step, self)
-        self.test_step = partial(type(self).test_step, self)
+        for step in ("train_step", "test_step"):
+            setattr(self, step, partial(getattr(type(self), step), self))
 
     def _simulated(self, state: Any, data: Any, training: bool) -> Any:
         variables = [*self.trainable_variables, *self.non_trainable_variables]

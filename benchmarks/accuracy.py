@@ -1,0 +1,130 @@
+"""Accuracy of a preset trained via proxy, beside its ANN twin trained alone.
+
+    python benchmarks/accuracy.py fashion_mnist_compact --epochs 10 --seeds 0
+
+Both start from the same initial weights and see the same batches. The test set is used once,
+after the last epoch. A run that was cut off goes on from its last whole epoch. Writes one
+JSON file a run to `benchmarks/results/accuracy/` and prints the table of all that are there.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import keras_proxy_snn as kps
+
+RESULTS = Path(__file__).parent / "results" / "accuracy"
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds of each epoch, validation excluded."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds.append(time.perf_counter() - self._start)
+
+
+def train(model, x, y, arguments, seed, name):
+    keras.utils.set_random_seed(seed)
+    clock = Clock()
+    backup = keras.callbacks.BackupAndRestore(str(arguments.scratch / f"{name}-{seed}"))
+    history = model.fit(
+        x, y, batch_size=100, epochs=arguments.epochs, callbacks=[backup, clock], verbose=2
+    )
+    return history.history, clock.seconds
+
+
+def run(arguments, seed):
+    (x, y), (x_test, y_test) = kps.datasets.load(arguments.dataset, data_dir=arguments.data_dir)
+    keras.utils.set_random_seed(seed)
+    model = kps.build(arguments.preset, time_steps=arguments.time_steps)
+    initial = model.get_weights()
+    history, seconds = train(model, x, y, arguments, seed, f"{arguments.label}-proxy")
+    model.compile(
+        loss=model.loss, metrics=[kps.SpikeAccuracy(t, name=t) for t in kps.SpikeAccuracy.RULES]
+    )
+    accuracy = model.evaluate(x_test, y_test, batch_size=100, verbose=0, return_dict=True)
+    if arguments.save:
+        model.save(arguments.save)
+
+    model.set_weights(initial)
+    twin = model.ann
+    preset = kps.PRESETS[arguments.preset]
+    twin.compile(
+        keras.optimizers.Adam(preset.learning_rate, preset.beta_1, preset.beta_2, preset.epsilon),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    twin_history, twin_seconds = train(twin, x, y, arguments, seed, f"{arguments.label}-ann")
+    twin_accuracy = twin.evaluate(x_test, y_test, batch_size=100, verbose=0)[1]
+    return {
+        "preset": arguments.preset,
+        "dataset": arguments.dataset,
+        "backend": keras.config.backend(),
+        "time_steps": model.time_steps,
+        "epochs": arguments.epochs,
+        "seed": seed,
+        "accuracy": {rule: accuracy[rule] for rule in kps.SpikeAccuracy.RULES},
+        "twin_accuracy": twin_accuracy,
+        "seconds_per_epoch": float(np.median(seconds)) if seconds else None,
+        "twin_seconds_per_epoch": float(np.median(twin_seconds)) if twin_seconds else None,
+        "history": history,
+        "twin_history": twin_history,
+        "versions": {"keras": keras.__version__, "keras_proxy_snn": kps.__version__},
+        "hardware": f"{os.cpu_count()} x {platform.machine()}",
+    }
+
+
+def table():
+    head = "| preset | backend | T | epochs | seed | strict | tie-inclusive | potential |"
+    head += " ANN twin alone | s/epoch | twin s/epoch |"
+    lines = [head, "|---|---|---|---|---|---|---|---|---|---|---|"]
+    for path in sorted(RESULTS.glob("*.json")):
+        r = json.loads(path.read_text())
+        a = r["accuracy"]
+        values = [a["first"], a["any"], a["potential"], r["twin_accuracy"]]
+        cells = [r["preset"], r["backend"], r["time_steps"], r["epochs"], r["seed"]]
+        cells += [f"{100 * v:.2f} %" for v in values]
+        cells += [f"{r[key]:.0f}" for key in ("seconds_per_epoch", "twin_seconds_per_epoch")]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("preset", choices=kps.PRESETS)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--time-steps", type=int, help="T; the preset's own if not given")
+    parser.add_argument("--data-dir", help="where the data set lies")
+    parser.add_argument("--save", help="write the trained model to this .keras file")
+    parser.add_argument("--scratch", type=Path, default=Path("runs"), help="for checkpoints")
+    arguments = parser.parse_args()
+    preset = kps.PRESETS[arguments.preset]
+    arguments.time_steps = arguments.time_steps or preset.time_steps
+    arguments.dataset = arguments.preset.removesuffix("_compact")
+    arguments.label = f"{arguments.preset}-{keras.config.backend()}-T{arguments.time_steps}"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    for seed in arguments.seeds:
+        result = run(arguments, seed)
+        path = RESULTS / f"{arguments.label}-epochs{arguments.epochs}-seed{seed}.json"
+        path.write_text(json.dumps(result, indent=1) + "\n")
+    print(table())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""Fashion-MNIST, CIFAR-10 and scikit-learn's digits as NumPy arrays, wherever they lie.
+
+`load` returns a set, `locate` says where it would come from, `class_names` what its labels mean.
+"""
+
+from ._info import NAMES, DatasetError, class_names
+from ._load import load
+from ._locate import locate
+from ._source import Source
+
+__all__ = ["NAMES", "DatasetError", "Source", "class_names", "load", "locate"]

@@ -1,0 +1,108 @@
+"""Folders of images: `train/<class>/<file>` and `test/<class>/<file>`, as JPEG or PNG."""
+
+import importlib
+import io
+import struct
+from typing import Any
+
+import numpy as np
+
+from ._files import Member, members
+from ._info import DatasetError, DatasetInfo, Labels, Pixels, RawSplits
+from ._source import Source
+
+__all__ = ["jpeg_key", "png_key", "read"]
+
+_MAX_BYTES = 1 << 20  # far more than an image of 32 x 32 pixels takes in any of the two formats
+
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
+
+
+def jpeg_key(info: DatasetInfo, name: str) -> tuple[str, int] | None:
+    """The split and the label of a JPEG file by its path, or None for any other file."""
+    return _key(info, name) if name.lower().endswith((".jpg", ".jpeg")) else None
+
+
+def png_key(info: DatasetInfo, name: str) -> tuple[str, int] | None:
+    """The split and the label of a PNG file by its path, or None for any other file."""
+    return _key(info, name) if name.lower().endswith(".png") else None
+
+
+def _key(info: DatasetInfo, name: str) -> tuple[str, int] | None:
+    *_, split, folder, file = ("", "", *name.split("/"))
+    label = info.class_index(folder)
+    # macOS adds a file "._0001.jpg" to an archive for each 0001.jpg: not an image.
+    if split not in info.sizes or label is None or file.startswith("."):
+        return None
+    return split, label
+
+
+def read(info: DatasetInfo, source: Source) -> RawSplits:
+    """Read every image, then put the classes in turn: one of each, then the next of each.
+
+    Files lie class by class, and the first thousand images would be of one class; taken in turn,
+    any first n are balanced. Within a class the order is that of the names.
+    """
+    pillow = _pillow()
+    pixels = {split: np.empty((n, *info.shape), np.uint8) for split, n in info.sizes.items()}
+    names: dict[str, list[tuple[int, str]]] = {split: [] for split in info.sizes}
+    for member in members(source.path, info):
+        found = jpeg_key(info, member.name) or png_key(info, member.name)
+        if found is None:
+            continue
+        split, label = found
+        row = len(names[split])
+        if row == info.sizes[split]:
+            raise DatasetError(
+                f"{source.path}: expected {row:,} {split} images of {info.title}; received more"
+            )
+        pixels[split][row] = _decoded(pillow, member, info)
+        names[split].append((label, member.name))
+    for split, size in info.sizes.items():
+        if len(names[split]) != size:
+            raise DatasetError(
+                f"{source.path}: expected {size:,} {split} images of {info.title}; "
+                f"received {len(names[split]):,}"
+            )
+    return (
+        _in_turn(pixels["train"], names["train"]),
+        _in_turn(pixels["test"], names["test"]),
+    )
+
+
+def _in_turn(pixels: Pixels, names: list[tuple[int, str]]) -> tuple[Pixels, Labels]:
+    by_name = sorted(range(len(names)), key=names.__getitem__)
+    labels = np.array([names[i][0] for i in by_name], np.int64)
+    rank = np.arange(len(labels)) - np.searchsorted(labels, labels)  # within the class
+    order = np.lexsort((labels, rank))
+    return pixels[np.array(by_name)[order]], labels[order]
+
+
+def _decoded(pillow: Any, member: Member, info: DatasetInfo) -> Pixels:
+    height, width, channels = info.shape
+    mode, modes = ("RGB", ("RGB", "L")) if channels == 3 else ("L", ("L",))
+    try:
+        with pillow.open(io.BytesIO(member.read(_MAX_BYTES)), formats=("JPEG", "PNG")) as image:
+            # Before the pixels are decoded, so that a huge image costs nothing.
+            if image.size != (width, height) or image.mode not in modes:
+                raise DatasetError(
+                    f"{member}: expected an image of {width} x {height} pixels, mode {mode}; "
+                    f"received {image.size[0]} x {image.size[1]}, mode {image.mode}"
+                )
+            decoded = np.asarray(image.convert(mode), np.uint8)
+    except DatasetError:
+        raise
+    # What Pillow raises for damaged files, by format and place of the damage.
+    except (*_DAMAGE, pillow.DecompressionBombError) as error:
+        raise DatasetError(f"{member}: expected a JPEG or PNG image; {error}") from error
+    return decoded.reshape(info.shape)
+
+
+def _pillow() -> Any:
+    try:
+        return importlib.import_module("PIL.Image")
+    except ImportError as error:
+        raise ImportError(
+            "Reading a set from folders of images needs Pillow; it is not installed. "
+            "Try: pip install keras-proxy-snn[datasets]"
+        ) from error

@@ -1,0 +1,184 @@
+"""What is known of each set before a file is opened: its size, its classes, its usual names."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "INFOS",
+    "NAMES",
+    "DatasetError",
+    "DatasetInfo",
+    "Labels",
+    "Pixels",
+    "RawSplits",
+    "check_labels",
+    "class_names",
+    "info_of",
+]
+
+Pixels = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+RawSplits = tuple[tuple[Pixels, Labels], tuple[Pixels, Labels]]
+
+
+class DatasetError(ValueError):
+    """A set that is not there, or a file of it that is not what it should be.
+
+    The message names the file, says what was expected and what was received.
+
+    Example:
+
+    >>> from keras_proxy_snn import datasets
+    >>> issubclass(datasets.DatasetError, ValueError)
+    True
+    """
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """One set.
+
+    Attributes:
+        name: What `load` calls it.
+        title: What its authors call it.
+        shape: `(height, width, channels)` of an image, in pixels.
+        sizes: Number of examples of each split.
+        classes: Names of the classes, in the order of the labels.
+        balanced: Whether each class has the same number of examples.
+        white: The largest pixel value, which becomes 1.
+        folders: Subfolders that usually hold it.
+        archives: Pattern that the name of an archive of it starts with.
+        system_folder: Where a distribution's package installs it.
+    """
+
+    name: str
+    title: str
+    shape: tuple[int, int, int]
+    sizes: dict[str, int]
+    classes: tuple[str, ...]
+    balanced: bool = True
+    white: int = 255
+    folders: tuple[str, ...] = ()
+    archives: str = ""
+    system_folder: str = ""
+
+    def class_index(self, folder: str) -> int | None:
+        """The class that a folder is named after, whatever its case and punctuation."""
+        plain = [_letters(name) for name in self.classes]
+        return plain.index(_letters(folder)) if _letters(folder) in plain else None
+
+    def names_archive(self, file_name: str) -> bool:
+        """Whether a file of this name would be an archive of this set."""
+        return bool(self.archives) and re.match(self.archives, file_name, re.I) is not None
+
+
+def _letters(text: str) -> str:
+    # "T-shirt/top" cannot be a folder's name; "T-shirt_top" and "tshirt top" stand for it.
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+INFOS = {
+    info.name: info
+    for info in (
+        DatasetInfo(
+            name="fashion_mnist",
+            title="Fashion-MNIST",
+            shape=(28, 28, 1),
+            sizes={"train": 60_000, "test": 10_000},
+            classes=(
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
+                "Ankle boot",
+            ),
+            folders=("fashion-mnist", "fashion_mnist", "FashionMNIST/raw", "FashionMNIST"),
+            archives=r"fashion[-_]?mnist(?![a-z0-9])",
+            system_folder="/usr/share/datasets/fashion-mnist",  # Debian: dataset-fashion-mnist
+        ),
+        DatasetInfo(
+            name="cifar10",
+            title="CIFAR-10",
+            shape=(32, 32, 3),
+            sizes={"train": 50_000, "test": 10_000},
+            classes=(
+                "airplane",
+                "automobile",
+                "bird",
+                "cat",
+                "deer",
+                "dog",
+                "frog",
+                "horse",
+                "ship",
+                "truck",
+            ),
+            folders=(
+                "cifar-10-batches-py",
+                "cifar-10-batches-bin",
+                "cifar-10-batches-py-target/cifar-10-batches-py",  # where Keras unpacks it
+                "cifar10",
+                "cifar-10",
+                "cifar10-jpeg",
+            ),
+            archives=r"cifar[-_]?10(?!\d)",
+        ),
+        DatasetInfo(
+            name="digits",
+            title="digits",
+            shape=(8, 8, 1),
+            sizes={"train": 1_437, "test": 360},
+            classes=tuple("0123456789"),
+            balanced=False,
+            white=16,
+        ),
+    )
+}
+NAMES = tuple(INFOS)
+
+
+def info_of(name: str) -> DatasetInfo:
+    """The facts of a set, or a ValueError that lists the known names."""
+    if name not in INFOS:
+        known = ", ".join(repr(known) for known in NAMES)
+        raise ValueError(f"A dataset's name is one of {known}; received {name!r}")
+    return INFOS[name]
+
+
+def class_names(name: str) -> tuple[str, ...]:
+    """The names of the classes of a set, in the order of their labels 0 to 9.
+
+    Args:
+        name: One of `NAMES`.
+
+    Returns:
+        Ten strings; `class_names(name)[y]` is the class of label `y`.
+
+    Raises:
+        ValueError: If the name is not known.
+
+    Example:
+
+    >>> from keras_proxy_snn import datasets
+    >>> datasets.class_names("cifar10")[:3]
+    ('airplane', 'automobile', 'bird')
+    """
+    return info_of(name).classes
+
+
+def check_labels(labels: Labels, info: DatasetInfo, where: object) -> None:
+    """Raise a DatasetError that names the file if a label is not the number of a class."""
+    wrong = labels[(labels < 0) | (labels >= len(info.classes))]
+    if wrong.size:
+        raise DatasetError(
+            f"{where}: a label of {info.title} is 0 to {len(info.classes) - 1}; "
+            f"received {int(wrong[0])} ({wrong.size:,} such labels)"
+        )

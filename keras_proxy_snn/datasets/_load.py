@@ -1,0 +1,140 @@
+"""`load`: find a set, read it, check it, scale it."""
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _cifar, _idx, _images
+from ._info import DatasetError, DatasetInfo, Labels, RawSplits, check_labels, info_of
+from ._locate import ENVIRONMENT_VARIABLE, search
+from ._packages import read_scikit_learn, read_tfds
+from ._source import Source
+
+__all__ = ["load"]
+
+Images = NDArray[np.float32]
+
+_READERS: dict[str, Callable[[DatasetInfo, Source], RawSplits]] = {
+    "idx": _idx.read,
+    "python": _cifar.read,
+    "binary": _cifar.read,
+    "png": _images.read,
+    "jpeg": _images.read,
+}
+
+
+def load(
+    name: str, *, data_dir: str | os.PathLike[str] | None = None
+) -> tuple[tuple[Images, Labels], tuple[Images, Labels]]:
+    """Load a whole set of images as NumPy arrays.
+
+    - `"fashion_mnist"`: 60,000 + 10,000 images of clothes, (28, 28, 1). Xiao, Rasul & Vollgraf
+      2017, https://arxiv.org/abs/1708.07747; MIT licence.
+    - `"cifar10"`: 50,000 + 10,000 photographs, (32, 32, 3). Krizhevsky 2009, "Learning Multiple
+      Layers of Features from Tiny Images", https://www.cs.toronto.edu/~kriz/cifar.html; published
+      without a licence.
+    - `"digits"`: 1,437 + 360 handwritten digits, (8, 8, 1). Alpaydin & Kaynak 1998,
+      https://doi.org/10.24432/C50P49; CC BY 4.0.
+
+    Fashion-MNIST and CIFAR-10 come from the first of
+
+    1. `data_dir`: if it is given, nowhere else;
+    2. the environment variable `KERAS_PROXY_SNN_DATA`;
+    3. for Fashion-MNIST, `/usr/share/datasets/fashion-mnist`, Debian's `dataset-fashion-mnist`;
+    4. tensorflow-datasets, which downloads the set the first time. It needs TensorFlow, whatever
+       the backend of Keras; without a network it tries for some minutes before it gives up.
+
+    The first two name a directory or an archive (.tar, .tar.gz, .tgz, .tar.xz, .zip). A set may lie
+    in the directory itself or in a subfolder of a usual name (`fashion-mnist`,
+    `cifar-10-batches-py`, ...), unpacked or as an archive of such a name: IDX files, gzipped or
+    not; CIFAR-10's Python or binary batches; or images as `train/<class>/*.jpg` (or `.png`) and
+    `test/<class>/...`. Published pixels win over JPEG; `locate` says which it would be. Nothing in
+    a file is ever executed, and nothing is unpacked to disk.
+
+    The digits lie in scikit-learn, whatever `data_dir` is: 1,797 images, of which, sorted by
+    class, every fifth is for testing: a stratified split that never varies.
+
+    The order of the examples is the source's. Images from class folders come one of each class in
+    turn, so that any first n are balanced.
+
+    Args:
+        name: One of `NAMES`.
+        data_dir: A directory or an archive that holds the set.
+
+    Returns:
+        `(x_train, y_train), (x_test, y_test)`: x of shape `(n, height, width, channels)`, float32,
+        pixel values in [0, 1], that is value / 255 (digits: value / 16); y of shape `(n,)`, int64,
+        0 to 9, see `class_names`.
+
+    Raises:
+        ValueError: If the name is not known.
+        DatasetError: If the set is not found, or a file of it is damaged, of the wrong size or not
+            what its name says. A `ValueError` too.
+        ImportError: If scikit-learn (for the digits) or Pillow (for images) is missing.
+
+    Example:
+
+    >>> from keras_proxy_snn import datasets
+    >>> (x_train, y_train), (x_test, y_test) = datasets.load("digits")
+    >>> x_train.shape, x_test.shape, y_train.shape, y_test.shape
+    ((1437, 8, 8, 1), (360, 8, 8, 1), (1437,), (360,))
+    >>> str(x_train.dtype), float(x_train.min()), float(x_train.max())
+    ('float32', 0.0, 1.0)
+    """
+    info = info_of(name)
+    if name == "digits":
+        where, raw = "scikit-learn", read_scikit_learn(info)
+    else:
+        source, missed = search(info, data_dir)
+        if source is not None and source.format in _READERS:
+            where, raw = str(source.path), _READERS[source.format](info, source)
+        elif data_dir is not None:
+            raise DatasetError(
+                f"{info.title} was not found: data_dir is a directory that holds the set itself, "
+                f"one of the subfolders {', '.join(info.folders)}, or an archive; "
+                f"received {'; '.join(missed)}"
+            )
+        else:
+            where, raw = "tensorflow-datasets", _downloaded(info, missed)
+    train, test = (
+        _checked(info, split, *arrays, where) for split, arrays in zip(info.sizes, raw, strict=True)
+    )
+    return train, test
+
+
+def _downloaded(info: DatasetInfo, missed: list[str]) -> RawSplits:
+    try:
+        return read_tfds(info)
+    except DatasetError as error:
+        looked = "; ".join([*missed, f"tensorflow-datasets ({error})"])
+        debian = "`apt-get install dataset-fashion-mnist`, " if info.system_folder else ""
+        raise DatasetError(
+            f"{info.title} was not found. Looked in: {looked}. What to do: pass data_dir=..., set "
+            f"the environment variable {ENVIRONMENT_VARIABLE} to a directory that holds it, "
+            f"{debian}or, with a network, `pip install keras-proxy-snn[datasets,tensorflow]`"
+        ) from error
+
+
+def _checked(
+    info: DatasetInfo, split: str, pixels: NDArray[np.uint8], labels: Labels, where: str
+) -> tuple[Images, Labels]:
+    """The split scaled to [0, 1], once it is known to be whole."""
+    shape = (info.sizes[split], *info.shape)
+    if pixels.shape != shape or labels.shape != shape[:1] or pixels.dtype != np.uint8:
+        raise DatasetError(
+            f"{where}: expected {split} images {shape} uint8 and labels {shape[:1]} of "
+            f"{info.title}; received {pixels.shape} {pixels.dtype} and {labels.shape}"
+        )
+    check_labels(labels, info, where)
+    counts = np.bincount(labels, minlength=len(info.classes))
+    # MNIST's files have the very names and sizes of Fashion-MNIST's; their histogram differs.
+    if info.balanced and counts.min() != counts.max():
+        raise DatasetError(
+            f"{where}: expected {len(labels) // len(info.classes):,} {split} images of each class "
+            f"of {info.title}; received {counts.tolist()} of the classes 0 to {len(counts) - 1}"
+        )
+    # One pass, and no second array of 600 MB: CIFAR-10 is that large in float32.
+    scaled = np.divide(pixels, np.float32(info.white), dtype=np.float32, order="C")
+    return scaled, labels.astype(np.int64)

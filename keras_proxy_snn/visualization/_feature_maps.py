@@ -1,0 +1,196 @@
+"""Feature maps of the ANN beside those of the SNN."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..layers import IFConv2D
+from ..model import ProxyModel
+from ._figure import WIDTH, check_positive, draw_image, new_figure, one_image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["feature_maps"]
+
+
+class _Maps(NamedTuple):
+    """Chosen maps of a layer, `(height, width, filters)` in both networks."""
+
+    title: str
+    filters: np.ndarray
+    activations: np.ndarray
+    spike_counts: np.ndarray
+
+
+class _Sheet:
+    """A figure on which axes are placed in inches from its top left corner."""
+
+    def __init__(self, width: float, height: float):
+        self.width, self.height = width, height
+        self.figure = new_figure(height, width, layout=None)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> "Axes":
+        bottom = self.height - top - height
+        return self.figure.add_axes(
+            (
+                left / self.width,
+                bottom / self.height,
+                width / self.width,
+                height / self.height,
+            )
+        )
+
+    def text(self, left: float, top: float, text: str, **style: Any) -> None:
+        self.figure.text(left / self.width, 1 - top / self.height, text, va="center", **style)
+
+
+# All in inches. Left of the maps their networks are named, right of them are the colour bars.
+_EDGE, _LEFT, _RIGHT, _GAP = 0.15, 1.05, 0.75, 0.06
+_IMAGE, _TITLE, _NUMBERS, _SIMILARITIES = 1.0, 0.42, 0.2, 0.22
+
+
+def feature_maps(model: ProxyModel, image: Any, *, filters: int = 5, seed: int = 0) -> "Figure":
+    """Draw what the same filters see in both networks (the paper's Fig. 4).
+
+    For each convolutional layer: above, activations of the ANN, after its ReLU; below, spike
+    counts of the IF neurons of the same filters. The number between them is the cosine
+    similarity of the two maps: 1 if the firing rates are proportional to the
+    activations; "silent" if one of the maps is all zero. All maps of a row have one scale of
+    colours. (Fig. 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy".)
+
+    Args:
+        model: Spiking network and proxy.
+        image: `(height, width, channels)`, or a batch of exactly one.
+        filters: Number of filters a layer, chosen at random; all of a layer that has fewer.
+        seed: Of the random choice.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 900 pixels wide (wider for more than 8 filters).
+
+    Raises:
+        ValueError: If the image has another shape than the model's, `filters` is not a
+            positive integer, or the model has no convolutional layer.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn.visualization import feature_maps
+    >>> model = keras_proxy_snn.build("digits", time_steps=4)
+    >>> figure = feature_maps(model, np.ones((8, 8, 1)), filters=3)
+    >>> len(figure.axes)  # the image; 2 layers x 2 networks x (3 maps and a colour bar)
+    17
+    """
+    check_positive("filters", filters)
+    batch = one_image(image, model.snn.image_shape)
+    layers = _layers(model, batch, filters, np.random.default_rng(seed))
+    # Narrower maps would not leave room for the numbers of their filters.
+    width = float(np.clip((WIDTH - _LEFT - _RIGHT) / filters - _GAP, 0.6, 1.2))
+    whole = max(WIDTH, _LEFT + filters * (width + _GAP) + _RIGHT)
+    height = width * min(3.0, batch.shape[1] / batch.shape[2])
+    block = _TITLE + _NUMBERS + _SIMILARITIES + 2 * height
+    sheet = _Sheet(whole, 2 * _EDGE + _IMAGE + len(layers) * block)
+    _draw_head(sheet, batch[0], model.time_steps)
+    for i, maps in enumerate(layers):
+        _draw_block(sheet, _EDGE + _IMAGE + i * block, maps, width, height)
+    return sheet.figure
+
+
+def _layers(
+    model: ProxyModel, batch: np.ndarray, filters: int, rng: np.random.Generator
+) -> list[_Maps]:
+    record, activations = model.snn.record(batch), _activations(model.ann, batch)
+    layers = []
+    for stage in model.snn.if_layers:
+        if not isinstance(stage, IFConv2D):
+            continue
+        name, (rows, columns, count) = stage.twin.name, activations[stage.twin.name].shape
+        chosen = np.sort(rng.permutation(count)[:filters])
+        title = f"{name}: {len(chosen)} of {count} filters, {rows} x {columns} pixels"
+        counts = np.asarray(ops.convert_to_numpy(record[stage.name]))[0].sum(axis=0)
+        layers.append(_Maps(title, chosen, activations[name][..., chosen], counts[..., chosen]))
+    if not layers:
+        raise ValueError(
+            "Feature maps need a model with a convolutional layer. "
+            f"Received: layers {[stage.name for stage in model.snn.stages]}."
+        )
+    return layers
+
+
+_NEXT = (keras.layers.MaxPooling2D, keras.layers.Flatten, keras.layers.Dense)
+
+
+def _activations(ann: keras.Sequential, batch: np.ndarray) -> dict[str, np.ndarray]:
+    """Outputs of the convolutions, after what stands between them and the next layer."""
+    found: dict[str, np.ndarray] = {}
+    name, x = None, batch
+    for layer in ann.layers:
+        x = layer(x)
+        if isinstance(layer, keras.layers.Conv2D):
+            name = layer.name
+        elif isinstance(layer, _NEXT):
+            name = None
+        if name is not None:
+            found[name] = np.asarray(ops.convert_to_numpy(ops.cast(x, "float32")))[0]
+    return found
+
+
+def _draw_head(sheet: _Sheet, image: np.ndarray, time_steps: int) -> None:
+    draw_image(sheet.axes(_EDGE, _EDGE, _IMAGE, _IMAGE), image)
+    left = 2 * _EDGE + _IMAGE
+    title = f"Feature maps of one image, T = {time_steps}"
+    sheet.text(left, _EDGE + 0.2, title, fontweight="bold", fontsize="large")
+    legend = (
+        "Above: activation of the ANN, after its ReLU. Below: spike count of the IF neurons.\n"
+        "Between: cosine similarity of the two maps (silent: a map is all zero)."
+    )
+    sheet.text(left, _EDGE + 0.65, legend, fontsize="small")
+
+
+def _draw_block(sheet: _Sheet, top: float, maps: _Maps, width: float, height: float) -> None:
+    sheet.text(_EDGE, top + 0.65 * _TITLE, maps.title, fontweight="bold")
+    upper = top + _TITLE + _NUMBERS
+    lower = upper + height + _SIMILARITIES
+    for column, number in enumerate(maps.filters):
+        middle = _LEFT + column * (width + _GAP) + width / 2
+        small = {"ha": "center", "fontsize": "small"}
+        sheet.text(middle, upper - _NUMBERS / 2, f"filter {number}", **small)
+        similarity = _similarity(maps.activations[..., column], maps.spike_counts[..., column])
+        sheet.text(middle, lower - _SIMILARITIES / 2, similarity, **small)
+    _draw_row(sheet, upper, maps.activations, width, height)
+    _draw_row(sheet, lower, maps.spike_counts, width, height, spikes=True)
+
+
+def _similarity(activation: np.ndarray, counts: np.ndarray) -> str:
+    norm = float(np.linalg.norm(activation) * np.linalg.norm(counts))
+    return f"{float(np.sum(activation * counts)) / norm:.2f}" if norm else "silent"
+
+
+def _draw_row(
+    sheet: _Sheet,
+    top: float,
+    maps: np.ndarray,
+    width: float,
+    height: float,
+    spikes: bool = False,
+) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    label = "SNN\nspikes" if spikes else "ANN\nactivation"
+    sheet.text(_LEFT - 0.1, top + height / 2, label, ha="right", fontsize="small")
+    most = float(maps.max()) or 1.0
+    style: Any = {"cmap": "viridis", "aspect": "auto", "interpolation": "nearest"}
+    for column in range(maps.shape[-1]):
+        axes = sheet.axes(_LEFT + column * (width + _GAP), top, width, height)
+        picture = axes.imshow(maps[..., column], vmin=0, vmax=most, **style)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    left = _LEFT + maps.shape[-1] * (width + _GAP) + 0.05
+    bar = sheet.figure.colorbar(picture, cax=sheet.axes(left, top, 0.1, height))
+    bar.locator = MaxNLocator(nbins=max(1, int(4 * height)), integer=spikes)
+    bar.ax.tick_params(labelsize="small")

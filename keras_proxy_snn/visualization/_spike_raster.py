@@ -1,0 +1,242 @@
+"""The spikes of one image, layer by layer and step by step."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from ..layers import SpikePool2D
+from ..model import ProxyModel
+from ._figure import BLUE, VERMILLION, check_positive, draw_image, new_figure, one_image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["spike_raster"]
+
+# With more classes, labels of this size would overlap: only some are written.
+_LABELLED_CLASSES = 40
+
+
+class _Panel(NamedTuple):
+    """Rows of a raster: some neurons of a layer, and their spikes `(time, rows)`."""
+
+    title: str
+    neurons: np.ndarray
+    spikes: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """Spikes of each row, summed over time."""
+        return self.spikes.sum(axis=0)
+
+
+def spike_raster(
+    model: ProxyModel,
+    image: Any,
+    *,
+    neurons: int = 40,
+    seed: int = 0,
+    class_names: Sequence[str] | None = None,
+    pooling: bool = False,
+) -> "Figure":
+    """Draw when the neurons of each layer fire for one image.
+
+    Most neurons of a spiking network are silent, so those shown are a random sample of the
+    ones that fired, most active on top; titles say how many of how many that are, and the firing
+    rate of the whole layer. The readout shows all classes. At the right stand the
+    spike counts (Eq. 11 of Kheradpisheh et al., "Spiking neural networks trained via proxy",
+    for the readout); the classes with the most spikes are vermillion.
+
+    Each row is a `matplotlib.collections.EventCollection` labelled `"neuron <index>"`, with
+    the neuron's index in its flattened layer; steps are counted from 1.
+
+    Args:
+        model: Spiking network and proxy.
+        image: `(height, width, channels)`, or a batch of exactly one.
+        neurons: Number of neurons a layer at most.
+        seed: Of the random sample.
+        class_names: Names of the classes for the readout; their numbers if not given. With more
+            than 40 classes only some are written.
+        pooling: Whether the pooling stages get panels too, beside the layers with neurons.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 900 pixels wide.
+
+    Raises:
+        ValueError: If the image has another shape than the model's, `neurons` is not a
+            positive integer, or there is not one name a class.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn.visualization import spike_raster
+    >>> model = keras_proxy_snn.build("digits", time_steps=4)
+    >>> figure = spike_raster(model, np.ones((8, 8, 1)), neurons=10)
+    >>> figure.axes[-2].get_ylabel(), figure.axes[-2].get_xlabel()
+    ('class', 'time step')
+    """
+    check_positive("neurons", neurons)
+    batch = one_image(image, model.snn.image_shape)
+    names = _names(class_names, model.snn.stages[-1].twin.units)
+    panels = _panels(model, batch, neurons, seed, names, pooling)
+    rows = [0.036 * len(panel.neurons) for panel in panels[:-1]] + [0.17 * len(names)]
+    heights = [1.0, *np.clip(rows, 1.1, 7.0)]
+    figure = new_figure(0.45 + sum(heights) + 0.3 * len(panels))
+    grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[5, 1])
+    head = grid[0, :].subgridspec(1, 2, width_ratios=[1, 6])
+    draw_image(figure.add_subplot(head[0]), batch[0])
+    _draw_head(figure.add_subplot(head[1]), model.time_steps)
+    most = max(panel.counts.max(initial=1) for panel in panels)
+    for row, panel in enumerate(panels, start=1):
+        raster = figure.add_subplot(grid[row, 0])
+        bars = figure.add_subplot(grid[row, 1], sharey=raster)
+        last = row == len(panels)
+        _draw_panel(raster, bars, panel, _colours(panel, readout=last))
+        # Room for the numbers at the bars of the readout.
+        bars.set_xlim(0, 1.3 * most)
+        if last:
+            _label_classes(raster, bars, panel, names)
+        for axes in (raster, bars):
+            axes.tick_params(labelbottom=last)
+    return figure
+
+
+def _names(class_names: Sequence[str] | None, classes: int) -> list[str]:
+    if class_names is None:
+        return [str(i) for i in range(classes)]
+    if len(class_names) != classes:
+        raise ValueError(
+            f"`class_names` must have one name for each of the {classes} classes. "
+            f"Received: {len(class_names)} names."
+        )
+    return [str(name) for name in class_names]
+
+
+def _panels(
+    model: ProxyModel,
+    batch: np.ndarray,
+    neurons: int,
+    seed: int,
+    class_names: list[str],
+    pooling: bool,
+) -> list[_Panel]:
+    record = model.snn.record(batch)
+    shown = [
+        stage.name
+        for stage in model.snn.stages
+        if stage in model.snn.if_layers or (pooling and isinstance(stage, SpikePool2D))
+    ]
+    panels = []
+    for name in shown:
+        spikes = np.asarray(ops.convert_to_numpy(record[name])).reshape(model.time_steps, -1)
+        if name == shown[-1]:
+            panels.append(_readout(name, spikes, class_names))
+        else:
+            panels.append(_sample(name, spikes, neurons, np.random.default_rng(seed)))
+    return panels
+
+
+def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generator) -> _Panel:
+    """Some of the neurons that fired, most active first."""
+    counts = spikes.sum(axis=0)
+    fired = np.flatnonzero(counts)
+    chosen = np.sort(rng.permutation(fired)[:neurons])
+    chosen = chosen[np.argsort(-counts[chosen], kind="stable")]
+    title = (
+        f"{name}: {len(chosen):,} of the {len(fired):,} that fired, of {counts.size:,} neurons; "
+        f"rate {spikes.mean():.3f}"
+    )
+    return _Panel(title, chosen, spikes[:, chosen])
+
+
+def _readout(name: str, spikes: np.ndarray, class_names: list[str]) -> _Panel:
+    """All classes, in order."""
+    counts = spikes.sum(axis=0)
+    best = [class_names[i] for i in _winners(counts)]
+    answer = ", ".join(best) or "none" if len(best) < 4 else f"a tie of {len(best)} classes"
+    title = f"{name}: all {len(counts)} classes; rate {spikes.mean():.3f}; most spikes: {answer}"
+    return _Panel(title, np.arange(len(counts)), spikes)
+
+
+def _winners(counts: np.ndarray) -> np.ndarray:
+    """Classes with the most spikes; none if no class fired."""
+    return np.flatnonzero((counts == counts.max()) & (counts > 0))
+
+
+def _colours(panel: _Panel, readout: bool) -> list[str]:
+    colours = np.full(len(panel.neurons), BLUE, object)
+    if readout:
+        colours[_winners(panel.counts)] = VERMILLION
+    return colours.tolist()
+
+
+def _draw_head(axes: "Axes", time_steps: int) -> None:
+    axes.axis("off")
+    axes.text(
+        0.0,
+        0.95,
+        f"Spikes of one image, T = {time_steps}",
+        fontweight="bold",
+        fontsize="large",
+        va="top",
+    )
+    axes.text(
+        0.0,
+        0.55,
+        "Hidden layers: a random sample of the neurons that fired, most active on top.\n"
+        "Rates are of the whole layer, in spikes per neuron and step.",
+        fontsize="small",
+        va="top",
+    )
+
+
+def _draw_panel(raster: "Axes", bars: "Axes", panel: _Panel, colours: list[str]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    steps, rows = panel.spikes.shape
+    raster.set_title(panel.title, loc="left", fontsize="small")
+    raster.set_ylabel("neuron")
+    raster.set_xlim(0.5, steps + 0.5)
+    raster.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    raster.set_yticks([])
+    bars.tick_params(left=False, labelleft=False)
+    bars.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
+    for axes in (raster, bars):
+        axes.spines[["top", "right"]].set_visible(False)
+    raster.set_ylim(max(rows, 1) - 0.5, -0.5)
+    if not rows:
+        raster.text((steps + 1) / 2, 0, "no neuron fired", ha="center", va="center")
+        return
+    events: Any = raster.eventplot(
+        [np.flatnonzero(panel.spikes[:, row]) + 1 for row in range(rows)],
+        lineoffsets=list(range(rows)),
+        linelengths=0.8,
+        linewidths=float(np.clip(50 / steps, 1.0, 3.0)),
+        colors=colours,
+    )
+    for neuron, event in zip(panel.neurons, events, strict=True):
+        event.set_label(f"neuron {neuron}")
+    bars.barh(np.arange(rows), panel.counts, height=0.8, color=colours)
+
+
+def _label_classes(raster: "Axes", bars: "Axes", panel: _Panel, names: list[str]) -> None:
+    labelled = range(0, len(names), -(-len(names) // _LABELLED_CLASSES))
+    raster.set_yticks(labelled, [names[i] for i in labelled], fontsize="small")
+    raster.set_ylabel("class")
+    raster.set_xlabel("time step")
+    bars.set_xlabel("spikes")
+    crowded = len(labelled) < len(names)
+    for i in _winners(panel.counts)[:1] if crowded else labelled:
+        bars.annotate(
+            f"{panel.counts[i]:.0f}",
+            (panel.counts[i], i),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )

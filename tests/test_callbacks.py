@@ -1,0 +1,92 @@
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import keras_proxy_snn as kps
+
+
+def watch(monitor, batches, epoch=False):
+    """Feed logs to a monitor as `fit` would, and return the warnings it gave."""
+    monitor.set_model(kps.build("digits", time_steps=1))
+    monitor.model.stop_training = False
+    monitor.on_train_begin()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for index, logs in enumerate(batches):
+            monitor.on_train_batch_end(index, {"proxy_distance": 0.1, **logs})
+        if epoch:
+            monitor.on_epoch_end(0, {"proxy_distance": 0.1, **batches[-1]})
+    assert {w.category for w in caught} <= {kps.CollapseWarning}
+    return [str(w.message) for w in caught]
+
+
+def test_healthy_training_is_quiet():
+    assert watch(kps.ProxyMonitor(patience=1), [{"rate_conv1": 0.2}] * 9, epoch=True) == []
+
+
+@pytest.mark.parametrize(
+    ("logs", "parts"),
+    [
+        ({"rate_conv2": 0.95}, ["'conv2'", "0.95", "proxy_activation='clip'"]),
+        ({"rate_dense1": 0.0}, ["'dense1' is silent", "`v_threshold`"]),
+        ({"proxy_distance": 0.9}, ["drifted apart", "0.90", "proxy_activation='clip'"]),
+        ({"proxy_distance": float("nan")}, ["drifted apart"]),
+    ],
+)
+def test_a_warning_names_the_layer_and_the_cure(logs, parts):
+    monitor = kps.ProxyMonitor(patience=3)
+    assert watch(monitor, [logs] * 2) == []
+    (message,) = watch(monitor, [logs] * 6)
+    for part in parts:
+        assert part in message
+    assert monitor.warned == list(logs)
+    assert not monitor.model.stop_training
+
+
+def test_patience_counts_batches_in_a_row_and_an_epoch_is_enough():
+    monitor = kps.ProxyMonitor(patience=3)
+    bad, good = {"rate_conv1": 0.9}, {"rate_conv1": 0.1}
+    assert watch(monitor, [bad, bad, good, bad, bad]) == []
+    assert len(watch(monitor, [good, bad], epoch=True)) == 1
+
+
+def test_it_can_stop_the_training():
+    monitor = kps.ProxyMonitor(patience=1, stop=True)
+    watch(monitor, [{"rate_conv1": 0.9}])
+    assert monitor.model.stop_training
+
+
+def test_a_real_collapse_is_seen_and_the_cure_works(digits):
+    """The published form at a small threshold and few steps, on real images."""
+    (x, y), _ = digits
+    published = {"proxy_activation": "relu", "readout_activation": "relu"}
+    shared = {"v_threshold": 0.1, "time_steps": 6, "learning_rate": 5e-3}
+    monitor = kps.ProxyMonitor(stop=True)
+    model = kps.build("digits", **shared, **published)
+    with pytest.warns(kps.CollapseWarning, match="Cure"):
+        model.fit(x, y, epochs=10, verbose=0, callbacks=[monitor])
+    assert monitor.warned
+    assert monitor.model.stop_training
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_rate": 2.0}, "max_rate=2.0"),
+        ({"min_rate": 0.7}, "min_rate=0.7"),
+        ({"max_distance": 0}, "Received: 0"),
+        ({"patience": 0}, "Received: 0"),
+    ],
+)
+def test_bad_bounds_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kps.ProxyMonitor(**arguments)
+
+
+def test_another_model_is_refused():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"training of a ProxyModel.*\['loss'\]"):
+        model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0, callbacks=[kps.ProxyMonitor()])

@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_proxy_snn import SpikeAccuracy, SpikeCountCrossentropy, SpikeCountMeanSquaredError
+
+COUNTS = np.float32([[5, 2, 0], [4, 4, 1], [4, 4, 1], [0, 0, 0], [0, 3, 2]])
+LABELS = np.array([0, 0, 1, 2, 2])
+POTENTIAL = np.float32([[0.1, 0.9, 0], [0.2, 0.3, 0.9], [0.2, 0.3, 0.9], [-1, -3, -2], [0, 0, 9]])
+RIGHT = {
+    "first": [1, 1, 0, 0, 0],
+    "wrong": [1, 0, 0, 0, 0],
+    "any": [1, 1, 1, 1, 0],
+    "potential": [1, 0, 1, 0, 0],
+}
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS[:, None], np.eye(3)[LABELS]])
+@pytest.mark.parametrize("ties", RIGHT)
+def test_each_rule_for_ties(ties, labels):
+    accuracy = SpikeAccuracy(ties)
+    extra = {"potential": POTENTIAL} if ties == "potential" else {}
+    accuracy.update_state(labels, COUNTS, **extra)
+    assert float(accuracy.result()) == pytest.approx(np.mean(RIGHT[ties]))
+    accuracy.reset_state()
+    weights = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    accuracy.update_state(labels, COUNTS, sample_weight=weights, **extra)
+    expected = np.average(RIGHT[ties], weights=weights)
+    assert float(accuracy.result()) == pytest.approx(expected)
+
+
+def test_a_metric_serialises():
+    metric = keras.saving.serialize_keras_object(SpikeAccuracy("wrong", name="strict"))
+    again = keras.saving.deserialize_keras_object(metric)
+    assert (type(again), again.ties, again.name) == (SpikeAccuracy, "wrong", "strict")
+
+
+def test_unknown_rules_and_missing_potentials_are_refused():
+    with pytest.raises(ValueError, match="Received: 'last'"):
+        SpikeAccuracy("last")
+    with pytest.raises(ValueError, match="needs the readout's membrane potentials"):
+        SpikeAccuracy("potential").update_state(LABELS, COUNTS)
+
+
+@pytest.mark.parametrize("labels", [LABELS, np.eye(3, dtype="float32")[LABELS]])
+def test_crossentropy_equals_its_formula(labels):
+    """Eq. 12 and 13."""
+    counts = COUNTS.astype(float)
+    softmax = np.exp(counts) / np.exp(counts).sum(axis=1, keepdims=True)
+    expected = -np.log(softmax[np.arange(5), LABELS]).mean()
+    assert float(SpikeCountCrossentropy()(labels, COUNTS)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("labels", [LABELS, np.eye(3, dtype="float32")[LABELS]])
+def test_mean_squared_error_equals_its_formula(labels):
+    expected = ((COUNTS - np.eye(3)[LABELS]) ** 2).mean()
+    assert float(SpikeCountMeanSquaredError()(labels, COUNTS)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", [SpikeCountCrossentropy, SpikeCountMeanSquaredError])
+def test_losses_serialise_and_take_sample_weights(loss):
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss()))
+    weights = np.float32([1, 0, 0, 0, 0])
+    weighted = float(again(LABELS, COUNTS, sample_weight=weights))
+    assert weighted * 5 == pytest.approx(float(loss()(LABELS[:1], COUNTS[:1])), rel=1e-5)

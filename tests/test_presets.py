@@ -1,0 +1,131 @@
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_proxy_snn as kps
+
+TABLE_1 = {
+    "fashion_mnist": ("128C3-128C3-P2-128C3-P2-1024F-256F-10F", (28, 28, 1), 50, 2.0),
+    "cifar10": (
+        "256C3-512C3-P2-512C3-512C3-512C3-P2-256C3-1024F-512F-256F-10F",
+        (32, 32, 3),
+        60,
+        3.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLE_1)
+def test_table_1_exactly(name):
+    spec, shape, steps, theta = TABLE_1[name]
+    model = kps.build(name)
+    assert kps.PRESETS[name].spec == spec
+    assert model.ann.input_shape == (None, *shape)
+    assert model.time_steps == steps
+    assert {layer.v_threshold for layer in model.snn.if_layers} == {theta}
+    assert {layer.reset for layer in model.snn.if_layers} == {"zero"}
+    adam = model.optimizer
+    assert type(adam).__name__ == "Adam"
+    learning_rate = float(ops.convert_to_numpy(adam.learning_rate))
+    assert learning_rate == pytest.approx(1e-3)
+    assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.8, 0.99, 1e-7)
+    assert isinstance(model.loss, kps.SpikeCountCrossentropy)
+    sizes = [layer.twin.kernel.shape for layer in model.snn.if_layers]
+    maps = [int(token.split("C")[0].rstrip("F")) for token in spec.split("-") if token[0] != "P"]
+    assert [size[-1] for size in sizes] == maps
+    for layer in model.snn.if_layers:
+        penalty = layer.twin.kernel_regularizer.l2
+        assert float(ops.convert_to_numpy(penalty)) == pytest.approx(1e-5)
+    # The paper's activation is ReLU everywhere, the last layer included, and it has no biases.
+    kinds = [type(layer).__name__ for layer in model.ann.layers]
+    assert kinds.count("ReLU") == len(sizes)
+    assert "Rescaling" not in kinds
+    assert not any(layer.twin.use_bias for layer in model.snn.if_layers)
+
+
+@pytest.mark.parametrize("name", kps.PRESETS)
+def test_a_preset_gives_a_built_compiled_model(name):
+    model = kps.build(name, time_steps=2)
+    assert model.built
+    assert model.compiled
+    assert model.ann.output_shape == (None, 10)
+    images = np.zeros((1, *model.ann.input_shape[1:]), "float32")
+    assert ops.convert_to_numpy(model(images)).tolist() == [[0.0] * 10]
+
+
+def test_a_spec_of_ones_own():
+    model = kps.build(
+        "16C3-P2-32C3-P2-64F-10F",
+        input_shape=(28, 28, 1),
+        time_steps=20,
+        v_threshold=1.0,
+        reset="zero",
+    )
+    assert [w.shape for w in model.ann.get_weights()] == [
+        (3, 3, 1, 16),
+        (3, 3, 16, 32),
+        (7 * 7 * 32, 64),
+        (64, 10),
+    ]
+    values = [np.full(w.shape, 0.5, "float32") for w in model.ann.get_weights()]
+    model.ann.set_weights(values)
+    kernel = model.snn.if_layers[0].twin.kernel
+    np.testing.assert_array_equal(ops.convert_to_numpy(kernel), values[0])
+
+
+def test_every_field_can_be_overridden():
+    model = kps.build(
+        "digits",
+        spec="4C3-P2-6F-10F",
+        time_steps=3,
+        v_threshold=2,
+        reset="subtract",
+        proxy_activation="relu",
+        readout_activation="relu",
+        use_bias=True,
+        batch_norm=True,
+        loss="mse",
+        learning_rate=0.5,
+        l2=0.0,
+        chunk_steps=2,
+    )
+    assert [layer.name for layer in model.ann.layers] == [
+        "conv1",
+        "conv1_batch_norm",
+        "conv1_relu",
+        "pool1",
+        "flatten",
+        "dense1",
+        "dense1_batch_norm",
+        "dense1_relu",
+        "readout",
+        "readout_relu",
+    ]
+    first = model.snn.if_layers[0]
+    assert (first.v_threshold, first.reset, first.twin.use_bias) == (2.0, "subtract", True)
+    assert first.twin.kernel_regularizer is None
+    assert model.snn.chunk_steps == 2
+    assert isinstance(model.loss, kps.SpikeCountMeanSquaredError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("mnist",), ValueError, r"'cifar10_compact', 'digits', 'fashion_mnist'.*'mnist'"),
+        ((3,), ValueError, "Received: 3"),
+        (("8C3-P2-10F",), TypeError, "needs `input_shape`"),
+        (("8C3-P2-10G", {"input_shape": (8, 8, 1)}), kps.SpecError, "'10G' at position 7"),
+        (("digits", {"depth": 3}), TypeError, r"Received: \['depth'\]"),
+        (("digits", {"loss": "hinge"}), ValueError, r"\('crossentropy', 'mse'\).*'hinge'"),
+        (("digits", {"proxy_activation": "elu"}), ValueError, r"\('relu', 'clip'\).*'elu'"),
+        (("digits", {"readout_activation": "elu"}), ValueError, r"\('relu', 'linear'\).*'elu'"),
+        (("digits", {"v_threshold": 0}), ValueError, "positive number. Received: 0"),
+        (("digits", {"reset": "hard"}), ValueError, "Received: 'hard'"),
+        (("digits", {"time_steps": 0}), ValueError, "positive integer. Received: 0"),
+        (("digits", {"input_shape": (1, 1, 1)}), kps.SpecError, "at least one pixel"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, message):
+    name, overrides = (*arguments, {})[:2]
+    with pytest.raises(error, match=message):
+        kps.build(name, **overrides)

@@ -1,0 +1,437 @@
+"""The pictures show the numbers that they should, legibly."""
+
+import io
+import re
+import struct
+import sys
+from itertools import combinations
+from unittest import mock
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_proxy_snn
+from keras_proxy_snn.visualization import feature_maps, spike_raster, training_curve
+
+pytest.importorskip("matplotlib")
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import EventCollection
+from matplotlib.colors import to_rgba
+from matplotlib.text import Text
+
+TIME_STEPS = 6
+LOGS = {
+    "accuracy": [0.5, 0.75, 0.875],
+    "loss": [2.0, 1.0, 0.5],
+    "val_accuracy": [0.5, 0.625, 0.25],
+    "val_loss": [2.5, 1.5, 1.25],
+    "rate_conv1": [0.1, 0.2, 0.3],
+    "rate_readout": [0.05, 0.06, 0.07],
+    "proxy_distance": [0.5, 0.25, 0.125],
+    "learning_rate": [1e-3, 1e-3, 1e-4],
+}
+
+
+def make_model(spec="4C3-P2-6C3-10F", **overrides):
+    """A model whose sums are exact in float32, so that no two routes differ by a rounding."""
+    keras.utils.set_random_seed(7)
+    settings = {"input_shape": (8, 8, 1), "time_steps": TIME_STEPS, **overrides}
+    model = keras_proxy_snn.build(spec, **settings)
+    weights = model.ann.get_weights()
+    model.ann.set_weights([np.round(2.0 * w * 64) / 64 for w in weights])
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_model()
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(1).integers(0, 17, (8, 8, 1)) / np.float32(16)
+
+
+def simulate(model, image):
+    """IF neurons with reset to zero, in NumPy, driven by the layers of the ANN."""
+    potentials, spikes = {}, {}
+    for _ in range(model.time_steps):
+        x = image[None]
+        for layer in model.ann.layers:
+            if isinstance(layer, keras.layers.ReLU | keras.layers.Rescaling):
+                continue
+            x = np.array(ops.convert_to_numpy(layer(x)))
+            if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+                v = potentials.get(layer.name, 0.0) + x
+                fired = v >= model.v_threshold
+                potentials[layer.name] = np.where(fired, 0.0, v)
+                x = fired.astype("float32")
+            spikes.setdefault(layer.name, []).append(x[0])
+    return {name: np.array(steps) for name, steps in spikes.items()}
+
+
+def png(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+def panel_titles(figure):
+    return [axes.get_title(loc="left") for axes in figure.axes]
+
+
+def line_data(axes):
+    return {line.get_label(): line.get_xydata().T.tolist() for line in axes.lines}
+
+
+def check_legible(figure):
+    """All text is inside the figure and no two pieces of it overlap; 900 pixels wide."""
+    boxes, draw = [], Text.draw
+
+    def draw_and_note(text, renderer):
+        draw(text, renderer)
+        if text.get_visible() and text.get_text():
+            boxes.append((text.get_text(), text.get_window_extent(renderer)))
+
+    with mock.patch.object(Text, "draw", draw_and_note):
+        FigureCanvasAgg(figure).draw()
+    file = png(figure)
+    assert file.startswith(b"\x89PNG")
+    assert struct.unpack(">I", file[16:20]) == (900,)
+    assert boxes
+    page = figure.bbox.padded(1)
+    for text, box in boxes:
+        assert page.contains(*box.min), text
+        assert page.contains(*box.max), text
+    for (text, box), (other_text, other) in combinations(boxes, 2):
+        assert not box.padded(-1).overlaps(other.padded(-1)), (text, other_text)
+
+
+# Training curve
+
+
+def test_curve_shows_the_values_of_the_history():
+    figure = training_curve(LOGS)
+    assert panel_titles(figure) == [
+        "Accuracy",
+        "Loss",
+        "Firing rates",
+        "Proxy distance between SNN and ANN",
+    ]
+    accuracy, loss, rates, distance = figure.axes
+    epochs = [1, 2, 3]
+    assert line_data(accuracy) == {
+        "train": [epochs, [50, 75, 87.5]],
+        "validation": [epochs, [50, 62.5, 25]],
+    }
+    assert line_data(loss) == {
+        "train": [epochs, LOGS["loss"]],
+        "validation": [epochs, LOGS["val_loss"]],
+    }
+    assert line_data(rates) == {
+        "conv1": [epochs, LOGS["rate_conv1"]],
+        "readout": [epochs, LOGS["rate_readout"]],
+    }
+    assert list(line_data(distance).values()) == [[epochs, LOGS["proxy_distance"]]]
+    assert accuracy.get_title(loc="right") == "best validation: 62.50 %, epoch 2"
+    assert (accuracy.get_ylabel(), distance.get_xlabel()) == ("accuracy (%)", "epoch")
+    check_legible(figure)
+
+
+def test_curve_of_a_real_training_knows_its_epochs(model, image):
+    x, y = np.stack([image] * 8), np.arange(8)
+    history = make_model().fit(
+        x,
+        y,
+        validation_data=(x, y),
+        initial_epoch=3,
+        epochs=5,
+        validation_freq=2,
+        verbose=0,
+    )
+    figure = training_curve(history, validation_freq=2)
+    logs = history.history
+    assert line_data(figure.axes[1]) == {
+        "train": [[4, 5], logs["loss"]],
+        "validation": [[4], logs["val_loss"]],
+    }
+    assert line_data(figure.axes[2]) == {
+        name: [[4, 5], logs[f"rate_{name}"]] for name in ("conv1", "conv2", "readout")
+    }
+    with pytest.raises(ValueError, match="one value an epoch, here 2 for 'val_accuracy'"):
+        training_curve(history)
+
+
+def test_curve_with_validation_at_listed_epochs():
+    figure = training_curve({"loss": [3, 2, 1], "val_loss": [3, 2]}, validation_freq=[1, 3])
+    assert panel_titles(figure) == ["Loss"]
+    assert line_data(figure.axes[0])["validation"] == [[1, 3], [3, 2]]
+
+
+def test_curve_of_one_epoch_has_visible_markers():
+    figure = training_curve({name: values[:1] for name, values in LOGS.items()})
+    for line in (line for axes in figure.axes for line in axes.lines):
+        assert line.get_marker() not in ("None", "none", "")
+        assert line.get_markersize() > 0
+    figure.draw_without_rendering()
+    low, high = figure.axes[-1].get_xlim()
+    assert [t for t in figure.axes[-1].get_xticks() if low <= t <= high] == [1]
+    check_legible(figure)
+
+
+def test_curve_of_a_long_training_of_a_deep_network():
+    values = np.linspace(0.1, 0.4, 100)
+    layers = [*(f"conv{i}" for i in range(1, 8)), "dense1", "dense2", "dense3", "readout"]
+    rates = {f"rate_{layer}": (values + i / 50).tolist() for i, layer in enumerate(layers)}
+    accuracies = ("accuracy", "val_accuracy", "accuracy_any", "val_accuracy_any")
+    logs = {"loss": values, **dict.fromkeys(accuracies, values), **rates}
+    figure = training_curve(logs)
+    assert list(line_data(figure.axes[0])) == [
+        "accuracy, train",
+        "accuracy, validation",
+        "accuracy_any, train",
+        "accuracy_any, validation",
+    ]
+    assert list(line_data(figure.axes[2])) == layers
+    check_legible(figure)
+
+
+def test_curve_of_a_diverged_training_can_be_drawn():
+    nothing = [float("nan")] * 2
+    figure = training_curve({"loss": [1, nothing[0]], "accuracy": nothing, "val_accuracy": nothing})
+    assert figure.axes[0].get_title(loc="right") == ""
+    check_legible(figure)
+
+
+@pytest.mark.parametrize("history", [{}, {"loss": []}, {"accuracy": [0.5]}, None, [1.0]])
+def test_curve_without_epochs_is_refused(history):
+    with pytest.raises(ValueError, match=r"at least one epoch of 'loss'. Received: "):
+        training_curve(history)
+
+
+def test_curve_refuses_series_of_another_length():
+    with pytest.raises(ValueError, match=r"here 2 for 'accuracy' .* Received: 1 values"):
+        training_curve({"loss": [1.0, 2.0], "accuracy": [0.5]})
+    with pytest.raises(ValueError, match="`validation_freq` must be a positive integer"):
+        training_curve(LOGS, validation_freq=0)
+
+
+# Spike raster
+
+
+def rows_of(axes):
+    """Index of the neuron -> steps at which it fires, as drawn."""
+    events = axes.findobj(EventCollection)
+    return {
+        int(event.get_label().removeprefix("neuron ")): [
+            int(step) for step in event.get_positions()
+        ]
+        for event in events
+    }
+
+
+def raster_panels(figure):
+    """(raster, bars) of each layer; the first two axes are the head."""
+    return list(zip(figure.axes[2::2], figure.axes[3::2], strict=True))
+
+
+def check_rows(raster, bars, spikes):
+    rows = rows_of(raster)
+    for neuron, steps in rows.items():
+        assert steps == (1 + np.flatnonzero(spikes[:, neuron])).tolist()
+    widths = [bar.get_width() for bar in bars.patches]
+    assert widths == [len(steps) for steps in rows.values()]
+    return rows
+
+
+def test_raster_shows_the_spikes(model, image):
+    expected = simulate(model, image)
+    figure = spike_raster(model, image, neurons=12)
+    panels = raster_panels(figure)
+    assert len(panels) == 3
+    for name, (raster, bars) in zip(("conv1", "conv2", "readout"), panels, strict=True):
+        spikes = expected[name].reshape(TIME_STEPS, -1)
+        rows = check_rows(raster, bars, spikes)
+        fired = np.count_nonzero(spikes.any(axis=0))
+        if name == "readout":
+            assert list(rows) == list(range(10))
+            continue
+        assert len(rows) == min(12, fired) > 0
+        counts = [len(steps) for steps in rows.values()]
+        assert counts == sorted(counts, reverse=True)
+        assert min(counts) > 0
+        assert raster.get_title(loc="left") == (
+            f"if_{name}: {len(rows)} of the {fired} that fired, of {spikes.shape[1]} neurons; "
+            f"rate {spikes.mean():.3f}"
+        )
+    check_legible(figure)
+
+
+def test_raster_readout_shows_counts_and_winner(model, image):
+    names = [f"thing {i}" for i in range(10)]
+    raster, bars = raster_panels(spike_raster(model, image, class_names=names))[-1]
+    counts = ops.convert_to_numpy(model.predict(image[None], verbose=0))[0]
+    assert counts.max() > 0
+    assert [label.get_text() for label in raster.get_yticklabels()] == names
+    assert [text.get_text() for text in bars.texts] == [f"{n:.0f}" for n in counts]
+    best = ", ".join(names[i] for i in np.flatnonzero(counts == counts.max()))
+    assert raster.get_title(loc="left").endswith(f"; most spikes: {best}")
+    colours = {i: bar.get_facecolor() for i, bar in enumerate(bars.patches)}
+    winner, loser = int(counts.argmax()), int(counts.argmin())
+    assert colours[winner] == to_rgba("#D55E00")
+    assert colours[loser] == to_rgba("#0072B2")
+
+
+def test_raster_can_show_pooling_stages(model, image):
+    figure = spike_raster(model, image, pooling=True)
+    panels = raster_panels(figure)
+    titles = [raster.get_title(loc="left").split(":")[0] for raster, _ in panels]
+    assert titles == ["if_conv1", "spike_pool1", "if_conv2", "if_readout"]
+    check_rows(*panels[1], simulate(model, image)["pool1"].reshape(TIME_STEPS, -1))
+
+
+def test_raster_sample_depends_on_the_seed_alone(model, image):
+    def sample(**arguments):
+        panels = raster_panels(spike_raster(model, image, neurons=10, **arguments))
+        return [list(rows_of(raster)) for raster, _ in panels]
+
+    assert sample() == sample(seed=0)
+    assert sample() != sample(seed=1)
+
+
+def test_raster_takes_a_batch_of_one_and_any_tensor(model, image):
+    drawn = [
+        [rows_of(raster) for raster, _ in raster_panels(spike_raster(model, x))]
+        for x in (image, image[None], ops.convert_to_tensor(image), image.tolist())
+    ]
+    assert drawn[1:] == drawn[:1] * 3
+
+
+def test_raster_of_a_silent_network(model):
+    figure = spike_raster(model, np.zeros((8, 8, 1)))
+    texts = [text.get_text() for raster, _ in raster_panels(figure)[:2] for text in raster.texts]
+    assert texts == ["no neuron fired"] * 2
+    assert raster_panels(figure)[-1][0].get_title(loc="left").endswith("most spikes: none")
+    check_legible(figure)
+
+
+def test_raster_of_many_classes_and_one_step():
+    model = make_model("100F", input_shape=(4, 6, 3), time_steps=1)
+    figure = spike_raster(model, np.ones((4, 6, 3)))
+    ((raster, bars),) = raster_panels(figure)
+    assert len(rows_of(raster)) == 100
+    assert len(raster.get_yticklabels()) == 34
+    assert [text.get_text() for text in bars.texts] == ["1"]
+    assert re.search(r"most spikes: a tie of \d+ classes$", raster.get_title(loc="left"))
+    check_legible(figure)
+
+
+def test_raster_refuses_bad_arguments(model, image):
+    with pytest.raises(ValueError, match=r"\(8, 8, 1\) or a batch .* Received: shape \(8, 8\)"):
+        spike_raster(model, image[..., 0])
+    with pytest.raises(ValueError, match=r"Received: shape \(2, 8, 8, 1\)"):
+        spike_raster(model, np.stack([image, image]))
+    with pytest.raises(ValueError, match=r"`neurons` must be a positive integer. Received: 0"):
+        spike_raster(model, image, neurons=0)
+    with pytest.raises(ValueError, match=r"each of the 10 classes. Received: 2 names"):
+        spike_raster(model, image, class_names=["cat", "dog"])
+
+
+# Feature maps
+
+
+def map_arrays(figure, filters):
+    """Arrays of the maps as drawn: (layers, ANN and SNN, filters) of images."""
+    images = [axes.images[0] for axes in figure.axes[1:] if axes.images]
+    arrays = [np.asarray(image.get_array()) for image in images]
+    rows = [arrays[i : i + filters] for i in range(0, len(arrays), filters)]
+    limits = {image.get_clim() for image in images[:filters]}
+    assert len(limits) == 1
+    return list(zip(rows[::2], rows[1::2], strict=True))
+
+
+def filter_numbers(figure):
+    found = re.findall(r"^filter (\d+)$", "\n".join(t.get_text() for t in figure.texts), re.M)
+    return [int(number) for number in found]
+
+
+@pytest.mark.parametrize("overrides", [{}, {"batch_norm": True}, {"proxy_activation": "relu"}])
+def test_maps_are_activations_and_spike_counts(image, overrides):
+    model = make_model(**overrides)
+    figure = feature_maps(model, image, filters=3)
+    numbers = np.reshape(filter_numbers(figure), (2, 3))
+    expected = None if overrides.get("batch_norm") else simulate(model, image)
+    for name, chosen, (upper, lower) in zip(
+        ("conv1", "conv2"), numbers, map_arrays(figure, 3), strict=True
+    ):
+        relu = keras.Model(model.ann.inputs[0], model.ann.get_layer(f"{name}_relu").output)
+        activations = ops.convert_to_numpy(relu(image[None]))[0][..., chosen]
+        np.testing.assert_allclose(np.stack(upper, axis=-1), activations, rtol=1e-5, atol=1e-6)
+        if expected is not None:
+            counts = expected[name].sum(axis=0)[..., chosen]
+            np.testing.assert_array_equal(np.stack(lower, axis=-1), counts)
+            assert counts.max() > 0
+    check_legible(figure)
+
+
+def test_maps_name_the_layer_and_the_cosine_similarity(model, image):
+    figure = feature_maps(model, image, filters=2, seed=3)
+    texts = [text.get_text() for text in figure.texts]
+    assert "conv1: 2 of 4 filters, 8 x 8 pixels" in texts
+    assert "conv2: 2 of 6 filters, 4 x 4 pixels" in texts
+    for upper, lower in map_arrays(figure, 2):
+        for a, b in zip(upper, lower, strict=True):
+            norm = np.sqrt((a**2).sum() * (b**2).sum())
+            assert (f"{(a * b).sum() / norm:.2f}" if norm else "silent") in texts
+    assert filter_numbers(figure) == filter_numbers(feature_maps(model, image, filters=2, seed=3))
+
+
+def test_maps_of_all_filters_if_there_are_fewer(model, image):
+    figure = feature_maps(model, image)
+    numbers = filter_numbers(figure)
+    assert numbers[:4] == [0, 1, 2, 3]
+    assert len(numbers) == 4 + 5
+    assert len(set(numbers[4:])) == 5
+    np.testing.assert_allclose(figure.axes[0].images[0].get_array(), image[..., 0])
+
+
+def test_maps_of_a_black_image_and_many_filters():
+    model = make_model("12C3-3F", input_shape=(4, 6, 3))
+    figure = feature_maps(model, np.zeros((4, 6, 3)), filters=12)
+    assert sum(text.get_text() == "silent" for text in figure.texts) == 12
+    assert figure.get_figwidth() > 7.5
+    assert png(figure).startswith(b"\x89PNG")
+
+
+def test_maps_refuse_bad_arguments(model, image):
+    with pytest.raises(ValueError, match=r"\(8, 8, 1\) or a batch .* Received: shape \(64,\)"):
+        feature_maps(model, image.reshape(-1))
+    for filters in (0, -1, 2.5, True):
+        with pytest.raises(ValueError, match=f"must be a positive integer. Received: {filters}"):
+            feature_maps(model, image, filters=filters)
+    with pytest.raises(ValueError, match=r"convolutional layer. Received: layers \['if_readout'\]"):
+        feature_maps(make_model("10F"), image)
+
+
+# All of them
+
+
+def test_pyplot_knows_of_no_figure(model, image):
+    from matplotlib import pyplot
+
+    before = pyplot.get_fignums()
+    training_curve(LOGS), spike_raster(model, image), feature_maps(model, image)
+    assert pyplot.get_fignums() == before
+
+
+def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, model, image):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    for draw in (
+        lambda: training_curve(LOGS),
+        lambda: spike_raster(model, image),
+        lambda: feature_maps(model, image),
+    ):
+        with pytest.raises(ImportError, match=re.escape("pip install keras-proxy-snn[viz]")):
+            draw()
