@@ -1,6 +1,6 @@
 """Convolutional spiking neural networks trained through an ANN proxy, on any Keras 3 backend."""
 
-# from . import datasets
+from . import datasets, visualization
 from ._version import __version__
 from .callbacks import CollapseWarning, ProxyMonitor
 from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
@@ -32,4 +32,5 @@ __all__ = [
     "datasets",
     "format_spec",
     "parse_spec",
+    "visualization",
 ]

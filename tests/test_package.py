@@ -34,6 +34,7 @@ LEVELS = {
     "presets": 2,
     "callbacks": 3,
     "datasets": 3,
+    "export": 3,
     "visualization": 3,
 }
 LEAVES = {name for name, level in LEVELS.items() if level == 3}

@@ -1,0 +1,155 @@
+"""A NumPy interpreter of programs: the oracle that every exported file must match."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from .program import Conv, Dense, Flatten, Pool, Program, same_padding
+
+__all__ = ["Trace", "initial_state", "prepare_images", "run", "step"]
+
+
+class Trace(NamedTuple):
+    """What a run leaves.
+
+    Attributes:
+        spike_counts: `(batch, classes)`, integers.
+        potentials: Final membrane potentials, one array a layer of neurons.
+        v_min: Lowest potential before a reset, one number a layer of neurons.
+        v_max: Highest potential before a reset, one number a layer of neurons.
+    """
+
+    spike_counts: np.ndarray
+    potentials: tuple[np.ndarray, ...]
+    v_min: tuple[float, ...]
+    v_max: tuple[float, ...]
+
+
+def prepare_images(program: Program, images: Any) -> np.ndarray:
+    """Check images and scale them to the network's input.
+
+    Args:
+        program: The network.
+        images: `(batch, height, width, channels)`, pixels in [0, 1].
+
+    Returns:
+        float32, or int64 for an integer program.
+
+    Raises:
+        ValueError: If the shape is wrong or a pixel is not finite.
+    """
+    images = np.asarray(images)
+    if images.shape[1:] != program.input_shape:
+        raise ValueError(
+            f"Images must have shape (batch, {', '.join(map(str, program.input_shape))}). "
+            f"Received: {images.shape}."
+        )
+    if not np.isfinite(images).all():
+        raise ValueError("Images must be finite. Received: NaN or infinity among the pixels.")
+    if program.is_integer:
+        return np.rint(images * np.float32(program.input_scale)).astype("int64")
+    return images.astype("float32") * np.float32(program.input_scale)
+
+
+def initial_state(program: Program, batch: int) -> tuple[np.ndarray, ...]:
+    """Zero potentials of every layer of neurons."""
+    dtype = "int64" if program.is_integer else "float32"
+    return tuple(np.zeros((batch, *shape), dtype) for shape in program.state_shapes())
+
+
+def run(program: Program, images: Any, time_steps: int | None = None) -> Trace:
+    """Simulate a program on images.
+
+    Sums are in float32 for a float program and exact for an integer one.
+
+    Args:
+        program: The network.
+        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        time_steps: T; the program's own if `None`.
+
+    Returns:
+        A `Trace`.
+    """
+    x = prepare_images(program, images)
+    state = initial_state(program, len(x))
+    counts = np.zeros((len(x), program.shapes()[-1][0]), "int64")
+    # The first layer's current is constant in time (direct coding, Eq. 6).
+    first = program.layers.index(program.neurons[0])
+    for layer in program.layers[:first]:
+        x = _apply(layer, x)
+    current = _linear(program.neurons[0], x)
+    low = [0.0] * len(state)
+    high = [0.0] * len(state)
+    for _ in range(time_steps or program.time_steps):
+        spikes, state, before = step(program, current, state)
+        low = [min(a, float(v.min(initial=0))) for a, v in zip(low, before, strict=True)]
+        high = [max(a, float(v.max(initial=0))) for a, v in zip(high, before, strict=True)]
+        counts = counts + spikes.astype("int64")
+    return Trace(counts, state, tuple(low), tuple(high))
+
+
+def step(
+    program: Program, current: np.ndarray, state: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, tuple[np.ndarray, ...], list[np.ndarray]]:
+    """One time step: spikes of the readout, new potentials, and potentials before the reset."""
+    first = program.layers.index(program.neurons[0])
+    signal, new_state, before = current, [], []
+    potentials = iter(state)
+    for index, layer in enumerate(program.layers[first:]):
+        if isinstance(layer, Conv | Dense):
+            charge = signal if index == 0 else _linear(layer, signal)
+            v = next(potentials) + charge
+            fired = v >= np.asarray(layer.v_threshold).astype(v.dtype)
+            before.append(v)
+            if layer.reset == "zero":
+                new_state.append(np.where(fired, np.zeros_like(v), v))
+            else:
+                rest = v - np.asarray(layer.v_threshold).astype(v.dtype)
+                new_state.append(np.where(fired, rest, v))
+            signal = fired.astype(v.dtype)
+        else:
+            signal = _apply(layer, signal)
+    return signal, tuple(new_state), before
+
+
+def _apply(layer: Any, x: np.ndarray) -> np.ndarray:
+    if isinstance(layer, Flatten):
+        return x.reshape(len(x), -1)
+    assert isinstance(layer, Pool)
+    windows = _windows(x, layer.size, layer.strides, (1, 1), layer.padding)
+    return windows.max(axis=(-2, -1))
+
+
+def _linear(layer: Conv | Dense, x: np.ndarray) -> np.ndarray:
+    kernel = layer.kernel.astype(x.dtype)
+    if isinstance(layer, Dense):
+        out = x @ kernel
+    else:
+        size = (kernel.shape[0], kernel.shape[1])
+        windows = _windows(x, size, layer.strides, layer.dilation, layer.padding)
+        out = np.tensordot(windows, kernel, axes=((-2, -1, -3), (0, 1, 2)))
+    out = out.astype(x.dtype, copy=False)
+    return out if layer.bias is None else out + layer.bias.astype(x.dtype)
+
+
+def _windows(
+    x: np.ndarray,
+    size: tuple[int, int],
+    strides: tuple[int, int],
+    dilation: tuple[int, int],
+    padding: str,
+) -> np.ndarray:
+    """Windows `(batch, height, width, channels, *size)` of zero-padded maps.
+
+    Zeros are right for pooling too, because spikes are 0 or 1.
+    """
+    if padding == "same":
+        pads = [
+            same_padding(n, k, s, d)
+            for n, k, s, d in zip(x.shape[1:3], size, strides, dilation, strict=True)
+        ]
+        x = np.pad(x, ((0, 0), *pads, (0, 0)))
+    spans = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
+    windows = sliding_window_view(x, spans, axis=(1, 2))
+    return windows[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
