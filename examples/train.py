@@ -1,0 +1,102 @@
+"""The main job: train a spiking network via its proxy, evaluate it, save it, draw it.
+
+    python examples/train.py                       # Fashion-MNIST if it is here, digits otherwise
+    python examples/train.py --dataset cifar10 --epochs 20
+    KERAS_BACKEND=jax python examples/train.py
+
+Writes the model, its numbers and three pictures to a new folder below `results/`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import keras
+
+import keras_proxy_snn as kps
+
+PRESETS = {
+    "fashion_mnist": ("fashion_mnist_compact", 3),
+    "cifar10": ("cifar10_compact", 10),
+    "digits": ("digits", 40),
+}
+
+
+def choose_dataset(wanted, data_dir):
+    if wanted != "auto":
+        return wanted
+    source = kps.datasets.locate("fashion_mnist", data_dir)
+    if source is not None:
+        print(f"Data: {source.title}, found at {source.path}.")
+        return "fashion_mnist"
+    print(
+        "Data: the embedded handwritten digits, because Fashion-MNIST is not on this machine.\n"
+        "      (--dataset fashion_mnist downloads it; KERAS_PROXY_SNN_DATA names a folder.)"
+    )
+    return "digits"
+
+
+def new_folder(parent, name):
+    """A folder that does not exist yet, so that no earlier result is overwritten."""
+    candidates = [parent / name, *(parent / f"{name}-{n}" for n in range(2, 10000))]
+    folder = next(path for path in candidates if not path.exists())
+    folder.mkdir(parents=True)
+    return folder
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=["auto", *PRESETS], default="auto")
+    parser.add_argument("--data-dir", help="folder or archive that holds the data set")
+    parser.add_argument("--epochs", type=int, help="passes over the training images")
+    parser.add_argument("--images", type=int, help="train on this many images only")
+    parser.add_argument("--time-steps", type=int, help="number T of time steps")
+    parser.add_argument("--output", type=Path, default=Path("results"))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+
+    dataset = choose_dataset(arguments.dataset, arguments.data_dir)
+    (x, y), (x_test, y_test) = kps.datasets.load(dataset, data_dir=arguments.data_dir)
+    x, y = x[: arguments.images], y[: arguments.images]
+    preset, epochs = PRESETS[dataset]
+    keras.utils.set_random_seed(arguments.seed)
+    settings = {"time_steps": arguments.time_steps} if arguments.time_steps else {}
+    model = kps.build(preset, **settings)
+    print(f"Model: {kps.PRESETS[preset].spec}, T={model.time_steps}, on {keras.backend.backend()}.")
+
+    history = model.fit(
+        x,
+        y,
+        batch_size=100 if len(x) > 10_000 else 32,
+        epochs=arguments.epochs or epochs,
+        validation_split=0.1,
+        callbacks=[kps.ProxyMonitor()],
+    )
+
+    rules = [kps.SpikeAccuracy(ties, name=ties) for ties in kps.SpikeAccuracy.RULES]
+    model.compile(model.optimizer, model.loss, metrics=[kps.SpikeAccuracy(), *rules])
+    scores = model.evaluate(x_test, y_test, batch_size=100, return_dict=True)
+    print(f"\nTest accuracy of the spiking network, {len(x_test)} images, T={model.time_steps}:")
+    print(f"  strict (argmax)              {scores['first']:.2%}")
+    print(f"  ties broken by the potential {scores['potential']:.2%}")
+    print(f"  ties counted as right        {scores['any']:.2%}")
+
+    folder = new_folder(arguments.output, f"{dataset}-{keras.backend.backend()}")
+    model.save(folder / "model.keras")
+    numbers = {"preset": preset, "seed": arguments.seed, "test": scores, "fit": history.history}
+    (folder / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    names = kps.datasets.class_names(dataset)
+    pictures = {
+        "training_curve": kps.visualization.training_curve(history),
+        "spike_raster": kps.visualization.spike_raster(model, x_test[0], class_names=names),
+        "feature_maps": kps.visualization.feature_maps(model, x_test[0]),
+    }
+    for name, figure in pictures.items():
+        figure.savefig(folder / f"{name}.png", bbox_inches="tight")
+    print(f"\nWritten to {folder}/: model.keras, numbers.json, {', '.join(pictures)} (.png)")
+
+
+if __name__ == "__main__":
+    main()

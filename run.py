@@ -1,0 +1,99 @@
+"""Set-up and main commands. Needs nothing but Python 3.11 to 3.13.
+
+    python run.py demo             # train a spiking network and draw it
+    python run.py test             # pass the tests on TensorFlow, JAX and PyTorch
+    python run.py test --backend jax -- -k spec
+    python run.py setup            # only make the environment
+
+Everything is installed into the folder `.venv` beside this file, and nowhere else.
+"""
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".venv"
+PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+BACKENDS = ("tensorflow", "jax", "torch")
+EXTRAS = {"demo": "tensorflow,datasets,viz", "test": "all"}
+# Their own requirements pull in far more than the tests of interchange need.
+ALONE = {"test": ["spikingjelly==2.0.0"]}
+
+
+def call(*command, **environment):
+    """Run a command from the project's root; stop here if it fails."""
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment})
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def set_up(what):
+    """Install the extras of a command, unless that has been done for this very project file."""
+    pip = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q")
+    facts = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    stamp = ENVIRONMENT / f"{what}-{hashlib.sha256(facts).hexdigest()[:16]}"
+    if stamp.exists():
+        return
+    print(f"Installing for '{what}' into {ENVIRONMENT} (some minutes the first time) ...")
+    if not PYTHON.exists():
+        venv.create(ENVIRONMENT, with_pip=True)
+    call(*pip, "-c", "constraints.txt", "-e", f".[{EXTRAS[what]}]")
+    if what in ALONE:
+        call(*pip, "--no-deps", *ALONE[what])
+    stamp.touch()
+
+
+def demo(rest):
+    """Run the main job."""
+    set_up("demo")
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    call(str(PYTHON), "examples/train.py", *rest, KERAS_BACKEND=backend, TF_CPP_MIN_LOG_LEVEL="3")
+
+
+def test(backends, rest):
+    """Check style and types once, then run the suite once for each backend."""
+    set_up("test")
+    python = str(PYTHON)
+    call(python, "-m", "ruff", "check", ".")
+    call(python, "-m", "ruff", "format", "--check", ".")
+    call(python, "-m", "mypy")
+    failed = []
+    for backend in backends:
+        print(f"\n=== {backend} ===", flush=True)
+        start = time.monotonic()
+        environment = {**os.environ, "KERAS_BACKEND": backend}
+        done = subprocess.run([python, "-m", "pytest", *rest], cwd=ROOT, env=environment)
+        print(f"=== {backend}: {time.monotonic() - start:.0f} s ===", flush=True)
+        if done.returncode:
+            failed.append(backend)
+    if failed:
+        sys.exit(f"Failed on: {', '.join(failed)}")
+
+
+def main():
+    """Read the command line."""
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        sys.exit(f"Python 3.11 to 3.13 is needed. This is {sys.version.split()[0]}.")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=["demo", "test", "setup"])
+    parser.add_argument("--backend", choices=BACKENDS, nargs="+", default=BACKENDS)
+    own, rest = parser.parse_known_args()
+    rest = [argument for argument in rest if argument != "--"]
+    if own.command == "demo":
+        demo(rest)
+    elif own.command == "test":
+        test(own.backend, rest)
+    else:
+        set_up("test")
+
+
+if __name__ == "__main__":
+    main()
