@@ -79,7 +79,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         time_steps: int,
         v_threshold: float = 1.0,
         reset: str = "zero",
-        chunk_steps: int = 4,
+        chunk_steps: int = 2,
         **kwargs: Any,
     ):
         # Images reach the SNN in float32 whatever the policy of the ANN, so nothing is cast here.

@@ -1,6 +1,7 @@
 """The spiking network: layers of IF neurons advanced through time in chunks."""
 
 import math
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -81,7 +82,7 @@ class SpikingNetwork(keras.Model):
         stages: list[keras.layers.Layer],
         input_shape: tuple[int, int, int],
         time_steps: int,
-        chunk_steps: int = 4,
+        chunk_steps: int = 2,
         **kwargs: Any,
     ):
         super().__init__(dtype="float32", **kwargs)
@@ -165,27 +166,21 @@ class SpikingNetwork(keras.Model):
         )
 
         def chunk(state: _State, steps: int) -> _State:
-            spikes, potentials = self._advance(current, weights, state.potentials, steps)
-            fired = [
-                s for s, stage in zip(spikes, self.stages, strict=True) if isinstance(stage, TiedIF)
-            ]
+            potentials, rates, spikes = [], [], None
+            for stage, spikes, v in self._advance(current, weights, state.potentials, steps):
+                if isinstance(stage, TiedIF):
+                    potentials.append(v)
+                    rates.append(ops.mean(spikes) * steps)
+            sums = zip(state.spike_sums, rates, strict=True)
             return _State(
-                potentials,
-                state.spike_counts + ops.sum(fired[-1], axis=1),
-                tuple(
-                    total + ops.mean(s) * steps
-                    for total, s in zip(state.spike_sums, fired, strict=True)
-                ),
+                tuple(potentials),
+                state.spike_counts + ops.sum(spikes, axis=1),
+                tuple(total + rate for total, rate in sums),
             )
 
         whole, rest = divmod(self.time_steps, self.chunk_steps)
-        if whole == 1:
-            state = chunk(state, self.chunk_steps)
-        elif whole:
-            # A loop in the graph, so its size does not grow with T either.
-            state = ops.fori_loop(0, whole, lambda _, s: chunk(s, self.chunk_steps), state)
-        if rest:
-            state = chunk(state, rest)
+        state = _repeat(lambda s: chunk(s, self.chunk_steps), whole, state)
+        state = _repeat(lambda s: chunk(s, rest), min(rest, 1), state)
         rates = tuple(total / self.time_steps for total in state.spike_sums)
         return Simulation(state.spike_counts, state.potentials[-1], rates)
 
@@ -202,8 +197,8 @@ class SpikingNetwork(keras.Model):
         """
         current, weights = self._prepare(inputs)
         potentials = self._zero_potentials(current)
-        spikes, _ = self._advance(current, weights, potentials, self.time_steps)
-        return {stage.name: s for stage, s in zip(self.stages, spikes, strict=True)}
+        stages = self._advance(current, weights, potentials, self.time_steps)
+        return {stage.name: spikes for stage, spikes, _ in stages}
 
     def _prepare(self, inputs: Any) -> tuple[Any, list[SynapticWeights]]:
         """The first layer's current, and all weights: taken once for all steps."""
@@ -229,22 +224,25 @@ class SpikingNetwork(keras.Model):
 
     def _advance(
         self, current: Any, weights: list[SynapticWeights], potentials: tuple[Any, ...], steps: int
-    ) -> tuple[list[Any], tuple[Any, ...]]:
-        """Spikes `(batch, steps, ...)` of every stage, and the potentials after them."""
-        spikes, outputs, carried = None, [], []
+    ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
+        """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
+
+        One stage at a time, so that only the spikes between two stages are ever held.
+        """
+        spikes = None
         neurons = zip(weights, potentials, strict=True)
         for stage in self.stages:
+            v = None
             if isinstance(stage, TiedIF):
                 w, v = next(neurons)
                 if spikes is None:
                     spikes, v = stage.fire(current, v, time_steps=steps)
                 else:
                     spikes, v = stage.fire(over_time(partial(stage.linear, weights=w), spikes), v)
-                carried.append(v)
             else:
-                spikes = stage(spikes)
-            outputs.append(spikes)
-        return outputs, tuple(carried)
+                # Not through `__call__`, whose records keep spikes alive until the next collection.
+                spikes = stage.call(spikes)
+            yield stage, spikes, v
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the stages serialised whole."""
@@ -261,6 +259,23 @@ class SpikingNetwork(keras.Model):
         """Recreate the network from its configuration."""
         stages = [keras.saving.deserialize_keras_object(stage) for stage in config["stages"]]
         return cls(**{**config, "stages": stages})
+
+
+def _repeat(chunk: Callable[[_State], _State], times: int, state: _State) -> _State:
+    """Apply a chunk several times, as a loop in the graph, so its size does not grow with T."""
+    if times <= 1:
+        return chunk(state) if times else state
+
+    def body(done: Any, state: _State) -> tuple[Any, _State]:
+        state = chunk(state)
+        # TensorFlow starts an iteration once the counter is known, up to ten at a time, and the
+        # first layer would run far ahead of the last, holding the spikes of all these chunks.
+        # A counter that waits for the readout (whose counts are never negative) prevents that.
+        step = 1 - ops.cast(ops.any(state.spike_counts < 0), "int32")
+        return done + step, state
+
+    _, state = ops.while_loop(lambda done, _: done < times, body, (ops.zeros((), "int32"), state))
+    return state
 
 
 def _stop_gradient(weights: Any) -> Any:

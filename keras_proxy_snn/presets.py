@@ -52,7 +52,7 @@ class Preset:
     beta_2: float = 0.99
     epsilon: float = 1e-7
     l2: float = 1e-5
-    chunk_steps: int = 4
+    chunk_steps: int = 2
 
 
 PRESETS: dict[str, Preset] = {

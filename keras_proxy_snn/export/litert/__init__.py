@@ -1,0 +1,17 @@
+"""LiteRT (TensorFlow Lite) files, written without TensorFlow, and the runtimes that run them."""
+
+from ._file import FORMS, node_count, read_metadata, refuse, write
+from ._micro import arena_bytes, run_micro
+from ._runtime import latency, run
+
+__all__ = [
+    "FORMS",
+    "arena_bytes",
+    "latency",
+    "node_count",
+    "read_metadata",
+    "refuse",
+    "run",
+    "run_micro",
+    "write",
+]

@@ -1,0 +1,185 @@
+"""Writing the file: what the format cannot express is refused, the rest goes to the metadata."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..program import Program
+from . import _forms
+from ._flatbuffer import ModelBuilder, parse
+
+__all__ = ["FORMS", "node_count", "read_metadata", "refuse", "write"]
+
+FORMS: tuple[str, ...] = ("unrolled", "step", "stateful")
+_WEIGHTS = ("float32", "float16")
+_METADATA = "keras_proxy_snn"
+_INT16_MAX = 32767
+
+
+def write(
+    program: Program,
+    path: str | Path,
+    *,
+    form: str = "unrolled",
+    weights: str = "float32",
+    batch_size: int = 1,
+) -> None:
+    """Write a `.tflite` file of builtin operators, without TensorFlow.
+
+    The signature `"serving_default"` names inputs and outputs:
+
+    - `"unrolled"`: `image` to `spike_counts`, T steps inside.
+    - `"step"`: `image` and `v_<layer>` of every layer of neurons to `spikes` and `v_<layer>_out`.
+    - `"stateful"`: `image` and `keep` to `spikes`; the interpreter keeps the potentials, which
+      `keep` (shape `(1,)`) 0 resets before the step and 1 keeps.
+
+    A float program takes the image in [0, 1] as float32 and spikes exactly as the program does,
+    up to the order of float32 sums. Float32 arithmetic is needed: delegates that compute in half
+    precision give wrong counts.
+
+    An integer program is int16 activations and int8 weights, all scales 1. Its `image` is int16,
+    `round(pixel * input_scale)`, and so are `keep`, potentials, spikes and counts. Potentials and
+    currents beyond int16 saturate; that there are none is for the maker of the program to prove.
+
+    Args:
+        program: The network.
+        path: Where to write; an existing file is replaced.
+        form: One of `FORMS`.
+        weights: `"float16"` halves a float file; the network is then that of the rounded kernels.
+        batch_size: Of the file. LiteRT can change it when it loads an unrolled or a step file.
+
+    Raises:
+        ValueError: If an argument is out of range, or the format cannot express the program.
+        ImportError: If `ai-edge-litert` is not installed.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> path = tempfile.mkdtemp() + "/net.tflite"
+    >>> litert.write(program, path)
+    >>> litert.run(path, program, np.ones((1, 1, 2, 1))).tolist()
+    [[4]]
+    """
+    refuse(program, form, weights, batch_size)
+    facts = _facts(program, form, weights)
+    model = ModelBuilder(_description(program, form))
+    build = {"unrolled": _forms.unrolled, "step": _forms.step, "stateful": _forms.stateful}[form]
+    build(program, model, batch_size, weights == "float16")
+    model.add_metadata(_METADATA, json.dumps(facts).encode())
+    Path(path).write_bytes(model.to_bytes())
+
+
+def refuse(
+    program: Program, form: str, weights: str = "float32", batch_size: int = 1
+) -> None:
+    """Check that a program can be written.
+
+    Args:
+        program: The network.
+        form: As in `write`.
+        weights: As in `write`.
+        batch_size: As in `write`.
+
+    Raises:
+        ValueError: If not, with the reason.
+    """
+    if form not in FORMS:
+        raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}.")
+    if weights not in _WEIGHTS:
+        raise ValueError(f"`weights` must be one of {_WEIGHTS}. Received: {weights!r}.")
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+        raise ValueError(f"`batch_size` must be a positive integer. Received: {batch_size!r}.")
+    if program.is_integer and weights != "float32":
+        raise ValueError(f"An integer program has int8 weights, not {weights!r}.")
+    for layer in program.neurons:
+        theta = np.asarray(layer.v_threshold, "float64")
+        if program.is_integer:
+            _refuse_integers(layer, theta)
+        elif not ((theta > 2.0**-80) & (theta < 2.0**80)).all():
+            raise ValueError(
+                f"Thresholds must be between 2^-80 and 2^80, so that potentials can be scaled "
+                f"in float32. Received in layer {layer.name!r}: {layer.v_threshold!r}."
+            )
+        elif weights == "float16" and np.abs(layer.kernel).max(initial=0) > 65504:
+            raise ValueError(f"The kernel of layer {layer.name!r} exceeds float16's 65504.")
+    if program.is_integer and max(program.time_steps, program.input_scale) > _INT16_MAX:
+        raise ValueError(
+            f"Spike counts and pixels are int16, so T and the input scale must be at most "
+            f"{_INT16_MAX}. Received: {program.time_steps}, {program.input_scale}."
+        )
+
+
+def _refuse_integers(layer: Any, theta: np.ndarray) -> None:
+    if not ((theta >= 1) & (theta <= _INT16_MAX) & (theta == np.rint(theta))).all():
+        raise ValueError(
+            f"Potentials are int16, so thresholds must be integers from 1 to {_INT16_MAX}. "
+            f"Received in layer {layer.name!r}: {layer.v_threshold!r}."
+        )
+    kernel = np.asarray(layer.kernel)
+    if kernel.size and (kernel.min() < -127 or kernel.max() > 127):
+        raise ValueError(
+            "LiteRT's int8 weights must be from -127 to 127. "
+            f"Received in layer {layer.name!r}: from {kernel.min()} to {kernel.max()}."
+        )
+
+
+def _description(program: Program, form: str) -> str:
+    spec = program.metadata.get("spec", "spiking network")
+    pixels = (
+        f"int16 image = round(pixel * {program.input_scale}), pixels in [0, 1], int8 weights"
+        if program.is_integer
+        else "float32 image in [0, 1]"
+    )
+    return f"{spec}, {program.time_steps} time steps, {form}; {pixels}. keras_proxy_snn"
+
+
+def _facts(program: Program, form: str, weights: str) -> dict[str, Any]:
+    return {
+        **program.metadata,
+        "form": form,
+        "time_steps": program.time_steps,
+        "number_format": program.number_format,
+        "weights": "int8" if program.is_integer else weights,
+        "input_scale": program.input_scale,
+        "v_threshold": {
+            layer.name: np.asarray(layer.v_threshold).tolist() for layer in program.neurons
+        },
+        "reset": {layer.name: layer.reset for layer in program.neurons},
+    }
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Facts that `write` has put in a file: form, T, thresholds and the program's metadata.
+
+    Args:
+        path: A `.tflite` file.
+
+    Returns:
+        The facts; empty if the file is not from `write`.
+
+    Raises:
+        ValueError: If it is not a `.tflite` file.
+    """
+    model = parse(Path(path).read_bytes())
+    for entry in model.metadata or ():
+        if entry.name == _METADATA.encode():
+            facts: dict[str, Any] = json.loads(bytes(model.buffers[entry.buffer].data))
+            return facts
+    return {}
+
+
+def node_count(path: str | Path) -> int:
+    """Number of operators in a `.tflite` file.
+
+    Raises:
+        ValueError: If it is not a `.tflite` file.
+    """
+    model = parse(Path(path).read_bytes())
+    return sum(len(graph.operators or ()) for graph in model.subgraphs)

@@ -1,0 +1,108 @@
+"""The graphs of the three forms."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..program import Program
+from . import _ops as ops
+from ._flatbuffer import GraphBuilder, ModelBuilder, Tensor
+from ._stages import Stage, prepare_image, stages_of
+
+__all__ = ["step", "stateful", "unrolled"]
+
+#: Steps of the unrolled float network that are folded into the batch: one convolution a layer does
+#: them all. XNNPACK can split into four; with more the graph falls into pieces outside of it.
+_CHUNK_STEPS = 4
+
+
+def unrolled(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
+    """`image` to `spike_counts`, all T steps inside; the first layer's current computed once."""
+    graph, image, stages = _begin(program, model, batch, float16)
+    current = stages[0].currents(image)
+    # The NPU takes no batches, so an integer network goes step by step.
+    longest = 1 if program.is_integer else _CHUNK_STEPS
+    totals: dict[int, Tensor] = {}
+    for steps, last in _chunks(program.time_steps, longest):
+        signal = stages[0].advance([current] * steps, last)
+        for stage in stages[1:]:
+            currents = ops.split(graph, stage.currents(signal), steps)
+            signal = stage.advance(currents, last)
+        totals[steps] = ops.add(graph, totals[steps], signal) if steps in totals else signal
+    counts, *rest = (ops.sum_over_leading(graph, total, n) for n, total in totals.items())
+    for other in rest:
+        counts = ops.add(graph, counts, other)
+    graph.output("spike_counts", counts)
+    graph.sign("serving_default")
+
+
+def step(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
+    """`image` and potentials `v_<layer>` to `spikes` and `v_<layer>_out`: one time step."""
+    graph, image, stages = _begin(program, model, batch, float16)
+    given = [_potential_input(graph, stage, batch, image.dtype) for stage in stages]
+    for stage, v in zip(stages, given, strict=True):
+        stage.v = _rescale(graph, v, stage.neurons.scale)
+    spikes, potentials = _advance(image, stages)
+    graph.output("spikes", spikes)
+    for stage, v in zip(stages, potentials, strict=True):
+        graph.output(f"v_{stage.layer.name}_out", _rescale(graph, v, 1 / stage.neurons.scale))
+    graph.sign("serving_default")
+
+
+def stateful(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
+    """`image` and `keep` to `spikes`: one time step, potentials kept in resource variables.
+
+    `keep` is 0 in the first step of an image and 1 in the others. A second signature that resets
+    is no way: TensorFlow Lite Micro knows one signature only.
+    """
+    graph, image, stages = _begin(program, model, batch, float16)
+    keep = graph.input("keep", (1,), image.dtype)
+    start = model.graph("start")
+    graph.operator("CALL_ONCE", [], [], "CallOnceOptions", initSubgraphIndex=start.index)
+    handles = []
+    for stage in stages:
+        name, shape = f"v_{stage.layer.name}", (batch, *stage.shape)
+        ops.assign(start, ops.variable(start, name), ops.zeros(start, shape, image.dtype))
+        handles.append(ops.variable(graph, name))
+        stage.v = ops.multiply(graph, ops.read(graph, handles[-1], shape, image.dtype), keep)
+    spikes, potentials = _advance(image, stages)
+    for handle, v in zip(handles, potentials, strict=True):
+        ops.assign(graph, handle, v)
+    graph.output("spikes", spikes)
+    graph.sign("serving_default")
+
+
+def _begin(
+    program: Program, model: ModelBuilder, batch: int, float16: bool
+) -> tuple[GraphBuilder, Tensor, list[Stage]]:
+    graph = model.graph("main")
+    dtype = "int16" if program.is_integer else "float32"
+    image = graph.input("image", (batch, *program.input_shape), dtype)
+    return graph, prepare_image(program, graph, image), stages_of(program, graph, float16)
+
+
+def _advance(signal: Tensor, stages: list[Stage]) -> tuple[Tensor, list[Tensor]]:
+    """Spikes of the readout and new potentials after one step."""
+    potentials = []
+    for stage in stages:
+        signal = stage.advance([stage.currents(signal)])
+        assert stage.v is not None
+        potentials.append(stage.v)
+    return signal, potentials
+
+
+def _chunks(time_steps: int, longest: int) -> Iterator[tuple[int, bool]]:
+    """Lengths of runs of steps, and whether each is the last."""
+    for start in range(0, time_steps, longest):
+        yield min(longest, time_steps - start), start + longest >= time_steps
+
+
+def _potential_input(graph: GraphBuilder, stage: Stage, batch: int, dtype: str) -> Tensor:
+    return graph.input(f"v_{stage.layer.name}", (batch, *stage.shape), dtype)
+
+
+def _rescale(graph: GraphBuilder, x: Tensor, factor: np.ndarray) -> Tensor:
+    """Potentials pass from outside in the program's own unit."""
+    if x.dtype == "int16":
+        return x
+    return ops.multiply(graph, x, graph.constant(factor.astype("float32")))

@@ -1,0 +1,214 @@
+"""The operators that a spiking network needs, with their shapes, in float32 and in int16.
+
+In int16 every scale is 1 and every zero point 0, so that the arithmetic is that of integers.
+Operators on int16 have later versions, which the runtimes ask for.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ._flatbuffer import GraphBuilder, Tensor
+
+__all__ = [
+    "add",
+    "assign",
+    "concatenate",
+    "conv",
+    "dense",
+    "dequantize",
+    "max_pool",
+    "multiply",
+    "read",
+    "relu",
+    "split",
+    "subtract",
+    "sum_over_leading",
+    "variable",
+    "zeros",
+]
+
+_ARITHMETIC = {"ADD": ("AddOptions", 3), "SUB": ("SubOptions", 5), "MUL": ("MulOptions", 4)}
+_PADDING = {"same": 0, "valid": 1}
+_RELU_N1_TO_1 = 2
+
+
+def add(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
+    """`a + b`, broadcast."""
+    return _arithmetic(graph, "ADD", a, b)
+
+
+def subtract(graph: GraphBuilder, a: Tensor, b: Tensor, clip: bool = False) -> Tensor:
+    """`a - b`, broadcast; with `clip`, cut to [-1, 1] by the same operator."""
+    return _arithmetic(graph, "SUB", a, b, _RELU_N1_TO_1 if clip else 0)
+
+
+def multiply(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
+    """`a * b`, broadcast."""
+    return _arithmetic(graph, "MUL", a, b)
+
+
+def relu(graph: GraphBuilder, x: Tensor) -> Tensor:
+    """`max(x, 0)`."""
+    out = graph.tensor(x.shape, x.dtype)
+    graph.operator("RELU", [x], [out], version=_version(x, 3))
+    return out
+
+
+def conv(
+    graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor, layer: Any, shape: Any
+) -> Tensor:
+    """Convolution.
+
+    Args:
+        graph: Where it is added.
+        x: `(batch, height, width, channels)`.
+        kernel: `(filters, kernel height, kernel width, channels)`.
+        bias: `(filters,)`.
+        layer: A `Conv`: strides, dilation and padding.
+        shape: Of the result, without batch.
+    """
+    out = graph.tensor((x.shape[0], *shape), x.dtype)
+    graph.operator(
+        "CONV_2D",
+        [x, kernel, bias],
+        [out],
+        "Conv2DOptions",
+        version=_version(x, 4),
+        padding=_PADDING[layer.padding],
+        strideH=layer.strides[0],
+        strideW=layer.strides[1],
+        dilationHFactor=layer.dilation[0],
+        dilationWFactor=layer.dilation[1],
+    )
+    return out
+
+
+def dense(graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """Fully connected layer; flattens maps itself, whatever the batch size.
+
+    Args:
+        graph: Where it is added.
+        x: `(batch, ...)`.
+        kernel: `(units, features)`.
+        bias: `(units,)`.
+    """
+    out = graph.tensor((x.shape[0], kernel.shape[0]), x.dtype)
+    graph.operator(
+        "FULLY_CONNECTED",
+        [x, kernel, bias],
+        [out],
+        "FullyConnectedOptions",
+        version=_version(x, 7),
+    )
+    return out
+
+
+def max_pool(graph: GraphBuilder, x: Tensor, layer: Any, shape: tuple[int, ...]) -> Tensor:
+    """Maximum of each window; `layer` is a `Pool`, `shape` the result's without batch."""
+    out = graph.tensor((x.shape[0], *shape), x.dtype)
+    graph.operator(
+        "MAX_POOL_2D",
+        [x],
+        [out],
+        "Pool2DOptions",
+        version=_version(x, 3),
+        padding=_PADDING[layer.padding],
+        strideH=layer.strides[0],
+        strideW=layer.strides[1],
+        filterHeight=layer.size[0],
+        filterWidth=layer.size[1],
+    )
+    return out
+
+
+def concatenate(graph: GraphBuilder, parts: list[Tensor]) -> Tensor:
+    """Join along the batch axis."""
+    if len(parts) == 1:
+        return parts[0]
+    out = graph.tensor((sum(x.shape[0] for x in parts), *parts[0].shape[1:]), parts[0].dtype)
+    graph.operator("CONCATENATION", parts, [out], "ConcatenationOptions", axis=0)
+    return out
+
+
+def split(graph: GraphBuilder, x: Tensor, count: int) -> list[Tensor]:
+    """Cut the batch axis into equal parts."""
+    if count == 1:
+        return [x]
+    shape = (x.shape[0] // count, *x.shape[1:])
+    parts = [graph.tensor(shape, x.dtype) for _ in range(count)]
+    graph.operator("SPLIT", [_first_axis(graph), x], parts, "SplitOptions", numSplits=count)
+    return parts
+
+
+def sum_over_leading(graph: GraphBuilder, x: Tensor, count: int) -> Tensor:
+    """Sum of `count` equal parts of the batch axis, of `(count * batch, features)`."""
+    if count == 1:
+        return x
+    batch, features = x.shape[0] // count, x.shape[1]
+    # -1, because the batch size can be changed in the runtime.
+    target = [count, -1, features]
+    shape = graph.constant(np.array(target, "int32"))
+    stacked = graph.tensor((count, batch, features), x.dtype)
+    graph.operator("RESHAPE", [x, shape], [stacked], "ReshapeOptions", newShape=target)
+    out = graph.tensor((batch, features), x.dtype)
+    graph.operator("SUM", [stacked, _first_axis(graph)], [out], "ReducerOptions")
+    return out
+
+
+def dequantize(graph: GraphBuilder, x: Tensor) -> Tensor:
+    """float16 to float32."""
+    out = graph.tensor(x.shape, "float32")
+    graph.operator("DEQUANTIZE", [x], [out], "DequantizeOptions", version=3)
+    return out
+
+
+def variable(graph: GraphBuilder, name: str) -> Tensor:
+    """Handle of a variable that lives as long as the interpreter."""
+    handle = graph.tensor((1,), "resource")
+    graph.operator("VAR_HANDLE", [], [handle], "VarHandleOptions", sharedName=name.encode())
+    return handle
+
+
+def read(graph: GraphBuilder, handle: Tensor, shape: tuple[int, ...], dtype: str) -> Tensor:
+    """Value of a variable."""
+    out = graph.tensor(shape, dtype)
+    graph.operator("READ_VARIABLE", [handle], [out], "ReadVariableOptions")
+    return out
+
+
+def assign(graph: GraphBuilder, handle: Tensor, value: Tensor) -> None:
+    """Set a variable."""
+    graph.operator("ASSIGN_VARIABLE", [handle, value], [], "AssignVariableOptions")
+
+
+def zeros(graph: GraphBuilder, shape: tuple[int, ...], dtype: str) -> Tensor:
+    """Zeros, made when the graph runs."""
+    dims = graph.constant(np.array(shape, "int32"))
+    out = graph.tensor(shape, "float32")
+    graph.operator("FILL", [dims, graph.constant(np.float32(0))], [out], "FillOptions")
+    if dtype == "float32":
+        return out
+    # TensorFlow Lite Micro fills with floats only.
+    integers = graph.tensor(shape, dtype)
+    graph.operator("QUANTIZE", [out], [integers], "QuantizeOptions", version=2)
+    return integers
+
+
+def _arithmetic(graph: GraphBuilder, name: str, a: Tensor, b: Tensor, activation: int = 0) -> Tensor:
+    options, integer_version = _ARITHMETIC[name]
+    settings: dict[str, Any] = {"fusedActivationFunction": activation}
+    if a.dtype == "int16" and name != "MUL":
+        # Otherwise the kernels take scales for powers of two and shift.
+        settings["potScaleInt16"] = False
+    out = graph.tensor(np.broadcast_shapes(a.shape, b.shape), a.dtype)
+    graph.operator(name, [a, b], [out], options, _version(a, integer_version), **settings)
+    return out
+
+
+def _version(x: Tensor, for_int16: int) -> int:
+    return for_int16 if x.dtype == "int16" else 1
+
+
+def _first_axis(graph: GraphBuilder) -> Tensor:
+    return graph.constant(np.array([0], "int32"))

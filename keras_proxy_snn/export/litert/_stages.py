@@ -1,0 +1,137 @@
+"""A program's network as stages: currents, neurons, pooling, with the potentials between steps."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..program import Conv, Dense, Pool, Program
+from . import _ops as ops
+from ._flatbuffer import GraphBuilder, Tensor
+from ._neurons import Neurons
+
+__all__ = ["Stage", "prepare_image", "stages_of"]
+
+
+@dataclass
+class Stage:
+    """A layer of neurons and the spike pooling after it.
+
+    Spikes are pooled before they are spikes: `max(v) >= theta` is the OR of `v >= theta`, and of
+    pooled potentials fewer are to be compared.
+
+    Attributes:
+        graph: Where operators are added.
+        layer: The `Conv` or `Dense`.
+        shape: Of its potentials, without batch.
+        neurons: Its neurons.
+        kernel: Weights, in the unit of the potentials unless there is a `gain`.
+        bias: Of the same unit.
+        gain: What makes potentials of currents; `None` if the weights are scaled already.
+        pools: Pooling after it, with the shape of the result.
+        v: Potentials, scaled as `neurons` say; `None` before the first step.
+    """
+
+    graph: GraphBuilder
+    layer: Conv | Dense
+    shape: tuple[int, ...]
+    neurons: Neurons
+    kernel: Tensor
+    bias: Tensor
+    gain: Tensor | None
+    pools: list[tuple[Pool, tuple[int, ...]]] = field(default_factory=list)
+    v: Tensor | None = None
+
+    def currents(self, signal: Tensor) -> Tensor:
+        """Weighted input, in the unit of the potentials."""
+        if isinstance(self.layer, Conv):
+            out = ops.conv(self.graph, signal, self.kernel, self.bias, self.layer, self.shape)
+        else:
+            out = ops.dense(self.graph, signal, self.kernel, self.bias)
+        return out if self.gain is None else ops.multiply(self.graph, out, self.gain)
+
+    def advance(self, currents: list[Tensor], last: bool = False) -> Tensor:
+        """Run one step for each current.
+
+        Args:
+            currents: In order of time.
+            last: Whether nobody asks for the potentials after.
+
+        Returns:
+            Pooled spikes, time folded into the batch.
+        """
+        pooled = []
+        for index, current in enumerate(currents):
+            self.v = current if self.v is None else ops.add(self.graph, self.v, current)
+            pooled.append(self._pool(self.v))
+            if not last or index < len(currents) - 1:
+                self.v = self.neurons.after_reset(self.v)
+        return self.neurons.spikes(ops.concatenate(self.graph, pooled))
+
+    def _pool(self, x: Tensor) -> Tensor:
+        for layer, shape in self.pools:
+            x = ops.max_pool(self.graph, x, layer, shape)
+        return x
+
+
+def stages_of(program: Program, graph: GraphBuilder, float16: bool) -> list[Stage]:
+    """Stages of all layers of neurons, in order.
+
+    Args:
+        program: The network.
+        graph: Where constants are added.
+        float16: Whether to store kernels in half precision.
+    """
+    stages: list[Stage] = []
+    for layer, shape in zip(program.layers, program.shapes(), strict=True):
+        if isinstance(layer, Conv | Dense):
+            neurons = Neurons(graph, layer, program.is_integer)
+            store = _half if float16 else _whole
+            weights = store(graph, layer, neurons.scale)
+            stages.append(Stage(graph, layer, shape, neurons, *weights))
+        elif isinstance(layer, Pool) and stages:
+            stages[-1].pools.append((layer, shape))
+    return stages
+
+
+def _whole(
+    graph: GraphBuilder, layer: Conv | Dense, scale: np.ndarray
+) -> tuple[Tensor, Tensor, None]:
+    types = ("int8", "int64") if scale.dtype == "int16" else ("float32", "float32")
+    kernel, bias = (
+        (array * scale).astype(dtype)
+        for array, dtype in zip((layer.kernel, _bias(layer)), types, strict=True)
+    )
+    return _kernel(graph, layer, kernel), graph.constant(bias, f"{layer.name}/bias"), None
+
+
+def _half(
+    graph: GraphBuilder, layer: Conv | Dense, scale: np.ndarray
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Half precision has no room for scaled weights, so the currents are scaled."""
+    kernel = ops.dequantize(graph, _kernel(graph, layer, layer.kernel.astype("float16")))
+    bias = graph.constant(_bias(layer).astype("float32"), f"{layer.name}/bias")
+    return kernel, bias, graph.constant(scale, f"{layer.name}/gain")
+
+
+def _kernel(graph: GraphBuilder, layer: Conv | Dense, kernel: np.ndarray) -> Tensor:
+    """The format has the filters on the first axis."""
+    axes = (3, 0, 1, 2) if isinstance(layer, Conv) else (1, 0)
+    return graph.constant(kernel.transpose(axes), f"{layer.name}/kernel")
+
+
+def _bias(layer: Conv | Dense) -> np.ndarray:
+    return np.zeros(layer.kernel.shape[-1]) if layer.bias is None else layer.bias
+
+
+def prepare_image(program: Program, graph: GraphBuilder, image: Tensor) -> Tensor:
+    """Scale an image as the program says, and pool it where it begins with pooling."""
+    if not program.is_integer and program.input_scale != 1.0:
+        scale: Any = np.array([program.input_scale], "float32")
+        image = ops.multiply(graph, image, graph.constant(scale))
+    for layer, shape in zip(program.layers, program.shapes(), strict=True):
+        if isinstance(layer, Conv | Dense):
+            break
+        if isinstance(layer, Pool):
+            image = ops.max_pool(graph, image, layer, shape)
+    return image

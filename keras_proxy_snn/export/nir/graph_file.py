@@ -1,0 +1,70 @@
+"""NIR files as chains of nodes: what reader and executor have in common."""
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["chain", "library", "node_count", "open_graph"]
+
+
+def library() -> Any:
+    """The `nir` package.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
+    try:
+        import nir
+    except ImportError as error:
+        raise ImportError("NIR files need `pip install keras-proxy-snn[export]`.") from error
+    return nir
+
+
+def open_graph(path: str | Path) -> Any:
+    """Read a `nir.NIRGraph`, its shapes checked by `nir`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a NIR graph.
+    """
+    nir = library()
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        return nir.read(path)
+    except (OSError, AssertionError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"A NIR file is expected. Received: {path} ({error}).") from error
+
+
+def chain(graph: Any) -> list[tuple[str, Any]]:
+    """Names and nodes in order, from the input to the output.
+
+    Raises:
+        ValueError: If the graph is anything but one chain. It names the node.
+    """
+    following: dict[str, str] = {}
+    for start, end in graph.edges:
+        if start in following:
+            raise ValueError(
+                "A chain of layers is expected. Received: a branch at node "
+                f"{start!r} ({_kind(graph, start)}), to {following[start]!r} and {end!r}."
+            )
+        following[start] = end
+    inputs = [name for name in graph.nodes if _kind(graph, name) == "Input"]
+    if len(inputs) != 1:
+        raise ValueError(f"One Input node is expected. Received: {inputs}.")
+    order = inputs
+    while order[-1] in following and len(order) <= len(graph.nodes):
+        order.append(following[order[-1]])
+    if stray := sorted(name for name in graph.nodes if order.count(name) != 1):
+        listed = ", ".join(f"{name!r} ({_kind(graph, name)})" for name in stray)
+        raise ValueError(f"A chain of layers is expected. Received: in a loop, or aside: {listed}.")
+    return [(name, graph.nodes[name]) for name in order]
+
+
+def node_count(path: str | Path) -> int:
+    """Number of nodes of a NIR file, input and output among them."""
+    return len(open_graph(path).nodes)
+
+
+def _kind(graph: Any, name: str) -> str:
+    return type(graph.nodes[name]).__name__

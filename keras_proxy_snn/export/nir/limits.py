@@ -1,0 +1,75 @@
+"""What NIR cannot express."""
+
+import numpy as np
+
+from ..program import Pool, Program
+
+__all__ = ["FORMS", "check_names", "refuse"]
+
+FORMS = ("graph",)
+
+# Below it every integer, and so every sum of integers, is exact in float32.
+EXACT = 2**24
+
+
+def refuse(program: Program, form: str = "graph") -> None:
+    """Raise an error if NIR cannot express a program.
+
+    Single layers are judged when they are written: NIR pads both sides of an axis alike, and
+    its shape inference knows square kernels alone.
+
+    Args:
+        program: The network.
+        form: See `write`.
+
+    Raises:
+        ValueError: With the reason.
+    """
+    if form not in FORMS:
+        raise ValueError(f"`form` must be one of {FORMS} for NIR. Received: {form!r}.")
+    for layer in program.neurons:
+        if layer.reset != "zero":
+            raise ValueError(
+                "NIR's IF resets to a fixed potential, so reset by subtraction cannot be "
+                f"written. Received: layer {layer.name!r} with reset {layer.reset!r}."
+            )
+    for early in program.layers[: program.layers.index(program.neurons[0])]:
+        if isinstance(early, Pool):
+            raise ValueError(
+                "NIR has no maximum, so pooling can be written for spikes alone. "
+                f"Received: pooling {early.name!r} of the image."
+            )
+    if program.is_integer and (bound := _largest(program)) >= EXACT:
+        raise ValueError(
+            f"Integers are exact in NIR's floats below 2^24 = {EXACT}. "
+            f"Received: a program whose potentials can reach {bound} in {program.time_steps} steps."
+        )
+
+
+def _largest(program: Program) -> int:
+    """Bound of every potential and partial sum of an integer program with reset to zero."""
+    bound, signal = 0, round(program.input_scale)
+    for layer in program.neurons:
+        kernel = layer.kernel.astype("int64").reshape(-1, layer.kernel.shape[-1]) * signal
+        bias = np.zeros(1, "int64") if layer.bias is None else layer.bias.astype("int64")
+        rise = kernel.clip(min=0).sum(0) + bias.clip(min=0)
+        fall = (-kernel).clip(min=0).sum(0) + (-bias).clip(min=0)
+        # A potential falls for T steps at most, and rises from below the threshold.
+        high = int((rise + np.asarray(layer.v_threshold)).max())
+        bound = max(bound, high, int(fall.max()) * program.time_steps)
+        signal = 1
+    return bound
+
+
+def check_names(names: list[str]) -> None:
+    """Raise an error if node names clash or have no place in a file.
+
+    Raises:
+        ValueError: With the name.
+    """
+    for name in names:
+        if "/" in name or not name or names.count(name) > 1:
+            raise ValueError(
+                "Names of NIR nodes must be unique and without '/', those that are added "
+                f"('input', 'output', '<layer>_if') too. Received: {name!r}."
+            )

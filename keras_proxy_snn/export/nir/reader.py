@@ -1,0 +1,247 @@
+"""From a NIR file to a `Program`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding
+from .graph_file import chain, open_graph
+
+__all__ = ["read"]
+
+
+def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) -> Program:
+    """Read a NIR file as a program: what `write` wrote, exactly; other tools' where possible.
+
+    The graph must be a chain of `Conv2d`, `Linear` and `Affine`, each followed by `IF` with
+    reset to 0; `SumPool2d` or `AvgPool2d` followed by an `IF` that fires at one spike in the
+    window; `Flatten`; and at the start perhaps one `Scale`. A spike needs `v > v_threshold`
+    in NIR, which is `v >= theta` with theta the next float32 above. A convolution's bias of
+    zeros is read as none.
+
+    Args:
+        path: The file.
+        time_steps: T; the one in the file's metadata if `None`.
+        dt: Length of a time step: `r` of every `IF` must be `1 / dt`, so that a step adds the
+            current to the potential. SpikingJelly writes files for `dt=1e-4`.
+
+    Returns:
+        A `Program`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If the `nir` package is missing.
+        ValueError: If it is not a NIR file, if T is neither in the file nor given, or if a
+            node cannot be expressed: the error names it and its type.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, nir
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> readout = Dense("readout", np.ones((4, 3), "float32"), None, 0.5, "zero")
+    >>> net = Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nir.write(net, f"{folder}/net.nir")
+    ...     same = nir.read(f"{folder}/net.nir", time_steps=8)
+    >>> same.time_steps, same.layers[-1].name, same.layers[-1].v_threshold
+    (8, 'readout', 0.5)
+    """
+    graph = open_graph(path)
+    nodes = chain(graph)
+    rest = nodes[1:-1]
+    integer = _text(graph.metadata, "number_format") == "int8"
+    input_scale = float(graph.metadata.get("input_scale", 1.0)) if integer else _scale(rest)
+    layers: list[Layer] = []
+    maps: tuple[int, ...] = ()
+    while rest:
+        name, node = rest.pop(0)
+        kind = type(node).__name__
+        if kind == "Flatten":
+            maps = _flattened(name, node)
+            layers.append(Flatten(name))
+        elif kind in _LAYERS:
+            if kind in ("SumPool2d", "AvgPool2d") and not _has_neurons(layers):
+                raise _refused(name, node, "pooling of spikes", "it pools the image")
+            neuron = rest.pop(0) if rest else nodes[-1]
+            _check_neuron(name, node, neuron, dt)
+            layers.append(_LAYERS[kind](name, node, neuron, maps))
+            maps = ()
+        else:
+            raise _refused(name, node, f"a node of {(*_LAYERS, 'Flatten')}", "another")
+    if not layers or not isinstance(layers[-1], Dense):
+        raise _refused(*nodes[-1], "Linear or Affine and IF before the output", "none")
+    steps = graph.metadata.get("time_steps") if time_steps is None else time_steps
+    if steps is None:
+        raise ValueError(f"{path} does not say the number of time steps: pass `time_steps`.")
+    program = Program(
+        tuple(_as_integers(layer) for layer in layers) if integer else tuple(layers),
+        _image_shape(*nodes[0]),
+        time_steps=1,
+        number_format="int8" if integer else "float32",
+        input_scale=input_scale,
+        metadata=json.loads(_text(graph.metadata, "facts") or "{}"),
+    )
+    return program.with_time_steps(int(steps) if time_steps is None else time_steps)
+
+
+def _refused(name: str, node: Any, expected: str, received: str) -> ValueError:
+    return ValueError(
+        f"A spiking CNN can be read. At node {name!r} ({type(node).__name__}), expected: "
+        f"{expected}. Received: {received}."
+    )
+
+
+def _text(metadata: dict[str, Any], key: str) -> str:
+    value = metadata.get(key, "")
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _image_shape(name: str, node: Any) -> tuple[int, int, int]:
+    shape = [int(n) for n in node.input_type["input"]]
+    if len(shape) != 3:
+        raise _refused(name, node, "an image (channels, height, width)", f"shape {shape}")
+    return (shape[1], shape[2], shape[0])
+
+
+def _scale(rest: list[tuple[str, Any]]) -> float:
+    """Take a `Scale` of the whole image off the start of the chain."""
+    if not rest or type(rest[0][1]).__name__ != "Scale":
+        return 1.0
+    name, node = rest.pop(0)
+    if np.unique(node.scale).size != 1:
+        raise _refused(name, node, "one factor for all pixels", "several")
+    return float(node.scale.flat[0])
+
+
+def _flattened(name: str, node: Any) -> tuple[int, ...]:
+    """Shape `(height, width, channels)` of the maps that are flattened."""
+    channels, *size = (int(n) for n in node.input_type["input"])
+    if len(node.output_type["output"]) != 1 or len(size) != 2:
+        raise _refused(name, node, "maps made one vector", f"{node.output_type['output']}")
+    return (*size, channels)
+
+
+def _has_neurons(layers: list[Layer]) -> bool:
+    return any(isinstance(layer, Conv | Dense) for layer in layers)
+
+
+def _check_neuron(before: str, layer: Any, neuron: tuple[str, Any], dt: float) -> None:
+    name, node = neuron
+    if type(node).__name__ != "IF":
+        raise _refused(before, layer, "IF to follow", f"{name!r} ({type(node).__name__})")
+    if not np.allclose(node.r * dt, 1.0, rtol=1e-6, atol=0.0):
+        found = f"r from {node.r.min():g} to {node.r.max():g}"
+        raise _refused(name, node, f"r = 1 / dt = {1 / dt:g} (see the argument `dt`)", found)
+    if node.v_reset.any():
+        raise _refused(name, node, "v_reset = 0", f"{node.v_reset[node.v_reset != 0][0]:g}")
+
+
+def _threshold(name: str, node: Any) -> Any:
+    """Threshold at which the neuron fires: a float32 as a number, or one for each filter."""
+    strict = np.asarray(node.v_threshold, "float64")
+    near = strict.astype("float32")
+    theta = np.where(near > strict, near, np.nextafter(near, np.float32(np.inf)))
+    if not np.isfinite(theta).all() or not (theta > 0).all():
+        raise _refused(name, node, "positive finite thresholds", f"{strict.min():g}")
+    rows = theta.reshape(len(theta), -1)
+    if not (rows == rows[:, :1]).all():
+        raise _refused(name, node, "one threshold for each filter", "several in one map")
+    each = rows[:, 0].astype("float32")
+    return float(each[0]) if (each == each[0]).all() else each
+
+
+def _conv(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) -> Conv:
+    if int(node.groups) != 1:
+        raise _refused(name, node, "groups = 1", f"{node.groups}")
+    strides, dilation = _pair(node.stride), _pair(node.dilation)
+    kernel = np.asarray(node.weight, "float32").transpose(2, 3, 1, 0)
+    padding = _padding(name, node, kernel.shape[:2], strides, dilation)
+    top, left = _pair(node.metadata.get("zero_taps", 0))
+    if not kernel[:top].any() and not kernel[:, :left].any():
+        kernel = kernel[top:, left:]
+    bias = np.asarray(node.bias, "float32")
+    return Conv(
+        name,
+        np.ascontiguousarray(kernel),
+        bias if bias.any() else None,
+        _threshold(*neuron),
+        "zero",
+        strides,
+        padding,
+        dilation,
+    )
+
+
+def _dense(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) -> Dense:
+    if node.weight.ndim != 2:
+        raise _refused(name, node, "a matrix", f"weights of shape {node.weight.shape}")
+    kernel = np.asarray(node.weight, "float32").T
+    if maps:
+        height, width, channels = maps
+        rows = kernel.reshape(channels, height, width, -1)
+        kernel = rows.transpose(1, 2, 0, 3).reshape(kernel.shape)
+    bias = getattr(node, "bias", None)
+    bias = None if bias is None else np.asarray(bias, "float32")
+    return Dense(name, np.ascontiguousarray(kernel), bias, _threshold(*neuron), "zero")
+
+
+def _pool(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) -> Pool:
+    size, strides = _pair(node.kernel_size), _pair(node.stride)
+    one_spike = 1.0 if type(node).__name__ == "SumPool2d" else 1.0 / float(np.prod(size))
+    threshold = neuron[1].v_threshold
+    if not ((threshold >= 0) & (threshold < one_spike)).all():
+        found = f"{threshold.min():g} to {threshold.max():g}"
+        raise _refused(neuron[0], neuron[1], f"thresholds from 0 to below {one_spike:g}", found)
+    return Pool(name, size, strides, _padding(name, node, size, strides, (1, 1)))
+
+
+_LAYERS: dict[str, Any] = {
+    "Conv2d": _conv,
+    "Linear": _dense,
+    "Affine": _dense,
+    "SumPool2d": _pool,
+    "AvgPool2d": _pool,
+}
+
+
+def _padding(
+    name: str, node: Any, size: tuple[int, ...], strides: tuple[int, int], dilation: tuple[int, int]
+) -> str:
+    """`"same"` or `"valid"`; where both mean this padding, what the writer noted."""
+    if isinstance(node.padding, str):
+        return node.padding
+    maps = [int(n) for n in node.input_type["input"]][1:]
+    axes = zip(maps, size, strides, dilation, strict=True)
+    choices = {"valid": [(0, 0)] * 2, "same": [same_padding(*axis) for axis in axes]}
+    wanted = [(n, n) for n in _pair(node.padding)]
+    fitting = [choice for choice, pads in choices.items() if pads == wanted]
+    if not fitting:
+        both = f'0 ("valid") or {choices["same"]} before and after ("same")'
+        raise _refused(name, node, f"padding of {both}", f"{_pair(node.padding)}")
+    noted = _text(node.metadata, "padding")
+    return noted if noted in fitting else fitting[0]
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    vertical, horizontal = (int(n) for n in np.broadcast_to(value, 2))
+    return vertical, horizontal
+
+
+def _as_integers(layer: Layer) -> Layer:
+    if not isinstance(layer, Conv | Dense):
+        return layer
+    values = dict(vars(layer))
+    for key, dtype in (("kernel", "int8"), ("bias", "int32"), ("v_threshold", "int32")):
+        if values[key] is not None:
+            whole = np.asarray(values[key]).astype(dtype)
+            if not np.array_equal(whole, values[key]):
+                raise ValueError(
+                    f"Whole numbers are expected in an integer network. "
+                    f"Received: others in {key} of {layer.name!r}."
+                )
+            values[key] = whole if whole.ndim else int(whole)
+    return type(layer)(**values)

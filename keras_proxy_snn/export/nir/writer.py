@@ -1,0 +1,195 @@
+"""From a `Program` to a NIR file."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding
+from .graph_file import library
+from .limits import check_names, refuse
+
+__all__ = ["POOLINGS", "write"]
+
+POOLINGS = ("sum", "average")
+
+
+def write(program: Program, path: str | Path, *, form: str = "graph", pooling: str = "sum") -> None:
+    """Write a program as a NIR graph of one time step.
+
+    Each layer of neurons becomes `Conv2d`, `Linear` or `Affine`, named as the layer, and an
+    `IF` with `r = 1` (time steps of 1) and `v_reset = 0`, named `<layer>_if`. Spike pooling
+    becomes `SumPool2d` and an `IF` at 0.5: with one spike in the window or more it fires, and
+    what it does not fire at is 0, so its potential stays 0.
+
+    The image is a constant current, `(channels, height, width)`. A float program's
+    `input_scale` is a `Scale` node. An integer program is written as floats that are whole
+    numbers; NIR cannot round, so its input is the rounded image `round(x * input_scale)`, as
+    the graph's metadata say. They also hold T (`time_steps`) and the program's own facts.
+
+    Args:
+        program: The network.
+        path: File to write; replaced if it exists.
+        form: `"graph"`, the only one: NIR knows no time steps to unroll.
+        pooling: `"sum"`; or `"average"` for importers without `SumPool2d` (SpikingJelly):
+            `AvgPool2d`, then an `IF` at half of what one spike gives.
+
+    Raises:
+        ImportError: If the `nir` package is missing.
+        ValueError: If NIR cannot express the program; see `refuse`.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, nir
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> readout = Dense("readout", np.ones((4, 3), "float32"), None, 1.0, "zero")
+    >>> net = Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nir.write(net, f"{folder}/net.nir")
+    ...     nir.run(f"{folder}/net.nir", net, np.full((1, 2, 2, 1), 0.25))
+    array([[5, 5, 5]])
+    """
+    nir = library()
+    refuse(program, form)
+    if pooling not in POOLINGS:
+        raise ValueError(f"`pooling` must be one of {POOLINGS}. Received: {pooling!r}.")
+    nodes = [("input", nir.Input({"input": np.array(_channels_first(program.input_shape))}))]
+    if not program.is_integer and program.input_scale != 1.0:
+        scale = np.full(_channels_first(program.input_shape), program.input_scale, "float32")
+        nodes.append(("input_scale", nir.Scale(scale)))
+    inputs = (program.input_shape, *program.shapes()[:-1])
+    maps: tuple[int, ...] = ()
+    for layer, before, after in zip(program.layers, inputs, program.shapes(), strict=True):
+        if isinstance(layer, Flatten):
+            maps = before
+            nodes.append((layer.name, _flatten(nir, before)))
+        else:
+            nodes += _spiking(nir, layer, before, after, maps, pooling)
+            maps = ()
+    nodes.append(("output", nir.Output({"output": np.array(program.shapes()[-1])})))
+    names = [name for name, _ in nodes]
+    check_names(names)
+    edges = list(pairwise(names))
+    nir.write(path, nir.NIRGraph(dict(nodes), edges, metadata=_metadata(program)))
+
+
+def _spiking(
+    nir: Any,
+    layer: Layer,
+    before: tuple[int, ...],
+    after: tuple[int, ...],
+    maps: tuple[int, ...],
+    pooling: str,
+) -> list[tuple[str, Any]]:
+    if isinstance(layer, Pool):
+        node, threshold = _pool(nir, layer, before, pooling)
+    else:
+        assert isinstance(layer, Conv | Dense)
+        node = _conv(nir, layer, before) if isinstance(layer, Conv) else _dense(nir, layer, maps)
+        # `v > threshold` for float32 v is the program's `v >= v_threshold`.
+        threshold = np.nextafter(np.asarray(layer.v_threshold, "float32"), np.float32(-np.inf))
+    values = np.broadcast_to(threshold, after)
+    values = np.ascontiguousarray(values.transpose(2, 0, 1) if len(after) == 3 else values)
+    neuron = nir.IF(r=np.ones_like(values), v_threshold=values, v_reset=np.zeros_like(values))
+    return [(layer.name, node), (f"{layer.name}_if", neuron)]
+
+
+def _conv(nir: Any, layer: Conv, shape: tuple[int, ...]) -> Any:
+    padding, taps = _padding(layer, shape)
+    kernel = np.asarray(layer.kernel, "float32").transpose(3, 2, 0, 1)
+    kernel = np.pad(kernel, ((0, 0), (0, 0), (taps[0], 0), (taps[1], 0)))
+    if kernel.shape[2] != kernel.shape[3]:
+        raise ValueError(
+            "NIR infers the shapes of square kernels alone, and pads both sides of an axis "
+            f"alike. Received: layer {layer.name!r} with a kernel of {layer.kernel.shape[:2]}, "
+            f"strides {layer.strides} and padding {layer.padding!r} on maps of {shape[:2]}."
+        )
+    filters = kernel.shape[0]
+    bias = np.zeros(filters) if layer.bias is None else layer.bias
+    return nir.Conv2d(
+        input_shape=tuple(shape[:2]),
+        weight=np.ascontiguousarray(kernel),
+        stride=tuple(layer.strides),
+        padding=padding,
+        dilation=tuple(layer.dilation),
+        groups=1,
+        bias=np.asarray(bias, "float32"),
+        metadata={"padding": layer.padding, "zero_taps": np.array(taps)},
+    )
+
+
+def _padding(layer: Conv, shape: tuple[int, ...]) -> tuple[Any, tuple[int, int]]:
+    """NIR's padding, and rows and columns of zeros to put before the kernel.
+
+    Where `"same"` padding adds one pixel more after than before, NIR's own `"same"` does so
+    too, without strides. With strides, a kernel that starts with zeros has even padding.
+    """
+    if layer.padding == "valid":
+        return (0, 0), (0, 0)
+    axes = zip(shape[:2], layer.kernel.shape[:2], layer.strides, layer.dilation, strict=True)
+    (top, bottom), (left, right) = (same_padding(*axis) for axis in axes)
+    taps = (bottom - top, right - left)
+    if any(taps) and layer.strides == (1, 1):
+        return "same", (0, 0)
+    if any(taps) and layer.dilation != (1, 1):
+        raise ValueError(
+            "NIR pads both sides of an axis alike. "
+            f"Received: layer {layer.name!r} with strides and dilation, which needs padding of "
+            f"{(top, left)} before and {(bottom, right)} after."
+        )
+    return (bottom, right), taps
+
+
+def _dense(nir: Any, layer: Dense, maps: tuple[int, ...]) -> Any:
+    kernel = np.asarray(layer.kernel, "float32")
+    if maps:
+        rows = kernel.reshape(*maps, -1)
+        kernel = rows.transpose(2, 0, 1, 3).reshape(kernel.shape)
+    weight = np.ascontiguousarray(kernel.T)
+    if layer.bias is None:
+        return nir.Linear(weight=weight)
+    return nir.Affine(weight=weight, bias=np.asarray(layer.bias, "float32"))
+
+
+def _pool(nir: Any, layer: Pool, shape: tuple[int, ...], pooling: str) -> tuple[Any, Any]:
+    padding = (0, 0)
+    if layer.padding == "same":
+        axes = zip(shape[:2], layer.size, layer.strides, (1, 1), strict=True)
+        (top, bottom), (left, right) = (same_padding(*axis) for axis in axes)
+        if (top, left) != (bottom, right):
+            raise ValueError(
+                "NIR pads both sides of an axis alike. "
+                f"Received: pooling {layer.name!r}, which needs padding of {(top, left)} before "
+                f"and {(bottom, right)} after."
+            )
+        padding = (top, left)
+    kind = nir.SumPool2d if pooling == "sum" else nir.AvgPool2d
+    window = [np.array(pair) for pair in (layer.size, layer.strides, padding)]
+    one_spike = 1.0 if pooling == "sum" else 1.0 / float(np.prod(layer.size))
+    return kind(*window, metadata={"padding": layer.padding}), np.float32(0.5 * one_spike)
+
+
+def _flatten(nir: Any, shape: tuple[int, ...]) -> Any:
+    return nir.Flatten({"input": np.array(_channels_first(shape))}, start_dim=0, end_dim=-1)
+
+
+def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[-1], *shape[:-1])
+
+
+def _metadata(program: Program) -> dict[str, Any]:
+    metadata = {
+        "time_steps": program.time_steps,
+        "dt": 1.0,
+        "number_format": program.number_format,
+        "input": "constant current: the image, pixels in [0, 1], (channels, height, width)",
+        "facts": json.dumps(program.metadata),
+    }
+    if program.is_integer:
+        metadata["input"] = "constant current: round(image * input_scale), half to even"
+        metadata["input_scale"] = float(program.input_scale)
+    return metadata

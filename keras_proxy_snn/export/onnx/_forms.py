@@ -1,0 +1,138 @@
+"""The three forms of a graph: all steps, one step, a loop."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..program import Program
+from ._graph import Graph, require
+from ._network import FLOAT, Network
+
+__all__ = ["loop", "step", "unrolled"]
+
+# `onnx.TensorProto` numbers of the element types of counters and conditions.
+_INT64, _BOOL = 7, 9
+
+# Elements of the largest layer's potentials, folded over the steps of one chunk.
+_CHUNK_ELEMENTS = 2**20
+
+
+def unrolled(program: Program, chunk_steps: int | None) -> Any:
+    """Image in, spike counts out, all T steps as plain nodes.
+
+    The steps are cut into chunks of equal length; inside a chunk time is folded into the
+    batch, so each layer is one convolution or product over `steps * batch` and only the
+    neurons' update is repeated.
+    """
+    graph, network = Graph(), Network(program)
+    current = network.first_current(graph)
+    potentials = [""] * len(program.neurons)
+    counts = ""
+    for steps in _chunks(program, chunk_steps):
+        spikes, potentials = network.advance(graph, current, potentials, steps)
+        added = _sum_over_time(graph, network, spikes, steps)
+        counts = graph.add("Add", counts, added) if counts else added
+    graph.add("Identity", counts, output="spike_counts")
+    graph.prune("spike_counts")
+    return _close(graph, program, [_image(program)], [_readout(program, "spike_counts")])
+
+
+def step(program: Program) -> Any:
+    """Image and potentials in, spikes of one step and potentials out."""
+    graph, network = Graph(), Network(program)
+    names = [f"v_{layer.name}" for layer in program.neurons]
+    spikes, after = network.advance(graph, network.first_current(graph), names, steps=1)
+    graph.add("Cast", spikes, output="spikes", to=FLOAT)
+    for v, name in zip(after, names, strict=True):
+        graph.add("Identity", v, output=f"{name}_out")
+    before = _potentials(network, names)
+    after = _potentials(network, [f"{name}_out" for name in names])
+    return _close(graph, program, [_image(program), *before], [_readout(program, "spikes"), *after])
+
+
+def loop(program: Program) -> Any:
+    """Image and number of steps in, spike counts out, the step as the body of a `Loop`."""
+    graph, network = Graph(), Network(program)
+    current = network.first_current(graph)
+    batch = graph.add("Shape", "image", start=0, end=1)
+    classes = program.shapes()[-1]
+    initial = [_zeros(graph, batch, classes, FLOAT)]
+    initial += [_zeros(graph, batch, s, network.potential_type) for s in network.state_shapes]
+    body = _loop_body(graph.body(), network, current)
+    graph.weights("time_steps", np.asarray(program.time_steps, "int64"))
+    final = tuple(graph.fresh() for _ in network.state_shapes)
+    graph.add_many("Loop", ("time_steps", "", *initial), ("spike_counts", *final), body=body)
+    time_steps = _info("time_steps", _INT64, ())
+    inputs = [_image(program), time_steps]
+    return _close(graph, program, inputs, [_readout(program, "spike_counts")])
+
+
+def _loop_body(body: Graph, network: Network, current: str) -> Any:
+    iteration, condition, counts = body.fresh(), body.fresh(), body.fresh()
+    before = [body.fresh() for _ in network.state_shapes]
+    spikes, after = network.advance(body, current, before, steps=1)
+    added = _sum_over_time(body, network, spikes, steps=1)
+    total = body.add("Add", counts, added)
+    goes_on = body.add("Identity", condition)
+    inputs = [
+        _info(iteration, _INT64, ()),
+        _info(condition, _BOOL, ()),
+        _readout(network.program, counts),
+        *_potentials(network, before),
+    ]
+    outputs = [
+        _info(goes_on, _BOOL, ()),
+        _readout(network.program, total),
+        *_potentials(network, after),
+    ]
+    return require("onnx.helper").make_graph(body.nodes, "step", inputs, outputs)
+
+
+def _chunks(program: Program, chunk_steps: int | None) -> list[int]:
+    """Lengths of the chunks, as equal as can be."""
+    if chunk_steps is None:
+        largest = max(map(math.prod, program.state_shapes()))
+        chunk_steps = max(1, _CHUNK_ELEMENTS // largest)
+    count = math.ceil(program.time_steps / chunk_steps)
+    length, longer = divmod(program.time_steps, count)
+    return [length + 1] * longer + [length] * (count - longer)
+
+
+def _sum_over_time(graph: Graph, network: Network, spikes: str, steps: int) -> str:
+    if network.program.is_integer:
+        spikes = graph.add("Cast", spikes, to=FLOAT)
+    if steps == 1:
+        return spikes
+    shape = graph.constant([steps, -1, *network.program.shapes()[-1]], "int64")
+    folded = graph.add("Reshape", spikes, shape)
+    return graph.add("ReduceSum", folded, graph.constant([0], "int64"), keepdims=0)
+
+
+def _zeros(graph: Graph, batch: str, shape: tuple[int, ...], element_type: int) -> str:
+    value = require("onnx.helper").make_tensor("", element_type, [1], [0])
+    full = graph.add("Concat", batch, graph.constant(shape, "int64"), axis=0)
+    return graph.add("ConstantOfShape", full, value=value)
+
+
+def _info(name: str, element_type: int, shape: tuple[Any, ...]) -> Any:
+    return require("onnx.helper").make_tensor_value_info(name, element_type, shape)
+
+
+def _image(program: Program) -> Any:
+    return _info("image", FLOAT, ("batch", *program.input_shape))
+
+
+def _readout(program: Program, name: str) -> Any:
+    return _info(name, FLOAT, ("batch", *program.shapes()[-1]))
+
+
+def _potentials(network: Network, names: list[str]) -> list[Any]:
+    pairs = zip(names, network.state_shapes, strict=True)
+    return [_info(name, network.potential_type, ("batch", *shape)) for name, shape in pairs]
+
+
+def _close(graph: Graph, program: Program, inputs: list[Any], outputs: list[Any]) -> Any:
+    weights = list(graph.initializers.values())
+    name = str(program.metadata.get("spec", "spiking_network"))
+    return require("onnx.helper").make_graph(graph.nodes, name, inputs, outputs, weights)

@@ -1,0 +1,197 @@
+"""Layers of a program as ONNX operators."""
+
+from typing import Any
+
+import numpy as np
+
+from ..program import Conv, Dense, Flatten, Pool, Program, same_padding
+from ._graph import Graph, split
+
+__all__ = ["Network"]
+
+# `onnx.TensorProto` numbers of the element types.
+FLOAT, UINT8, INT32 = 1, 2, 6
+
+# Zero point of the first kernel of an integer network, see `Network._kernel`.
+_ZERO_POINT = 128
+
+
+class Network:
+    """A program, ready to be written into graphs.
+
+    Maps are in ONNX's order (batch, channels, height, width). The image is transposed once;
+    where maps are flattened, the rows of the next kernel are permuted instead.
+
+    Args:
+        program: The network.
+
+    Attributes:
+        dtype: NumPy type of currents, potentials and thresholds.
+        state_shapes: Shape of each layer's potentials in that order, without batch.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.dtype = "int32" if program.is_integer else "float32"
+        self.state_shapes = [_channels_first(shape) for shape in program.state_shapes()]
+        self.potential_type = INT32 if program.is_integer else FLOAT
+        self._spike_type = UINT8 if program.is_integer else FLOAT
+        self._first = program.layers.index(program.neurons[0])
+        self._input_shapes = (program.input_shape, *program.shapes()[:-1])
+        self._has_maps = any(isinstance(layer, Conv | Pool) for layer in program.layers)
+
+    def first_current(self, graph: Graph) -> str:
+        """Current that the image causes in the first layer, the same at every step."""
+        x = "image"
+        if self.program.input_scale != 1.0:
+            x = graph.add("Mul", x, graph.constant(self.program.input_scale, "float32"))
+        if self.program.is_integer:
+            x = graph.add("Cast", graph.add("Round", x), to=UINT8)
+        if self._has_maps:
+            x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
+        for index in range(self._first):
+            x = self._apply(graph, index, x)
+        return self._linear(graph, self._first, x)
+
+    def advance(
+        self, graph: Graph, current: str, potentials: list[str], steps: int
+    ) -> tuple[str, list[str]]:
+        """Append `steps` time steps, layer by layer, the steps folded into the batch.
+
+        Args:
+            graph: Where to append.
+            current: The first layer's current, constant in time.
+            potentials: Of each layer of neurons; `""` for zero.
+            steps: Number of steps.
+
+        Returns:
+            The readout's spikes `(steps * batch, classes)`, and the new potentials.
+        """
+        signal, after, before = "", [], iter(potentials)
+        for index, layer in enumerate(self.program.layers[self._first :], self._first):
+            if not isinstance(layer, Conv | Dense):
+                signal = self._apply(graph, index, signal)
+                continue
+            if index == self._first:
+                currents: tuple[str, ...] = (current,) * steps
+            else:
+                currents = split(graph, self._linear(graph, index, signal), steps)
+            silent, v = self._fire(graph, layer, next(before), currents)
+            after.append(v)
+            quiet = silent[0] if steps == 1 else graph.add("Concat", *silent, axis=0)
+            signal = graph.add("Cast", graph.add("Not", quiet), to=self._spike_type)
+        return signal, after
+
+    def _fire(
+        self, graph: Graph, layer: Conv | Dense, v: str, currents: tuple[str, ...]
+    ) -> tuple[list[str], str]:
+        """Integrate and fire once a current; which neurons are silent at each step."""
+        theta = graph.constant(self._per_channel(layer, layer.v_threshold), self.dtype)
+        silent = []
+        for current in currents:
+            v = graph.add("Add", v, current) if v else current
+            silent.append(graph.add("Less", v, theta))
+            if layer.reset == "zero":
+                # In ONNX Runtime a `Where` of v and zero takes twice as long.
+                keep = graph.add("Cast", silent[-1], to=self.potential_type)
+                v = graph.add("Mul", v, keep)
+            else:
+                spent = graph.add("Where", silent[-1], graph.constant(0, self.dtype), theta)
+                v = graph.add("Sub", v, spent)
+        return silent, v
+
+    def _apply(self, graph: Graph, index: int, x: str) -> str:
+        layer, shape = self.program.layers[index], self._input_shapes[index]
+        if isinstance(layer, Flatten):
+            return graph.add("Flatten", x) if len(shape) > 1 else x
+        assert isinstance(layer, Pool)
+        options = _window(shape, layer.size, layer.strides, (1, 1), layer.padding)
+        return graph.add("MaxPool", x, kernel_shape=layer.size, **options)
+
+    def _linear(self, graph: Graph, index: int, x: str) -> str:
+        layer = self.program.layers[index]
+        assert isinstance(layer, Conv | Dense)
+        inputs = [x, *self._kernel(graph, index)]
+        options: dict[str, Any] = {}
+        if isinstance(layer, Conv):
+            size = (layer.kernel.shape[0], layer.kernel.shape[1])
+            shape = self._input_shapes[index]
+            options = _window(shape, size, layer.strides, layer.dilation, layer.padding)
+        bias = self._bias(graph, layer)
+        if self.program.is_integer:
+            op = "ConvInteger" if isinstance(layer, Conv) else "MatMulInteger"
+            charge = graph.add(op, *inputs, **options)
+            return graph.add("Add", charge, *bias) if bias else charge
+        op = "Conv" if isinstance(layer, Conv) else "Gemm"
+        return graph.add(op, *inputs, *bias, **options)
+
+    def _kernel(self, graph: Graph, index: int) -> list[str]:
+        """The kernel's name; and those of zero points, if it has any.
+
+        On x86 processors without VNNI, sums of two products uint8 x int8 saturate at 16 bits
+        in ONNX Runtime. A spike of 1 never gets there, but a pixel of 255 does. The first
+        kernel is therefore stored as uint8, offset by a zero point.
+        """
+        layer = self.program.layers[index]
+        assert isinstance(layer, Conv | Dense)
+        name = f"{layer.name}.kernel"
+        offset = self.program.is_integer and index == self._first
+        if name not in graph.initializers:
+            kernel = self._channels_first_kernel(index)
+            if offset:
+                kernel = (kernel.astype("int16") + _ZERO_POINT).astype("uint8")
+            graph.weights(name, kernel)
+        if not offset:
+            return [name]
+        return [name, graph.constant(0, "uint8"), graph.constant(_ZERO_POINT, "uint8")]
+
+    def _channels_first_kernel(self, index: int) -> np.ndarray:
+        layer = self.program.layers[index]
+        if isinstance(layer, Conv):
+            return layer.kernel.transpose(3, 2, 0, 1)
+        assert isinstance(layer, Dense)
+        while index and isinstance(self.program.layers[index - 1], Flatten):
+            index -= 1
+        shape = self._input_shapes[index]
+        if not self._has_maps or len(shape) != 3:
+            return layer.kernel
+        rows = layer.kernel.reshape(*shape, -1)
+        return rows.transpose(2, 0, 1, 3).reshape(layer.kernel.shape)
+
+    def _bias(self, graph: Graph, layer: Conv | Dense) -> list[str]:
+        if layer.bias is None:
+            return []
+        name = f"{layer.name}.bias"
+        if name not in graph.initializers:
+            bias = layer.bias.astype(self.dtype)
+            graph.weights(name, self._per_channel(layer, bias) if self.dtype == "int32" else bias)
+        return [name]
+
+    def _per_channel(self, layer: Conv | Dense, value: Any) -> np.ndarray:
+        """A number, or one for each filter in a shape that broadcasts over maps."""
+        value = np.asarray(value)
+        return value.reshape(-1, 1, 1) if value.ndim and isinstance(layer, Conv) else value
+
+
+def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape
+
+
+def _window(
+    shape: tuple[int, ...],
+    size: tuple[int, int],
+    strides: tuple[int, int],
+    dilation: tuple[int, int],
+    padding: str,
+) -> dict[str, Any]:
+    """Attributes of a sliding window, without those that have their default value."""
+    options: dict[str, Any] = {}
+    if padding == "same":
+        pads = list(map(same_padding, shape[:2], size, strides, dilation))
+        if any(map(sum, pads)):
+            options["pads"] = [before for before, _ in pads] + [after for _, after in pads]
+    if strides != (1, 1):
+        options["strides"] = strides
+    if dilation != (1, 1):
+        options["dilations"] = dilation
+    return options

@@ -1,0 +1,236 @@
+"""Run an ONNX file that `write` made, in ONNX Runtime or OpenVINO."""
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..interpreter import prepare_images
+from ..program import Program
+from ._graph import require
+from ._network import Network
+
+__all__ = ["RUNTIMES", "latency", "node_count", "run"]
+
+Feeds = dict[str, Any]
+
+
+class _Session(NamedTuple):
+    """An opened file.
+
+    Attributes:
+        names: Of its inputs and outputs.
+        time_steps: T of the program that was written.
+        infer: From inputs to outputs, both by name.
+    """
+
+    names: set[str]
+    time_steps: int
+    infer: Callable[[Feeds], Feeds]
+
+
+# An unrolled graph holds all steps of a chunk at once, so memory grows with the batch.
+_BATCH = 16
+
+
+def run(
+    path: str | Path,
+    program: Program,
+    images: Any,
+    *,
+    runtime: str = "onnxruntime",
+    threads: int = 1,
+) -> np.ndarray:
+    """Spike counts of a file, whatever its form.
+
+    A step is called T times from zero potentials. A loop is told T by ONNX Runtime; OpenVINO
+    takes the default of an input with a default for a constant.
+
+    Args:
+        path: A file of `write`.
+        program: The network that was written.
+        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        runtime: `"onnxruntime"` or `"openvino"` (in float32; its default is bfloat16 where the
+            processor has it, which changes counts).
+        threads: Number of threads.
+
+    Returns:
+        `(batch, classes)`, int64.
+
+    Raises:
+        ValueError: If the images do not fit, the runtime is unknown, or the file runs another
+            number of steps.
+        ImportError: If the runtime is not installed.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, onnx
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> readout = Dense("readout", np.eye(4, dtype="float32"), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     onnx.write(program, f"{folder}/net.onnx", form="step")
+    ...     image = np.float32([1.0, 0.5, 0.25, 0.0]).reshape(1, 2, 2, 1)
+    ...     counts = onnx.run(f"{folder}/net.onnx", program, image)
+    >>> counts.tolist()
+    [[8, 4, 2, 0]]
+    """
+    prepare_images(program, images)
+    infer = _network_in(runtime, path, program, threads)
+    images = np.asarray(images, "float32")
+    batches = [images[at : at + _BATCH] for at in range(0, len(images), _BATCH)]
+    return np.concatenate([infer(batch) for batch in batches]).astype("int64")
+
+
+def latency(
+    path: str | Path,
+    program: Program,
+    *,
+    threads: int = 1,
+    repeats: int = 50,
+    runtime: str = "onnxruntime",
+) -> float:
+    """Median time of one inference of one image, all T steps.
+
+    Args:
+        path: A file of `write`.
+        program: The network that was written.
+        threads: Number of threads.
+        repeats: Number of inferences that are timed, after two that are not.
+        runtime: As in `run`.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        ValueError: As in `run`; or if `repeats` is below 1.
+        ImportError: If the runtime is not installed.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, onnx
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> readout = Dense("readout", np.eye(4, dtype="float32"), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=8)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     onnx.write(program, f"{folder}/net.onnx")
+    ...     0 < onnx.latency(f"{folder}/net.onnx", program, repeats=3) < 1
+    True
+    """
+    if repeats < 1:
+        raise ValueError(f"`repeats` must be at least 1. Received: {repeats!r}.")
+    infer = _network_in(runtime, path, program, threads)
+    image = np.full((1, *program.input_shape), 0.5, "float32")
+    seconds = []
+    for _ in range(repeats + 2):
+        start = time.perf_counter()
+        infer(image)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds[2:])
+
+
+def node_count(path: str | Path) -> int:
+    """Number of nodes in a file, those inside a loop counted once.
+
+    Raises:
+        ImportError: If ONNX is not installed.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, onnx
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> readout = Dense("readout", np.eye(4, dtype="float32"), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     onnx.write(program, f"{folder}/net.onnx")
+    ...     onnx.node_count(f"{folder}/net.onnx")
+    6
+    """
+
+    def count(graph: Any) -> int:
+        inner = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
+        return len(graph.node) + sum(map(count, inner))
+
+    return count(require("onnx").load(str(path)).graph)
+
+
+def _network_in(
+    runtime: str, path: str | Path, program: Program, threads: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from images to spike counts."""
+    if runtime not in RUNTIMES:
+        raise ValueError(f"`runtime` must be one of {tuple(RUNTIMES)}. Received: {runtime!r}.")
+    session = RUNTIMES[runtime](path, threads)
+    if "spikes" in session.names:
+        return lambda images: _stepwise(session, program, images)
+    fixed = {}
+    if "time_steps" in session.names:
+        fixed["time_steps"] = np.asarray(program.time_steps, "int64")
+    elif session.time_steps != program.time_steps:
+        raise ValueError(
+            f"In {runtime} this file always runs {session.time_steps} steps. "
+            f"Received: a program of {program.time_steps} steps."
+        )
+    return lambda images: session.infer({"image": images, **fixed})["spike_counts"]
+
+
+def _stepwise(session: _Session, program: Program, images: np.ndarray) -> np.ndarray:
+    network = Network(program)
+    pairs = zip(program.neurons, network.state_shapes, strict=True)
+    state = {
+        f"v_{layer.name}": np.zeros((len(images), *shape), network.dtype) for layer, shape in pairs
+    }
+    counts = np.zeros((len(images), *program.shapes()[-1]))
+    for _ in range(program.time_steps):
+        outputs = session.infer({"image": images, **state})
+        counts += outputs["spikes"]
+        state = {name: outputs[f"{name}_out"] for name in state}
+    return counts
+
+
+def _onnxruntime(path: str | Path, threads: int) -> _Session:
+    ort = require("onnxruntime")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    # Errors alone: a loop's `time_steps` draws a warning that it is not a constant.
+    options.log_severity_level = 3
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    outputs = [output.name for output in session.get_outputs()]
+    inputs = [*session.get_inputs(), *session.get_overridable_initializers()]
+    return _Session(
+        {*outputs, *(item.name for item in inputs)},
+        int(session.get_modelmeta().custom_metadata_map["time_steps"]),
+        lambda feeds: dict(zip(outputs, session.run(outputs, feeds), strict=True)),
+    )
+
+
+def _openvino(path: str | Path, threads: int) -> _Session:
+    core = require("openvino", "openvino").Core()
+    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+    model = core.read_model(str(path))
+    compiled = core.compile_model(model, "CPU", settings)
+
+    def infer(feeds: Feeds) -> Feeds:
+        results = compiled(feeds).items()
+        return {name: array for port, array in results for name in port.names}
+
+    return _Session(
+        {name for port in [*compiled.inputs, *compiled.outputs] for name in port.names},
+        int(model.get_rt_info(["framework", "time_steps"]).value),
+        infer,
+    )
+
+
+RUNTIMES: dict[str, Callable[[str | Path, int], _Session]] = {
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+}

@@ -1,0 +1,480 @@
+"""ONNX files spike exactly like the interpreter, in ONNX Runtime and in OpenVINO."""
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import onnx as onnx_library
+import onnxruntime
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import keras_proxy_snn
+from keras_proxy_snn.export import from_model, interpreter, onnx, tf2onnx_converter
+from keras_proxy_snn.export.onnx._graph import require
+from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
+
+from . import oracle
+
+PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
+CONV = st.fixed_dictionaries(
+    {
+        "filters": st.integers(1, 4),
+        "size": st.tuples(st.integers(1, 4), st.integers(1, 4)),
+        "strides": PAIR,
+        "dilation": st.sampled_from([(1, 1), (1, 1), (2, 2), (1, 3)]),
+        "padding": st.sampled_from(["same", "valid"]),
+    }
+)
+POOL = st.fixed_dictionaries(
+    {"size": PAIR, "strides": PAIR, "padding": st.sampled_from(["same", "valid"])}
+)
+NETWORKS = st.fixed_dictionaries(
+    {
+        "maps": st.lists(CONV | POOL, max_size=4),
+        "units": st.lists(st.integers(1, 6), min_size=1, max_size=3),
+        "input_shape": st.tuples(st.integers(3, 8), st.integers(3, 8), st.integers(1, 3)),
+        "time_steps": st.integers(1, 9),
+        "seed": st.integers(0, 2**16),
+    }
+)
+
+
+class Weights:
+    """Random weights: multiples of 1/256, or integers."""
+
+    def __init__(self, rng, number_format):
+        self.rng, self.is_integer = rng, number_format != "float32"
+
+    def kernel(self, *shape):
+        if self.is_integer:
+            return self.rng.integers(-100, 128, shape).astype("int8")
+        return oracle.dyadic(self.rng, shape)
+
+    def neurons(self, filters, first):
+        """Bias, threshold and reset, each of its kinds now and then."""
+        if self.is_integer:
+            bias = self.rng.integers(-60, 60, filters).astype("int32")
+            theta = self.rng.integers(40, 250, filters) * (255 if first else 1)
+        else:
+            bias = oracle.dyadic(self.rng, filters)
+            theta = oracle.dyadic(self.rng, filters, low=64, high=512)
+        return {
+            "bias": bias if self.rng.random() < 0.5 else None,
+            "v_threshold": theta if self.rng.random() < 0.5 else theta[0].item(),
+            "reset": str(self.rng.choice(["zero", "subtract"])),
+        }
+
+
+def random_program(
+    maps, units, input_shape, time_steps, seed, number_format="float32", input_scale=1.0
+):
+    weights = Weights(np.random.default_rng(seed), number_format)
+    layers, shape, first = [], input_shape, True
+
+    def append(layer):
+        layers.append(layer)
+        return Program(tuple(layers), input_shape, 1).shapes()[-1]
+
+    for place, options in enumerate(maps):
+        options = dict(options)
+        span = [
+            (k - 1) * d + 1
+            for k, d in zip(options["size"], options.get("dilation", (1, 1)), strict=True)
+        ]
+        if span[0] > shape[0] or span[1] > shape[1]:
+            options["padding"] = "same"
+        if "filters" in options:
+            filters = options.pop("filters")
+            kernel = weights.kernel(*options.pop("size"), shape[-1], filters)
+            neurons = weights.neurons(filters, first)
+            shape = append(Conv(name=f"conv{place}", kernel=kernel, **neurons, **options))
+            first = False
+        else:
+            shape = append(Pool(f"pool{place}", **options))
+    (features,) = append(Flatten("flatten"))
+    for place, count in enumerate(units):
+        kernel = weights.kernel(features, count)
+        layers.append(Dense(f"dense{place}", kernel, **weights.neurons(count, first)))
+        features, first = count, False
+    return Program(tuple(layers), input_shape, time_steps, number_format, input_scale)
+
+
+def images_for(program, count, seed=0):
+    shape = (count, *program.input_shape)
+    return oracle.dyadic(np.random.default_rng(seed), shape, low=0, high=257)
+
+
+def expected_counts(program, images):
+    return interpreter.run(program, images).spike_counts
+
+
+def small_program(time_steps=7, reset="zero", number_format="float32", **fields):
+    """3C3-P2-4C4-P2-6F-5F, all thresholds and biases of their own."""
+    maps = [
+        {"filters": 3, "size": (3, 3)},
+        {"size": (2, 2), "strides": (2, 2)},
+        {"filters": 4, "size": (4, 4)},
+        {"size": (2, 2), "strides": (2, 2)},
+    ]
+    scale = 1.0 if number_format == "float32" else 255.0
+    program = random_program(maps, [6, 5], (9, 8, 2), time_steps, 3, number_format, scale)
+    layers = tuple(
+        replace(layer, reset=reset) if isinstance(layer, Conv | Dense) else layer
+        for layer in program.layers
+    )
+    return replace(program, layers=layers, **fields)
+
+
+def probe_program(time_steps, number_format="float32"):
+    """8C3-P2-16C3-P2-32F-10F on 28 x 28 x 1, one threshold, no biases."""
+    kernel = Weights(np.random.default_rng(0), number_format).kernel
+    layers = (
+        Conv("conv1", kernel(3, 3, 1, 8), None, 1.0, "zero"),
+        Pool("pool1", (2, 2), (2, 2)),
+        Conv("conv2", kernel(3, 3, 8, 16), None, 1.0, "zero"),
+        Pool("pool2", (2, 2), (2, 2)),
+        Flatten("flatten"),
+        Dense("dense1", kernel(784, 32), None, 1.0, "zero"),
+        Dense("readout", kernel(32, 10), None, 1.0, "zero"),
+    )
+    return Program(layers, (28, 28, 1), time_steps, number_format)
+
+
+def written(folder, program, **options):
+    path = folder / "net.onnx"
+    onnx.write(program, path, **options)
+    onnx_library.checker.check_model(str(path), full_check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("onnx")
+
+
+@given(network=NETWORKS, chunk_steps=st.integers(1, 10))
+def test_random_networks_equal_the_interpreter_in_every_form(folder, network, chunk_steps):
+    program = random_program(**network)
+    images = images_for(program, 5)
+    expected = expected_counts(program, images)
+    for form in onnx.FORMS:
+        options = {"chunk_steps": chunk_steps} if form == "unrolled" else {}
+        path = written(folder, program, form=form, **options)
+        np.testing.assert_array_equal(onnx.run(path, program, images), expected)
+        np.testing.assert_array_equal(onnx.run(path, program, images[:1]), expected[:1])
+
+
+@given(network=NETWORKS, scale=st.sampled_from([255.0, 127.0, 7.5]))
+def test_random_integer_networks_equal_the_interpreter_in_every_form(folder, network, scale):
+    program = random_program(**network, number_format="int8", input_scale=scale)
+    images = np.random.default_rng(0).random((4, *program.input_shape), "float32")
+    expected = expected_counts(program, images)
+    for form in onnx.FORMS:
+        path = written(folder, program, form=form)
+        np.testing.assert_array_equal(onnx.run(path, program, images), expected)
+
+
+@pytest.mark.parametrize("number_format", ["float32", "int8"])
+@pytest.mark.parametrize("form", onnx.FORMS)
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_openvino_gives_the_same_counts(tmp_path, form, reset, number_format):
+    program = small_program(reset=reset, number_format=number_format)
+    images = images_for(program, 20)
+    path = written(tmp_path, program, form=form)
+    counts = onnx.run(path, program, images, runtime="openvino", threads=2)
+    np.testing.assert_array_equal(counts, expected_counts(program, images))
+    assert len(np.unique(counts)) > 3
+
+
+@pytest.mark.parametrize("number_format", ["float32", "int8"])
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_potentials_of_the_step_are_the_interpreters(tmp_path, reset, number_format):
+    program = small_program(time_steps=5, reset=reset, number_format=number_format)
+    images = images_for(program, 3)
+    session = onnxruntime.InferenceSession(str(written(tmp_path, program, form="step")))
+    dtype = "int32" if program.is_integer else "float32"
+    shapes = [(3, 9, 8), (4, 4, 4), (6,), (5,)]
+    names = ["v_conv0", "v_conv2", "v_dense0", "v_dense1"]
+    state = {n: np.zeros((3, *s), dtype) for n, s in zip(names, shapes, strict=True)}
+    outputs = ["spikes", *(f"{name}_out" for name in names)]
+    assert [item.name for item in session.get_inputs()] == ["image", *names]
+    assert [item.name for item in session.get_outputs()] == outputs
+    for _ in range(program.time_steps):
+        spikes, *potentials = session.run(outputs, {"image": images, **state})
+        assert spikes.dtype == np.float32
+        assert set(np.unique(spikes)) <= {0, 1}
+        state = dict(zip(names, potentials, strict=True))
+    for ours, theirs in zip(potentials, interpreter.run(program, images).potentials, strict=True):
+        maps_last = np.moveaxis(ours, 1, -1) if ours.ndim == 4 else ours
+        np.testing.assert_array_equal(maps_last, theirs)
+
+
+@pytest.mark.parametrize("chunk_steps", [1, 2, 3, 5, 10, 11, 99])
+def test_chunks_never_change_a_count(tmp_path, chunk_steps):
+    program = small_program(time_steps=11)
+    images = images_for(program, 4)
+    path = written(tmp_path, program, chunk_steps=chunk_steps)
+    np.testing.assert_array_equal(onnx.run(path, program, images), expected_counts(program, images))
+
+
+def test_a_loop_takes_its_number_of_steps_as_an_input_with_a_default(tmp_path):
+    program = small_program(time_steps=6)
+    images = images_for(program, 3)
+    path = written(tmp_path, program, form="loop")
+    session = onnxruntime.InferenceSession(str(path))
+    assert [item.name for item in session.get_inputs()] == ["image"]
+    assert [item.name for item in session.get_overridable_initializers()] == ["time_steps"]
+    (default,) = session.run(None, {"image": images})
+    np.testing.assert_array_equal(default, expected_counts(program, images))
+    for steps in (1, 3, 20):
+        longer = program.with_time_steps(steps)
+        counts = onnx.run(path, longer, images)
+        np.testing.assert_array_equal(counts, expected_counts(longer, images))
+
+
+def test_thresholds_are_hit_exactly(tmp_path):
+    """Currents of a half and a quarter against a threshold of one: fires at 2 and at 4."""
+    kernel = np.float32([[0.5, 0.25, -0.5]])
+    program = Program(
+        (Flatten("flatten"), Dense("readout", kernel, None, 1.0, "zero")), (1, 1, 1), time_steps=8
+    )
+    path = written(tmp_path, program)
+    assert onnx.run(path, program, np.ones((1, 1, 1, 1))).tolist() == [[4, 2, 0]]
+
+
+def test_the_first_current_is_computed_once(tmp_path):
+    program = small_program(time_steps=9)
+    for form in ("unrolled", "loop"):
+        graph = onnx_library.load(written(tmp_path, program, form=form)).graph
+        assert [node.op_type for node in graph.node].count("Transpose") == 1
+        assert sum("conv0.kernel" in node.input for node in graph.node) == 1
+
+
+def test_names_in_a_loops_body_shadow_nothing(tmp_path):
+    graph = onnx_library.load(written(tmp_path, small_program(), form="loop")).graph
+    (loop,) = (node for node in graph.node if node.op_type == "Loop")
+    (body,) = (attribute.g for attribute in loop.attribute)
+    outer = {item.name for item in [*graph.initializer, *graph.input]}
+    outer |= {name for node in graph.node for name in node.output}
+    inner = [item.name for item in body.input]
+    inner += [name for node in body.node for name in node.output]
+    assert len(set(inner)) == len(inner)
+    assert not outer.intersection(inner)
+
+
+def test_sizes_hardly_grow_with_time(tmp_path):
+    """Weights are stored once: 104 KiB of float32 here, 26 KiB of int8."""
+    sizes = {}
+    for number_format in ("float32", "int8"):
+        for steps in (10, 50):
+            path = written(tmp_path, probe_program(steps, number_format=number_format))
+            sizes[number_format, steps] = path.stat().st_size
+    weights = 26_632
+    assert 4 * weights < sizes["float32", 10] < 4 * weights + 6_000
+    assert sizes["float32", 50] < 1.15 * sizes["float32", 10]
+    assert sizes["int8", 50] < 1.5 * sizes["int8", 10]
+    for form in ("step", "loop"):
+        path = written(tmp_path, probe_program(50), form=form)
+        assert path.stat().st_size < 4 * weights + 4_000
+
+
+def test_node_counts(tmp_path):
+    def nodes(steps, **options):
+        return onnx.node_count(written(tmp_path, probe_program(steps), **options))
+
+    assert nodes(10) == 174
+    assert nodes(50) == 814
+    assert nodes(50, chunk_steps=1) > nodes(50, chunk_steps=10) > nodes(50, chunk_steps=50)
+    assert nodes(50, form="step") == nodes(10, form="step") == 37
+    assert nodes(50, form="loop") == nodes(10, form="loop") == 46
+
+
+def test_metadata_and_names(tmp_path):
+    facts = {"spec": "3C3-P2-4C4-P2-6F-5F", "accuracy": 0.875, "keras_proxy_snn": "0.0.0"}
+    program = small_program(number_format="int8", metadata=facts)
+    model = onnx_library.load(written(tmp_path, program))
+    metadata = {item.key: item.value for item in model.metadata_props}
+    assert metadata["spec"] == "3C3-P2-4C4-P2-6F-5F"
+    assert metadata["accuracy"] == "0.875"
+    assert metadata["time_steps"] == "7"
+    assert metadata["form"] == "unrolled"
+    assert metadata["number_format"] == "int8"
+    assert metadata["input_scale"] == "255.0"
+    assert metadata["keras_proxy_snn"] == model.producer_version == keras_proxy_snn.__version__
+    assert json.loads(metadata["reset"]) == {layer.name: "zero" for layer in program.neurons}
+    thresholds = json.loads(metadata["v_threshold"])
+    for layer in program.neurons:
+        np.testing.assert_array_equal(thresholds[layer.name], layer.v_threshold)
+    (image,), (counts,) = model.graph.input, model.graph.output
+    assert image.name == "image"
+    assert counts.name == "spike_counts"
+    dims = [dim.dim_param or dim.dim_value for dim in image.type.tensor_type.shape.dim]
+    assert dims == ["batch", 9, 8, 2]
+    assert [op.domain for op in model.opset_import] == [""]
+
+
+def test_first_integer_current_at_its_extremes(tmp_path):
+    """Products of 255 and -128 or 127, whose pairs leave int16."""
+    kernel = np.full((64, 2), 127, "int8")
+    kernel[:, 1] = -128
+    theta = 64 * 255 * 127
+    layers = (Flatten("flatten"), Dense("readout", kernel, None, theta, "zero"))
+    program = Program(layers, (8, 8, 1), 3, "int8", 255.0)
+    step = onnxruntime.InferenceSession(str(written(tmp_path, program, form="step")))
+    feeds = {"image": np.ones((1, 8, 8, 1), "float32"), "v_readout": np.zeros((1, 2), "int32")}
+    spikes, potentials = step.run(None, feeds)
+    assert spikes.tolist() == [[1, 0]]
+    assert potentials.tolist() == [[0, -64 * 255 * 128]]
+
+
+def test_random_float_weights_differ_in_few_counts(tmp_path):
+    """Sums in another order may move a spike by a step."""
+    rng = np.random.default_rng(0)
+    program = probe_program(20)
+    layers = tuple(
+        replace(layer, kernel=rng.normal(0.02, 0.2, layer.kernel.shape).astype("float32"))
+        if isinstance(layer, Conv | Dense)
+        else layer
+        for layer in program.layers
+    )
+    program = replace(program, layers=layers)
+    images = rng.random((60, 28, 28, 1), "float32")
+    counts = onnx.run(written(tmp_path, program), program, images)
+    expected = expected_counts(program, images)
+    assert len(np.unique(expected)) > 5
+    assert (counts != expected).mean() <= 0.01
+
+
+def trained_like_model():
+    model = keras_proxy_snn.build(
+        "4C3-P2-6C3-8F-5F", input_shape=(10, 9, 2), time_steps=6, v_threshold=0.5, use_bias=True
+    )
+    rng = np.random.default_rng(5)
+    model.set_weights([oracle.dyadic(rng, w.shape) for w in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("form", onnx.FORMS)
+def test_a_keras_model_and_its_file_give_the_same_counts(tmp_path, form):
+    model = trained_like_model()
+    program = from_model(model)
+    images = images_for(program, 6)
+    counts = onnx.run(written(tmp_path, program, form=form), program, images)
+    np.testing.assert_array_equal(counts, model.predict(images, verbose=0))
+    assert counts.max() > 1
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="tf2onnx is TensorFlow's")
+@pytest.mark.parametrize("form", tf2onnx_converter.FORMS)
+@pytest.mark.parametrize("spec", ["4C3-P2-6C3-8F-5F", "6F-5F"])
+def test_tf2onnx_gives_the_same_counts(tmp_path, form, spec):
+    model = keras_proxy_snn.build(spec, input_shape=(10, 9, 2), time_steps=6, v_threshold=0.5)
+    rng = np.random.default_rng(5)
+    model.set_weights([oracle.dyadic(rng, w.shape) for w in model.get_weights()])
+    program = from_model(model)
+    images = images_for(program, 6)
+    tf2onnx_converter.write(model, tmp_path / "theirs.onnx", form=form)
+    session = onnxruntime.InferenceSession(str(tmp_path / "theirs.onnx"))
+    ours = onnx_library.load(written(tmp_path, program, form=form)).graph
+    assert [item.name for item in session.get_inputs()] == [item.name for item in ours.input]
+    outputs = [item.name for item in session.get_outputs()]
+    assert sorted(outputs) == sorted(item.name for item in ours.output)
+    if form == "unrolled":
+        (counts,) = session.run(None, {"image": images})
+        assert (tmp_path / "net.onnx").stat().st_size < (tmp_path / "theirs.onnx").stat().st_size
+    else:
+        pairs = zip(program.neurons, program.state_shapes(), strict=True)
+        state = {f"v_{layer.name}": np.zeros((6, *shape), "float32") for layer, shape in pairs}
+        counts = 0
+        for _ in range(program.time_steps):
+            results = session.run(outputs, {"image": images, **state})
+            results = dict(zip(outputs, results, strict=True))
+            counts = counts + results["spikes"]
+            state = {name: results[f"{name}_out"] for name in state}
+    np.testing.assert_array_equal(counts, onnx.run(tmp_path / "net.onnx", program, images))
+
+
+def test_tf2onnx_refuses_other_forms_and_backends(tmp_path):
+    model = trained_like_model()
+    with pytest.raises(ValueError, match=r"`form` must be one of .*'loop'"):
+        tf2onnx_converter.write(model, tmp_path / "net.onnx", form="loop")
+    if keras.config.backend() != "tensorflow":
+        with pytest.raises(ValueError, match="backend must be 'tensorflow'"):
+            tf2onnx_converter.write(model, tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("form", onnx.FORMS)
+def test_latency_is_measured(tmp_path, form, runtime):
+    program = small_program()
+    path = written(tmp_path, program, form=form)
+    assert 0 < onnx.latency(path, program, repeats=3, threads=2, runtime=runtime) < 1
+
+
+def dense_program(**fields):
+    kernel = fields.pop("kernel", np.ones((4, 2), "int8"))
+    theta = fields.pop("v_threshold", 3)
+    layers = (Flatten("flatten"), Dense("readout", kernel, None, theta, "zero"))
+    settings = {"time_steps": 4, "number_format": "int8", "input_scale": 255.0, **fields}
+    return Program(layers, (2, 2, 1), **settings)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"input_scale": 256.0}, "at most 255. Received: 256.0"),
+        ({"input_scale": 0.0}, "must be positive"),
+        ({"kernel": np.ones((4, 2), "int16")}, "must be int8. Received: int16 in layer 'readout'"),
+        ({"v_threshold": 2**31}, "can reach 2147487728 in 4 steps"),
+        ({"time_steps": 2**22}, "must fit int32"),
+        ({"number_format": "int4"}, "must be one of .* Received: 'int4'"),
+    ],
+)
+def test_what_cannot_be_expressed_is_refused(tmp_path, fields, message):
+    with pytest.raises(ValueError, match=message):
+        onnx.write(dense_program(**fields), tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_arguments_are_refused(tmp_path):
+    program = dense_program()
+    with pytest.raises(ValueError, match=r"`form` must be one of .* Received: 'scan'"):
+        onnx.write(program, tmp_path / "net.onnx", form="scan")
+    for chunk_steps in (0, 2.5, True):
+        with pytest.raises(ValueError, match="`chunk_steps` must be a positive integer"):
+            onnx.write(program, tmp_path / "net.onnx", chunk_steps=chunk_steps)
+    path = written(tmp_path, program)
+    image = np.ones((1, 2, 2, 1))
+    with pytest.raises(ValueError, match=r"`runtime` must be one of .* Received: 'tensorrt'"):
+        onnx.run(path, program, image, runtime="tensorrt")
+    with pytest.raises(ValueError, match="shape"):
+        onnx.run(path, program, image[..., 0])
+    with pytest.raises(ValueError, match="`repeats` must be at least 1"):
+        onnx.latency(path, program, repeats=0)
+    with pytest.raises(ImportError, match=r"pip install keras-proxy-snn\[export\]"):
+        require("a_library_that_does_not_exist")
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_file_is_not_run_for_another_number_of_steps(tmp_path, runtime):
+    program = small_program(time_steps=4)
+    images = images_for(program, 2)
+    longer = program.with_time_steps(5)
+    path = written(tmp_path, program)
+    with pytest.raises(ValueError, match=f"In {runtime} this file always runs 4 steps"):
+        onnx.run(path, longer, images, runtime=runtime)
+    step = written(tmp_path, program, form="step")
+    counts = onnx.run(step, longer, images, runtime=runtime)
+    np.testing.assert_array_equal(counts, expected_counts(longer, images))
+
+
+def test_openvino_takes_the_default_of_a_loops_steps(tmp_path):
+    program = small_program(time_steps=4)
+    path = written(tmp_path, program, form="loop")
+    images = images_for(program, 2)
+    with pytest.raises(ValueError, match="In openvino this file always runs 4 steps"):
+        onnx.run(path, program.with_time_steps(5), images, runtime="openvino")

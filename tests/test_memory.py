@@ -1,0 +1,45 @@
+"""Peak memory of a training step does not grow with T: measured on Table 1's Fashion-MNIST net.
+
+Each measurement is the peak of a fresh process.
+"""
+
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="peak memory is read with the resource module of Unix"
+)
+
+STEP = """
+import resource, sys
+import numpy as np
+import keras_proxy_snn
+
+time_steps, chunk_steps = map(int, sys.argv[1:])
+settings = {"chunk_steps": chunk_steps} if chunk_steps else {}
+model = keras_proxy_snn.build("fashion_mnist", time_steps=time_steps, **settings)
+x, y = np.random.rand(20, 28, 28, 1).astype("float32"), np.arange(20) % 10
+for _ in range(2):
+    model.train_on_batch(x, y)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak(time_steps, chunk_steps=0):
+    done = subprocess.run(
+        [sys.executable, "-c", STEP, str(time_steps), str(chunk_steps)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_peak_memory_of_a_training_step_does_not_grow_with_time_steps():
+    short, long, unchunked = peak(5), peak(50), peak(50, chunk_steps=50)
+    assert long == pytest.approx(short, rel=0.10)
+    # The measurement sees what chunks save, so the line above could fail.
+    assert unchunked > 1.5 * long
