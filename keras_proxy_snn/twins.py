@@ -87,7 +87,10 @@ def build_ann(
             layer = keras.layers.Dense(part.units, name=label, **shared)
         stack.append(layer)
         if batch_norm and not readout:
-            stack.append(keras.layers.BatchNormalization(name=f"{layer.name}_batch_norm"))
+            # Running statistics follow in tens of steps, as in the authors' notebook: the SNN
+            # sees them alone, and Keras's default of 0.99 leaves it behind for hundreds.
+            norm = f"{layer.name}_batch_norm"
+            stack.append(keras.layers.BatchNormalization(momentum=0.9, name=norm))
         if not readout or readout_activation == "relu":
             stack += _activation(layer.name, proxy_activation, v_threshold)
     return keras.Sequential(stack, name=name)

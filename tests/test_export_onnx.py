@@ -50,17 +50,17 @@ class Weights:
 
     def kernel(self, *shape):
         if self.is_integer:
-            return self.rng.integers(-100, 128, shape).astype("int8")
-        return oracle.dyadic(self.rng, shape)
+            return self.rng.integers(-80, 128, shape).astype("int8")
+        return oracle.dyadic(self.rng, shape, low=-80)
 
     def neurons(self, filters, first):
         """Bias, threshold and reset, each of its kinds now and then."""
         if self.is_integer:
             bias = self.rng.integers(-60, 60, filters).astype("int32")
-            theta = self.rng.integers(40, 250, filters) * (255 if first else 1)
+            theta = self.rng.integers(20, 200, filters) * (255 if first else 1)
         else:
-            bias = oracle.dyadic(self.rng, filters)
-            theta = oracle.dyadic(self.rng, filters, low=64, high=512)
+            bias = oracle.dyadic(self.rng, filters, low=-60, high=60)
+            theta = oracle.dyadic(self.rng, filters, low=20, high=200)
         return {
             "bias": bias if self.rng.random() < 0.5 else None,
             "v_threshold": theta if self.rng.random() < 0.5 else theta[0].item(),

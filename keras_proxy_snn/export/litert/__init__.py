@@ -3,6 +3,7 @@
 from ._file import FORMS, node_count, read_metadata, refuse, write
 from ._micro import arena_bytes, run_micro
 from ._runtime import latency, run
+from ._twin import write_twin
 
 __all__ = [
     "FORMS",
@@ -14,4 +15,5 @@ __all__ = [
     "run",
     "run_micro",
     "write",
+    "write_twin",
 ]

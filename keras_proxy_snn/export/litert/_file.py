@@ -76,9 +76,7 @@ def write(
     Path(path).write_bytes(model.to_bytes())
 
 
-def refuse(
-    program: Program, form: str, weights: str = "float32", batch_size: int = 1
-) -> None:
+def refuse(program: Program, form: str, weights: str = "float32", batch_size: int = 1) -> None:
     """Check that a program can be written.
 
     Args:
@@ -102,9 +100,9 @@ def refuse(
         theta = np.asarray(layer.v_threshold, "float64")
         if program.is_integer:
             _refuse_integers(layer, theta)
-        elif not ((theta > 2.0**-80) & (theta < 2.0**80)).all():
+        elif not ((theta > 2.0**-40) & (theta < 2.0**40)).all():
             raise ValueError(
-                f"Thresholds must be between 2^-80 and 2^80, so that potentials can be scaled "
+                f"Thresholds must be between 2^-40 and 2^40, so that potentials can be scaled "
                 f"in float32. Received in layer {layer.name!r}: {layer.v_threshold!r}."
             )
         elif weights == "float16" and np.abs(layer.kernel).max(initial=0) > 65504:

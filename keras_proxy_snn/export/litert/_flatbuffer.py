@@ -1,19 +1,19 @@
 """A thin builder of `.tflite` files over the flatbuffer schema that the LiteRT package ships."""
 
 import importlib
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 __all__ = ["GraphBuilder", "ModelBuilder", "Tensor", "parse", "require"]
 
-#: NumPy's names of types where the schema's differ from them in more than case.
-_TYPES = {"resource": "RESOURCE", "bool": "BOOL"}
 #: Integers that carry values: real = 1.0 * (integer - 0). int32 is left for shapes and axes.
 _QUANTISED = ("int8", "int16", "int64")
 
 
-class Tensor(NamedTuple):
+@dataclass(frozen=True)
+class Tensor:
     """A tensor of a graph.
 
     Attributes:
@@ -27,7 +27,7 @@ class Tensor(NamedTuple):
     dtype: str
 
 
-def require(module: str) -> Any:
+def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
     """Import a third-party module, or say how to install it.
 
     Raises:
@@ -36,9 +36,7 @@ def require(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(
-            f"LiteRT export needs {module}: pip install keras-proxy-snn[export]."
-        ) from error
+        raise ImportError(f"The module {module} is needed: pip install {package}.") from error
 
 
 def parse(content: bytes) -> Any:
@@ -122,11 +120,10 @@ class GraphBuilder:
     def tensor(self, shape: tuple[int, ...], dtype: str, name: str = "", buffer: int = 0) -> Tensor:
         """Add a tensor; integers get scale 1 and zero point 0."""
         schema = self.model.schema
-        type_name = _TYPES.get(dtype, dtype.upper())
         entry = schema.TensorT(
             name=name.encode(),
             shape=list(shape),
-            type=getattr(schema.TensorType, type_name),
+            type=getattr(schema.TensorType, dtype.upper()),
             buffer=buffer,
         )
         if dtype in _QUANTISED:

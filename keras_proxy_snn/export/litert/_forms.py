@@ -9,7 +9,7 @@ from . import _ops as ops
 from ._flatbuffer import GraphBuilder, ModelBuilder, Tensor
 from ._stages import Stage, prepare_image, stages_of
 
-__all__ = ["step", "stateful", "unrolled"]
+__all__ = ["stateful", "step", "unrolled"]
 
 #: Steps of the unrolled float network that are folded into the batch: one convolution a layer does
 #: them all. XNNPACK can split into four; with more the graph falls into pieces outside of it.

@@ -1,15 +1,15 @@
 """Integrate-and-fire neurons in operators that every LiteRT runtime has, exact at the threshold.
 
-Comparison and selection are what a runtime is slow at: XNNPACK (float32) and the Ethos-U (int16)
-do not have them. Here a spike is made by subtraction and clipping instead:
+Comparison and selection are what runtimes lack: XNNPACK in float32, the Ethos-U in int16. Here a
+spike is made by subtraction and clipping:
 
     spike = relu(clip(v - (theta - 1), -1, 1))      1 if v >= theta, 0 if v <= theta - 1
     quiet = relu(clip(theta - v, -1, 1))            0 if v >= theta, 1 if v <= theta - 1
 
-With integers nothing lies between `theta - 1` and `theta`, so this is exact. Nor does anything with
-floats, once potentials are multiplied by the power of two that puts `theta` above 2^23 and at most
-at 2^24: there float32 numbers are integers, and `theta - 1` is the one before `theta`. Multiplying by
-a power of two changes no rounding, so every spike is that of the unscaled network.
+This is exact for integers, because none lies between `theta - 1` and `theta`. It is exact for
+float32 too once potentials are multiplied by the power of two that puts `theta` above 2^23 and at
+most at 2^24, because the float32 number before `theta` is then `theta - 1`. A factor of a power of
+two changes no rounding, so every spike is that of the unscaled network.
 """
 
 from typing import Any

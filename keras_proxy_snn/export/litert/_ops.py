@@ -30,7 +30,7 @@ __all__ = [
 
 _ARITHMETIC = {"ADD": ("AddOptions", 3), "SUB": ("SubOptions", 5), "MUL": ("MulOptions", 4)}
 _PADDING = {"same": 0, "valid": 1}
-_RELU_N1_TO_1 = 2
+_NO_ACTIVATION, _RELU, _RELU_N1_TO_1 = range(3)
 
 
 def add(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def add(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
 
 def subtract(graph: GraphBuilder, a: Tensor, b: Tensor, clip: bool = False) -> Tensor:
     """`a - b`, broadcast; with `clip`, cut to [-1, 1] by the same operator."""
-    return _arithmetic(graph, "SUB", a, b, _RELU_N1_TO_1 if clip else 0)
+    return _arithmetic(graph, "SUB", a, b, _RELU_N1_TO_1 if clip else _NO_ACTIVATION)
 
 
 def multiply(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
@@ -56,7 +56,13 @@ def relu(graph: GraphBuilder, x: Tensor) -> Tensor:
 
 
 def conv(
-    graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor, layer: Any, shape: Any
+    graph: GraphBuilder,
+    x: Tensor,
+    kernel: Tensor,
+    bias: Tensor,
+    layer: Any,
+    shape: tuple[int, ...],
+    relu: bool = False,
 ) -> Tensor:
     """Convolution.
 
@@ -67,6 +73,7 @@ def conv(
         bias: `(filters,)`.
         layer: A `Conv`: strides, dilation and padding.
         shape: Of the result, without batch.
+        relu: Whether the same operator applies ReLU.
     """
     out = graph.tensor((x.shape[0], *shape), x.dtype)
     graph.operator(
@@ -80,11 +87,14 @@ def conv(
         strideW=layer.strides[1],
         dilationHFactor=layer.dilation[0],
         dilationWFactor=layer.dilation[1],
+        fusedActivationFunction=_RELU if relu else _NO_ACTIVATION,
     )
     return out
 
 
-def dense(graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+def dense(
+    graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor, relu: bool = False
+) -> Tensor:
     """Fully connected layer; flattens maps itself, whatever the batch size.
 
     Args:
@@ -92,6 +102,7 @@ def dense(graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor) -> Tenso
         x: `(batch, ...)`.
         kernel: `(units, features)`.
         bias: `(units,)`.
+        relu: Whether the same operator applies ReLU.
     """
     out = graph.tensor((x.shape[0], kernel.shape[0]), x.dtype)
     graph.operator(
@@ -100,6 +111,7 @@ def dense(graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor) -> Tenso
         [out],
         "FullyConnectedOptions",
         version=_version(x, 7),
+        fusedActivationFunction=_RELU if relu else _NO_ACTIVATION,
     )
     return out
 
@@ -186,7 +198,7 @@ def zeros(graph: GraphBuilder, shape: tuple[int, ...], dtype: str) -> Tensor:
     """Zeros, made when the graph runs."""
     dims = graph.constant(np.array(shape, "int32"))
     out = graph.tensor(shape, "float32")
-    graph.operator("FILL", [dims, graph.constant(np.float32(0))], [out], "FillOptions")
+    graph.operator("FILL", [dims, graph.constant(np.zeros((), "float32"))], [out], "FillOptions")
     if dtype == "float32":
         return out
     # TensorFlow Lite Micro fills with floats only.
@@ -195,7 +207,9 @@ def zeros(graph: GraphBuilder, shape: tuple[int, ...], dtype: str) -> Tensor:
     return integers
 
 
-def _arithmetic(graph: GraphBuilder, name: str, a: Tensor, b: Tensor, activation: int = 0) -> Tensor:
+def _arithmetic(
+    graph: GraphBuilder, name: str, a: Tensor, b: Tensor, activation: int = _NO_ACTIVATION
+) -> Tensor:
     options, integer_version = _ARITHMETIC[name]
     settings: dict[str, Any] = {"fusedActivationFunction": activation}
     if a.dtype == "int16" and name != "MUL":

@@ -1,7 +1,6 @@
 """A program's network as stages: currents, neurons, pooling, with the potentials between steps."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from . import _ops as ops
 from ._flatbuffer import GraphBuilder, Tensor
 from ._neurons import Neurons
 
-__all__ = ["Stage", "prepare_image", "stages_of"]
+__all__ = ["Stage", "prepare_image", "stages_of", "whole_weights"]
 
 
 @dataclass
@@ -86,32 +85,38 @@ def stages_of(program: Program, graph: GraphBuilder, float16: bool) -> list[Stag
     for layer, shape in zip(program.layers, program.shapes(), strict=True):
         if isinstance(layer, Conv | Dense):
             neurons = Neurons(graph, layer, program.is_integer)
-            store = _half if float16 else _whole
-            weights = store(graph, layer, neurons.scale)
-            stages.append(Stage(graph, layer, shape, neurons, *weights))
+            gain = None
+            if float16:
+                # Half precision has no room for scaled weights, so the currents are scaled.
+                weights = _half_weights(graph, layer)
+                gain = graph.constant(neurons.scale, f"{layer.name}/gain")
+            else:
+                weights = whole_weights(graph, layer, neurons.scale)
+            stages.append(Stage(graph, layer, shape, neurons, *weights, gain))
         elif isinstance(layer, Pool) and stages:
             stages[-1].pools.append((layer, shape))
     return stages
 
 
-def _whole(
+def whole_weights(
     graph: GraphBuilder, layer: Conv | Dense, scale: np.ndarray
-) -> tuple[Tensor, Tensor, None]:
-    types = ("int8", "int64") if scale.dtype == "int16" else ("float32", "float32")
-    kernel, bias = (
-        (array * scale).astype(dtype)
-        for array, dtype in zip((layer.kernel, _bias(layer)), types, strict=True)
-    )
-    return _kernel(graph, layer, kernel), graph.constant(bias, f"{layer.name}/bias"), None
+) -> tuple[Tensor, Tensor]:
+    """Kernel and bias times a factor, the type of which decides between floats and integers.
+
+    Args:
+        graph: Where constants are added.
+        layer: Owner of the weights.
+        scale: `(1,)` or `(filters,)`: float32, or int16 for an int8 kernel and an int64 bias.
+    """
+    kernel_type, bias_type = ("int8", "int64") if scale.dtype == "int16" else ("float32", "float32")
+    kernel = (layer.kernel * scale).astype(kernel_type)
+    bias = (_bias(layer) * scale).astype(bias_type)
+    return _kernel(graph, layer, kernel), graph.constant(bias, f"{layer.name}/bias")
 
 
-def _half(
-    graph: GraphBuilder, layer: Conv | Dense, scale: np.ndarray
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Half precision has no room for scaled weights, so the currents are scaled."""
+def _half_weights(graph: GraphBuilder, layer: Conv | Dense) -> tuple[Tensor, Tensor]:
     kernel = ops.dequantize(graph, _kernel(graph, layer, layer.kernel.astype("float16")))
-    bias = graph.constant(_bias(layer).astype("float32"), f"{layer.name}/bias")
-    return kernel, bias, graph.constant(scale, f"{layer.name}/gain")
+    return kernel, graph.constant(_bias(layer).astype("float32"), f"{layer.name}/bias")
 
 
 def _kernel(graph: GraphBuilder, layer: Conv | Dense, kernel: np.ndarray) -> Tensor:
@@ -127,7 +132,7 @@ def _bias(layer: Conv | Dense) -> np.ndarray:
 def prepare_image(program: Program, graph: GraphBuilder, image: Tensor) -> Tensor:
     """Scale an image as the program says, and pool it where it begins with pooling."""
     if not program.is_integer and program.input_scale != 1.0:
-        scale: Any = np.array([program.input_scale], "float32")
+        scale = np.array([program.input_scale], "float32")
         image = ops.multiply(graph, image, graph.constant(scale))
     for layer, shape in zip(program.layers, program.shapes(), strict=True):
         if isinstance(layer, Conv | Dense):

@@ -1,0 +1,66 @@
+"""Counting the spikes of a loaded file, whichever form and runtime it has."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..interpreter import prepare_images
+from ..program import Program
+
+__all__ = ["Network", "prepare", "simulate", "spike_counts"]
+
+
+class Network(Protocol):
+    """A loaded file.
+
+    Attributes:
+        inputs: Shape and NumPy type of each input, by name.
+    """
+
+    inputs: dict[str, tuple[tuple[int, ...], Any]]
+
+    def __call__(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run once: inputs by name to outputs by name."""
+
+
+def prepare(program: Program, images: Any) -> np.ndarray:
+    """Images as a file takes them: checked, and for an integer program scaled and rounded.
+
+    Raises:
+        ValueError: If images have the wrong shape or are not finite.
+    """
+    prepared = prepare_images(program, images)
+    if program.is_integer:
+        return prepared.astype("int16")
+    # A float file scales its image itself.
+    return np.asarray(images, "float32")
+
+
+def spike_counts(network: Network, images: np.ndarray, program: Program) -> np.ndarray:
+    """Spike counts `(batch, classes)` of any number of images, in the file's own batch size."""
+    size = network.inputs["image"][0][0]
+    # The last batch is filled up with copies of the first image.
+    filled = np.concatenate([images, np.repeat(images[:1], -len(images) % size, axis=0)])
+    counts = [np.zeros((0, *program.shapes()[-1]), "int64")]
+    for start in range(0, len(filled), size):
+        spikes = simulate(network, filled[start : start + size], program.time_steps)
+        counts.append(np.sum([np.rint(s).astype("int64") for s in spikes], axis=0))
+    return np.concatenate(counts)[: len(images)]
+
+
+def simulate(network: Network, images: np.ndarray, time_steps: int) -> Iterator[np.ndarray]:
+    """Spikes of each step from zero potentials; of an unrolled file, the sum of all."""
+    names = [name for name in network.inputs if name.startswith("v_")]
+    if not names and "keep" not in network.inputs:
+        (counts,) = network({"image": images}).values()
+        yield counts
+        return
+    state = {name: np.zeros(*network.inputs[name]) for name in names}
+    for t in range(time_steps):
+        if "keep" in network.inputs:
+            shape, dtype = network.inputs["keep"]
+            state["keep"] = np.full(shape, t > 0, dtype)
+        out = network({"image": images, **state})
+        state = {name: out[f"{name}_out"] for name in names}
+        yield out["spikes"]

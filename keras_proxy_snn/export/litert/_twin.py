@@ -1,0 +1,53 @@
+"""The ANN twin of a program, for comparison."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..program import Conv, Dense, Pool, Program
+from . import _ops as ops
+from ._flatbuffer import GraphBuilder, ModelBuilder, Tensor
+from ._stages import prepare_image, whole_weights
+
+__all__ = ["write_twin"]
+
+
+def write_twin(program: Program, path: str | Path, *, batch_size: int = 1) -> None:
+    """Write the ANN with a program's weights: ReLU in the place of its neurons.
+
+    A yardstick for speed and size: `latency` runs it too. Its scores are not normalised.
+
+    Args:
+        program: A float32 network.
+        path: Where to write; an existing file is replaced.
+        batch_size: Of the file.
+
+    Raises:
+        ValueError: If the program is one of integers.
+        ImportError: If `ai-edge-litert` is not installed.
+    """
+    if program.is_integer:
+        raise ValueError("The ANN twin is written of a float32 program. Received: integers.")
+    model = ModelBuilder(f"ANN twin of {program.metadata.get('spec', 'a spiking network')}")
+    graph = model.graph("main")
+    image = graph.input("image", (batch_size, *program.input_shape), "float32")
+    x = prepare_image(program, graph, image)
+    first = program.layers.index(program.neurons[0])
+    shapes = program.shapes()
+    for layer, shape in list(zip(program.layers, shapes, strict=True))[first:]:
+        if isinstance(layer, Pool):
+            x = ops.max_pool(graph, x, layer, shape)
+        elif isinstance(layer, Conv | Dense):
+            x = _linear(graph, layer, x, shape, relu=layer is not program.layers[-1])
+    graph.output("scores", x)
+    graph.sign("serving_default")
+    Path(path).write_bytes(model.to_bytes())
+
+
+def _linear(
+    graph: GraphBuilder, layer: Conv | Dense, x: Tensor, shape: tuple[int, ...], relu: bool
+) -> Tensor:
+    kernel, bias = whole_weights(graph, layer, np.ones(1, "float32"))
+    if isinstance(layer, Conv):
+        return ops.conv(graph, x, kernel, bias, layer, shape, relu=relu)
+    return ops.dense(graph, x, kernel, bias, relu=relu)

@@ -1,0 +1,87 @@
+"""Vela, the compiler for Arm's Ethos-U NPUs: which operators it places where, and how fast."""
+
+import csv
+import importlib.util
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["VelaReport", "report"]
+
+
+class VelaReport(NamedTuple):
+    """What Vela says of a file.
+
+    Attributes:
+        accelerator: The NPU, such as `"ethos-u55-128"`.
+        npu_operators: Number of operators that it places on the NPU.
+        cpu_operators: Number of operators that it leaves to the CPU.
+        milliseconds: Its estimate of the time of one inference on the NPU.
+        sram_kib: SRAM used, in KiB.
+        dram_kib: DRAM used, in KiB.
+        flash_kib: Flash memory used, in KiB.
+    """
+
+    accelerator: str
+    npu_operators: int
+    cpu_operators: int
+    milliseconds: float
+    sram_kib: float
+    dram_kib: float
+    flash_kib: float
+
+    @property
+    def npu_share(self) -> float:
+        """Share of operators on the NPU, from 0 to 1."""
+        return self.npu_operators / (self.npu_operators + self.cpu_operators)
+
+
+def report(path: str | Path, accelerator: str = "ethos-u55-128") -> VelaReport:
+    """Compile a `.tflite` file with Vela, throw the result away and keep its report.
+
+    Speed and memory are for the system that Vela takes by default for the accelerator, and they
+    are its estimates; real systems differ.
+
+    Args:
+        path: A `.tflite` file, such as `keras_proxy_snn.export.litert.write` makes.
+        accelerator: Name of the NPU, as `vela --help` lists them.
+
+    Returns:
+        A `VelaReport`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        RuntimeError: If Vela does not compile it, with what it says.
+        ImportError: If Vela is not installed.
+    """
+    if importlib.util.find_spec("ethosu") is None:
+        raise ImportError("The Ethos-U compiler is needed: pip install ethos-u-vela.")
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"No such file: {path}.")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "ethosu.vela", str(path)]
+        command += ["--accelerator-config", accelerator, "--output-dir", folder]
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            last = (result.stderr or result.stdout).strip().splitlines()[-1:]
+            raise RuntimeError(f"Vela does not compile {path} for {accelerator}: {' '.join(last)}")
+        (summary,) = Path(folder).glob("*_summary_*.csv")
+        with summary.open(newline="") as file:
+            (row,) = csv.DictReader(file)
+    cpu, npu = (
+        int(re.findall(rf"^{kind} operators = (\d+)", result.stdout, re.MULTILINE)[-1])
+        for kind in ("CPU", "NPU")
+    )
+    flash = float(row["on_chip_flash_memory_used"]) + float(row["off_chip_flash_memory_used"])
+    return VelaReport(
+        accelerator=accelerator,
+        npu_operators=npu,
+        cpu_operators=cpu,
+        milliseconds=float(row["inference_time"]) * 1e3,
+        sram_kib=float(row["sram_memory_used"]),
+        dram_kib=float(row["dram_memory_used"]),
+        flash_kib=flash,
+    )

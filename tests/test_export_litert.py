@@ -1,0 +1,539 @@
+"""LiteRT files: counts equal the interpreter's exactly, in every form, format and runtime."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import keras_proxy_snn
+from keras_proxy_snn.export import from_model, interpreter, litert, tflite_converter, vela
+from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
+
+from . import oracle
+
+on_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="the converter needs TensorFlow"
+)
+
+
+def random_program(rng, layers, input_shape, time_steps, integer=False, reset="zero", **settings):
+    """A program of random weights, large enough to spike, with exact sums.
+
+    `layers` are tuples: `("conv", filters, size, strides, dilation, padding)`,
+    `("pool", size, strides, padding)`, `("dense", units)`.
+    """
+    made, shape = [], input_shape
+    for index, (kind, *numbers) in enumerate([*layers, ("dense", 4)]):
+        name = f"{kind}{index}"
+        if kind == "pool":
+            size, strides, padding = numbers
+            made.append(Pool(name, size, strides, fit(size, shape, padding)))
+        elif kind == "conv":
+            filters, size, strides, dilation, padding = numbers
+            span = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
+            weights = neurons(rng, (*size, shape[-1], filters), integer, len(made) == 0)
+            made.append(Conv(name, *weights, reset, strides, fit(span, shape, padding), dilation))
+        else:
+            if len(shape) == 3:
+                made.append(Flatten(f"flatten{index}"))
+                shape = (int(np.prod(shape)),)
+            made.append(
+                Dense(name, *neurons(rng, (*shape, *numbers), integer, len(made) == 1), reset)
+            )
+        shape = Program(tuple(made), input_shape, 1).shapes()[-1]
+    settings = {"number_format": "int8", "input_scale": 4.0, **settings} if integer else settings
+    return Program(tuple(made), input_shape, time_steps, **settings)
+
+
+def fit(span, shape, padding):
+    """Windows that are too large for maps need padding."""
+    return padding if all(k <= n for k, n in zip(span, shape, strict=False)) else "same"
+
+
+def neurons(rng, shape, integer, first):
+    """Kernel, bias and thresholds: biases or not, one threshold or one a filter."""
+    units = shape[-1]
+    if integer:
+        kernel = rng.integers(-20, 26, shape).astype("int8")
+        bias = rng.integers(-10, 15, units) if rng.random() < 0.5 else None
+        theta = rng.integers(15, 100, units) * (4 if first else 1)
+    else:
+        kernel = oracle.dyadic(rng, shape)
+        bias = oracle.dyadic(rng, units) if rng.random() < 0.5 else None
+        theta = rng.integers(50, 600, units).astype("float32") / 256
+    return kernel, bias, theta if rng.random() < 0.5 else theta[0].item()
+
+
+@st.composite
+def layer_lists(draw):
+    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
+    padding = st.sampled_from(["same", "valid"])
+    ones = st.just((1, 1))
+    strided = st.tuples(pair.map(lambda p: (p[0] + 1, p[1])), pair, ones, padding)
+    dilated = st.tuples(pair, ones, st.tuples(st.integers(1, 2), st.integers(1, 2)), padding)
+    conv = st.tuples(st.integers(1, 4), st.one_of(strided, dilated)).map(
+        lambda c: ("conv", c[0], *c[1])
+    )
+    pool = st.tuples(pair, pair, padding).map(lambda p: ("pool", *p))
+    dense = st.tuples(st.just("dense"), st.integers(1, 6))
+    body = draw(st.lists(st.one_of(conv, conv, pool), max_size=4))
+    return [*body, *draw(st.lists(dense, max_size=2))]
+
+
+def images_for(rng, program, count=3):
+    return oracle.dyadic(rng, (count, *program.input_shape), low=0, high=257)
+
+
+def expected(program, images):
+    return interpreter.run(program, images).spike_counts
+
+
+@given(
+    layers=layer_lists(),
+    input_shape=st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
+    steps=st.integers(1, 10),
+    reset=st.sampled_from(["zero", "subtract"]),
+    form=st.sampled_from(litert.FORMS),
+    weights=st.sampled_from(["float32", "float16"]),
+    seed=st.integers(0, 2**16),
+)
+@settings(max_examples=60)
+def test_random_float_networks(
+    tmp_path_factory, layers, input_shape, steps, reset, form, weights, seed
+):
+    rng = np.random.default_rng(seed)
+    program = random_program(rng, layers, input_shape, steps, reset=reset)
+    images = images_for(rng, program)
+    path = tmp_path_factory.getbasetemp() / "float.tflite"
+    litert.write(program, path, form=form, weights=weights)
+    np.testing.assert_array_equal(litert.run(path, program, images), expected(program, images))
+    if weights == "float32":
+        micro = litert.run_micro(path, program, images)
+        np.testing.assert_array_equal(micro, expected(program, images))
+
+
+@given(
+    layers=layer_lists(),
+    input_shape=st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
+    steps=st.integers(1, 10),
+    reset=st.sampled_from(["zero", "subtract"]),
+    form=st.sampled_from(litert.FORMS),
+    seed=st.integers(0, 2**16),
+)
+@settings(max_examples=60)
+def test_random_integer_networks(tmp_path_factory, layers, input_shape, steps, reset, form, seed):
+    rng = np.random.default_rng(seed)
+    program = random_program(rng, layers, input_shape, steps, integer=True, reset=reset)
+    images = images_for(rng, program)
+    trace = interpreter.run(program, images)
+    # So small that no current and no sum of one with a potential exceeds int16.
+    assume(max(*trace.v_max, *np.negative(trace.v_min)) < 16000)
+    path = tmp_path_factory.getbasetemp() / "integer.tflite"
+    litert.write(program, path, form=form)
+    np.testing.assert_array_equal(litert.run(path, program, images), trace.spike_counts)
+    np.testing.assert_array_equal(litert.run_micro(path, program, images), trace.spike_counts)
+
+
+def reference(time_steps=10, integer=False, reset="zero", seed=0, **settings):
+    """8C3-P2-16C3-P2-32F-10F on 28 x 28 pixels, of which every layer spikes, with exact sums."""
+    rng = np.random.default_rng(seed)
+    shapes = [(3, 3, 1, 8), (3, 3, 8, 16), (784, 32), (32, 10)]
+    means, spreads = [0.05, 0.01, 0.0006, 0.02], [0.25, 0.12, 0.04, 0.2]
+    scale = 64 if integer else 128
+    kernels = [
+        np.clip(np.round(rng.normal(m, s, shape) * scale), -127, 127)
+        for shape, m, s in zip(shapes, means, spreads, strict=True)
+    ]
+    thetas: list = [1.0] * 4
+    if integer:
+        kernels = [kernel.astype("int8") for kernel in kernels]
+        thetas = [64 * 16, 64, 64, 64]
+        settings = {"number_format": "int8", "input_scale": 16.0, **settings}
+    else:
+        kernels = [kernel.astype("float32") / 128 for kernel in kernels]
+    layers = (
+        Conv("conv1", kernels[0], None, thetas[0], reset),
+        Pool("pool1", (2, 2), (2, 2)),
+        Conv("conv2", kernels[1], None, thetas[1], reset),
+        Pool("pool2", (2, 2), (2, 2)),
+        Flatten("flatten"),
+        Dense("dense1", kernels[2], None, thetas[2], reset),
+        Dense("readout", kernels[3], None, thetas[3], reset),
+    )
+    return Program(layers, (28, 28, 1), time_steps, **settings)
+
+
+def smooth_images(count, seed=1):
+    """Images on which `reference` spikes in all layers."""
+    x = np.random.default_rng(seed).random((count, 28, 28, 1))
+    for axis in (1, 2):
+        x = sum(np.roll(x, shift, axis) for shift in range(-2, 3)) / 5
+    x = (x - x.min()) / (x.max() - x.min())
+    return np.round(x * 128).astype("float32") / 128
+
+
+@pytest.mark.parametrize("integer", [False, True])
+@pytest.mark.parametrize("form", litert.FORMS)
+def test_any_number_of_images_in_files_of_any_batch_size(tmp_path, form, integer):
+    program = reference(5, integer)
+    images = smooth_images(35)
+    counts = expected(program, images)
+    assert 0 < counts.mean() < 5
+    for batch_size in (1, 3):
+        path = tmp_path / f"{batch_size}.tflite"
+        litert.write(program, path, form=form, batch_size=batch_size)
+        for count in (0, 1, 4, 35):
+            got = litert.run(path, program, images[:count])
+            assert got.dtype == np.int64
+            np.testing.assert_array_equal(got, counts[:count])
+        np.testing.assert_array_equal(litert.run_micro(path, program, images[:4]), counts[:4])
+
+
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+@pytest.mark.parametrize("theta", [0.1, 0.75, 1.0, 1.9999999, 1000.3, 3e-5, [0.3, 2.0]])
+def test_fires_at_the_threshold_and_not_below(tmp_path, theta, reset):
+    """Weights that are the threshold, its neighbours, and such that add up to them."""
+    theta = np.asarray(theta, "float32")
+    at = np.broadcast_to(theta, 2)
+    below = np.nextafter(at, np.float32(0))
+    kernel = np.stack([at, below, at / 2, below / 2])[None]
+    path = tmp_path / "net.tflite"
+    for row in range(4):
+        dense = Dense("readout", kernel[:, row], None, theta, reset)
+        program = Program((Flatten("flatten"), dense), (1, 1, 1), 4)
+        counts = {0: [4, 4], 1: [2, 2], 2: [2, 2], 3: [1, 1]}[row]
+        if reset == "subtract":
+            counts = {**{0: [4, 4], 2: [2, 2]}, 1: [3, 3], 3: [1, 1]}[row]
+        one = np.ones((1, 1, 1, 1))
+        np.testing.assert_array_equal(expected(program, one), [counts])
+        for form in litert.FORMS:
+            litert.write(program, path, form=form)
+            np.testing.assert_array_equal(litert.run(path, program, one), [counts])
+            np.testing.assert_array_equal(litert.run_micro(path, program, one), [counts])
+
+
+@pytest.mark.parametrize("integer", [False, True])
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_step_form_tells_the_potentials(tmp_path, integer, reset):
+    from ai_edge_litert.interpreter import Interpreter
+
+    program = reference(3, integer, reset)
+    images = smooth_images(1)
+    path = tmp_path / "step.tflite"
+    litert.write(program, path, form="step")
+    call = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
+    x = interpreter.prepare_images(program, images)
+    dtype = "int16" if integer else "float32"
+    state = {
+        f"v_{layer.name}": np.zeros((1, *shape), dtype)
+        for layer, shape in zip(program.neurons, program.state_shapes(), strict=True)
+    }
+    for steps in range(1, 4):
+        out = call(image=x.astype(dtype), **state)
+        assert set(out) == {"spikes", *(f"{name}_out" for name in state)}
+        state = {name: out[f"{name}_out"] for name in state}
+        trace = interpreter.run(program, images, steps)
+        for v, reference_v in zip(state.values(), trace.potentials, strict=True):
+            np.testing.assert_array_equal(v, reference_v)
+
+
+def test_stateful_form_resets_when_told(tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    program = reference(4)
+    images = smooth_images(2)
+    path = tmp_path / "stateful.tflite"
+    litert.write(program, path, form="stateful")
+    call = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
+    for image, counts in zip(images, expected(program, images), strict=True):
+        keeps = [np.float32([k]) for k in (0, 1, 1, 1)]
+        spikes = [call(image=image[None], keep=keep)["spikes"][0] for keep in keeps]
+        np.testing.assert_array_equal(sum(spikes), counts)
+
+
+def test_input_scale(tmp_path):
+    program = reference(5)
+    scaled = Program(program.layers, program.input_shape, 5, input_scale=0.7)
+    images = smooth_images(4)
+    path = tmp_path / "net.tflite"
+    litert.write(scaled, path)
+    assert (expected(scaled, images) != expected(program, images)).any()
+    close = litert.run(path, scaled, images) != expected(scaled, images)
+    assert close.mean() < 0.05  # 0.7 is no multiple of 1/128, so the order of sums counts
+
+
+def test_float16_halves_the_file_and_means_rounded_kernels(tmp_path):
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(0.01, 0.1, (64, 4)).astype("float32")
+    images = oracle.dyadic(rng, (20, 8, 8, 1), low=0, high=257)
+    programs = [
+        Program((Flatten("f"), Dense("readout", k, None, 1.0, "zero")), (8, 8, 1), 8)
+        for k in (kernel, kernel.astype("float16").astype("float32"))
+    ]
+    path = tmp_path / "net.tflite"
+    litert.write(programs[0], path, weights="float16")
+    counts = litert.run(path, programs[0], images)
+    np.testing.assert_array_equal(counts, expected(programs[1], images))
+    whole, half = tmp_path / "whole.tflite", tmp_path / "half.tflite"
+    litert.write(reference(2), whole)
+    litert.write(reference(2), half, weights="float16")
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+
+
+def opened(path):
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema, schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0)
+
+
+@pytest.mark.parametrize("integer", [False, True])
+def test_builtin_operators_only_and_weights_stored_once(tmp_path, integer):
+    sizes = {}
+    for steps in (10, 50):
+        path = tmp_path / f"{steps}.tflite"
+        litert.write(reference(steps, integer), path)
+        schema, model = opened(path)
+        codes = {entry.builtinCode for entry in model.operatorCodes}
+        assert schema.BuiltinOperator.CUSTOM not in codes
+        assert all(entry.customCode is None for entry in model.operatorCodes)
+        convolutions = [
+            operator
+            for operator in model.subgraphs[0].operators
+            if model.operatorCodes[operator.opcodeIndex].builtinCode
+            == schema.BuiltinOperator.CONV_2D
+        ]
+        # The first layer's once, the second's for each (chunk of) steps.
+        assert len(convolutions) == 1 + (steps if integer else -(-steps // 4))
+        sizes[steps] = path.stat().st_size
+        assert len({tuple(operator.inputs)[1] for operator in convolutions}) == 2
+    # 100 KiB of float32 weights, 26 KiB of int8 ones; the rest is the graph.
+    limits = (130, 220) if not integer else (70, 240)
+    assert sizes[10] < limits[0] * 1024
+    assert sizes[50] < limits[1] * 1024
+
+
+@pytest.mark.parametrize("weights", ["float32", "float16"])
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_float_file_is_one_piece_in_xnnpack(tmp_path, weights, reset):
+    """What XNNPACK does not take runs outside of it, at a cost for each change."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = tmp_path / "net.tflite"
+    litert.write(reference(10, reset=reset), path, weights=weights)
+    loaded = Interpreter(model_path=str(path))
+    loaded.allocate_tensors()
+    (piece,) = (op for op in loaded._get_ops_details() if op["op_name"] == "DELEGATE")
+    assert loaded.get_input_details()[0]["index"] in piece["inputs"]
+    assert list(piece["outputs"]) == [loaded.get_output_details()[0]["index"]]
+
+
+def test_signature_metadata_and_description(tmp_path):
+    facts = {"spec": "8C3-P2-16C3-P2-32F-10F", "accuracy": 0.9, "keras_proxy_snn": "1.0"}
+    program = reference(10, integer=True, metadata=facts)
+    path = tmp_path / "net.tflite"
+    litert.write(program, path, form="stateful")
+    _, model = opened(path)
+    (signature,) = model.signatureDefs
+    assert signature.signatureKey == b"serving_default"
+    assert [entry.name for entry in signature.inputs] == [b"image", b"keep"]
+    assert [entry.name for entry in signature.outputs] == [b"spikes"]
+    assert model.description.decode() == (
+        "8C3-P2-16C3-P2-32F-10F, 10 time steps, stateful; int16 image = round(pixel * 16.0), "
+        "pixels in [0, 1], int8 weights. keras_proxy_snn"
+    )
+    assert litert.read_metadata(path) == {
+        **facts,
+        "form": "stateful",
+        "time_steps": 10,
+        "number_format": "int8",
+        "weights": "int8",
+        "input_scale": 16.0,
+        "v_threshold": {"conv1": 1024, "conv2": 64, "dense1": 64, "readout": 64},
+        "reset": dict.fromkeys(("conv1", "conv2", "dense1", "readout"), "zero"),
+    }
+
+
+def tiny(theta=1.0, kernel=0.5, **settings):
+    kernel = np.full((1, 1), kernel)
+    kernel = kernel.astype("int8" if "number_format" in settings else "float32")
+    layers = (Flatten("flatten"), Dense("readout", kernel, None, theta, "zero"))
+    return Program(layers, (1, 1, 1), settings.pop("time_steps", 2), **settings)
+
+
+INT8 = {"number_format": "int8"}
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "message"),
+    [
+        (tiny(), {"form": "loop"}, "`form` must be one of"),
+        (tiny(), {"weights": "int4"}, "`weights` must be one of"),
+        (tiny(), {"batch_size": 0}, "positive integer"),
+        (tiny(), {"batch_size": True}, "positive integer"),
+        (tiny(theta=-1.0), {}, "Thresholds must be between"),
+        (tiny(theta=np.float32([np.nan])), {}, "Thresholds must be between"),
+        (tiny(kernel=1e5), {"weights": "float16"}, "exceeds float16"),
+        (tiny(theta=5, kernel=3, **INT8), {"weights": "float16"}, "has int8 weights"),
+        (tiny(theta=1.5, kernel=3, **INT8), {}, "thresholds must be integers from 1 to 32767"),
+        (tiny(theta=40000, kernel=3, **INT8), {}, "thresholds must be integers from 1 to 32767"),
+        (tiny(theta=5, kernel=-128, **INT8), {}, "from -127 to 127"),
+        (tiny(theta=5, kernel=3, input_scale=40000.0, **INT8), {}, "must be at most 32767"),
+        (tiny(theta=5, kernel=3, time_steps=40000, **INT8), {}, "must be at most 32767"),
+    ],
+)
+def test_refusals(tmp_path, program, arguments, message):
+    path = tmp_path / "net.tflite"
+    with pytest.raises(ValueError, match=message):
+        litert.write(program, path, **arguments)
+    with pytest.raises(ValueError, match=message):
+        litert.refuse(program, **{"form": "unrolled", **arguments})
+    assert not path.exists()
+
+
+def test_bad_files_and_images(tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_text("not a file of this format")
+    for read in (litert.node_count, litert.read_metadata):
+        with pytest.raises(ValueError, match=r"A \.tflite file is expected"):
+            read(path)
+    litert.write(tiny(), path)
+    for runtime in (litert.run, litert.run_micro):
+        with pytest.raises(ValueError, match="Images must have shape"):
+            runtime(path, tiny(), np.zeros((1, 2, 2, 1)))
+        with pytest.raises(ValueError, match="finite"):
+            runtime(path, tiny(), np.full((1, 1, 1, 1), np.nan))
+
+
+def test_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.schema_py_generated", None)
+    with pytest.raises(ImportError, match=r"pip install keras-proxy-snn\[export\]"):
+        litert.write(tiny(), tmp_path / "net.tflite")
+
+
+def test_a_model_built_with_keras(tmp_path):
+    """Weights of no special kind: a sum in another order may move a spike, seldom."""
+    model = keras_proxy_snn.build(
+        "4C3-P2-8C3-P2-16F-10F", input_shape=(12, 12, 1), time_steps=10, batch_norm=True
+    )
+    program = from_model(model)
+    images = np.random.default_rng(0).random((50, 12, 12, 1))
+    counts = model.predict(images, verbose=0)
+    assert counts.any()
+    for form in litert.FORMS:
+        path = tmp_path / f"{form}.tflite"
+        litert.write(program, path, form=form)
+        assert (litert.run(path, program, images) != counts).mean() < 0.01
+
+
+def test_micro_arena(tmp_path):
+    path = tmp_path / "net.tflite"
+    litert.write(reference(2, integer=True), path, form="step")
+    arena = litert.arena_bytes(path)
+    assert 50_000 < arena < 200_000
+    program, images = reference(2, integer=True), smooth_images(1)
+    counts = litert.run_micro(path, program, images, arena_size=arena + 1024)
+    np.testing.assert_array_equal(counts, expected(program, images))
+    with pytest.raises(RuntimeError, match="TFLM"):
+        litert.run_micro(path, program, images, arena_size=arena // 2)
+    litert.write(reference(2), path, weights="float16")
+    with pytest.raises(RuntimeError, match="cannot run"):
+        litert.arena_bytes(path)
+
+
+@pytest.mark.parametrize("accelerator", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
+@pytest.mark.parametrize(("form", "reset"), [("unrolled", "zero"), ("step", "subtract")])
+def test_vela_places_the_integer_net_wholly_on_the_npu(tmp_path, accelerator, form, reset):
+    path = tmp_path / "net.tflite"
+    litert.write(reference(10, integer=True, reset=reset), path, form=form)
+    report = vela.report(path, accelerator)
+    assert report.accelerator == accelerator
+    assert (report.npu_share, report.cpu_operators) == (1.0, 0)
+    assert 0 < report.milliseconds < 3
+    assert 0 < report.sram_kib < 384
+
+
+def test_vela_reports_what_it_cannot_place(tmp_path):
+    path = tmp_path / "net.tflite"
+    litert.write(reference(2), path)
+    report = vela.report(path)
+    assert (report.npu_share, report.npu_operators) == (0.0, 0)
+    assert report.cpu_operators == litert.node_count(path)
+    with pytest.raises(RuntimeError, match="ethos-u1"):
+        vela.report(path, "ethos-u1")
+    with pytest.raises(FileNotFoundError):
+        vela.report(tmp_path / "none.tflite")
+
+
+def test_twin_has_the_same_weights(tmp_path):
+    program = reference(2)
+    path = tmp_path / "twin.tflite"
+    litert.write_twin(program, path)
+    assert litert.node_count(path) == 6
+    assert 0 < litert.latency(path, program, repeats=3) < 100
+    with pytest.raises(ValueError, match="float32"):
+        litert.write_twin(reference(2, integer=True), path)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("form", tflite_converter.FORMS)
+def test_converter_gives_equal_counts(tmp_path, form):
+    ann = keras_proxy_snn.build_ann(keras_proxy_snn.parse_spec("4C3-P2-6C3-8F-5F"), (8, 8, 1))
+    model = keras_proxy_snn.ProxyModel(ann, time_steps=6, v_threshold=0.5)
+    rng = np.random.default_rng(0)
+    model.set_weights([oracle.dyadic(rng, w.shape) for w in model.get_weights()])
+    program = from_model(model)
+    images = images_for(rng, program, 5)
+    ours, theirs = tmp_path / "ours.tflite", tmp_path / "theirs.tflite"
+    litert.write(program, ours, form=form)
+    tflite_converter.write(model, theirs, form=form)
+    counts = litert.run(theirs, program, images)
+    assert 0 < counts.mean() < 6
+    np.testing.assert_array_equal(counts, expected(program, images))
+    np.testing.assert_array_equal(litert.run(ours, program, images), counts)
+
+
+def test_converter_refuses(tmp_path, monkeypatch):
+    path = tmp_path / "net.tflite"
+    with pytest.raises(ValueError, match="`form` must be one of"):
+        tflite_converter.write(None, path, form="stateful")
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="'jax'"):
+        tflite_converter.write(None, path)
+
+
+def alternating(paths, program, rounds=12):
+    """Least latency of each file, one thread, measured in turns."""
+    times = {path: [] for path in paths}
+    for _ in range(rounds):
+        for path in paths:
+            times[path].append(litert.latency(path, program, repeats=10))
+    return [min(values) for values in times.values()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("time_steps", [10, 50])
+def test_as_fast_as_the_twin_in_as_many_passes(tmp_path, time_steps):
+    program = reference(time_steps)
+    ours, twin = tmp_path / "ours.tflite", tmp_path / "twin.tflite"
+    litert.write(program, ours)
+    litert.write_twin(program, twin)
+    milliseconds, once = alternating([ours, twin], program)
+    assert milliseconds <= 1.1 * time_steps * once
+
+
+@pytest.mark.slow
+@on_tensorflow
+@pytest.mark.parametrize("time_steps", [10, 50])
+def test_faster_and_smaller_than_the_converter(tmp_path, time_steps):
+    spec = keras_proxy_snn.parse_spec("8C3-P2-16C3-P2-32F-10F")
+    model = keras_proxy_snn.ProxyModel(keras_proxy_snn.build_ann(spec, (28, 28, 1)), time_steps)
+    program = from_model(model)
+    ours, theirs = tmp_path / "ours.tflite", tmp_path / "theirs.tflite"
+    litert.write(program, ours)
+    tflite_converter.write(model, theirs)
+    milliseconds, converted = alternating([ours, theirs], program)
+    assert milliseconds <= 0.8 * converted
+    assert ours.stat().st_size < theirs.stat().st_size

@@ -1,0 +1,140 @@
+"""The examples for microcontrollers: TFLite Micro from Python, and the model as C."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_proxy_snn.export import interpreter, litert
+from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
+
+pytest.importorskip("ai_edge_litert", reason="pip install keras-proxy-snn[export]")
+pytest.importorskip("tflite_micro", reason="pip install tflite-micro")
+
+FOLDER = Path(__file__).parents[1] / "examples" / "microcontroller"
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """An integer program, images as a camera gives them, and a folder with both as files."""
+    rng = np.random.default_rng(0)
+
+    def whole(*shape):
+        return rng.integers(-60, 80, shape).astype("int8")
+
+    layers = (
+        Conv("conv1", whole(3, 3, 2, 4), rng.integers(-50, 50, 4, "int32"), 900, "zero"),
+        Pool("pool1", (2, 2), (2, 2)),
+        Conv("conv2", whole(3, 3, 4, 5), None, 400, "zero"),
+        Pool("pool2", (2, 2), (2, 2)),
+        Flatten("flatten"),
+        Dense("dense1", whole(20, 6), None, 90, "zero"),
+        Dense("readout", whole(6, 3), None, 100, "zero"),
+    )
+    program = Program(layers, (8, 8, 2), 6, "int8", input_scale=12.5)
+    images = rng.integers(0, 256, (4, 8, 8, 2)).astype("uint8")
+    folder = tmp_path_factory.mktemp("microcontroller")
+    litert.write(program, folder / "net.tflite", form="unrolled")
+    litert.write(program, folder / "step.tflite", form="step")
+    np.save(folder / "images.npy", images)
+    np.save(folder / "image.npy", images[0])
+    np.save(folder / "outside.npy", images[0] / 100)
+    np.save(folder / "wrong.npy", images[:, :7])
+    expected = interpreter.run(program, images.astype("float32") / 255).spike_counts
+    assert len(np.unique(expected)) > 2
+    return folder, program, expected
+
+
+def script(name, *arguments):
+    return subprocess.run(
+        [sys.executable, FOLDER / name, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_tflite_micro_gives_the_counts(network):
+    folder, program, expected = network
+    done = script("run_tflm.py", folder / "net.tflite", folder / "images.npy", "--allocations")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("class")]
+    np.testing.assert_array_equal([[int(n) for n in row[3:]] for row in rows], expected)
+    assert [int(row[1]) for row in rows] == expected.argmax(axis=1).tolist()
+    assert f"T = {program.time_steps}, " in done.stdout
+    assert "Arena allocation total" in done.stderr
+
+
+def test_it_needs_numpy_and_tflite_micro_alone():
+    code = "import sys, run_tflm, to_c_array; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=FOLDER
+    )
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert {"numpy", "tflite_micro"} <= loaded
+    assert not loaded & {"keras", "keras_proxy_snn", "tensorflow", "jax", "torch", "ai_edge_litert"}
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "images", "message"),
+    [
+        ("run_tflm.py", "none.tflite", "images.npy", "No such file"),
+        ("run_tflm.py", "images.npy", "images.npy", "not a .tflite file"),
+        ("run_tflm.py", "step.tflite", "images.npy", "not an unrolled integer network"),
+        ("run_tflm.py", "net.tflite", "wrong.npy", "images must be (8, 8, 2)"),
+        ("run_tflm.py", "net.tflite", "outside.npy", "pixels must be from 0 to 1"),
+        ("to_c_array.py", "net.tflite", "images.npy", "the image must be (8, 8, 2) bytes"),
+        ("to_c_array.py", "step.tflite", "image.npy", "not an unrolled integer network"),
+    ],
+)
+def test_bad_input_is_one_clear_line(network, name, model, images, message):
+    done = script(name, network[0] / model, network[0] / images)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+CHECK = """
+#include <stdio.h>
+#include "model_data.h"
+int main(void) {
+  fwrite(model_data, 1, sizeof model_data, stdout);
+  for (int i = 0; i < IMAGE_SIZE; ++i) fprintf(stderr, "%d ", pixel_to_input[sample_image[i]]);
+  for (int i = 0; i < CLASSES; ++i) fprintf(stderr, "%d ", sample_counts[i]);
+  return (unsigned long)model_data % 16;
+}
+"""
+
+
+def test_the_c_array_compiles_and_is_the_file(network, tmp_path):
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("a C compiler (apt-get install gcc) compiles the array")
+    folder, program, expected = network
+    done = script(
+        "to_c_array.py", folder / "net.tflite", folder / "image.npy", "--output", tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "check.c").write_text(CHECK)
+    flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", "check"]
+    subprocess.run([compiler, *flags, "check.c", "model_data.c"], check=True, cwd=tmp_path)
+    ran = subprocess.run([tmp_path / "check"], capture_output=True, check=True)
+    assert ran.stdout == (folder / "net.tflite").read_bytes()
+    numbers = np.array(ran.stderr.split(), int)
+    image = np.load(folder / "image.npy").astype("float32")[None] / 255
+    np.testing.assert_array_equal(numbers[:-3], interpreter.prepare_images(program, image).ravel())
+    np.testing.assert_array_equal(numbers[-3:], expected[0])
+
+
+def test_main_registers_every_operator(network):
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = (network[0] / "net.tflite").read_bytes()
+    codes = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content)).operatorCodes
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    needed = {names[code.builtinCode].replace("_", "").lower() for code in codes}
+    source = (FOLDER / "main.cc").read_text()
+    registered = {name.lower() for name in re.findall(r"resolver\.Add(\w+)\(", source)}
+    assert needed == registered
+    assert f"MicroMutableOpResolver<{len(registered)}>" in source
