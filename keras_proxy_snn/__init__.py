@@ -3,6 +3,7 @@
 from . import datasets, visualization
 from ._version import __version__
 from .callbacks import CollapseWarning, ProxyMonitor
+from .export.nir_model import from_nir
 from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
 from .losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
 from .metrics import SpikeAccuracy
@@ -31,6 +32,7 @@ __all__ = [
     "build_ann",
     "datasets",
     "format_spec",
+    "from_nir",
     "parse_spec",
     "visualization",
 ]

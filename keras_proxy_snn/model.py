@@ -1,5 +1,6 @@
 """`ProxyModel`: an ANN and an SNN with one architecture and one set of weights."""
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -201,6 +202,21 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             self.train_function = self.test_function = self.predict_function = None
             self.renew_steps()
         self._traced_for = now
+
+    def export(self, filepath: Any, format: str = "onnx", **options: Any) -> Any:
+        """Write the spiking network for a device, and check the file in its real runtime.
+
+        Args:
+            filepath: Where to write.
+            format: `"onnx"`, `"litert"` or `"nir"`: see `keras_proxy_snn.export.export`.
+            **options: Further arguments of `keras_proxy_snn.export.export`.
+
+        Returns:
+            `keras_proxy_snn.export.Exported`.
+        """
+        # By name and when it is asked for: the core stands without the exporters.
+        exporters = importlib.import_module("keras_proxy_snn.export")
+        return exporters.export(self, filepath, format=format, **options)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the ANN serialised whole."""

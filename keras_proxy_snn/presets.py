@@ -75,10 +75,10 @@ PRESETS: dict[str, Preset] = {
     ),
     # Sized for two CPU cores.
     "fashion_mnist_compact": Preset(
-        "32C3-P2-64C3-P2-64C3-P2-128F-10F", (28, 28, 1), v_threshold=0.5
+        "32C3-P2-64C3-P2-64C3-P2-128F-10F", (28, 28, 1), reset="subtract", batch_norm=True
     ),
     "cifar10_compact": Preset(
-        "32C3-P2-64C3-64C3-P2-128C3-P2-256F-10F", (32, 32, 3), v_threshold=0.5
+        "32C3-P2-64C3-64C3-P2-128C3-P2-256F-10F", (32, 32, 3), reset="subtract", batch_norm=True
     ),
     "digits": Preset("16C3-32C3-P2-64F-10F", (8, 8, 1), v_threshold=0.5),
 }

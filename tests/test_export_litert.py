@@ -1,5 +1,6 @@
 """LiteRT files: counts equal the interpreter's exactly, in every form, format and runtime."""
 
+import importlib.util
 import sys
 
 import keras
@@ -13,6 +14,17 @@ from keras_proxy_snn.export import from_model, interpreter, litert, tflite_conve
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import oracle
+
+pytest.importorskip("ai_edge_litert")
+with_micro = pytest.mark.skipif(
+    importlib.util.find_spec("tflite_micro") is None, reason="needs tflite-micro"
+)
+with_vela = pytest.mark.skipif(
+    importlib.util.find_spec("ethosu") is None, reason="needs ethos-u-vela"
+)
+RUNTIMES = [litert.run]
+if importlib.util.find_spec("tflite_micro") is not None:
+    RUNTIMES.append(litert.run_micro)
 
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="the converter needs TensorFlow"
@@ -109,10 +121,8 @@ def test_random_float_networks(
     images = images_for(rng, program)
     path = tmp_path_factory.getbasetemp() / "float.tflite"
     litert.write(program, path, form=form, weights=weights)
-    np.testing.assert_array_equal(litert.run(path, program, images), expected(program, images))
-    if weights == "float32":
-        micro = litert.run_micro(path, program, images)
-        np.testing.assert_array_equal(micro, expected(program, images))
+    for run in RUNTIMES if weights == "float32" else [litert.run]:
+        np.testing.assert_array_equal(run(path, program, images), expected(program, images))
 
 
 @given(
@@ -133,8 +143,8 @@ def test_random_integer_networks(tmp_path_factory, layers, input_shape, steps, r
     assume(max(*trace.v_max, *np.negative(trace.v_min)) < 16000)
     path = tmp_path_factory.getbasetemp() / "integer.tflite"
     litert.write(program, path, form=form)
-    np.testing.assert_array_equal(litert.run(path, program, images), trace.spike_counts)
-    np.testing.assert_array_equal(litert.run_micro(path, program, images), trace.spike_counts)
+    for run in RUNTIMES:
+        np.testing.assert_array_equal(run(path, program, images), trace.spike_counts)
 
 
 def reference(time_steps=10, integer=False, reset="zero", seed=0, **settings):
@@ -186,10 +196,10 @@ def test_any_number_of_images_in_files_of_any_batch_size(tmp_path, form, integer
         path = tmp_path / f"{batch_size}.tflite"
         litert.write(program, path, form=form, batch_size=batch_size)
         for count in (0, 1, 4, 35):
-            got = litert.run(path, program, images[:count])
-            assert got.dtype == np.int64
-            np.testing.assert_array_equal(got, counts[:count])
-        np.testing.assert_array_equal(litert.run_micro(path, program, images[:4]), counts[:4])
+            for run in RUNTIMES:
+                got = run(path, program, images[:count])
+                assert got.dtype == np.int64
+                np.testing.assert_array_equal(got, counts[:count])
 
 
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
@@ -211,8 +221,8 @@ def test_fires_at_the_threshold_and_not_below(tmp_path, theta, reset):
         np.testing.assert_array_equal(expected(program, one), [counts])
         for form in litert.FORMS:
             litert.write(program, path, form=form)
-            np.testing.assert_array_equal(litert.run(path, program, one), [counts])
-            np.testing.assert_array_equal(litert.run_micro(path, program, one), [counts])
+            for run in RUNTIMES:
+                np.testing.assert_array_equal(run(path, program, one), [counts])
 
 
 @pytest.mark.parametrize("integer", [False, True])
@@ -400,11 +410,14 @@ def test_bad_files_and_images(tmp_path):
         with pytest.raises(ValueError, match=r"A \.tflite file is expected"):
             read(path)
     litert.write(tiny(), path)
-    for runtime in (litert.run, litert.run_micro):
+    integers = tiny(theta=5, kernel=3, input_scale=200.0, **INT8)
+    for run in RUNTIMES:
         with pytest.raises(ValueError, match="Images must have shape"):
-            runtime(path, tiny(), np.zeros((1, 2, 2, 1)))
+            run(path, tiny(), np.zeros((1, 2, 2, 1)))
         with pytest.raises(ValueError, match="finite"):
-            runtime(path, tiny(), np.full((1, 1, 1, 1), np.nan))
+            run(path, tiny(), np.full((1, 1, 1, 1), np.nan))
+        with pytest.raises(ValueError, match="must fit int16"):
+            run(path, integers, np.full((1, 1, 1, 1), 255.0))
 
 
 def test_says_what_to_install(tmp_path, monkeypatch):
@@ -416,10 +429,10 @@ def test_says_what_to_install(tmp_path, monkeypatch):
 def test_a_model_built_with_keras(tmp_path):
     """Weights of no special kind: a sum in another order may move a spike, seldom."""
     model = keras_proxy_snn.build(
-        "4C3-P2-8C3-P2-16F-10F", input_shape=(12, 12, 1), time_steps=10, batch_norm=True
+        "4C3-P2-16F-10F", input_shape=(8, 8, 1), time_steps=6, batch_norm=True
     )
     program = from_model(model)
-    images = np.random.default_rng(0).random((50, 12, 12, 1))
+    images = np.random.default_rng(0).random((50, 8, 8, 1))
     counts = model.predict(images, verbose=0)
     assert counts.any()
     for form in litert.FORMS:
@@ -428,6 +441,7 @@ def test_a_model_built_with_keras(tmp_path):
         assert (litert.run(path, program, images) != counts).mean() < 0.01
 
 
+@with_micro
 def test_micro_arena(tmp_path):
     path = tmp_path / "net.tflite"
     litert.write(reference(2, integer=True), path, form="step")
@@ -443,6 +457,7 @@ def test_micro_arena(tmp_path):
         litert.arena_bytes(path)
 
 
+@with_vela
 @pytest.mark.parametrize("accelerator", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
 @pytest.mark.parametrize(("form", "reset"), [("unrolled", "zero"), ("step", "subtract")])
 def test_vela_places_the_integer_net_wholly_on_the_npu(tmp_path, accelerator, form, reset):
@@ -455,6 +470,17 @@ def test_vela_places_the_integer_net_wholly_on_the_npu(tmp_path, accelerator, fo
     assert 0 < report.sram_kib < 384
 
 
+@with_vela
+def test_memory_on_the_npu_does_not_grow_with_time(tmp_path):
+    path = tmp_path / "net.tflite"
+    kib = []
+    for time_steps in (10, 50):
+        litert.write(reference(time_steps, integer=True), path)
+        kib.append(vela.report(path).sram_kib)
+    assert kib[1] < 1.1 * kib[0] < 110
+
+
+@with_vela
 def test_vela_reports_what_it_cannot_place(tmp_path):
     path = tmp_path / "net.tflite"
     litert.write(reference(2), path)

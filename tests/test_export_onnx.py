@@ -8,7 +8,7 @@ import numpy as np
 import onnx as onnx_library
 import onnxruntime
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_proxy_snn
@@ -50,8 +50,8 @@ class Weights:
 
     def kernel(self, *shape):
         if self.is_integer:
-            return self.rng.integers(-80, 128, shape).astype("int8")
-        return oracle.dyadic(self.rng, shape, low=-80)
+            return self.rng.integers(-96, 120, shape).astype("int8")
+        return oracle.dyadic(self.rng, shape, low=-96, high=120)
 
     def neurons(self, filters, first):
         """Bias, threshold and reset, each of its kinds now and then."""
@@ -155,6 +155,7 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("onnx")
 
 
+@settings(max_examples=60)
 @given(network=NETWORKS, chunk_steps=st.integers(1, 10))
 def test_random_networks_equal_the_interpreter_in_every_form(folder, network, chunk_steps):
     program = random_program(**network)
@@ -167,6 +168,7 @@ def test_random_networks_equal_the_interpreter_in_every_form(folder, network, ch
         np.testing.assert_array_equal(onnx.run(path, program, images[:1]), expected[:1])
 
 
+@settings(max_examples=60)
 @given(network=NETWORKS, scale=st.sampled_from([255.0, 127.0, 7.5]))
 def test_random_integer_networks_equal_the_interpreter_in_every_form(folder, network, scale):
     program = random_program(**network, number_format="int8", input_scale=scale)

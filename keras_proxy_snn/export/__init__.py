@@ -1,5 +1,9 @@
-"""Export: a small compiler from a trained model to files that spike exactly alike."""
+"""Export: a small compiler from a trained model to files that spike exactly alike.
 
+`ProxyModel -> Program -> (quantise) -> writer -> check in the real runtime`.
+"""
+
+from .exporter import FORMATS, Exported, ExportError, export
 from .program import Program, from_model, load
 
-__all__ = ["Program", "from_model", "load"]
+__all__ = ["FORMATS", "ExportError", "Exported", "Program", "export", "from_model", "load"]

@@ -207,8 +207,8 @@ def from_model(model: Any, **metadata: Any) -> Program:
     Raises:
         ValueError: If it is not a `ProxyModel`.
     """
-    from .. import __version__
     from .. import layers as kps_layers
+    from .._version import __version__
     from ..model import ProxyModel
 
     if not isinstance(model, ProxyModel):

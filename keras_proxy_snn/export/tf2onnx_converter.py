@@ -9,6 +9,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from .._version import __version__
 from ..model import ProxyModel
 from .program import Dense, from_model
@@ -45,8 +47,6 @@ def write(model: ProxyModel, path: str | Path, *, form: str = "unrolled") -> Non
     ...     with tempfile.TemporaryDirectory() as folder:
     ...         tf2onnx_converter.write(model, f"{folder}/net.onnx")
     """
-    import keras
-
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}.")
     if keras.config.backend() != "tensorflow":

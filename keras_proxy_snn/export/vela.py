@@ -56,6 +56,20 @@ def report(path: str | Path, accelerator: str = "ethos-u55-128") -> VelaReport:
         FileNotFoundError: If there is no such file.
         RuntimeError: If Vela does not compile it, with what it says.
         ImportError: If Vela is not installed.
+
+    Example:
+
+    >>> import importlib.util
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert, vela
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.int8([[3], [2]]), None, 4, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), 4, "int8", input_scale=8.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write(program, f"{folder}/net.tflite")
+    ...     if importlib.util.find_spec("ethosu"):
+    ...         assert vela.report(f"{folder}/net.tflite").npu_share == 1.0
     """
     if importlib.util.find_spec("ethosu") is None:
         raise ImportError("The Ethos-U compiler is needed: pip install ethos-u-vela.")

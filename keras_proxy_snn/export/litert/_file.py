@@ -62,9 +62,9 @@ def write(
     >>> from keras_proxy_snn.export.program import Dense, Flatten
     >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
     >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
-    >>> path = tempfile.mkdtemp() + "/net.tflite"
-    >>> litert.write(program, path)
-    >>> litert.run(path, program, np.ones((1, 1, 2, 1))).tolist()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write(program, f"{folder}/net.tflite")
+    ...     litert.run(f"{folder}/net.tflite", program, np.ones((1, 1, 2, 1))).tolist()
     [[4]]
     """
     refuse(program, form, weights, batch_size)
@@ -87,6 +87,18 @@ def refuse(program: Program, form: str, weights: str = "float32", batch_size: in
 
     Raises:
         ValueError: If not, with the reason.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> litert.refuse(program, "unrolled")
+    >>> litert.refuse(program, "loop")
+    Traceback (most recent call last):
+    ValueError: `form` must be one of ('unrolled', 'step', 'stateful'). Received: 'loop'.
     """
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}.")
@@ -164,6 +176,19 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
     Raises:
         ValueError: If it is not a `.tflite` file.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write(program, f"{folder}/net.tflite", form="step")
+    ...     litert.read_metadata(f"{folder}/net.tflite")["form"]
+    'step'
     """
     model = parse(Path(path).read_bytes())
     for entry in model.metadata or ():
@@ -176,8 +201,27 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 def node_count(path: str | Path) -> int:
     """Number of operators in a `.tflite` file.
 
+    Args:
+        path: A `.tflite` file.
+
+    Returns:
+        Operators of all its graphs.
+
     Raises:
         ValueError: If it is not a `.tflite` file.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write_twin(program, f"{folder}/twin.tflite")
+    ...     litert.node_count(f"{folder}/twin.tflite")
+    1
     """
     model = parse(Path(path).read_bytes())
     return sum(len(graph.operators or ()) for graph in model.subgraphs)

@@ -39,7 +39,9 @@ def unrolled(program: Program, model: ModelBuilder, batch: int, float16: bool) -
 def step(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
     """`image` and potentials `v_<layer>` to `spikes` and `v_<layer>_out`: one time step."""
     graph, image, stages = _begin(program, model, batch, float16)
-    given = [_potential_input(graph, stage, batch, image.dtype) for stage in stages]
+    given = [
+        graph.input(f"v_{stage.layer.name}", (batch, *stage.shape), image.dtype) for stage in stages
+    ]
     for stage, v in zip(stages, given, strict=True):
         stage.v = _rescale(graph, v, stage.neurons.scale)
     spikes, potentials = _advance(image, stages)
@@ -95,10 +97,6 @@ def _chunks(time_steps: int, longest: int) -> Iterator[tuple[int, bool]]:
     """Lengths of runs of steps, and whether each is the last."""
     for start in range(0, time_steps, longest):
         yield min(longest, time_steps - start), start + longest >= time_steps
-
-
-def _potential_input(graph: GraphBuilder, stage: Stage, batch: int, dtype: str) -> Tensor:
-    return graph.input(f"v_{stage.layer.name}", (batch, *stage.shape), dtype)
 
 
 def _rescale(graph: GraphBuilder, x: Tensor, factor: np.ndarray) -> Tensor:

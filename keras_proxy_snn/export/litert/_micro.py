@@ -48,6 +48,22 @@ def run_micro(
         ValueError: If images have the wrong shape or are not finite.
         RuntimeError: If it cannot run the file, or not in an arena of this size.
         ImportError: If `tflite-micro` is not installed.
+
+    Example:
+
+    >>> import importlib.util
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write(program, f"{folder}/net.tflite")
+    ...     if importlib.util.find_spec("tflite_micro"):
+    ...         images = np.ones((2, 1, 2, 1))
+    ...         counts = litert.run_micro(f"{folder}/net.tflite", program, images)
+    ...         assert counts.tolist() == [[4], [4]]
     """
     network = _Micro(Path(path).read_bytes(), arena_size)
     return spike_counts(network, prepare(program, images), program)
@@ -68,6 +84,20 @@ def arena_bytes(path: str | Path) -> int:
     Raises:
         RuntimeError: If it cannot run the file.
         ImportError: If `tflite-micro` is not installed.
+
+    Example:
+
+    >>> import importlib.util
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write(program, f"{folder}/net.tflite")
+    ...     if importlib.util.find_spec("tflite_micro"):
+    ...         assert litert.arena_bytes(f"{folder}/net.tflite") > 1000
     """
     require("tflite_micro", "tflite-micro")
     command = [sys.executable, "-c", _PRINT_ALLOCATIONS, str(path), str(_ARENA)]

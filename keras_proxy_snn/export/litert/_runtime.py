@@ -16,14 +16,14 @@ __all__ = ["latency", "run"]
 _BATCH = 32
 
 
-def run(path: str | Path, program: Program, images: Any, *, num_threads: int = 1) -> np.ndarray:
+def run(path: str | Path, program: Program, images: Any, *, threads: int = 1) -> np.ndarray:
     """Run a file in LiteRT.
 
     Args:
         path: A file of the program in any form, from `write` or a converter.
         program: The network, which says T and how images are scaled.
         images: `(batch, height, width, channels)`, pixels in [0, 1].
-        num_threads: Number of threads.
+        threads: Number of threads.
 
     Returns:
         Spike counts `(batch, classes)`, integers.
@@ -31,30 +31,57 @@ def run(path: str | Path, program: Program, images: Any, *, num_threads: int = 1
     Raises:
         ValueError: If images have the wrong shape or are not finite.
         ImportError: If `ai-edge-litert` is not installed.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write(program, f"{folder}/net.tflite", form="stateful")
+    ...     litert.run(f"{folder}/net.tflite", program, np.ones((3, 1, 2, 1))).tolist()
+    [[4], [4], [4]]
     """
     images = prepare(program, images)
-    network = _LiteRT(path, num_threads)
+    network = _LiteRT(path, threads)
     # Files of converters have their batch size baked in, and variables their shape.
     if read_metadata(path).get("form") in ("unrolled", "step"):
         network.resize(max(1, min(_BATCH, len(images))))
     return spike_counts(network, images, program)
 
 
-def latency(
-    path: str | Path, program: Program, *, num_threads: int = 1, repeats: int = 50
-) -> float:
+def latency(path: str | Path, program: Program, *, threads: int = 1, repeats: int = 50) -> float:
     """Time that LiteRT takes for one batch of the file's own size, all T steps.
 
     Args:
         path: A file of the program in any form, from `write` or a converter.
         program: The network, which says T.
-        num_threads: Number of threads.
+        threads: Number of threads.
         repeats: How often to measure, after two runs to warm up.
 
     Returns:
-        The median, in milliseconds.
+        The median, in seconds.
+
+    Raises:
+        ImportError: If `ai-edge-litert` is not installed.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write(program, f"{folder}/net.tflite")
+    ...     litert.latency(f"{folder}/net.tflite", program, repeats=3) > 0
+    True
     """
-    network = _LiteRT(path, num_threads)
+    network = _LiteRT(path, threads)
     images = np.zeros(*network.inputs["image"])
     times = []
     for _ in range(repeats + 2):
@@ -62,7 +89,7 @@ def latency(
         for _ in simulate(network, images, program.time_steps):
             pass
         times.append(time.perf_counter() - start)
-    return float(np.median(times[2:])) * 1e3
+    return float(np.median(times[2:]))
 
 
 class _LiteRT:

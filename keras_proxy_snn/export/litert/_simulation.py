@@ -28,13 +28,18 @@ def prepare(program: Program, images: Any) -> np.ndarray:
     """Images as a file takes them: checked, and for an integer program scaled and rounded.
 
     Raises:
-        ValueError: If images have the wrong shape or are not finite.
+        ValueError: If images have the wrong shape, are not finite, or do not fit int16.
     """
     prepared = prepare_images(program, images)
-    if program.is_integer:
-        return prepared.astype("int16")
-    # A float file scales its image itself.
-    return np.asarray(images, "float32")
+    if not program.is_integer:
+        # A float file scales its image itself.
+        return np.asarray(images, "float32")
+    if np.abs(prepared).max(initial=0) > 32767:
+        raise ValueError(
+            f"Scaled by {program.input_scale}, pixels must fit int16. "
+            f"Received: images from {np.min(images)} to {np.max(images)}."
+        )
+    return prepared.astype("int16")
 
 
 def spike_counts(network: Network, images: np.ndarray, program: Program) -> np.ndarray:

@@ -61,7 +61,9 @@ class Stage:
         """
         pooled = []
         for index, current in enumerate(currents):
-            self.v = current if self.v is None else ops.add(self.graph, self.v, current)
+            # Vela visits the last input first. The potentials in that place make it go through
+            # all layers step by step; else it runs all steps of a layer first and keeps T maps.
+            self.v = current if self.v is None else ops.add(self.graph, current, self.v)
             pooled.append(self._pool(self.v))
             if not last or index < len(currents) - 1:
                 self.v = self.neurons.after_reset(self.v)

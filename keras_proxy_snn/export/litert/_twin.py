@@ -25,6 +25,19 @@ def write_twin(program: Program, path: str | Path, *, batch_size: int = 1) -> No
     Raises:
         ValueError: If the program is one of integers.
         ImportError: If `ai-edge-litert` is not installed.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write_twin(program, f"{folder}/twin.tflite")
+    ...     litert.latency(f"{folder}/twin.tflite", program, repeats=3) > 0
+    True
     """
     if program.is_integer:
         raise ValueError("The ANN twin is written of a float32 program. Received: integers.")

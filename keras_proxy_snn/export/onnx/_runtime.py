@@ -47,7 +47,9 @@ def run(
     """Spike counts of a file, whatever its form.
 
     A step is called T times from zero potentials. A loop is told T by ONNX Runtime; OpenVINO
-    takes the default of an input with a default for a constant.
+    takes an input with a default for a constant. OpenVINO 2026.4 also adds wrongly to what a
+    convolution of one channel to one or two filters gives on maps of 3 or 4 pixels, in batches
+    of several images, with AVX-512; no larger layer was ever off.
 
     Args:
         path: A file of `write`.

@@ -41,6 +41,10 @@ def write(
     - `"loop"`: as unrolled, the step in a `Loop`. An optional input `time_steps`, int64, whose
       default is the program's T.
 
+    Weights are stored once, and one more step of the unrolled form costs some 90 bytes a layer
+    of neurons: a file of 50 steps is at most 1.5 times one of 10 as soon as weights take about
+    6 KB a layer. A tiny network that must stay tiny is written as a loop.
+
     An integer program is `ConvInteger` and `MatMulInteger` on uint8 spikes and int8 weights (the
     first kernel is uint8 with zero point 128) with int32 potentials. Its counts are exact in
     ONNX Runtime; OpenVINO computes the same sums in float32, exact below 2^24.

@@ -1,0 +1,8 @@
+"""Write a trained spiking network as .nir; `python export/to_nir.py --help`."""
+
+import sys
+
+from keras_proxy_snn.export_command import main
+
+if __name__ == "__main__":
+    sys.exit(main("nir"))

@@ -1,0 +1,8 @@
+"""Write a trained spiking network as .tflite; `python export/to_tflite.py --help`."""
+
+import sys
+
+from keras_proxy_snn.export_command import main
+
+if __name__ == "__main__":
+    sys.exit(main("litert"))

@@ -1,0 +1,109 @@
+"""Is a written file the network? Its counts in the real runtime against the interpreter's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .interpreter import run as interpret
+from .program import Conv, Dense, Program
+
+__all__ = ["Check", "check"]
+
+# Float sums taken in another order differ in their last bits, about 1e-7 of the largest term.
+ROUNDING = 1e-5
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a comparison found.
+
+    Attributes:
+        images: Number of images compared.
+        differing: Number of spike counts that differ where they must not.
+        worst: Largest difference of a spike count, on any image.
+        borderline: Number of images on which rounding alone decides a spike (float programs).
+    """
+
+    images: int
+    differing: int
+    worst: int
+    borderline: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether every count that is determined is equal."""
+        return self.differing == 0
+
+    def __str__(self) -> str:
+        text = f"{self.images} images, {self.differing} counts differ, worst difference "
+        text += f"{self.worst}"
+        if self.borderline:
+            text += f" ({self.borderline} images are within rounding of a threshold)"
+        return text
+
+
+def check(program: Program, images: Any, run: Callable[[Program, np.ndarray], np.ndarray]) -> Check:
+    """Compare a file's spike counts with the interpreter's.
+
+    Integer arithmetic is exact, so every count of an integer program must be equal. Float
+    sums depend on their order in the last bits, which matters where a potential meets its
+    threshold to within rounding. Such images are found by moving all thresholds by a factor
+    1 +- 1e-5 in the interpreter: if its own counts change, the image is borderline and is
+    only reported; on all others every count must be equal.
+
+    Args:
+        program: The network.
+        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        run: Function of program and images that runs the file and returns spike counts.
+
+    Returns:
+        A `Check`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program
+    >>> from keras_proxy_snn.export.check import check
+    >>> from keras_proxy_snn.export.interpreter import run
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> layer = Dense("readout", np.ones((1, 2), "float32"), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), layer), (1, 1, 1), time_steps=3)
+    >>> images = np.full((1, 1, 1, 1), 0.4, "float32")
+    >>> str(check(program, images, lambda program, x: run(program, x).spike_counts))
+    '1 images, 0 counts differ, worst difference 0'
+    """
+    images = np.asarray(images)
+    expected = interpret(program, images).spike_counts
+    received = np.asarray(run(program, images))
+    if received.shape != expected.shape:
+        raise ValueError(
+            f"Spike counts of shape {expected.shape} are expected. Received: {received.shape}."
+        )
+    difference = np.abs(received - expected)
+    unequal = difference.any(axis=1)
+    borderline = np.zeros(len(images), bool)
+    if unequal.any() and not program.is_integer:
+        borderline[unequal] = _borderline(program, images[unequal], expected[unequal])
+    return Check(
+        len(images),
+        int((difference[~borderline] > 0).sum()),
+        int(difference.max(initial=0)),
+        int(borderline.sum()),
+    )
+
+
+def _borderline(program: Program, images: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Images whose own counts change when all thresholds move by the size of a rounding."""
+    changed = np.zeros(len(images), bool)
+    for factor in (1 - ROUNDING, 1 + ROUNDING):
+        moved = replace(program, layers=tuple(_moved(n, factor) for n in program.layers))
+        changed |= (interpret(moved, images).spike_counts != expected).any(axis=1)
+    return changed
+
+
+def _moved(layer: Any, factor: float) -> Any:
+    if not isinstance(layer, Conv | Dense):
+        return layer
+    return replace(layer, v_threshold=np.multiply(layer.v_threshold, factor))

@@ -1,0 +1,149 @@
+"""`export`: model or program in, checked file out."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .check import Check, check
+from .program import Program, from_model
+
+__all__ = ["FORMATS", "ExportError", "Exported", "export"]
+
+# Suffix, module, and whether potentials are kept in a form for streaming.
+FORMATS = {"onnx": ".onnx", "litert": ".tflite", "nir": ".nir"}
+
+
+class ExportError(RuntimeError):
+    """A written file does not spike like the network."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A written and checked file.
+
+    Attributes:
+        path: The file.
+        format: `"onnx"`, `"litert"` or `"nir"`.
+        form: Form of the graph, such as `"unrolled"`.
+        size: Bytes.
+        nodes: Number of nodes of the graph.
+        check: Result of the check, `None` if it was not made.
+        program: What was written.
+    """
+
+    path: Path
+    format: str
+    form: str
+    size: int
+    nodes: int
+    check: Check | None
+    program: Program
+
+    def run(self, images: Any) -> np.ndarray:
+        """Spike counts `(batch, classes)` of the file in its real runtime."""
+        counts: np.ndarray = writer(self.format).run(self.path, self.program, images)
+        return counts
+
+
+def writer(format: str) -> Any:
+    """Module that writes a format.
+
+    Raises:
+        ValueError: If the format is unknown.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"`format` must be one of {tuple(FORMATS)}. Received: {format!r}.")
+    return importlib.import_module(f"{__package__}.{format}")
+
+
+def export(
+    source: Any,
+    path: str | Path,
+    *,
+    format: str | None = None,
+    form: str | None = None,
+    time_steps: int | None = None,
+    images: Any = None,
+    verify: bool = True,
+    overwrite: bool = False,
+    **options: Any,
+) -> Exported:
+    """Write a network to a file and check the file in its real runtime.
+
+    Args:
+        source: A `ProxyModel` from any backend, or a `Program` (a quantised one, say).
+        path: Where to write. Nothing is overwritten unless `overwrite` is true.
+        format: `"onnx"`, `"litert"` or `"nir"`; by default what the suffix `.onnx`, `.tflite` or
+            `.nir` says.
+        form: Form of the graph; the format's first, `"unrolled"` for ONNX and LiteRT, if `None`.
+        time_steps: T; the network's own if `None`.
+        images: Images `(batch, height, width, channels)` for the check, pixels in [0, 1]. Real
+            ones are best; if `None`, images made of smoothed noise.
+        verify: Whether to run the file beside the interpreter.
+        overwrite: Whether an existing file may be replaced.
+        **options: What the format's writer takes besides, such as `batch_size` for LiteRT.
+
+    Returns:
+        `Exported`.
+
+    Raises:
+        FileExistsError: If the file exists.
+        ValueError: If the format cannot express the network, or an argument is out of range.
+        ExportError: If the file's counts differ. The file is kept aside as `<name>.failed`.
+
+    Example:
+
+    >>> import tempfile, pathlib, keras_proxy_snn
+    >>> from keras_proxy_snn.export import export
+    >>> model = keras_proxy_snn.build("digits", time_steps=4)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "digits.onnx"
+    >>> exported = export(model, path)
+    >>> exported.form, exported.check.differing
+    ('unrolled', 0)
+    """
+    path = Path(path)
+    format = format or _format_of(path)
+    module = writer(format)
+    program = source if isinstance(source, Program) else from_model(source)
+    if time_steps is not None:
+        program = program.with_time_steps(time_steps)
+    form = form or module.FORMS[0]
+    if form not in module.FORMS:
+        raise ValueError(f"`form` must be one of {module.FORMS} for {format}. Received: {form!r}.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder {path.parent} does not exist.")
+    # Written under another name first: a file that fails never stands where a good one should.
+    draft = path.with_name(f"{path.name}.failed")
+    module.write(program, draft, form=form, **options)
+    result = None
+    if verify:
+        images = noise_images(program) if images is None else np.asarray(images, "float32")
+        result = check(program, images, lambda p, x: module.run(draft, p, x))
+        if not result.passed:
+            raise ExportError(f"The file does not spike like the network: {result}. See {draft}.")
+    draft.replace(path)
+    nodes = module.node_count(path)
+    return Exported(path, format, form, path.stat().st_size, nodes, result, program)
+
+
+def noise_images(program: Program, images: int = 8) -> np.ndarray:
+    """Smoothed noise in the program's image shape, pixels in [0, 1]."""
+    rng = np.random.default_rng(0)
+    x = rng.random((images, *program.input_shape))
+    x = (x + np.roll(x, 1, axis=1) + np.roll(x, 1, axis=2) + np.roll(x, (1, 1), axis=(1, 2))) / 4
+    return x.astype("float32")
+
+
+def _format_of(path: Path) -> str:
+    for format, suffix in FORMATS.items():
+        if path.suffix == suffix:
+            return format
+    raise ValueError(
+        f"Give `format`, or a path that ends in one of {tuple(FORMATS.values())}. "
+        f"Received: {path.name!r}."
+    )

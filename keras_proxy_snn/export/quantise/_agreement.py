@@ -1,0 +1,74 @@
+"""How alike two programs spike."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..interpreter import prepare_images
+from ..program import Program
+from ._simulation import layer_counts
+
+__all__ = ["Agreement", "agreement"]
+
+
+class Agreement(NamedTuple):
+    """How alike two programs spike.
+
+    Attributes:
+        equal_counts: Share of the readout's spike counts that are equal, from 0 to 1.
+        equal_classes: Share of images with the same class: the one with the most spikes, the
+            first of those tied.
+        rate_differences: Mean firing rate of each layer of neurons, in spikes a neuron and step,
+            of the second program less that of the first, by the first one's layer names.
+    """
+
+    equal_counts: float
+    equal_classes: float
+    rate_differences: dict[str, float]
+
+
+def agreement(a: Program, b: Program, images: np.ndarray) -> Agreement:
+    """Compare the spikes of two programs, such as a float one and its integers.
+
+    Args:
+        a: One program.
+        b: Another with as many neurons in each layer.
+        images: `(batch, height, width, channels)`, pixels in [0, 1].
+
+    Returns:
+        An `Agreement`.
+
+    Raises:
+        ValueError: If the layers differ in number or shape, the images do not fit, or there are
+            none.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export.program import Dense, Flatten, Program
+    >>> def net(weight):
+    ...     dense = Dense("readout", np.float32([[weight]]), None, 1.0, "zero")
+    ...     return Program((Flatten("flatten"), dense), (1, 1, 1), time_steps=4)
+    >>> agreement(net(0.5), net(1.0), np.ones((3, 1, 1, 1)))
+    Agreement(equal_counts=0.0, equal_classes=1.0, rate_differences={'readout': 0.5})
+    """
+    shapes = a.state_shapes(), b.state_shapes()
+    if shapes[0] != shapes[1]:
+        raise ValueError(
+            "Programs with the same neurons can be compared. "
+            f"Received: layers of {shapes[0]} and of {shapes[1]}."
+        )
+    prepare_images(a, images)
+    if not len(images):
+        raise ValueError("Images are needed to compare programs. Received: none.")
+    counts = layer_counts(a, images), layer_counts(b, images)
+    last = counts[0][-1], counts[1][-1]
+    rates = [
+        float(theirs.mean() / b.time_steps - ours.mean() / a.time_steps)
+        for ours, theirs in zip(*counts, strict=True)
+    ]
+    return Agreement(
+        float((last[0] == last[1]).mean()),
+        float((last[0].argmax(axis=1) == last[1].argmax(axis=1)).mean()),
+        {layer.name: rate for layer, rate in zip(a.neurons, rates, strict=True)},
+    )

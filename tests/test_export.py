@@ -1,0 +1,249 @@
+"""Model in, checked file out, for every format, on whichever backend the suite runs."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.export import FORMATS, ExportError, Program, export, from_model, load
+from keras_proxy_snn.export.check import check
+from keras_proxy_snn.export.interpreter import run as interpret
+
+from . import oracle
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC, SHAPE = "4C3-P2-6C3-8F-5F", (6, 6, 2)
+
+
+@pytest.fixture
+def model(rng):
+    model = kps.build(SPEC, input_shape=SHAPE, time_steps=7, v_threshold=0.5)
+    model.set_weights([oracle.dyadic(rng, w.shape) for w in model.get_weights()])
+    return model
+
+
+@pytest.fixture
+def images(rng):
+    return oracle.dyadic(rng, (6, *SHAPE), low=0, high=257)
+
+
+def test_the_interpreter_equals_the_model_and_the_oracle(model, images):
+    program = from_model(model)
+    spikes, potentials = oracle.run(SPEC, model.get_weights(), images, 7, 0.5, "zero")
+    trace = interpret(program, images)
+    np.testing.assert_array_equal(trace.spike_counts, spikes[-1].sum(axis=1))
+    np.testing.assert_array_equal(trace.potentials[-1], potentials[-1])
+    np.testing.assert_array_equal(trace.spike_counts, model.predict(images, verbose=0))
+    assert program.shapes()[-1] == (5,)
+    assert program.metadata["spec"] == SPEC
+
+
+def test_batch_norm_and_reset_by_subtraction_are_part_of_the_program(images, rng):
+    model = kps.build(
+        SPEC, input_shape=SHAPE, time_steps=7, batch_norm=True, use_bias=True, reset="subtract"
+    )
+    for layer in model.ann.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 2, w.shape) for w in layer.get_weights()])
+    program = from_model(model)
+    assert all(layer.bias is not None for layer in program.neurons)
+    result = check(program, images, lambda p, x: model.predict(x, verbose=0).astype(int))
+    assert result.passed
+    assert result.borderline <= 1
+
+
+def test_a_program_is_saved_and_loaded(model, images, tmp_path):
+    program = from_model(model, accuracy=0.5)
+    program.save(tmp_path / "net.kps")
+    again = load(tmp_path / "net.kps")
+    assert again.metadata == program.metadata
+    assert again.input_shape == SHAPE
+    for a, b in zip(again.neurons, program.neurons, strict=True):
+        np.testing.assert_array_equal(a.kernel, b.kernel)
+        assert a.kernel.dtype == b.kernel.dtype
+        assert (a.name, a.v_threshold, a.reset) == (b.name, b.v_threshold, b.reset)
+    np.testing.assert_array_equal(
+        interpret(again, images).spike_counts, interpret(program, images).spike_counts
+    )
+    with pytest.raises(FileExistsError, match=r"net\.kps exists"):
+        program.save(tmp_path / "net.kps")
+    (tmp_path / "text.kps").write_text("no program")
+    with pytest.raises(ValueError, match=r"A program file is expected.*text\.kps"):
+        load(tmp_path / "text.kps")
+
+
+@pytest.mark.parametrize(
+    ("format", "form"),
+    [
+        ("onnx", "unrolled"),
+        ("onnx", "step"),
+        ("onnx", "loop"),
+        ("litert", "unrolled"),
+        ("litert", "step"),
+        ("litert", "stateful"),
+        ("nir", "graph"),
+    ],
+)
+def test_every_format_and_form_has_the_models_counts(format, form, model, images, tmp_path):
+    path = tmp_path / f"net{FORMATS[format]}"
+    exported = model.export(path, format=format, form=form, images=images)
+    assert exported.check.images == 6
+    assert exported.check.worst == 0
+    assert exported.size == path.stat().st_size
+    np.testing.assert_array_equal(exported.run(images), model.predict(images, verbose=0))
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_that_differs_is_refused_and_kept_aside(model, images, tmp_path, monkeypatch):
+    """A writer with a fault: it writes another network than the one it was given."""
+    from keras_proxy_snn.export import onnx
+
+    write = onnx.write
+
+    def faulty(program, path, **options):
+        first = program.neurons[0]
+        layers = [replace(first, v_threshold=2.0), *program.layers[1:]]
+        write(replace(program, layers=tuple(layers)), path, **options)
+
+    monkeypatch.setattr(onnx, "write", faulty)
+    with pytest.raises(
+        ExportError, match=r"counts differ, worst difference [1-9].*net.onnx.failed"
+    ):
+        export(model, tmp_path / "net.onnx", images=images)
+    assert [p.name for p in tmp_path.iterdir()] == ["net.onnx.failed"]
+    exported = export(model, tmp_path / "net.onnx", images=images, verify=False)
+    assert exported.check is None
+    assert (tmp_path / "net.onnx").exists()
+
+
+def test_rounding_at_a_threshold_is_told_from_a_fault():
+    from keras_proxy_snn.export.program import Dense, Flatten
+
+    weight = np.float32(1 / 3)
+    layer = Dense("readout", np.full((1, 1), weight), None, float(3 * weight), "zero")
+    program = Program((Flatten("flatten"), layer), (1, 1, 1), time_steps=9)
+    x = np.ones((1, 1, 1, 1), "float32")
+    rounded = check(program, x, lambda p, x: interpret(p, x).spike_counts - 1)
+    assert (rounded.passed, rounded.borderline, rounded.worst) == (True, 1, 1)
+    clear = replace(program, layers=(program.layers[0], replace(layer, v_threshold=0.5)))
+    fault = check(clear, x, lambda p, x: interpret(p, x).spike_counts - 1)
+    assert (fault.passed, fault.differing) == (False, 1)
+
+
+def test_time_steps_and_overwriting(model, images, tmp_path):
+    path = tmp_path / "net.onnx"
+    exported = model.export(path, time_steps=3, images=images)
+    expected = model.predict(images, time_steps=3, verbose=0)
+    np.testing.assert_array_equal(exported.run(images), expected)
+    with pytest.raises(FileExistsError, match=r"net\.onnx exists already"):
+        model.export(path)
+    assert model.export(path, overwrite=True).program.time_steps == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"path": "net.bin"}, ValueError, r"ends in one of \('.onnx', '.tflite', '.nir'\)"),
+        ({"format": "coreml"}, ValueError, "Received: 'coreml'"),
+        ({"form": "scan"}, ValueError, r"'unrolled'.*Received: 'scan'"),
+        ({"time_steps": 0}, ValueError, "positive integer. Received: 0"),
+        ({"path": "missing/net.onnx"}, FileNotFoundError, "missing does not exist"),
+        ({"images": np.zeros((2, 5, 5, 1))}, ValueError, r"\(batch, 6, 6, 2\)"),
+        ({"images": np.full((2, *SHAPE), np.nan)}, ValueError, "finite"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, error, message, model, tmp_path):
+    path = tmp_path / arguments.pop("path", "net.onnx")
+    with pytest.raises(error, match=message):
+        export(model, path, **arguments)
+    assert not path.exists()
+
+
+def test_only_a_proxy_model_is_exported(tmp_path):
+    with pytest.raises(ValueError, match="A ProxyModel can be exported"):
+        export(keras.Sequential([keras.layers.Dense(1)]), tmp_path / "net.onnx")
+
+
+def test_what_nir_cannot_express_is_refused(tmp_path):
+    model = kps.build("digits", reset="subtract", time_steps=2)
+    with pytest.raises(ValueError, match="subtract"):
+        export(model, tmp_path / "net.nir")
+
+
+def call(script, *arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "export" / script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A digits network, untrained but with rates that differ."""
+    keras.utils.set_random_seed(0)
+    path = tmp_path_factory.mktemp("saved") / "digits.keras"
+    kps.build("digits", time_steps=6).save(path)
+    return path
+
+
+@pytest.mark.parametrize("script", ["to_onnx.py", "to_tflite.py", "to_nir.py"])
+def test_each_script_prints_a_table(script, saved):
+    done = call(script, saved)
+    assert done.returncode == 0, done.stderr
+    for line in ("time steps", "size", "nodes", "64 images, 0 counts differ", "360 test images"):
+        assert line in done.stdout
+    again = call(script, saved)
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
+    assert call(script, saved, "--force", "--no-check").returncode == 0
+
+
+def test_the_integer_network_from_the_command_line(saved, tmp_path):
+    output = tmp_path / "int8.tflite"
+    done = call("to_tflite.py", saved, "--quantise", "--time-steps", 4, "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert "int8" in done.stdout
+    assert "64 images, 0 counts differ, worst difference 0" in done.stdout
+
+
+def test_a_training_framework_is_not_needed_for_a_program(saved, tmp_path):
+    """A `.kps` program, and no TensorFlow in the process on the other backends."""
+    program = tmp_path / "net.kps"
+    from_model(keras.models.load_model(saved)).save(program)
+    code = (
+        "import sys; from keras_proxy_snn.export_command import main;"
+        f"assert main('onnx', [{str(program)!r}, '--output', {str(tmp_path / 'n.onnx')!r}]) == 0;"
+        "print('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1]
+    assert loaded == str(keras.config.backend() == "tensorflow")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.keras"], "There is no file nothing.keras"),
+        ([__file__], "is not a saved Keras model"),
+        (["{saved}", "--time-steps", "0"], "positive integer. Received: 0"),
+        (["{saved}", "--calibration", "{nan}", "--quantise"], "finite|NaN"),
+        (["{saved}", "--calibration", "cifar11"], "cifar11"),
+    ],
+)
+def test_bad_input_of_a_script(arguments, message, saved, tmp_path):
+    np.save(tmp_path / "nan.npy", np.full((4, 8, 8, 1), np.nan))
+    names = {"saved": saved, "nan": tmp_path / "nan.npy"}
+    output = tmp_path / "x.onnx"
+    done = call("to_onnx.py", *[a.format(**names) for a in arguments], "--output", output)
+    assert done.returncode == 2
+    assert re.search(message, done.stderr)
+    assert "Traceback" not in done.stderr
+    assert not output.exists()

@@ -1,0 +1,91 @@
+"""The README's commands and code are run, and the examples with them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def run(*command, cwd=ROOT, **environment):
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_of_the_readme_runs(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if "import keras_proxy_snn" not in code:
+        code = "import keras_proxy_snn as kps\n" + code
+    exec(compile(code, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("command", re.findall(r"^python (run\.py \w+)", README, re.MULTILINE))
+def test_commands_of_the_readme_exist(command):
+    script, name = command.split()
+    done = run(script, "--help")
+    assert done.returncode == 0
+    assert name in re.search(r"\{(demo,.*?)\}", done.stdout)[1].split(",")
+
+
+def test_the_main_job_trains_saves_and_draws(tmp_path):
+    """The demo's script, with one epoch; a second run overwrites nothing."""
+    for folder in ("digits", "digits"):
+        done = run("examples/train.py", "--dataset", folder, "--epochs", 1, "--output", tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert "strict (argmax)" in done.stdout
+    folders = sorted(path.name for path in tmp_path.iterdir())
+    backend = keras.config.backend()
+    assert folders == [f"digits-{backend}", f"digits-{backend}-2"]
+    for folder in tmp_path.iterdir():
+        written = {path.name: path.stat().st_size for path in folder.iterdir()}
+        assert set(written) == {
+            "model.keras",
+            "numbers.json",
+            "training_curve.png",
+            "spike_raster.png",
+            "feature_maps.png",
+        }
+        assert min(written.values()) > 500
+        numbers = json.loads((folder / "numbers.json").read_text())
+        assert 0 < numbers["test"]["first"] <= numbers["test"]["any"] <= 1
+
+
+def test_the_main_job_takes_what_is_there(tmp_path):
+    """Without Fashion-MNIST it says so and takes the digits."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    try:
+        import train
+    finally:
+        sys.path.pop(0)
+    assert train.choose_dataset("cifar10", None) == "cifar10"
+    expected = "digits" if train.kps.datasets.locate("fashion_mnist") is None else "fashion_mnist"
+    assert train.choose_dataset("auto", None) == expected
+    assert train.choose_dataset("auto", str(tmp_path)) == "digits"
+
+
+@pytest.mark.slow
+def test_the_accuracy_benchmark_runs(tmp_path):
+    script = tmp_path / "accuracy.py"
+    script.write_text((ROOT / "benchmarks" / "accuracy.py").read_text())
+    done = run(script, "digits", "--epochs", 1, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "results" / "accuracy").iterdir()
+    result = json.loads(path.read_text())
+    assert result["backend"] == keras.config.backend()
+    assert f"| digits | {result['backend']} | 20 | 1 | 0 |" in done.stdout
+    assert 0 <= result["accuracy"]["wrong"] <= result["accuracy"]["first"]
+    assert result["accuracy"]["first"] <= result["accuracy"]["any"] <= 1
