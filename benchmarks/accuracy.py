@@ -1,13 +1,20 @@
-"""Accuracy of a preset trained via proxy, beside its ANN twin trained alone.
+r"""Accuracy of a preset trained via proxy, beside its ANN twin trained alone.
 
     python benchmarks/accuracy.py fashion_mnist_compact --epochs 10 --seeds 0
 
 Both start from the same initial weights and see the same batches. The test set is used once,
-after the last epoch. A run that was cut off goes on from its last whole epoch. Writes one
-JSON file a run to `benchmarks/results/accuracy/` and prints the table of all that are there.
+after the last epoch; with `--hold-out N` the last N training images take its place, for
+choosing settings:
+
+    python benchmarks/accuracy.py fashion_mnist_compact --epochs 2 --images 20000 \
+        --hold-out 5000 --set readout_activation=relu
+
+A run that was cut off goes on from its last whole epoch. Writes one JSON file a run to
+`benchmarks/results/accuracy/` and prints the table of all that are there.
 """
 
 import argparse
+import ast
 import json
 import os
 import platform
@@ -46,10 +53,18 @@ def train(model, x, y, arguments, seed, name):
     return history.history, clock.seconds
 
 
+def load(arguments):
+    train_set, test_set = kps.datasets.load(arguments.dataset, data_dir=arguments.data_dir)
+    if arguments.hold_out:
+        test_set = tuple(part[-arguments.hold_out :] for part in train_set)
+        train_set = tuple(part[: -arguments.hold_out] for part in train_set)
+    return tuple(part[: arguments.images] for part in train_set), test_set
+
+
 def run(arguments, seed):
-    (x, y), (x_test, y_test) = kps.datasets.load(arguments.dataset, data_dir=arguments.data_dir)
+    (x, y), (x_test, y_test) = load(arguments)
     keras.utils.set_random_seed(seed)
-    model = kps.build(arguments.preset, time_steps=arguments.time_steps)
+    model = kps.build(arguments.preset, **arguments.settings)
     initial = model.get_weights()
     history, seconds = train(model, x, y, arguments, seed, f"{arguments.label}-proxy")
     model.compile(
@@ -74,6 +89,9 @@ def run(arguments, seed):
         "dataset": arguments.dataset,
         "backend": keras.config.backend(),
         "time_steps": model.time_steps,
+        "settings": arguments.settings,
+        "images": len(x),
+        "evaluated_on": "held-out training images" if arguments.hold_out else "test images",
         "epochs": arguments.epochs,
         "seed": seed,
         "accuracy": {rule: accuracy[rule] for rule in kps.SpikeAccuracy.RULES},
@@ -88,18 +106,28 @@ def run(arguments, seed):
 
 
 def table():
-    head = "| preset | backend | T | epochs | seed | strict | tie-inclusive | potential |"
-    head += " ANN twin alone | s/epoch | twin s/epoch |"
-    lines = [head, "|---|---|---|---|---|---|---|---|---|---|---|"]
+    head = "| preset | changed | evaluated on | backend | T | images | epochs | seed | strict |"
+    head += " tie-inclusive | potential | ANN twin alone | s/epoch | twin s/epoch |"
+    lines = [head, "|" + "---|" * 14]
     for path in sorted(RESULTS.glob("*.json")):
         r = json.loads(path.read_text())
         a = r["accuracy"]
         values = [a["first"], a["any"], a["potential"], r["twin_accuracy"]]
-        cells = [r["preset"], r["backend"], r["time_steps"], r["epochs"], r["seed"]]
+        changed = ", ".join(f"{k}={v}" for k, v in r["settings"].items()) or "-"
+        cells = [r["preset"], changed, r["evaluated_on"], r["backend"], r["time_steps"]]
+        cells += [r["images"], r["epochs"], r["seed"]]
         cells += [f"{100 * v:.2f} %" for v in values]
         cells += [f"{r[key]:.0f}" for key in ("seconds_per_epoch", "twin_seconds_per_epoch")]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
+
+
+def setting(text):
+    field, _, value = text.partition("=")
+    try:
+        return field, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return field, value
 
 
 def main():
@@ -109,15 +137,20 @@ def main():
     parser.add_argument("preset", choices=kps.PRESETS)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--time-steps", type=int, help="T; the preset's own if not given")
+    parser.add_argument("--images", type=int, help="train on this many images only")
+    parser.add_argument("--hold-out", type=int, default=0, help="evaluate on training images")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="FIELD=VALUE", help="other values for the preset"
+    )
     parser.add_argument("--data-dir", help="where the data set lies")
     parser.add_argument("--save", help="write the trained model to this .keras file")
     parser.add_argument("--scratch", type=Path, default=Path("runs"), help="for checkpoints")
     arguments = parser.parse_args()
-    preset = kps.PRESETS[arguments.preset]
-    arguments.time_steps = arguments.time_steps or preset.time_steps
+    arguments.settings = dict(map(setting, arguments.set))
     arguments.dataset = arguments.preset.removesuffix("_compact")
-    arguments.label = f"{arguments.preset}-{keras.config.backend()}-T{arguments.time_steps}"
+    changes = "".join(f"-{field}" for field in arguments.set)
+    size = f"-images{arguments.images}" if arguments.images else ""
+    arguments.label = f"{arguments.preset}-{keras.config.backend()}{changes}{size}"
     RESULTS.mkdir(parents=True, exist_ok=True)
     for seed in arguments.seeds:
         result = run(arguments, seed)

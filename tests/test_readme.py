@@ -81,11 +81,15 @@ def test_the_main_job_takes_what_is_there(tmp_path):
 def test_the_accuracy_benchmark_runs(tmp_path):
     script = tmp_path / "accuracy.py"
     script.write_text((ROOT / "benchmarks" / "accuracy.py").read_text())
-    done = run(script, "digits", "--epochs", 1, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    options = ["--epochs", 1, "--images", 600, "--hold-out", 200, "--set", "time_steps=8"]
+    done = run(script, "digits", *options, cwd=tmp_path, PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
     (path,) = (tmp_path / "results" / "accuracy").iterdir()
     result = json.loads(path.read_text())
     assert result["backend"] == keras.config.backend()
-    assert f"| digits | {result['backend']} | 20 | 1 | 0 |" in done.stdout
+    row = (
+        f"| digits | time_steps=8 | held-out training images | {result['backend']} | 8 | 600 | 1 |"
+    )
+    assert row in done.stdout
     assert 0 <= result["accuracy"]["wrong"] <= result["accuracy"]["first"]
     assert result["accuracy"]["first"] <= result["accuracy"]["any"] <= 1
