@@ -180,7 +180,8 @@ class SpikingNetwork(keras.Model):
 
         whole, rest = divmod(self.time_steps, self.chunk_steps)
         state = _repeat(lambda s: chunk(s, self.chunk_steps), whole, state)
-        state = _repeat(lambda s: chunk(s, rest), min(rest, 1), state)
+        if rest:
+            state = chunk(state, rest)
         rates = tuple(total / self.time_steps for total in state.spike_sums)
         return Simulation(state.spike_counts, state.potentials[-1], rates)
 
