@@ -2,7 +2,8 @@ r"""Accuracy of a preset trained via proxy, beside its ANN twin trained alone.
 
     python benchmarks/accuracy.py fashion_mnist_compact --epochs 10 --seeds 0
 
-Both start from the same initial weights and see the same batches. The test set is used once,
+Both start from the same initial weights and see the same batches; the learning rate falls
+linearly, epoch by epoch, to its last step above zero. The test set is used once,
 after the last epoch; with `--hold-out N` the last N training images take its place, for
 choosing settings:
 
@@ -47,9 +48,11 @@ def train(model, x, y, arguments, seed, name):
     keras.utils.set_random_seed(seed)
     clock = Clock()
     backup = keras.callbacks.BackupAndRestore(str(arguments.scratch / f"{name}-{seed}"))
-    history = model.fit(
-        x, y, batch_size=100, epochs=arguments.epochs, callbacks=[backup, clock], verbose=2
-    )
+    epochs = arguments.epochs
+    start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * (1 - epoch / epochs))
+    callbacks = [backup, clock, decay]
+    history = model.fit(x, y, batch_size=100, epochs=epochs, callbacks=callbacks, verbose=2)
     return history.history, clock.seconds
 
 

@@ -66,13 +66,16 @@ def main():
     model = kps.build(preset, **settings)
     print(f"Model: {kps.PRESETS[preset].spec}, T={model.time_steps}, on {keras.backend.backend()}.")
 
+    epochs = arguments.epochs or epochs
+    start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * (1 - epoch / epochs))
     history = model.fit(
         x,
         y,
         batch_size=100 if len(x) > 10_000 else 32,
-        epochs=arguments.epochs or epochs,
+        epochs=epochs,
         validation_split=0.1,
-        callbacks=[kps.ProxyMonitor()],
+        callbacks=[kps.ProxyMonitor(), decay],
     )
 
     rules = [kps.SpikeAccuracy(ties, name=ties) for ties in kps.SpikeAccuracy.RULES]

@@ -1,6 +1,6 @@
 """How alike two programs spike."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Agreement(NamedTuple):
     rate_differences: dict[str, float]
 
 
-def agreement(a: Program, b: Program, images: np.ndarray) -> Agreement:
+def agreement(a: Program, b: Program, images: Any) -> Agreement:
     """Compare the spikes of two programs, such as a float one and its integers.
 
     Args:
@@ -58,6 +58,7 @@ def agreement(a: Program, b: Program, images: np.ndarray) -> Agreement:
             "Programs with the same neurons can be compared. "
             f"Received: layers of {shapes[0]} and of {shapes[1]}."
         )
+    images = np.asarray(images)
     prepare_images(a, images)
     if not len(images):
         raise ValueError("Images are needed to compare programs. Received: none.")

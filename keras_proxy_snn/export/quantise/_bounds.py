@@ -1,4 +1,4 @@
-"""Bounds of currents and potentials from the sums of weights, one for each filter."""
+"""Bounds of currents and potentials from the sums of weights."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,14 @@ import numpy as np
 
 from ..program import Conv, Dense, Program
 
-__all__ = ["Range", "current_range", "input_ranges", "largest_sum", "potential_range"]
+__all__ = ["INT16", "INT32", "Range", "input_tops", "largest_sum", "potential_range", "threshold"]
+
+INT16 = 2**15 - 1
+INT32 = 2**31 - 1
 
 
 class Range(NamedTuple):
-    """Closed intervals, one for each filter.
+    """Closed intervals around 0, one for each filter.
 
     Attributes:
         low: Lower ends, `(filters,)`.
@@ -20,47 +23,57 @@ class Range(NamedTuple):
     low: np.ndarray
     high: np.ndarray
 
+    def size(self) -> np.ndarray:
+        """The larger of the two ends' sizes, `(filters,)`."""
+        return np.maximum(self.high, -self.low)
 
-def input_ranges(program: Program) -> list[int]:
+
+def threshold(layer: Conv | Dense) -> np.ndarray:
+    """Thresholds in float64, one for each filter."""
+    return np.broadcast_to(np.asarray(layer.v_threshold, "float64"), layer.kernel.shape[-1:])
+
+
+def input_tops(program: Program) -> list[float]:
     """Largest input of each layer of neurons; the smallest is 0."""
-    return [round(program.input_scale), *(1 for _ in program.neurons[1:])]
+    top = round(program.input_scale) if program.is_integer else program.input_scale
+    return [top, *(1 for _ in program.neurons[1:])]
 
 
-def current_range(layer: Conv | Dense, largest_input: int) -> Range:
-    """Currents of an integer layer: all positive weights meet the largest input, or all others."""
-    kernel = layer.kernel.astype("int64").reshape(-1, layer.kernel.shape[-1]) * largest_input
-    bias = np.zeros(1, "int64") if layer.bias is None else layer.bias.astype("int64")
-    return Range(np.minimum(kernel, 0).sum(0) + bias, np.maximum(kernel, 0).sum(0) + bias)
+def potential_range(layer: Conv | Dense, top: float, time_steps: int) -> Range:
+    """Potentials before the reset at every step, and currents, whatever the image.
 
-
-def potential_range(layer: Conv | Dense, largest_input: int, time_steps: int) -> Range:
-    """Potentials of an integer layer before the reset, at every step, and its currents.
-
-    Without a spike a potential falls by at most the lowest current at every step. It rises by at
-    most the highest; what is carried to the next step is `theta - 1`, or with reset by
+    Positive weights meet the largest input and negative ones none, or the other way round.
+    Without a spike a potential falls by the lowest current at every step. It rises by the highest
+    above what is carried from the step before: less than the threshold, or with reset by
     subtraction what the threshold leaves.
+
+    Args:
+        layer: Of an integer or a float program.
+        top: Largest input; the smallest is 0.
+        time_steps: T.
     """
-    current = current_range(layer, largest_input)
-    theta = np.asarray(layer.v_threshold).astype("int64")
-    low = np.minimum(current.low, 0) * time_steps
-    carried = np.zeros_like(current.high)
-    high = carried
+    kernel = layer.kernel.astype("float64").reshape(-1, layer.kernel.shape[-1]) * top
+    bias = 0.0 if layer.bias is None else layer.bias.astype("float64")
+    lowest = np.minimum(kernel, 0).sum(axis=0) + bias
+    highest = np.maximum(kernel, 0).sum(axis=0) + bias
+    theta = threshold(layer)
+    most_carried = theta - 1 if layer.kernel.dtype.kind == "i" else theta
+    carried = high = np.zeros_like(highest)
     for _ in range(time_steps):
-        before = carried + current.high
-        high = np.maximum(high, before)
-        carried = np.maximum(np.minimum(before, theta - 1), 0)
+        v = carried + highest
+        high = np.maximum(high, v)
+        carried = np.maximum(np.minimum(v, most_carried), 0)
         if layer.reset == "subtract":
-            carried = np.maximum(carried, before - theta)
-    return Range(low, high)
+            carried = np.maximum(carried, v - theta)
+    return Range(np.minimum(lowest, 0) * time_steps, high)
 
 
 def largest_sum(program: Program) -> int:
     """Bound of the size of every partial sum and potential of an integer program."""
     largest = 0
-    for layer, top in zip(program.neurons, input_ranges(program), strict=True):
-        magnitude = np.abs(layer.kernel.astype("int64")).reshape(-1, layer.kernel.shape[-1]).sum(0)
-        bias = 0 if layer.bias is None else np.abs(layer.bias.astype("int64"))
-        current = (magnitude * top + bias).max()
-        theta = np.abs(np.asarray(layer.v_threshold, "int64")).max()
-        largest = max(largest, int(current) * program.time_steps + int(theta))
+    for layer, top in zip(program.neurons, input_tops(program), strict=True):
+        sizes = np.abs(layer.kernel.astype("float64")).reshape(-1, layer.kernel.shape[-1])
+        bias = 0.0 if layer.bias is None else np.abs(layer.bias.astype("float64"))
+        current = sizes.sum(axis=0) * top + bias
+        largest = max(largest, int((current * program.time_steps + threshold(layer)).max()))
     return largest

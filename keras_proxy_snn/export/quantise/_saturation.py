@@ -1,17 +1,22 @@
-"""The proof that 16 bits hold the potentials of an integer program."""
+"""That 16 bits hold the potentials of an integer program: the scales it takes, and the proof."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..program import Program
-from ._bounds import Range, input_ranges, potential_range
-from ._scales import LARGEST_THRESHOLD
-from ._simulation import batches, simulate
+from ..program import Conv, Dense, Program
+from ._bounds import INT16, Range, input_tops, potential_range, threshold
+from ._scales import LARGEST_THRESHOLD, Limit
+from ._simulation import observe
 
-__all__ = ["LIMIT", "Proof", "prove"]
+__all__ = ["Proof", "prove", "scale_limits"]
 
-LIMIT = 2**15 - 1
+# A proof by the sums of the weights is worth coarser weights, but not coarser than this.
+_FEWEST_LEVELS = 8
+# A filter with small weights gets a larger scale than the layer's only up to this threshold.
+_WEAK_THRESHOLD = 2**12
+# Of the room, because rounding moves the potentials a little from those of the float program.
+_OBSERVED_SHARE = 0.95
 
 
 class Proof(NamedTuple):
@@ -19,72 +24,75 @@ class Proof(NamedTuple):
 
     Attributes:
         facts: For the metadata.
-        room: How much each filter's potentials are to shrink, `(filters,)`; 1 where they fit.
+        room: int16 divided by what each filter needs, `(filters,)`: below 1 it saturates.
     """
 
     facts: dict[str, Any]
     room: np.ndarray
 
 
-def prove(program: Program, images: np.ndarray, safety_factor: float) -> dict[str, Proof]:
+def scale_limits(
+    program: Program, images: np.ndarray, levels: int, safety_factor: float
+) -> list[Limit]:
+    """How large the scales of each layer of neurons may be.
+
+    Args:
+        program: A float program.
+        images: Calibration images, looked at only where the sums of the weights ask too much.
+        levels: Largest size of an integer weight.
+        safety_factor: How many times the observed potentials must fit.
+    """
+    seen: list[Range] | None = None
+    # The constant current of the first layer needs nothing; see `quantise`.
+    limits = [Limit(np.full(program.neurons[0].kernel.shape[-1], np.inf), False)]
+    for index, layer in enumerate(program.neurons[1:], start=1):
+        bound = potential_range(layer, 1, program.time_steps)
+        scale = INT16 / np.maximum(bound.size(), threshold(layer))
+        strongest, weak = _weight_limits(layer, levels)
+        by_sums = bool((scale >= np.minimum(min(levels, _FEWEST_LEVELS) * strongest, weak)).all())
+        if not by_sums:
+            seen = seen or observe(program, images)
+            needed = np.maximum(safety_factor * seen[index].size(), threshold(layer))
+            scale = np.maximum(scale, _OBSERVED_SHARE * INT16 / needed)
+        limits.append(Limit(np.minimum(scale, weak), by_sums))
+    return limits
+
+
+def _weight_limits(layer: Conv | Dense, levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scale a level of each filter's largest weight, and the largest scale worth having."""
+    largest = np.abs(layer.kernel).astype("float64").max(axis=tuple(range(layer.kernel.ndim - 1)))
+    with np.errstate(divide="ignore"):
+        per_level = 1 / largest
+        return per_level, np.maximum(_WEAK_THRESHOLD / threshold(layer), levels * per_level.min())
+
+
+def prove(program: Program, images: np.ndarray, safety_factor: float) -> list[Proof]:
     """Bound the potentials before the reset, and the currents, of every layer of neurons.
 
     Args:
         program: An integer program.
-        images: Calibration images, looked at only if the sums of the weights prove too little.
+        images: Calibration images, looked at only where the sums of the weights ask too much.
         safety_factor: How many times the observed potentials must fit.
 
     Returns:
-        A proof for each layer of neurons, by name. See `quantise` for the kinds of proof.
+        A proof for each layer of neurons. `quantise` says what kinds there are.
     """
-    layers = program.neurons
-    bounds = [
-        potential_range(layer, top, program.time_steps)
-        for layer, top in zip(layers, input_ranges(program), strict=True)
-    ]
-    seen = [None] * len(layers)
-    if any(not _fits(bound).all() for bound in bounds[1:]):
-        seen = observe(program, images)
-    proofs = {}
-    for index, (layer, bound) in enumerate(zip(layers, bounds, strict=True)):
-        if _fits(bound).all():
-            kind, shown, needed = "weight sums", bound, bound
-        elif index == 0 and np.max(layer.v_threshold) <= LARGEST_THRESHOLD:
-            kind, shown, needed = "constant current", bound, Range(*np.zeros((2, 1)))
+    pairs = list(zip(program.neurons, input_tops(program), strict=True))
+    bounds = [potential_range(layer, top, program.time_steps) for layer, top in pairs]
+    seen: list[Range] | None = None
+    proofs = []
+    for index, (layer, bound) in enumerate(zip(program.neurons, bounds, strict=True)):
+        extra = {}
+        if (bound.size() <= INT16).all():
+            kind, shown, needed = "weight sums", bound, bound.size()
+        elif index == 0 and threshold(layer).max() <= LARGEST_THRESHOLD:
+            kind, shown, needed = "constant current", bound, threshold(layer)
         else:
+            seen = seen or observe(program, images)
             kind, shown = "observed", seen[index]
-            wide = Range(*(np.rint(safety_factor * end) for end in shown))
-            needed = Range(np.maximum(wide.low, bound.low), np.minimum(wide.high, bound.high))
-        facts = {
-            "proof": kind,
-            "low": int(shown.low.min()),
-            "high": int(shown.high.max()),
-            "limit": LIMIT,
-        }
-        if kind == "observed":
-            facts["safety_factor"] = safety_factor
-        size = np.maximum(needed.high, -needed.low)
-        proofs[layer.name] = Proof(facts, np.minimum(1, LIMIT / np.maximum(size, 1)))
+            needed = np.minimum(bound.size(), safety_factor * shown.size())
+            extra = {"safety_factor": float(safety_factor)}
+        facts = {"proof": kind, "low": int(shown.low.min()), "high": int(shown.high.max())}
+        facts |= {"limit": INT16, "time_steps": program.time_steps, **extra}
+        proofs.append(Proof(facts, INT16 / np.maximum(needed, 1)))
     return proofs
-
-
-def observe(program: Program, images: np.ndarray) -> list[Range]:
-    """Extremes of potentials before the reset and of currents, for each filter."""
-    ranges = [Range(*np.zeros((2, layer.kernel.shape[-1]))) for layer in program.neurons]
-    for batch in batches(program, images):
-        for moment in simulate(program, batch):
-            pairs = zip(moment.carried, moment.potentials, strict=True)
-            ranges = [_widen(r, v, v - u) for r, (u, v) in zip(ranges, pairs, strict=True)]
-    return ranges
-
-
-def _widen(known: Range, *arrays: np.ndarray) -> Range:
-    low, high = known
-    for array in arrays:
-        axes = tuple(range(array.ndim - 1))
-        low, high = np.minimum(low, array.min(axis=axes)), np.maximum(high, array.max(axis=axes))
-    return Range(low, high)
-
-
-def _fits(bound: Range) -> np.ndarray:
-    return (bound.high <= LIMIT) & (bound.low >= -LIMIT)

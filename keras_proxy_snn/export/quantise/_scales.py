@@ -3,26 +3,66 @@
 A neuron's spikes stay what they are when its weights, bias and threshold are multiplied by one
 positive scale. Rounding after it is the only error:
 
-    w_int = round(w * scale)    theta_int = theta * scale * gain, rounded    b_int likewise
+    w_int = round(w * scale)    b_int = round(b * scale * gain)    theta_int = theta * scale * gain
 
 where `gain` is the scale of the layer's input: that of the pixels in the first layer, 1 after it.
-With reset to zero the threshold is rounded up: integer potentials reach `theta * scale * gain`
-exactly when they reach the next integer.
+With reset to zero the threshold is rounded up: an integer reaches `theta * scale * gain` exactly
+when it reaches the next integer. With reset by subtraction it is rounded to the nearest.
 """
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from ..program import Conv, Dense, Layer, Program
-from ._simulation import layer_counts, threshold
+from ..program import Conv, Dense, Program
+from ._bounds import INT16, INT32, potential_range, threshold
+from ._simulation import layer_counts
 
-__all__ = ["LARGEST_THRESHOLD", "integer_layer", "search"]
+__all__ = ["LARGEST_THRESHOLD", "Limit", "Rounded", "Rounding", "integer_layer", "search"]
 
-# Half of the potentials' int16, because a neuron below the threshold can rise by as much again.
+# Half of int16, because a neuron below the threshold can rise by as much again.
 LARGEST_THRESHOLD = 2**14
 _CANDIDATES = 12
 _TOLERANCE = 1e-6  # a threshold this little above an integer, relatively, is that integer
+
+
+class Rounding(NamedTuple):
+    """How to round.
+
+    Attributes:
+        levels: Largest size of an integer weight; larger ones are clipped to it.
+        per_filter: Whether each filter has a scale of its own, or all of a layer the same.
+    """
+
+    levels: int
+    per_filter: bool
+
+
+class Limit(NamedTuple):
+    """How large the scales of a layer may be, so that 16 bits hold its potentials.
+
+    Attributes:
+        scale: Largest scale of each filter, `(filters,)`.
+        by_sums: Whether the sums of the integer weights must prove it.
+    """
+
+    scale: np.ndarray
+    by_sums: bool
+
+
+class Rounded(NamedTuple):
+    """A layer rounded.
+
+    Attributes:
+        program: The integer layers before it, and the layer.
+        scale: Its scales, `(filters,)`.
+        error: Sum of the differences of its spike counts from those wanted.
+    """
+
+    program: Program
+    scale: np.ndarray
+    error: int
 
 
 def integer_layer(layer: Conv | Dense, scale: np.ndarray, gain: float, levels: int) -> Conv | Dense:
@@ -32,13 +72,15 @@ def integer_layer(layer: Conv | Dense, scale: np.ndarray, gain: float, levels: i
         layer: Of a float program.
         scale: One for each filter, `(filters,)`.
         gain: Scale of the input.
-        levels: Largest size of an integer weight; larger ones are clipped to it.
+        levels: Largest size of an integer weight.
 
     Returns:
-        The layer with an int8 kernel and int32 bias and thresholds.
+        The layer with an int8 kernel, int32 bias and int32 thresholds `(filters,)`.
     """
     kernel = np.clip(np.rint(layer.kernel * scale), -levels, levels).astype("int8")
-    bias = None if layer.bias is None else np.rint(layer.bias * scale * gain).astype("int32")
+    bias = None if layer.bias is None else np.rint(layer.bias * scale * gain)
+    if bias is not None:
+        bias = np.clip(bias, -INT32, INT32).astype("int32")
     theta = threshold(layer) * scale * gain
     theta = np.rint(theta) if layer.reset == "subtract" else np.ceil(theta * (1 - _TOLERANCE))
     theta = np.clip(theta, 1, LARGEST_THRESHOLD).astype("int32")
@@ -46,72 +88,71 @@ def integer_layer(layer: Conv | Dense, scale: np.ndarray, gain: float, levels: i
 
 
 def search(
-    program: Program,
+    before: Program,
     layer: Conv | Dense,
     images: np.ndarray,
     wanted: np.ndarray,
-    *,
-    levels: int,
     gain: float,
-    room: np.ndarray,
-    per_filter: bool,
-) -> tuple[Conv | Dense, int]:
-    """Round a layer with the scales that change the fewest spikes.
+    limit: Limit,
+    rounding: Rounding,
+) -> Rounded:
+    """Round a layer with the scales that change the fewest of its spike counts.
 
     Args:
-        program: The integer layers before.
+        before: The integer layers before it.
         layer: Of the float program.
         images: Images to count spikes on.
         wanted: Spike counts of the float layer, `(batch, ..., filters)`.
-        levels: Largest size of an integer weight.
         gain: Scale of the layer's input.
-        room: Factors that lower the scales, `(filters,)`, so that potentials have room.
-        per_filter: Whether each filter may have its own scale.
+        limit: How large the scales may be.
+        rounding: How to round.
 
     Returns:
-        The integer layer, and the sum of the differences of its counts from those wanted.
+        The layer with the best scales.
     """
-    scales = _candidates(layer, gain, levels, per_filter) * room
-    options = [integer_layer(layer, scale, gain, levels) for scale in scales]
-    counts = layer_counts(replace(program, layers=(*program.layers, _merge(options))), images)[-1]
-    filters = layer.kernel.shape[-1]
-    counts = counts.reshape(-1, len(options), filters)
-    errors = np.abs(counts - wanted.reshape(-1, 1, filters)).sum(axis=0)
-    rounding = _rounding_errors(layer, options, scales)
-    # A fraction of one spike, so that it decides among equals only.
-    badness = errors + 0.5 * rounding / (rounding.max() + 1e-30)
-    if per_filter:
-        best = badness.argmin(axis=0)
-    else:
-        best = np.full(filters, badness.sum(axis=1).argmin())
-    everyone = np.arange(filters)
-    chosen = integer_layer(layer, scales[best, everyone], gain, levels)
-    return chosen, int(errors[best, everyone].sum())
+    scales = _candidates(layer, gain, limit, rounding)
+    options = [integer_layer(layer, scale, gain, rounding.levels) for scale in scales]
+    merged = replace(before, layers=(*before.layers, _merge(options)))
+    counts = layer_counts(merged, images)[-1].reshape(-1, *scales.shape)
+    errors = np.abs(counts - wanted.reshape(-1, 1, scales.shape[1])).sum(axis=0)
+    badness = errors + _tie_break(layer, options, scales)
+    if limit.by_sums:
+        ranges = [potential_range(option, 1, before.time_steps) for option in options]
+        badness[np.stack([r.size() for r in ranges]) > INT16] = np.inf
+    if not rounding.per_filter:
+        badness = np.broadcast_to(badness.sum(axis=1, keepdims=True), badness.shape)
+    best = badness.argmin(axis=0)[np.newaxis]
+    scale = np.take_along_axis(scales, best, axis=0)[0]
+    chosen = integer_layer(layer, scale, gain, rounding.levels)
+    error = np.take_along_axis(errors, best, axis=0).sum()
+    return Rounded(replace(before, layers=(*before.layers, chosen)), scale, int(error))
 
 
-def _candidates(layer: Conv | Dense, gain: float, levels: int, per_filter: bool) -> np.ndarray:
+def _candidates(layer: Conv | Dense, gain: float, limit: Limit, rounding: Rounding) -> np.ndarray:
     """Scales `(candidates, filters)`, from those that clip to those that leave levels unused."""
     largest = np.abs(layer.kernel).astype("float64").max(axis=tuple(range(layer.kernel.ndim - 1)))
-    limit = (LARGEST_THRESHOLD if gain > 1 else 4096) / (threshold(layer).astype("float64") * gain)
+    most = np.minimum(limit.scale, LARGEST_THRESHOLD / (threshold(layer) * gain))
     with np.errstate(divide="ignore"):
-        full = np.minimum(levels / largest, limit)
-    if not per_filter:
-        full = np.full_like(full, full.min())
+        full = np.minimum(rounding.levels / largest, most)
+    if not rounding.per_filter:
+        full, most = np.full_like(full, full.min()), np.full_like(most, most.min())
     # The fewer levels there are, the more is gained by clipping.
-    factors = np.geomspace(1 + 6 / levels, 0.6, _CANDIDATES)
-    powers = 2.0 ** np.floor(np.log2(full))
-    return np.minimum(np.concatenate([[full, powers], np.outer(factors, full)]), limit)
+    factors = np.geomspace(1 + 6 / rounding.levels, 0.6, _CANDIDATES)
+    # Weights on a grid of negative powers of two, as quantised elsewhere, stay exact.
+    power = 2.0 ** np.floor(np.log2(full))
+    return np.minimum(np.stack([power, full, *np.outer(factors, full)]), most)
 
 
-def _rounding_errors(
-    layer: Conv | Dense, options: list[Conv | Dense], scales: np.ndarray
-) -> np.ndarray:
+def _tie_break(layer: Conv | Dense, options: list[Conv | Dense], scales: np.ndarray) -> np.ndarray:
+    """Less than one spike for all filters, and the less the better the weights are met."""
     axes = tuple(range(layer.kernel.ndim - 1))
     pairs = zip(options, scales, strict=True)
-    return np.stack([((o.kernel / s - layer.kernel) ** 2).sum(axis=axes) for o, s in pairs])
+    squares = np.stack([((o.kernel / s - layer.kernel) ** 2).sum(axis=axes) for o, s in pairs])
+    shares = squares / (squares + np.square(layer.kernel).sum(axis=axes) + 1e-30)
+    return shares / len(shares[0])
 
 
-def _merge(options: list[Conv | Dense]) -> Layer:
+def _merge(options: list[Conv | Dense]) -> Conv | Dense:
     """One layer with the filters of all."""
     biases = [option.bias for option in options if option.bias is not None]
     return replace(

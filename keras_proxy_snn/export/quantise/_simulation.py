@@ -1,4 +1,4 @@
-"""Spikes of every layer, in floats wide enough that the sums of integers in them are exact."""
+"""Spikes of every layer, in floats wide enough that sums of integers in them are exact."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,34 +6,68 @@ from typing import NamedTuple
 import numpy as np
 
 from ..interpreter import _apply, _linear, prepare_images, step
-from ..program import Conv, Dense, Program
-from ._bounds import largest_sum
+from ..program import Program
+from ._bounds import Range, largest_sum, threshold
 
-__all__ = ["Step", "batches", "layer_counts", "simulate"]
+__all__ = ["layer_counts", "observe"]
 
-_POTENTIALS = 2**22  # simulated at once, of all layers
+_POTENTIALS = 2**22  # simulated at once, of all layers and images
 _EXACT_FLOAT32 = 2**24  # below it every integer, and so every sum of integers, is exact
 
 
-class Step(NamedTuple):
-    """One time step.
+class _Step(NamedTuple):
+    """Potentials of one time step, one array a layer of neurons.
 
     Attributes:
-        carried: Potentials of the step before, after its resets, one array a layer of neurons.
-        potentials: Before the reset, one array a layer of neurons.
+        carried: After the resets of the step before.
+        before: Before the resets of this step.
     """
 
     carried: tuple[np.ndarray, ...]
-    potentials: list[np.ndarray]
+    before: list[np.ndarray]
 
 
-def simulate(program: Program, images: np.ndarray) -> Iterator[Step]:
-    """Steps of `interpreter.run`, many times faster for integers, because BLAS has only floats.
+def layer_counts(program: Program, images: np.ndarray) -> list[np.ndarray]:
+    """Spike counts of every neuron, one integer array `(batch, ...)` a layer of neurons.
 
     Args:
-        program: The network, whose last layer can be any.
+        program: The network; its last layer can be any.
         images: `(batch, height, width, channels)`, pixels in [0, 1].
     """
+    parts = []
+    for batch in _batches(program, images):
+        counts = [np.zeros((len(batch), *shape), "int32") for shape in program.state_shapes()]
+        for moment in _simulate(program, batch):
+            for count, layer, v in zip(counts, program.neurons, moment.before, strict=True):
+                count += v >= threshold(layer).astype(v.dtype)
+        parts.append(counts)
+    return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+
+
+def observe(program: Program, images: np.ndarray) -> list[Range]:
+    """Extremes of the potentials before the reset and of the currents, for each filter."""
+    ranges = [Range(*np.zeros((2, layer.kernel.shape[-1]))) for layer in program.neurons]
+    for batch in _batches(program, images):
+        for moment in _simulate(program, batch):
+            for index, (v, u) in enumerate(zip(moment.before, moment.carried, strict=True)):
+                ranges[index] = _widen(_widen(ranges[index], v), v - u)
+    return ranges
+
+
+def _widen(known: Range, x: np.ndarray) -> Range:
+    axes = tuple(range(x.ndim - 1))
+    low, high = x.min(axis=axes), x.max(axis=axes)
+    return Range(np.minimum(known.low, low), np.maximum(known.high, high))
+
+
+def _batches(program: Program, images: np.ndarray) -> Iterator[np.ndarray]:
+    size = max(1, _POTENTIALS // sum(int(np.prod(shape)) for shape in program.state_shapes()))
+    for start in range(0, len(images), size):
+        yield images[start : start + size]
+
+
+def _simulate(program: Program, images: np.ndarray) -> Iterator[_Step]:
+    """The steps of `interpreter.run`; on integers many times faster, as BLAS has only floats."""
     x = prepare_images(program, images)
     if program.is_integer:
         x = x.astype("float32" if largest_sum(program) < _EXACT_FLOAT32 else "float64")
@@ -44,32 +78,5 @@ def simulate(program: Program, images: np.ndarray) -> Iterator[Step]:
     state = tuple(np.zeros((len(x), *shape), x.dtype) for shape in program.state_shapes())
     for _ in range(program.time_steps):
         _, after, before = step(program, current, state)
-        yield Step(state, before)
+        yield _Step(state, before)
         state = after
-
-
-def layer_counts(program: Program, images: np.ndarray) -> list[np.ndarray]:
-    """Spike counts of every neuron, one array `(batch, ...)` a layer of neurons."""
-    parts = [_counts(program, batch) for batch in batches(program, images)]
-    return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
-
-
-def batches(program: Program, images: np.ndarray) -> Iterator[np.ndarray]:
-    """Images in batches that fit memory."""
-    size = max(1, _POTENTIALS // sum(int(np.prod(shape)) for shape in program.state_shapes()))
-    for start in range(0, len(images), size):
-        yield images[start : start + size]
-
-
-def _counts(program: Program, images: np.ndarray) -> list[np.ndarray]:
-    shapes = program.state_shapes()
-    counts = [np.zeros((len(images), *shape), "int32") for shape in shapes]
-    for moment in simulate(program, images):
-        for count, layer, v in zip(counts, program.neurons, moment.potentials, strict=True):
-            count += v >= threshold(layer).astype(v.dtype)
-    return counts
-
-
-def threshold(layer: Conv | Dense) -> np.ndarray:
-    """Thresholds, one for each filter."""
-    return np.broadcast_to(np.asarray(layer.v_threshold), layer.kernel.shape[-1:])

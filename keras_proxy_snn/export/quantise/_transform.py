@@ -1,123 +1,225 @@
 """From a float program to an integer one."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from ..program import Conv, Dense
-from ._saturation import prove
-from ._scales import search
+from ..interpreter import prepare_images
+from ..program import Conv, Dense, Program
+from ._bounds import INT32, largest_sum, threshold
+from ._saturation import Proof, prove, scale_limits
+from ._scales import Limit, Rounded, Rounding, search
 from ._simulation import layer_counts
 
 __all__ = ["quantise"]
 
 _BITS = range(2, 9)
-# Scales of the pixels to try where they lie on no grid: numbers up to 255, which is a uint8.
-_INPUT_SCALES = (255, 127, 63, 31, 15)
-_MOST_VALUES = 4096
-_ROUNDS = 20
+# 255 is the largest pixel that is a uint8. Smaller ones leave the first threshold smaller, and so
+# more of its weights' bits below the largest threshold.
+_INPUT_SCALES = (255, 127, 63)
+_MOST_VALUES = 2**12  # of pixels on a grid
 
 
 def quantise(
-    program,
-    calibration,
+    program: Program,
+    calibration: Any,
     *,
-    bits=8,
-    per_filter=True,
-    input_scale=None,
-    search_images=128,
-    safety_factor=2.0,
-    _cand=None,
-):
-    images = np.asarray(calibration)
-    sample = images[np.unique(np.linspace(0, len(images) - 1, search_images).astype(int))]
+    bits: int = 8,
+    per_filter: bool = True,
+    input_scale: float | None = None,
+    search_images: int = 64,
+    safety_factor: float = 2.0,
+) -> Program:
+    """Make the integer network of a float one: spikes are 0 or 1, so all its sums are exact.
+
+    Layer by layer, weights, bias and threshold are multiplied by a scale and rounded. Of several
+    scales each filter takes the one with which its spike counts differ least from the float
+    network's on calibration images, given the rounded layers before. The scale of the pixels is
+    chosen likewise.
+
+    Potentials and currents stay within 16 bits. `metadata["saturation"]` says for each layer of
+    neurons by which `"proof"`, with the `"low"` and `"high"` ends of what it found:
+
+    - `"weight sums"`: for every image, by the sums of negative and of positive weights over T
+      steps. Scales are lowered for this proof as long as 8 levels of a filter's weights remain.
+    - `"constant current"`: for every image, but in the first layer alone. Its current c is the
+      same at every step, so a neuron with c <= 0 never fires and one with c >= theta always does,
+      saturated or not; in between potentials stay below 2 * theta, which fits. Arithmetic must
+      saturate, as LiteRT's does, or be wider.
+    - `"observed"`: by the potentials on the calibration images times `safety_factor`.
+
+    They hold for the program's time steps and for images that stay the same over them.
+
+    Args:
+        program: A float program.
+        calibration: Training images `(batch, height, width, channels)`, pixels in [0, 1].
+        bits: Width of the weights, from 2 to 8; their size is at most `2**(bits - 1) - 1`.
+        per_filter: Whether each filter has a scale, or all of a layer the same.
+        input_scale: Scale of the pixels, above 0 and at most 255; searched if `None`.
+        search_images: How many of the images, evenly spread, to choose scales on.
+        safety_factor: How many times the observed potentials must fit, at least 1.
+
+    Returns:
+        An integer `Program`: int8 kernels, int32 biases and thresholds. A fact `accuracy` is kept
+        as `float_accuracy`.
+
+    Raises:
+        ValueError: If the program is not a float one or its numbers are out of range, an argument
+            is, the calibration images are none, of the wrong shape, not finite or outside
+            [0, 1], or potentials cannot be kept within 16 bits or sums within 32.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [-0.25]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> integer = quantise(program, np.float32([[[[1], [0]]], [[[1], [1]]]]), input_scale=1)
+    >>> integer.neurons[0].kernel.tolist(), integer.neurons[0].v_threshold.tolist()
+    ([[64], [-32]], [128])
+    >>> integer.metadata["saturation"]["readout"]["proof"]
+    'weight sums'
+    """
+    _check_program(program)
+    _check_settings(bits, input_scale, search_images, safety_factor)
+    images = _check_images(program, calibration)
+    rounding = Rounding(2 ** (bits - 1) - 1, per_filter)
+    sample = images[np.unique(np.linspace(0, len(images) - 1, search_images).astype("int64"))]
     wanted = layer_counts(program, sample)
-    levels = 2 ** (bits - 1) - 1
-    room = {layer.name: np.ones(layer.kernel.shape[-1]) for layer in program.neurons}
-    scales = (input_scale,) if input_scale else _input_scales(images)
-    for _ in range(_ROUNDS):
-        rounded = (
-            min(
-                (_first(program, sample, wanted, scale, room) for scale in scales),
-                key=lambda x: x[1],
-            )
-            if 0
-            else None
-        )
-        integer = _round(program, sample, wanted, scales, levels, room, per_filter)
+    gains = _input_scales(images) if input_scale is None else (float(input_scale),)
+    limits = scale_limits(program, images, rounding.levels, safety_factor)
+    while True:
+        integer, scales = _round(program, sample, wanted, gains, limits, rounding)
+        _check_integers(program, integer)
         proofs = prove(integer, images, safety_factor)
-        if all((p.room >= 1).all() for p in proofs.values()):
+        if all((proof.room >= 1).all() for proof in proofs):
             break
-        for name, p in proofs.items():
-            if (p.room < 1).any():
-                room[name] = room[name] * np.where(p.room < 1, 0.9 * p.room, 1)
-                print("shrink", name, p.room.min(), p.facts)
-                break
-    else:
-        raise ValueError
-    facts = {**program.metadata, "saturation": {n: p.facts for n, p in proofs.items()}}
+        limits = [_shrink(*facts) for facts in zip(limits, scales, proofs, strict=True)]
+    facts = dict(program.metadata)
+    if "accuracy" in facts:
+        facts["float_accuracy"] = facts.pop("accuracy")
+    names = [layer.name for layer in program.neurons]
+    facts["saturation"] = {name: p.facts for name, p in zip(names, proofs, strict=True)}
+    facts["quantisation"] = {"bits": bits, "calibration_images": len(images)}
     return replace(integer, metadata=facts)
 
 
-def _round(program, sample, wanted, scales, levels, room, per_filter):
-    empty = replace(program, layers=(), number_format="int8")
-    w = iter(wanted)
-    done = None
-    import time
-
+def _round(
+    program: Program,
+    images: np.ndarray,
+    wanted: list[np.ndarray],
+    gains: tuple[float, ...],
+    limits: list[Limit],
+    rounding: Rounding,
+) -> tuple[Program, list[np.ndarray]]:
+    """Integer program and the scales of its layers of neurons."""
+    done = replace(program, layers=(), number_format="int8")
+    goals = iter(zip(wanted, limits, strict=True))
+    scales: list[np.ndarray] = []
     for layer in program.layers:
-        t = time.time()
         if not isinstance(layer, Conv | Dense):
-            empty = replace(empty, layers=(*empty.layers, layer))
+            done = replace(done, layers=(*done.layers, layer))
             continue
-        target = next(w)
-        if done is None:
-            res = []
-            for s in scales:
-                e = replace(empty, input_scale=float(s))
-                l, err = search(
-                    e,
-                    layer,
-                    sample,
-                    target,
-                    levels=levels,
-                    gain=s / program.input_scale,
-                    room=room[layer.name],
-                    per_filter=per_filter,
-                )
-                res.append((err, -s, replace(e, layers=(*e.layers, l))))
-            err, s, empty = min(res, key=lambda r: r[:2])
-            print([r[:2] for r in res])
-            done = True
-        else:
-            l, err = search(
-                empty,
-                layer,
-                sample,
-                target,
-                levels=levels,
-                gain=1.0,
-                room=room[layer.name],
-                per_filter=per_filter,
-            )
-            empty = replace(empty, layers=(*empty.layers, l))
-        print(
-            layer.name,
-            err / target.size,
-            target.mean(),
-            "theta",
-            empty.layers[-1].v_threshold.min(),
-            empty.layers[-1].v_threshold.max(),
-            round(time.time() - t, 2),
-            flush=True,
-        )
-    return empty
+        counts, limit = next(goals)
+        results = [
+            search(before, layer, images, counts, gain, limit, rounding)
+            for before, gain in _inputs(program, done, gains if not scales else ())
+        ]
+        result = min(results, key=_badness)
+        done = result.program
+        scales.append(result.scale)
+    return done, scales
 
 
-def _input_scales(images):
+def _inputs(
+    program: Program, done: Program, gains: tuple[float, ...]
+) -> list[tuple[Program, float]]:
+    """The layers done with each scale of the pixels to try, and the scale of a layer's input."""
+    if not gains:
+        return [(done, 1.0)]
+    return [(replace(done, input_scale=gain), gain / program.input_scale) for gain in gains]
+
+
+def _badness(result: Rounded) -> tuple[bool, int]:
+    return largest_sum(result.program) > INT32, result.error
+
+
+def _shrink(limit: Limit, scale: np.ndarray, proof: Proof) -> Limit:
+    """Lower the limits of filters whose potentials do not fit, a little further than by need."""
+    lower = np.minimum(limit.scale, 0.95 * proof.room * scale)
+    return limit._replace(scale=np.where(proof.room < 1, lower, limit.scale))
+
+
+def _input_scales(images: np.ndarray) -> tuple[float, ...]:
+    """Scales of the pixels to try, first the one that makes integers of all of them."""
     values = np.unique(images)
     if len(values) <= _MOST_VALUES:
         for scale in range(1, 256):
-            if np.abs(values * scale - np.rint(values * scale)).max() < 1e-4:
-                return tuple(sorted({scale, *[s for s in _INPUT_SCALES if s > 0]}))
+            scaled = values.astype("float64") * scale
+            if np.abs(scaled - np.rint(scaled)).max() < 1e-4:
+                return (float(scale), *(s for s in _INPUT_SCALES if s != scale))
     return _INPUT_SCALES
+
+
+def _check_program(program: Program) -> None:
+    if program.is_integer:
+        raise ValueError(
+            f"A float32 program can be quantised. Received: one of {program.number_format!r}."
+        )
+    for layer in program.neurons:
+        weights = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
+        if not all(np.isfinite(w).all() for w in weights):
+            raise ValueError(f"Weights must be finite. Received: layer {layer.name!r}.")
+        theta = threshold(layer)
+        if not (np.isfinite(theta) & (theta > 0)).all():
+            raise ValueError(
+                "Thresholds must be positive and finite. "
+                f"Received: {layer.v_threshold!r} in layer {layer.name!r}."
+            )
+
+
+def _check_settings(
+    bits: int, input_scale: float | None, search_images: int, safety_factor: float
+) -> None:
+    if isinstance(bits, bool) or bits not in _BITS:
+        raise ValueError(f"`bits` must be an integer from 2 to 8. Received: {bits!r}.")
+    if input_scale is not None and not 0 < input_scale <= _INPUT_SCALES[0]:
+        raise ValueError(
+            f"`input_scale` must be above 0 and at most 255. Received: {input_scale!r}."
+        )
+    if isinstance(search_images, bool) or search_images < 1:
+        raise ValueError(f"`search_images` must be a positive integer. Received: {search_images}.")
+    if not 1 <= safety_factor < np.inf:
+        raise ValueError(
+            f"`safety_factor` must be at least 1 and finite. Received: {safety_factor!r}."
+        )
+
+
+def _check_images(program: Program, calibration: Any) -> np.ndarray:
+    images = np.asarray(calibration)
+    prepare_images(program, images)
+    if not len(images):
+        raise ValueError("Calibration needs at least one image. Received: none.")
+    if images.min() < 0 or images.max() > 1:
+        raise ValueError(
+            "Pixels of calibration images must be in [0, 1]. "
+            f"Received: from {images.min():g} to {images.max():g}."
+        )
+    return images
+
+
+def _check_integers(program: Program, integer: Program) -> None:
+    for layer, rounded in zip(program.neurons, integer.neurons, strict=True):
+        if layer.kernel.any() and not rounded.kernel.any():
+            raise ValueError(
+                "Potentials must fit 16 bits, but scaled so that they do, all weights of layer "
+                f"{layer.name!r} round to 0. Received: thresholds up to "
+                f"{threshold(layer).max():g}, weights up to {np.abs(layer.kernel).max():g} and "
+                f"T = {program.time_steps}."
+            )
+    if (largest := largest_sum(integer)) > INT32:
+        raise ValueError(
+            "Sums must fit 32 bits; a smaller `input_scale` or fewer `bits` make them smaller. "
+            f"Received: a network whose sums reach {largest:,}."
+        )

@@ -1,0 +1,250 @@
+"""Edge report: one trained network in every file format, form and runtime, side by side.
+
+    python examples/edge_report.py digits.keras --output report.md
+
+Takes some minutes. Images are those of the data set that fits the network, see
+`keras_proxy_snn.datasets`. Exit status: 0; 1 if a count differs that must not; 2 for bad input.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+from edge_table import NPUS, TIMES, accuracy, head, render, summary
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.export import FORMATS, from_model, litert, vela
+from keras_proxy_snn.export.check import check
+from keras_proxy_snn.export.exporter import writer
+from keras_proxy_snn.export.interpreter import prepare_images
+from keras_proxy_snn.export.interpreter import run as interpret
+from keras_proxy_snn.export.quantise import quantise
+
+DATASETS = {(8, 8, 1): "digits", (28, 28, 1): "fashion_mnist", (32, 32, 3): "cifar10"}
+NUMBERS = {"litert": ["float32", "float16", "int8"], "onnx": ["float32", "int8"]}
+NUMBERS |= {"nir": ["float32"], "twin": ["float32", "int8"]}
+RUNTIMES = {
+    "litert": {"LiteRT": {}},
+    "onnx": {"ONNX Runtime": {"runtime": "onnxruntime"}, "OpenVINO": {"runtime": "openvino"}},
+    "nir": {"NumPy": {}},
+    "twin": {"LiteRT": {}},
+}
+
+
+def load(path, time_steps):
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        program = from_model(keras.models.load_model(path, compile=False))
+    except (ValueError, OSError, KeyError) as error:
+        raise ValueError(f"{path} is not a saved ProxyModel ({error}).") from error
+    return program if time_steps is None else program.with_time_steps(time_steps)
+
+
+def number_formats(program, calibration):
+    """The program in float32, with kernels rounded to float16, and as integers."""
+    half = list(program.layers)
+    for at, layer in enumerate(half):
+        if layer in program.neurons:
+            half[at] = replace(layer, kernel=layer.kernel.astype("float16").astype("float32"))
+    programs = {"float32": program, "float16": replace(program, layers=tuple(half))}
+    try:
+        return programs | {"int8": quantise(program, calibration)}
+    except ValueError as error:
+        return programs | {"int8": error}
+
+
+def expected_counts(program, images):
+    """Spike counts of the interpreter, its sums in float32, in which integers are exact too."""
+    if program.is_integer:  # below 2^24; what is not equal is compared again in integers
+        images = prepare_images(program, images)
+        program = replace(program, number_format="float32", input_scale=1.0)
+    batches = [images[at : at + 100] for at in range(0, len(images), 100)]
+    return np.concatenate([interpret(program, batch).spike_counts for batch in batches])
+
+
+def write_file(programs, calibration, format, form, number, path):
+    """The facts of a file, or the reason why there is none."""
+    facts = {"format": format, "form": form, "numbers": number, "file": path.name}
+    module = litert if format == "twin" else writer(format)
+    options = {"weights": "float16"} if number == "float16" else {}
+    try:
+        if format == "twin":
+            write_twin(programs["float32"], calibration, number, path)
+        elif isinstance(programs[number], ValueError):
+            raise programs[number]
+        else:
+            module.write(programs[number], path, form=form, **options)
+        return facts | {"KiB": path.stat().st_size / 1024, "nodes": module.node_count(path)}
+    except (ValueError, ImportError) as error:
+        return facts | {"reason": str(error)}
+
+
+def write_twin(program, calibration, number, path):
+    """The ANN; its int8, inputs and outputs too, is by the last stage of `TFLiteConverter`."""
+    if number == "int8":
+        from tensorflow import int8
+        from tensorflow.lite.python.optimize.calibrator import Calibrator
+    litert.write_twin(program, path)
+    if number == "int8":
+        samples = ([image[None]] for image in calibration)
+        quantiser = Calibrator(path.read_bytes())
+        path.write_bytes(quantiser.calibrate_and_quantize(lambda: samples, int8, int8, False))
+
+
+def twin_scores(path, images):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    if entry["dtype"] == np.int8:
+        scale, zero = entry["quantization"]
+        images = np.rint(images / scale + zero).clip(-128, 127).astype("int8")
+    scores = []
+    for image in images:
+        interpreter.set_tensor(entry["index"], image[None])
+        interpreter.invoke()
+        scores.append(interpreter.get_tensor(output["index"])[0])
+    return np.stack(scores)
+
+
+def ask_devices(folder, file):
+    """What the Ethos-U compiler and TensorFlow Lite Micro make of a `.tflite` file."""
+    questions = {npu: partial(vela.report, accelerator=f"ethos-{npu}") for npu in NPUS}
+    for name, ask in {"arena": litert.arena_bytes, **questions}.items():
+        try:
+            answer = ask(folder / file["file"])
+            known = name == "arena"
+            file[name] = answer / 1024 if known else [answer.npu_share, answer.milliseconds]
+        except ImportError as error:
+            file[name] = str(error)
+        except RuntimeError:
+            file[name] = "refused"
+
+
+def run_file(file, runtime, programs, expected, folder, x, y):
+    """A row of the table: one file in one runtime."""
+    row, number = {**file, "runtime": runtime}, file["numbers"]
+    if "reason" in file:
+        return row
+    try:
+        if file["format"] == "twin":
+            return row | {"accuracy": accuracy(twin_scores(folder / file["file"], x), y)}
+        options = RUNTIMES[file["format"]][runtime]
+        run = partial(writer(file["format"]).run, folder / file["file"], **options)
+        counts = run(programs[number], x)
+    except ImportError as error:
+        return row | {"reason": str(error)}
+    row |= {"mismatches": 0, "borderline": 0, "accuracy": accuracy(counts, y)}
+    unequal = (counts != expected[number]).any(axis=1)
+    if unequal.any():
+        result = check(programs[number], x[unequal], lambda *_: counts[unequal])
+        row |= {"mismatches": result.differing, "borderline": result.borderline}
+    return row
+
+
+def time_rows(rows, programs, folder):
+    """Add milliseconds, in rounds over all rows, so that a busy minute hits all alike."""
+    timed = [row for row in rows if "accuracy" in row and row["runtime"] != "NumPy"]
+    samples = {(id(row), threads): [] for row in timed for threads in TIMES}
+    for _, threads, row in itertools.product(range(5), TIMES, timed):
+        module = writer("onnx" if row["format"] == "onnx" else "litert")
+        options = {"threads": threads, "repeats": 20, **RUNTIMES[row["format"]][row["runtime"]]}
+        seconds = module.latency(folder / row["file"], programs[row["numbers"]], **options)
+        samples[id(row), threads].append(seconds * 1e3)
+    for row, threads in itertools.product(timed, TIMES):
+        values = samples[id(row), threads]
+        row[TIMES[threads]] = [statistics.median(values), min(values), max(values)]
+
+
+def write_files(programs, calibration, folder, options):
+    """The facts of all files."""
+    files = []
+    for format in options.formats:
+        forms = writer(format).FORMS if format in FORMATS else ["one pass"]
+        for form, number in itertools.product(forms, NUMBERS[format]):
+            name = f"{format}-{form}-{number}".replace(" ", "-")
+            path = folder / (name + FORMATS.get(format, ".tflite"))
+            refuse_existing(path, options.force)
+            files.append(write_file(programs, calibration, format, form, number, path))
+    there = [f for f in files if f["file"].endswith(".tflite") and "reason" not in f]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(partial(ask_devices, folder), there))
+    return files
+
+
+def refuse_existing(path, force):
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists already; --force replaces it.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder {path.parent} does not exist.")
+
+
+def measure(options, folder):
+    """Head, rows of all files and runtimes, and conclusions."""
+    program = load(options.model, options.time_steps)
+    name = options.dataset or DATASETS.get(program.input_shape)
+    if name is None:
+        raise ValueError(f"No data set has images of {program.input_shape}: give --dataset.")
+    (calibration, _), (x, y) = kps.datasets.load(name)
+    number = options.images or 1000
+    calibration, x, y = calibration[:500], x[:number], y[:number]
+    facts = head(options.model.name, program, f"the first {len(x)} of the test set of {name}")
+    programs = number_formats(program, calibration)
+    good = {n: program for n, program in programs.items() if not isinstance(program, ValueError)}
+    expected = {number: expected_counts(program, x) for number, program in good.items()}
+    rows = [
+        run_file(file, runtime, programs, expected, folder, x, y)
+        for file in write_files(programs, calibration, folder, options)
+        for runtime in RUNTIMES[file["format"]]
+    ]
+    time_rows(rows, programs, folder)
+    return facts, rows, summary(rows, expected, y)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path, help="a .keras file of a ProxyModel")
+    parser.add_argument("--time-steps", type=int, help="T; the model's own if not given")
+    parser.add_argument("--images", type=int, help="test images (default: 1000, or all)")
+    parser.add_argument("--dataset", choices=DATASETS.values(), help="by default what fits")
+    parser.add_argument("--formats", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
+    parser.add_argument("--output", type=Path, help="Markdown file to write")
+    parser.add_argument("--json", type=Path, help="file for the numbers")
+    parser.add_argument("--files", type=Path, help="existing folder to keep the exported files in")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    options = parser.parse_args()
+    try:
+        if options.images is not None and options.images < 1:
+            raise ValueError(f"--images must be at least 1. Received: {options.images}.")
+        for path in filter(None, (options.output, options.json)):
+            refuse_existing(path, options.force)
+        with tempfile.TemporaryDirectory() as folder:
+            facts, rows, conclusions = measure(options, options.files or Path(folder))
+        report = render(facts, rows, conclusions)
+        if options.output:
+            options.output.write_text(report, encoding="utf-8")
+        if options.json:
+            numbers = {"head": facts, "rows": rows, "summary": conclusions}
+            options.json.write_text(json.dumps(numbers, indent=1) + "\n")
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(report)
+    return int(any(row.get("mismatches") for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
