@@ -52,7 +52,9 @@ def train(model, x, y, arguments, seed, name):
     start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * (1 - epoch / epochs))
     callbacks = [backup, clock, decay]
-    history = model.fit(x, y, batch_size=100, epochs=epochs, callbacks=callbacks, verbose=2)
+    history = model.fit(
+        x, y, batch_size=arguments.batch_size, epochs=epochs, callbacks=callbacks, verbose=2
+    )
     return history.history, clock.seconds
 
 
@@ -96,6 +98,7 @@ def run(arguments, seed):
         "images": len(x),
         "evaluated_on": "held-out training images" if arguments.hold_out else "test images",
         "epochs": arguments.epochs,
+        "batch_size": arguments.batch_size,
         "seed": seed,
         "accuracy": {rule: accuracy[rule] for rule in kps.SpikeAccuracy.RULES},
         "twin_accuracy": twin_accuracy,
@@ -139,6 +142,7 @@ def main():
     )
     parser.add_argument("preset", choices=kps.PRESETS)
     parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--images", type=int, help="train on this many images only")
     parser.add_argument("--hold-out", type=int, default=0, help="evaluate on training images")

@@ -120,12 +120,12 @@ def twin_scores(path, images):
 
 def ask_devices(folder, file):
     """What the Ethos-U compiler and TensorFlow Lite Micro make of a `.tflite` file."""
-    questions = {npu: partial(vela.report, accelerator=f"ethos-{npu}") for npu in NPUS}
+    npus = NPUS if file["numbers"] == "int8" else []  # NPUs have no floats
+    questions = {npu: partial(vela.report, accelerator=f"ethos-{npu}") for npu in npus}
     for name, ask in {"arena": litert.arena_bytes, **questions}.items():
         try:
-            answer = ask(folder / file["file"])
-            known = name == "arena"
-            file[name] = answer / 1024 if known else [answer.npu_share, answer.milliseconds]
+            known = ask(folder / file["file"])
+            file[name] = known if name == "arena" else [known.npu_share, known.milliseconds]
         except ImportError as error:
             file[name] = str(error)
         except RuntimeError:
@@ -140,9 +140,8 @@ def run_file(file, runtime, programs, expected, folder, x, y):
     try:
         if file["format"] == "twin":
             return row | {"accuracy": accuracy(twin_scores(folder / file["file"], x), y)}
-        options = RUNTIMES[file["format"]][runtime]
-        run = partial(writer(file["format"]).run, folder / file["file"], **options)
-        counts = run(programs[number], x)
+        run = partial(writer(file["format"]).run, **RUNTIMES[file["format"]][runtime])
+        counts = run(folder / file["file"], programs[number], x)
     except ImportError as error:
         return row | {"reason": str(error)}
     row |= {"mismatches": 0, "borderline": 0, "accuracy": accuracy(counts, y)}
@@ -237,7 +236,7 @@ def main():
         if options.output:
             options.output.write_text(report, encoding="utf-8")
         if options.json:
-            numbers = {"head": facts, "rows": rows, "summary": conclusions}
+            numbers = {"head": facts, "summary": conclusions, "rows": rows}
             options.json.write_text(json.dumps(numbers, indent=1) + "\n")
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -18,16 +18,17 @@ PACKAGES = ["keras-proxy-snn", "keras", "tensorflow", "tensorflow-cpu", "numpy",
 PACKAGES += ["onnx", "onnxruntime", "openvino", "nir", "ethos-u-vela", "tflite-micro"]
 NOTES = """
 **mismatches**: spike counts that differ from those of the same network in the NumPy interpreter;
-float16 is the network with rounded weights. Must be 0. Images on which rounding alone decides a
-spike are not among them, but **borderline**. **accuracy**: strict, the first class of those with
-most spikes. **ms**: one image, all time steps; median (lowest to highest) of 5 rounds over all
-rows, each the median of 20 runs. **twin**: the ANN with the same weights and ReLU, whose int8 is
-TensorFlow's post-training quantisation.
+float16 is the network with rounded weights, int8 the integer network, calibrated on 500 training
+images. Must be 0. Images on which rounding alone decides a spike are not among them, but
+**borderline**. **accuracy**: strict, the first class of those with most spikes. **ms**: one image,
+all time steps; median (lowest to highest) of 5 rounds over all rows, each the median of 20 runs.
+**twin**: the ANN with the same weights and ReLU; its int8 is TensorFlow's post-training one.
 """
 DEVICE_NOTES = """
 **arena**: KiB of tensors in TensorFlow Lite Micro. **u55-128 ...**: share of operators that Vela
 places on this Arm Ethos-U, and its estimate for one run of the file: all time steps if unrolled,
-otherwise one. NPUs compute with integers alone. **refused**: the tool does not take the file.
+otherwise one; of int8 files, because NPUs compute with integers alone. **refused**: the tool does
+not take the file.
 """
 
 
@@ -35,13 +36,15 @@ def cell(row, key):
     value = row.get(key, "-")
     if key not in row and key == ("mismatches" if "KiB" in row else "KiB"):
         value = row.get("reason", value).replace("|", "/")
-    if isinstance(value, str | int):
+    if isinstance(value, str) or key in ("nodes", "mismatches", "borderline"):
         return str(value)
     if key in NPUS:
-        return f"{value[0]:.0%}, {value[1]:.2f} ms" if value[0] else "0%"
+        return "{:.0%}, {:.2f} ms".format(*value)
     if key in TIMES.values():
         return "{:.3f} ({:.3f} to {:.3f})".format(*value)
-    return f"{value:.2%}" if key == "accuracy" else f"{value:.1f}"
+    if key == "accuracy":
+        return f"{value:.2%}"
+    return f"{value / 1024 if key == 'arena' else value:.1f}"
 
 
 def table(columns, rows):

@@ -13,7 +13,7 @@ import onnx as onnx_library
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from hypothesis.extra.numpy import arrays
 
 import keras_proxy_snn
 from keras_proxy_snn.export import from_model, interpreter, litert, onnx
@@ -22,6 +22,7 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 from . import oracle
 
 pytest.importorskip("ai_edge_litert", reason="pip install keras-proxy-snn[export]")
+Image = pytest.importorskip("PIL.Image", reason="pip install pillow")
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "on_device.py"
 SPEC = importlib.util.spec_from_file_location("on_device", SCRIPT)
@@ -30,86 +31,524 @@ SPEC.loader.exec_module(on_device)
 
 WRITERS = {"tflite": litert, "onnx": onnx}
 FILES = [f"{form}.{suffix}" for suffix, writer in WRITERS.items() for form in writer.FORMS]
+STREAMING = ["step.tflite", "stateful.tflite", "step.onnx"]
+T = 24
 
 
-def make_program(number_format, channels=1, time_steps=24):
-    """4C3-P2-12F-5F on 8 x 8 images; its sums are exact and its winners mostly clear."""
-    rng = np.random.default_rng(3)
-    scale = 1 if number_format == "int8" else 256
+def make_program(number_format):
+    """4C3-P2-12F-5F on 8 x 8 images: sums are exact, and four classes win."""
+    rng = np.random.default_rng(5)
+    integer = number_format == "int8"
+    input_scale = 12.5 if integer else 1.0
 
     def weights(*shape):
-        kernel = rng.integers(-60, 90, shape)
-        return kernel.astype("int8") if scale == 1 else kernel.astype("float32") / scale
+        kernel = rng.integers(-90, 90, shape)
+        return kernel.astype("int8") if integer else kernel.astype("float32") / 256
 
-    def theta(integer):
-        return integer / scale
+    def theta(number):
+        return number if integer else number / 256
 
-    pixels = 12.5 if number_format == "int8" else 1.0
     layers = (
-        Conv("conv1", weights(3, 3, channels, 4), None, theta(round(100 * pixels)), "zero"),
+        Conv("conv1", weights(3, 3, 1, 4), None, theta(round(120 * input_scale)), "zero"),
         Pool("pool1", (2, 2), (2, 2)),
         Flatten("flatten"),
-        Dense("dense1", weights(64, 12), None, theta(600), "zero"),
-        Dense("readout", weights(12, 5), None, theta(110), "subtract"),
+        Dense("dense1", weights(64, 12), None, theta(100), "zero"),
+        Dense("readout", weights(12, 5), None, theta(50), "subtract"),
     )
-    return Program(layers, (8, 8, channels), time_steps, number_format, pixels)
+    return Program(layers, (8, 8, 1), T, number_format, input_scale)
 
 
-@pytest.fixture(scope="module", params=["float32", "int8"])
-def network(request, tmp_path_factory):
-    """A program, and a folder with its files in all forms and with images."""
-    folder = tmp_path_factory.mktemp(request.param)
-    program = make_program(request.param)
-    for name in FILES:
-        form, suffix = name.split(".")
-        WRITERS[suffix].write(program, folder / name, form=form)
+def make_images(count):
+    """A bright patch somewhere, in multiples of 1/256."""
     rng = np.random.default_rng(0)
-    images = oracle.dyadic(rng, (40, 8, 8, 1), low=0, high=257)
-    np.save(folder / "images.npy", images)
-    # Of the bytes of a picture only black and white are sums without rounding in float32.
-    bytes_ = rng.integers(0, 256, (8, 8)).astype("uint8")
-    picture = bytes_ if program.is_integer else (bytes_ > 127).astype("uint8") * np.uint8(255)
-    Image.fromarray(picture).save(folder / "picture.png")
-    every = np.concatenate([images, (picture / np.float32(255))[None, ..., None]])
-    return program, folder, every
+    images = np.zeros((count, 8, 8, 1), "float32")
+    for image in images:
+        top, left = rng.integers(0, 5, 2)
+        image[top : top + 4, left : left + 4] = oracle.dyadic(rng, (4, 4, 1), low=64, high=257)
+    return images
 
 
-def run(*arguments, python=(str(SCRIPT),)):
+class Case:
+    """A program, a folder with its files in all forms, images, and what the interpreter says."""
+
+    def __init__(self, number_format, folder):
+        self.program, self.folder = make_program(number_format), folder
+        self.images = make_images(40)
+        for name in FILES:
+            form, suffix = name.split(".")
+            WRITERS[suffix].write(self.program, folder / name, form=form)
+        np.save(folder / "images.npy", self.images)
+        # Counts after each step, `(images, T, classes)`.
+        runs = [interpreter.run(self.program, self.images, t) for t in range(1, T + 1)]
+        self.counts = np.stack([trace.spike_counts for trace in runs], axis=1)
+        self.classes = self.counts[:, -1].argmax(axis=1)
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    return {name: Case(name, tmp_path_factory.mktemp(name)) for name in ("float32", "int8")}
+
+
+@pytest.fixture(params=["float32", "int8"])
+def case(request, cases):
+    return cases[request.param]
+
+
+@pytest.fixture(scope="module")
+def float_case(cases):
+    return cases["float32"]
+
+
+@pytest.fixture
+def classify(capsys):
+    """The script without a process of its own: rows of its JSON lines."""
+
+    def call(*arguments):
+        on_device.main([*map(str, arguments), "--json"])
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return call
+
+
+@pytest.fixture
+def refused(capsys):
+    """Its message when it exits with status 2."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            on_device.main(list(map(str, arguments)))
+        assert stop.value.code == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return captured.err
+
+    return call
+
+
+def script(*arguments, python=(str(SCRIPT),)):
     command = [sys.executable, *python, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def rows_of(done):
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def call(capsys, *arguments):
-    """The same without a process."""
-    on_device.main([*map(str, arguments), "--json"])
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
-def spikes_by_step(program, images):
-    """`(images, steps, classes)`."""
-    counts = [
-        interpreter.run(program, images, t).spike_counts for t in range(1, program.time_steps + 1)
-    ]
-    return np.diff(np.stack(counts, axis=1), axis=1, prepend=0)
+# Counts.
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_counts_equal_the_interpreter(network, name):
-    program, folder, images = network
-    expected = interpreter.run(program, images).spike_counts
-    assert len(np.unique(expected.argmax(axis=1))) > 2
-    done = run(
-        folder / name, folder / "images.npy", folder / "picture.png", "--stop", "never", "--json"
-    )
-    rows = rows_of(done)
+def test_counts_of_every_form_equal_the_interpreter(case, name):
+    # Of a picture's bytes, k/255, only black and white have float32 sums without rounding.
+    rng = np.random.default_rng(1)
+    picture = rng.choice(256 if case.program.is_integer else [0, 255], (8, 8)).astype("uint8")
+    path = case.folder / "picture.png"
+    Image.fromarray(picture).save(path)
+    pixels = (picture / np.float32(255))[None, ..., None]
+    expected = interpreter.run(case.program, np.concatenate([case.images, pixels])).spike_counts
+    assert len(np.unique(expected.argmax(axis=1))) == 4
+
+    file, npy = case.folder / name, case.folder / "images.npy"
+    done = script(file, npy, path, "--stop", "never", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
     np.testing.assert_array_equal([row["spike_counts"] for row in rows], expected)
     assert [row["class"] for row in rows] == expected.argmax(axis=1).tolist()
-    assert {row["steps"] for row in rows} == {program.time_steps}
+    assert {(row["steps"], row["time_steps"]) for row in rows} == {(T, T)}
     assert all(row["ms"] > 0 for row in rows)
-    names = [f"{folder / 'images.npy'}[{n}]" for n in range(40)] + [str(folder / "picture.png")]
-    assert [row["image"] for row in rows] == names
+    assert [row["image"] for row in rows] == [f"{npy}[{n}]" for n in range(40)] + [str(path)]
+
+
+def test_a_model_from_keras(classify, tmp_path):
+    model = keras_proxy_snn.build("4C3-P2-5F", input_shape=(8, 8, 1), time_steps=9)
+    for weight in model.ann.trainable_variables:
+        weight.assign(np.round(keras.ops.convert_to_numpy(weight) * 256) / 256)
+    litert.write(from_model(model), tmp_path / "net.tflite", form="step")
+    images = make_images(6)
+    np.save(tmp_path / "images.npy", images)
+    rows = classify(tmp_path / "net.tflite", tmp_path / "images.npy", "--stop", "never")
+    counts = model.predict(images, verbose=0)
+    assert counts.max() > 0
+    np.testing.assert_array_equal([row["spike_counts"] for row in rows], counts)
+
+
+def test_a_file_of_another_batch_size_and_more_threads(case, classify):
+    for form in litert.FORMS:
+        path = case.folder / f"batch_{form}.tflite"
+        litert.write(case.program, path, form=form, batch_size=3)
+        rows = classify(path, case.folder / "images.npy", "--stop", "never", "--threads", 2)
+        np.testing.assert_array_equal([r["spike_counts"] for r in rows], case.counts[:, -1])
+
+
+# Stopping early.
+
+
+def test_certain_is_exactly_when_no_future_changes_the_class():
+    """All counts of three classes after t of 4 steps, against all that may follow."""
+    for step in range(5):
+        futures = np.array(list(itertools.product(range(5 - step), repeat=3)))
+        for counts in map(np.array, itertools.product(range(step + 1), repeat=3)):
+            alone = len(set((counts + futures).argmax(axis=1))) == 1
+            assert on_device.should_stop(counts, step, 4, "certain", 1) == alone
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 20), st.integers(1, 6))))
+def test_certain_never_changes_the_winner(spikes):
+    counts = spikes.cumsum(axis=0)
+    time_steps = len(counts)
+    stops = [
+        on_device.should_stop(after, step, time_steps, "certain", 1)
+        for step, after in enumerate(counts, 1)
+    ]
+    assert stops[-1]
+    assert counts[stops.index(True)].argmax() == counts[-1].argmax()
+    # Once certain, always certain.
+    assert stops == sorted(stops)
+
+
+@pytest.mark.parametrize(
+    ("counts", "step", "stop", "margin", "expected"),
+    [
+        # A tie goes to the first class, so a lead equal to the rest is enough for the first ...
+        ([5, 3, 0], 8, "certain", 1, True),
+        # ... and one more is needed for the others.
+        ([3, 5, 0], 8, "certain", 1, False),
+        ([3, 6, 0], 8, "certain", 1, True),
+        ([0, 0, 0], 8, "certain", 1, False),
+        ([0, 0, 0], 10, "certain", 1, True),
+        ([2, 5, 0], 5, "margin", 4, False),
+        ([2, 6, 0], 6, "margin", 4, True),
+        ([6, 6, 0], 6, "margin", 1, False),
+        # Beyond doubt, whatever the margin.
+        ([2, 6, 0], 9, "margin", 9, True),
+        ([9, 0, 0], 9, "never", 1, False),
+        ([9, 0, 0], 10, "never", 1, True),
+    ],
+)
+def test_rules(counts, step, stop, margin, expected):
+    assert on_device.should_stop(np.array(counts), step, 10, stop, margin) is expected
+
+
+@pytest.mark.parametrize("name", STREAMING)
+def test_certain_saves_steps_and_keeps_every_class(case, classify, name):
+    rows = classify(case.folder / name, case.folder / "images.npy")
+    steps = np.array([row["steps"] for row in rows])
+    np.testing.assert_array_equal([row["class"] for row in rows], case.classes)
+    expected = case.counts[np.arange(40), steps - 1]
+    np.testing.assert_array_equal([row["spike_counts"] for row in rows], expected)
+    assert steps.mean() < 0.9 * T
+
+
+@pytest.mark.parametrize("name", STREAMING)
+def test_margin_saves_more(case, classify, name):
+    top = np.sort(case.counts, axis=-1)
+    lead = top[..., -1] - top[..., -2]
+    means = []
+    for margin in (1, 2, 3, 5):
+        rows = classify(
+            case.folder / name, case.folder / "images.npy", "--stop", "margin", "--margin", margin
+        )
+        steps = np.array([row["steps"] for row in rows])
+        reached = np.where((lead >= margin).any(axis=1), (lead >= margin).argmax(axis=1) + 1, T)
+        assert (steps <= reached).all()
+        # It stops before only where no class can catch up.
+        early = steps < reached
+        classes = np.array([row["class"] for row in rows])
+        np.testing.assert_array_equal(classes[early], case.classes[early])
+        expected = case.counts[np.arange(40), steps - 1]
+        np.testing.assert_array_equal([row["spike_counts"] for row in rows], expected)
+        means.append(steps.mean())
+    assert means == sorted(means)
+    assert means[0] < T / 4
+    assert means[2] < 2 / 3 * T
+
+
+def test_fewer_steps(case, classify, refused):
+    npy = case.folder / "images.npy"
+    for name in STREAMING:
+        rows = classify(case.folder / name, npy, "--stop", "never", "--time-steps", 7)
+        np.testing.assert_array_equal([row["spike_counts"] for row in rows], case.counts[:, 6])
+        assert {row["steps"] for row in rows} == {7}
+    message = refused(case.folder / "unrolled.tflite", npy, "--time-steps", 7)
+    assert "runs all steps in one call: export the form 'step'" in message
+    # A number that changes nothing is no error.
+    assert classify(case.folder / "unrolled.onnx", npy, "--time-steps", T)[0]["steps"] == T
+
+
+def test_more_steps_for_floats_only(case, classify, refused):
+    arguments = (case.folder / "step.onnx", case.folder / "images.npy", "--time-steps", T + 9)
+    if case.program.is_integer:
+        assert f"may overflow after {T} steps" in refused(*arguments)
+    else:
+        expected = interpreter.run(case.program, case.images, T + 9).spike_counts
+        rows = classify(*arguments, "--stop", "never")
+        np.testing.assert_array_equal([row["spike_counts"] for row in rows], expected)
+
+
+def test_a_file_that_does_not_say_its_steps(float_case, classify, refused):
+    model = onnx_library.load(float_case.folder / "step.onnx")
+    del model.metadata_props[:]
+    path = float_case.folder / "plain.onnx"
+    onnx_library.save(model, path)
+    npy = float_case.folder / "images.npy"
+    assert "give --time-steps" in refused(path, npy)
+    rows = classify(path, npy, "--time-steps", T, "--stop", "never")
+    np.testing.assert_array_equal([row["spike_counts"] for row in rows], float_case.counts[:, -1])
+
+
+# Images.
+
+
+def network_of(channels, size=(6, 7), dtype="float32"):
+    return on_device.Network({"image": ((1, *size, channels), dtype)}, [], {"input_scale": 9}, None)
+
+
+@pytest.mark.parametrize("old", [(6, 7), (31, 9), (3, 50), (1, 1)])
+def test_resizing_is_that_of_pillow(rng, old):
+    pixels = rng.random(old, "float32")
+    mine = on_device.prepare(pixels, network_of(1), False)
+    pillow = Image.fromarray(pixels).resize((7, 6), Image.Resampling.BILINEAR)
+    assert mine.shape == (1, 6, 7, 1)
+    np.testing.assert_allclose(mine[0, ..., 0], pillow, atol=1e-6)
+    if old == (6, 7):
+        np.testing.assert_array_equal(mine[0, ..., 0], pixels)
+
+
+def test_channels_opacity_and_inversion(rng):
+    colour = rng.integers(0, 256, (6, 7, 3)).astype("uint8")
+    grey = np.asarray(Image.fromarray(colour).convert("L"))[..., None] / 255
+    share = rng.integers(0, 256, (6, 7, 1)).astype("uint8")
+    cases = [
+        (colour, 3, False, colour / 255),
+        (colour, 3, True, 1 - colour / 255),
+        (colour, 1, False, grey),
+        (grey, 3, True, np.repeat(1 - grey, 3, axis=-1)),
+        (np.concatenate([colour, share], axis=-1), 1, True, (1 - grey) * share / 255),
+        (np.concatenate([colour, share], axis=-1), 4, False, None),
+        (grey > 0.5, 1, False, grey > 0.5),
+    ]
+    for pixels, channels, invert, expected in cases:
+        found = on_device.prepare(pixels, network_of(channels), invert)
+        assert found.dtype == "float32"
+        expected = pixels / 255 if expected is None else expected
+        # Pillow rounds grey to bytes.
+        np.testing.assert_allclose(found[0], expected, atol=0.51 / 255 + 1e-6)
+
+
+def test_integer_networks_get_scaled_and_rounded_pixels():
+    pixels = np.array([[0, 14, 15, 128, 255]], "uint8")
+    found = on_device.prepare(pixels, network_of(1, (1, 5), "int16"), False)
+    assert found.dtype == "int16"
+    assert found.ravel().tolist() == [0, 0, 1, 5, 9]
+
+
+def test_pictures_of_many_kinds(tmp_path, rng):
+    grey = rng.integers(0, 256, (6, 7)).astype("uint8")
+    picture = Image.fromarray(grey)
+    picture.convert("P").save(tmp_path / "palette.gif")
+    picture.save(tmp_path / "grey.pgm")
+    picture.convert("RGB").save(tmp_path / "colour.bmp")
+    Image.fromarray(grey.astype("uint16") * 257).save(tmp_path / "deep.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be shown after a quarter turn clockwise
+    picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=turned)
+    for path in tmp_path.iterdir():
+        (pixels,) = on_device.read_images(path)
+        found = on_device.prepare(pixels, network_of(1), False)
+        np.testing.assert_allclose(found[0, ..., 0], grey / 255, atol=1e-6, err_msg=path.name)
+
+
+def test_arrays_of_one_or_many_images(float_case, classify, tmp_path):
+    file = float_case.folder / "unrolled.tflite"
+    shapes = {
+        (8, 8): 1,
+        (8, 8, 1): 1,
+        (8, 8, 3): 1,
+        (5, 8, 8): 5,
+        (2, 9, 10, 3): 2,
+        (0, 8, 8, 1): 0,
+    }
+    for shape, count in shapes.items():
+        np.save(tmp_path / "array.npy", np.zeros(shape, "uint8"))
+        assert len(classify(file, tmp_path / "array.npy")) == count
+
+
+# Output.
+
+
+def test_a_folder_with_labels_as_a_table(float_case, tmp_path):
+    for index in (2, 1, 0):
+        np.save(tmp_path / f"{index}.npy", float_case.images[index])
+    (tmp_path / "notes.txt").write_text("a\nb\nc\nd\nlast class\n")
+    done = script(float_case.folder / "step.tflite", tmp_path, "--labels", tmp_path / "notes.txt")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    names = ["a", "b", "c", "d", "last class"]
+    for index, line in enumerate(lines):
+        assert line.startswith(str(tmp_path / f"{index}.npy"))
+        assert f"class {names[float_case.classes[index]]} " in line
+        steps = int(line.split("steps")[1].split("/")[0])
+        assert f"/{T} " in line
+        assert line.endswith(str(float_case.counts[index, steps - 1].tolist()))
+
+
+# What it needs.
+
+ISOLATED = """
+import json, runpy, sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in BLOCKED:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+BLOCKED = sys.argv[1].split(",")
+sys.meta_path.insert(0, Blocker())
+sys.argv = sys.argv[2:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    loaded = {name.split(".")[0] for name in sys.modules} - sys.stdlib_module_names
+    print("LOADED", json.dumps(sorted(loaded)))
+"""
+FRAMEWORKS = "keras,tensorflow,jax,torch,keras_proxy_snn,onnx,tf2onnx,nir,scipy,tflite_micro"
+
+
+def isolated(blocked, *arguments):
+    """The script in isolated mode (-I), with modules that cannot be imported."""
+    python = ("-I", "-c", ISOLATED, f"{FRAMEWORKS},{blocked}", str(SCRIPT))
+    done = script(*arguments, python=python)
+    text, loaded = done.stdout.split("LOADED")
+    return done, text, set(json.loads(loaded))
+
+
+@pytest.mark.parametrize(
+    ("name", "runtime", "other"),
+    [
+        # `flatbuffers` is a part of what LiteRT's package installs.
+        ("step.tflite", {"ai_edge_litert", "flatbuffers"}, "onnxruntime"),
+        ("step.onnx", {"onnxruntime"}, "ai_edge_litert,flatbuffers"),
+    ],
+)
+def test_it_needs_numpy_and_one_runtime_alone(case, name, runtime, other):
+    npy = case.folder / "images.npy"
+    done, text, loaded = isolated(f"{other},PIL", case.folder / name, npy, "--json")
+    assert done.returncode == 0, done.stderr
+    classes = [json.loads(line)["class"] for line in text.splitlines()]
+    np.testing.assert_array_equal(classes, case.classes)
+    assert {"numpy", *runtime} <= loaded
+    # Start-up files of an environment may load helpers of its installer.
+    assert loaded - {"numpy", *runtime} <= {"__main__", "_distutils_hack", "_virtualenv"}
+
+
+@pytest.mark.parametrize(
+    ("blocked", "name", "image", "package"),
+    [
+        ("ai_edge_litert", "step.tflite", "images.npy", "ai-edge-litert"),
+        ("onnxruntime", "step.onnx", "images.npy", "onnxruntime"),
+        ("PIL", "step.onnx", "blank.png", "pillow"),
+    ],
+)
+def test_what_to_install(float_case, blocked, name, image, package):
+    Image.new("L", (8, 8)).save(float_case.folder / "blank.png")
+    done, text, _ = isolated(blocked, float_case.folder / name, float_case.folder / image)
+    assert done.returncode == 2
+    assert text == ""
+    assert done.stderr.endswith(f"No module named '{blocked}': pip install {package}\n")
+
+
+# Errors.
+
+
+@pytest.fixture(scope="module")
+def bad(float_case):
+    """A folder of files that are not what they should be."""
+    folder = float_case.folder / "bad"
+    (folder / "empty").mkdir(parents=True)
+    (folder / "text.tflite").write_text("no model")
+    (folder / "text.onnx").write_text("no model")
+    content = (float_case.folder / "step.tflite").read_bytes()
+    (folder / "cut.tflite").write_bytes(content[: len(content) // 2])
+    (folder / "net.keras").write_text("")
+    litert.write_twin(float_case.program, folder / "ann.tflite")
+    (folder / "text.png").write_text("no picture")
+    (folder / "text.npy").write_text("no array")
+    (folder / "empty.npy").write_bytes(b"")
+    (folder / "names.txt").write_text("one\ntwo\n")
+    for name, array in {
+        "large": np.full((8, 8), 2.0),
+        "nan": np.full((8, 8), np.nan),
+        "words": np.full((8, 8), "x"),
+        "line": np.zeros(8),
+        "two": np.zeros((8, 8, 2)),
+        "nothing": np.zeros((0, 8)),
+    }.items():
+        np.save(folder / f"{name}.npy", array)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("none.tflite", "No such file"),
+        ("none.onnx", "No such file"),
+        ("text.tflite", "text.tflite is not a network that runs here: "),
+        ("cut.tflite", "cut.tflite is not a network that runs here: "),
+        ("text.onnx", "text.onnx is not a network that runs here: "),
+        ("net.keras", "neither a .tflite nor an .onnx file: export the model first"),
+        ("ann.tflite", "ann.tflite is not an exported spiking network"),
+    ],
+)
+def test_bad_models(float_case, bad, refused, model, message):
+    assert message in refused(bad / model, float_case.folder / "images.npy")
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("none.png", "none.png: [Errno 2] No such file"),
+        ("none.npy", "none.npy: [Errno 2] No such file"),
+        ("text.png", "text.png: cannot identify image file"),
+        ("text.npy", "text.npy: "),
+        ("empty.npy", "empty.npy: "),
+        ("empty", "empty: [Errno 21] Is a directory"),
+        ("names.txt", "names.txt: cannot identify image file"),
+        ("large.npy", "large.npy: pixels must be bytes, or numbers from 0 to 1"),
+        ("nan.npy", "nan.npy: pixels must be bytes, or numbers from 0 to 1"),
+        ("words.npy", "words.npy: not an image: an array (8, 8) of <U1"),
+        ("line.npy", "line.npy: not an image: an array (8,) of float64"),
+        ("nothing.npy", "nothing.npy: not an image: an array (0, 8) of float64"),
+        ("two.npy", "two.npy: it has 2 channels, the network 1"),
+    ],
+)
+def test_bad_images(float_case, bad, refused, image, message):
+    assert f"{bad}/{message}" in refused(float_case.folder / "step.tflite", bad / image)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--time-steps", 0], "must be at least 1"),
+        (["--time-steps", "many"], "invalid int value: 'many'"),
+        (["--margin", 0, "--stop", "margin"], "must be at least 1"),
+        (["--threads", -1], "must be at least 1"),
+        (["--stop", "soon"], "invalid choice: 'soon'"),
+        (["--labels", "none.txt"], "No such file"),
+    ],
+)
+def test_bad_options(float_case, refused, arguments, message):
+    folder = float_case.folder
+    assert message in refused(folder / "step.tflite", folder / "images.npy", *arguments)
+
+
+def test_options_that_do_not_fit_the_network(float_case, bad, refused):
+    folder = float_case.folder
+    message = refused(folder / "unrolled.onnx", folder / "images.npy", "--stop", "margin")
+    assert "runs all steps in one call: export the form 'step'" in message
+    labels = ["--labels", bad / "names.txt"]
+    message = refused(folder / "step.tflite", folder / "images.npy", *labels)
+    assert "names.txt has 2 names, not 5" in message
+
+
+def test_an_error_is_one_line_and_a_status():
+    done = script("none.tflite", "none.png")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "on_device.py: [Errno 2] No such file or directory: 'none.tflite'\n"

@@ -1,4 +1,4 @@
-"""Integer networks: from a float program to one whose every sum is exact, and how alike they are."""
+"""Integer networks: a float program with rounded weights, whose every sum is then exact."""
 
 from ._agreement import Agreement, agreement
 from ._transform import quantise

@@ -17,7 +17,7 @@ __all__ = ["quantise"]
 _BITS = range(2, 9)
 # 255 is the largest pixel that is a uint8. Smaller ones leave the first threshold smaller, and so
 # more of its weights' bits below the largest threshold.
-_INPUT_SCALES = (255, 127, 63)
+_INPUT_SCALES = (255.0, 127.0, 63.0)
 _MOST_VALUES = 2**12  # of pixels on a grid
 
 

@@ -1,0 +1,200 @@
+"""The edge report of a tiny digits network: every row is there, and says what is so."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.export import from_model, litert
+from keras_proxy_snn.export.interpreter import run as interpret
+
+for library in ("ai_edge_litert", "onnxruntime", "nir"):
+    pytest.importorskip(library, reason="pip install keras-proxy-snn[export]")
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+ONNX = [
+    ("onnx", form, numbers, runtime)
+    for form in ("unrolled", "step", "loop")
+    for numbers in ("float32", "int8")
+    for runtime in ("ONNX Runtime", "OpenVINO")
+]
+LITERT = [
+    ("litert", form, numbers, "LiteRT")
+    for form in ("unrolled", "step", "stateful")
+    for numbers in ("float32", "float16", "int8")
+]
+TWINS = [("twin", "one pass", numbers, "LiteRT") for numbers in ("float32", "int8")]
+NPUS = ("u55-128", "u65-256", "u85-256")
+
+
+def call(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, str(EXAMPLES / "edge_report.py"), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def tables(markdown):
+    """Rows of each table, as dictionaries."""
+    found = []
+    for block in markdown.split("\n\n"):
+        lines = [line.strip("| ").split(" | ") for line in block.splitlines()]
+        if block.startswith("| "):
+            found.append([dict(zip(lines[0], line, strict=True)) for line in lines[2:]])
+    return found
+
+
+def has(module):
+    return importlib.util.find_spec(module) is not None
+
+
+def save(path, **settings):
+    keras.utils.set_random_seed(0)
+    model = kps.build("4C3-P2-10F", input_shape=(8, 8, 1), v_threshold=0.3, **settings)
+    model.save(path)
+    return model
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """Markdown, numbers and files of a network in all formats."""
+    folder = tmp_path_factory.mktemp("edge_report")
+    (folder / "files").mkdir()
+    save(folder / "tiny.keras", time_steps=4)
+    arguments = ["--images", 16, "--output", folder / "report.md", "--json", folder / "report.json"]
+    done = call(folder / "tiny.keras", *arguments, "--files", folder / "files")
+    assert done.returncode == 0, done.stderr
+    markdown = (folder / "report.md").read_text()
+    assert markdown in done.stdout
+    return folder, markdown, json.loads((folder / "report.json").read_text())
+
+
+def test_every_form_format_and_runtime_has_a_row(report):
+    runs, _ = tables(report[1])
+    names = [(r["format"], r["form"], r["numbers"], r["runtime"]) for r in runs]
+    assert names == [*LITERT, *ONNX, ("nir", "graph", "float32", "NumPy"), *TWINS]
+
+
+def test_no_count_differs(report):
+    runs, _ = tables(report[1])
+    networks = [row for row in runs if row["format"] != "twin"]
+    ran = [row for row in networks if has("openvino") or row["runtime"] != "OpenVINO"]
+    assert len(ran) >= 16
+    assert {row["mismatches"] for row in ran} == {"0"}
+    assert {row["borderline"] for row in ran if row["numbers"] == "int8"} == {"0"}
+    assert "- spike counts that differ and must not: 0\n" in report[1]
+
+
+def test_sizes_are_those_of_the_files(report):
+    folder, markdown, numbers = report
+    written = {path.name: path.stat().st_size for path in (folder / "files").iterdir()}
+    facts = {row["file"]: row for row in numbers["rows"] if "reason" not in row}
+    assert set(written) == set(facts)
+    assert all(1024 * facts[name]["KiB"] == size for name, size in written.items())
+    for row, shown in zip(numbers["rows"], tables(markdown)[0], strict=True):
+        assert shown["KiB"] == (f"{row['KiB']:.1f}" if "KiB" in row else shown["KiB"])
+
+
+def test_accuracy_and_latency(report, digits):
+    folder, markdown, numbers = report
+    program = from_model(keras.models.load_model(folder / "tiny.keras", compile=False))
+    x, y = (part[:16] for part in digits[1])
+    expected = (interpret(program, x).spike_counts.argmax(axis=1) == y).mean()
+    rows = {(r["format"], r["form"], r["numbers"], r["runtime"]): r for r in numbers["rows"]}
+    assert rows["litert", "unrolled", "float32", "LiteRT"]["accuracy"] == expected
+    integer = rows["litert", "unrolled", "int8", "LiteRT"]["accuracy"]
+    lost = f"accuracy lost by the integer network: {100 * (expected - integer):.2f} points"
+    assert lost in markdown
+    timed = [row for row in rows.values() if "accuracy" in row and row["format"] != "nir"]
+    for row in timed:
+        for threads in ("1 thread", "2 threads"):
+            median, low, high = row[f"ms, {threads}"]
+            assert 0 < low <= median <= high
+
+
+@pytest.mark.skipif(not has("ethosu") or not has("tflite_micro"), reason="the tools are missing")
+def test_devices(report):
+    folder, markdown, _ = report
+    rows = {(r["format"], r["form"], r["numbers"]): r for r in tables(markdown)[1]}
+    assert len(rows) >= 10
+    for form in ("unrolled", "step"):
+        for npu in NPUS:
+            assert rows["litert", form, "float32"][npu] == "-"
+            assert rows["litert", form, "int8"][npu].startswith("100%, ")
+    assert rows["litert", "step", "float16"]["arena"] == "refused"
+    arena = litert.arena_bytes(folder / "files" / "litert-step-int8.tflite") / 1024
+    assert rows["litert", "step", "int8"]["arena"] == f"{arena:.1f}"
+
+
+def test_the_head_says_what_was_run_and_no_path_of_the_machine(report):
+    folder, markdown, _ = report
+    assert str(folder) not in markdown
+    assert "edge_report.py tiny.keras --images 16 --output report.md" in markdown
+    assert "the first 16 of the test set of digits" in markdown
+    assert "4C3-P2-10F on (8, 8, 1)" in markdown
+
+
+def test_what_cannot_be_written_or_run_is_named(tmp_path):
+    save(tmp_path / "net.keras", time_steps=2, reset="subtract")
+    # A package that cannot be imported, as where it is not installed.
+    (tmp_path / "openvino.py").write_text("raise ImportError('pip install openvino')\n")
+    arguments = ["--formats", "onnx", "nir", "--images", 4]
+    done = call(tmp_path / "net.keras", *arguments, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (runs,) = tables(done.stdout)
+    reasons = {row["runtime"]: row for row in runs}
+    assert "subtract" in reasons["NumPy"]["KiB"]
+    assert "pip install" in reasons["OpenVINO"]["mismatches"]
+    assert reasons["ONNX Runtime"]["mismatches"] == "0"
+
+
+def test_a_wrong_file_is_found_out(tmp_path, monkeypatch, digits):
+    """The file of another network has other counts, and the report says so."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import edge_report
+
+    program = from_model(save(tmp_path / "net.keras", time_steps=4))
+    litert.write(program.with_time_steps(3), tmp_path / "net.tflite")
+    x, y = (part[:16] for part in digits[1])
+    expected = edge_report.expected_counts(program, x)
+    np.testing.assert_array_equal(expected, interpret(program, x).spike_counts)
+    file = {"format": "litert", "numbers": "float32", "file": "net.tflite"}
+    everything = {"float32": program}, {"float32": expected}, tmp_path, x, y
+    row = edge_report.run_file(file, "LiteRT", *everything)
+    fewer = interpret(program, x, time_steps=3).spike_counts
+    assert row["mismatches"] == (fewer != expected).sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.keras"], "There is no file nothing.keras"),
+        ([__file__], "is not a saved ProxyModel"),
+        (["{net}", "--output", "{net}"], "net.keras exists already; --force replaces it"),
+        (["{net}", "--output", "{net}.d/report.md"], "does not exist"),
+        (["{net}", "--time-steps", "0"], "positive integer. Received: 0"),
+        (["{net}", "--images", "0"], "at least 1. Received: 0"),
+    ],
+)
+def test_bad_input_is_one_clear_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import edge_report
+
+    net = tmp_path / "net.keras"
+    save(net, time_steps=2)
+    before = net.read_bytes()
+    monkeypatch.setattr(sys, "argv", ["edge_report.py", *[a.format(net=net) for a in arguments]])
+    assert edge_report.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert net.read_bytes() == before
