@@ -182,13 +182,13 @@ def _check_program(program: Program) -> None:
 def _check_settings(
     bits: int, input_scale: float | None, search_images: int, safety_factor: float
 ) -> None:
-    if isinstance(bits, bool) or bits not in _BITS:
+    if not isinstance(bits, int) or isinstance(bits, bool) or bits not in _BITS:
         raise ValueError(f"`bits` must be an integer from 2 to 8. Received: {bits!r}.")
     if input_scale is not None and not 0 < input_scale <= _INPUT_SCALES[0]:
         raise ValueError(
             f"`input_scale` must be above 0 and at most 255. Received: {input_scale!r}."
         )
-    if isinstance(search_images, bool) or search_images < 1:
+    if not isinstance(search_images, int) or isinstance(search_images, bool) or search_images < 1:
         raise ValueError(f"`search_images` must be a positive integer. Received: {search_images}.")
     if not 1 <= safety_factor < np.inf:
         raise ValueError(
