@@ -217,7 +217,7 @@ def test_the_integer_network_from_the_command_line(saved, tmp_path):
 def test_a_training_framework_is_not_needed_for_a_program(saved, tmp_path):
     """A `.kps` program, and no TensorFlow in the process on the other backends."""
     program = tmp_path / "net.kps"
-    from_model(keras.models.load_model(saved)).save(program)
+    from_model(keras.models.load_model(saved, compile=False)).save(program)
     code = (
         "import sys; from keras_proxy_snn.export_command import main;"
         f"assert main('onnx', [{str(program)!r}, '--output', {str(tmp_path / 'n.onnx')!r}]) == 0;"
