@@ -23,7 +23,7 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 BACKENDS = ("tensorflow", "jax", "torch")
 EXTRAS = {"demo": "tensorflow,datasets,viz", "test": "all"}
 # Their own requirements pull in far more than the tests of interchange need.
-ALONE = {"test": ["spikingjelly==2.0.0"]}
+ALONE = {"test": ["spikingjelly==2.0.0", "loguru"]}
 
 
 def call(*command, **environment):
