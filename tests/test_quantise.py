@@ -1,6 +1,5 @@
 """Integer networks: exact where the grid fits, near elsewhere, and within 16 bits."""
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -37,8 +36,9 @@ def gaussian(seed=0):
     """Weights as training leaves them, drawn in float32."""
     rng = np.random.default_rng(seed)
     return lambda shape: (
-        rng.normal(0.1, 1, shape) / np.sqrt(np.prod(shape[:-1]) or 1) if len(shape) > 1 else
-        rng.normal(0, 0.02, shape)
+        rng.normal(0.1, 1, shape) / np.sqrt(np.prod(shape[:-1]) or 1)
+        if len(shape) > 1
+        else rng.normal(0, 0.02, shape)
     ).astype("float32")
 
 
@@ -89,7 +89,9 @@ def saturating_counts(program, images):
         spikes, v[index] = oracle.fire(total, 0, layer.v_threshold, layer.reset)
         return spikes
 
-    first = conv(a, np.rint(images.astype("float32") * np.float32(program.input_scale)).astype(float))
+    first = conv(
+        a, np.rint(images.astype("float32") * np.float32(program.input_scale)).astype(float)
+    )
     for _ in range(program.time_steps):
         s = oracle.max_pool(fire(0, a, first), 2)
         s = fire(1, b, conv(b, s)).reshape(len(images), -1)
@@ -137,12 +139,12 @@ def test_one_scale_a_layer():
     theta=st.sampled_from([0.25, 0.3, 0.5, 1.0, 2.0]),
     reset=st.sampled_from(["zero", "subtract"]),
     per_filter=st.booleans(),
-    pixels=st.sampled_from([1, 5, 16, 255]),
+    pixels=st.sampled_from([1, 2, 16]),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=12)
+@settings(max_examples=10)
 @example(8, 0.5, "zero", True, 16, 0)
-@example(8, 0.3, "zero", False, 255, 1)
+@example(8, 0.3, "zero", False, 2, 1)
 @example(8, 2.0, "subtract", True, 16, 2)
 def test_weights_on_a_grid_keep_every_spike(bits, theta, reset, per_filter, pixels, seed):
     """Weights within 1 that are multiples of 1/64, or of 1/32 with 7 bits."""
@@ -203,30 +205,241 @@ def test_thresholds_and_weights_share_the_scale():
     assert trace.v_max == (160.0,)
 
 
-def test_more_bits_agree_more(digits):
+def test_more_bits_and_a_scale_a_filter_agree_more(digits):
     (x_train, _), (x_test, _) = digits
-    shares = []
-    for bits in (2, 3, 4, 6, 8):
-        found = [
-            agreement(program, quantise(program, x_train[:200], bits=bits), x_test[:100])
-            for program in (network(gaussian(seed), theta=0.3) for seed in range(4))
-        ]
-        shares.append(np.mean([f.equal_counts for f in found]))
-    print(shares)
+    programs = [network(gaussian(seed)) for seed in range(3)]
+
+    def found(**kwargs):
+        pairs = [(p, quantise(p, x_train[:32], **kwargs)) for p in programs]
+        return [agreement(*pair, x_test[:100]) for pair in pairs]
+
+    by_bits = [found(bits=bits) for bits in (2, 4, 8)]
+    shares = [np.mean([f.equal_counts for f in entry]) for entry in by_bits]
     assert shares == sorted(shares)
-    assert shares[0] < 0.75
-    assert shares[-1] > 0.95
+    assert shares[0] < 0.6
+    assert shares[-1] > 0.75
+    rates = [np.mean(np.abs([[*f.rate_differences.values()] for f in e])) for e in by_bits]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] > 0.01
+    assert rates[-1] < 0.002
+    whole_layers = found(bits=2, per_filter=False)
+    assert np.mean([f.equal_counts for f in whole_layers]) < shares[0] - 0.05
 
 
-def test_a_scale_a_filter_agrees_more_than_one_a_layer(digits):
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+@pytest.mark.parametrize("seed", range(3))
+def test_potentials_never_leave_what_is_proven(reset, seed):
+    """Calibrated on the plainest image, run on hostile ones, in arithmetic that saturates."""
+    program = network(gaussian(seed), time_steps=16, reset=reset)
+    integer = quantise(program, np.full((1, *SHAPE), 0.5), input_scale=255)
+    images = hostile_images(seed=seed)
+    trace = interpreter.run(integer, images)
+    for name, low, high in zip(
+        ("conv1", "conv2", "dense1", "readout"), trace.v_min, trace.v_max, strict=True
+    ):
+        facts = integer.metadata["saturation"][name]
+        assert facts["proof"] == ("constant current" if name == "conv1" else "weight sums")
+        assert facts["low"] <= low
+        assert high <= facts["high"]
+        if name != "conv1":
+            assert facts["low"] >= -INT16
+            assert facts["high"] <= INT16
+    assert trace.v_min[0] < -INT16  # the potentials that a constant current makes harmless
+    counts, saturated = saturating_counts(integer, images)
+    assert saturated == [True, False, False, False]
+    assert counts.any()
+    np.testing.assert_array_equal(counts, trace.spike_counts)
+
+
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_the_sums_of_the_weights_are_reached(reset):
+    """Images that meet all negative weights of a neuron, or all positive ones."""
+    first = Conv("conv1", np.eye(8, dtype="float32").reshape(1, 1, 8, 8), None, 1.0, "zero")
+    kernel = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
+    dense = Dense("readout", kernel, None, 4.0, reset)
+    program = Program((first, Flatten("flatten"), dense), (1, 1, 8), time_steps=5)
+    images = np.stack([kernel.T < 0, kernel.T > 0]).reshape(6, 1, 1, 8).astype("float32")
+    integer = quantise(program, images)
+    facts = integer.metadata["saturation"]["readout"]
+    trace = interpreter.run(integer, images)
+    assert facts["proof"] == "weight sums"
+    assert facts["low"] == trace.v_min[1] < 0
+    weights = integer.neurons[1].kernel.astype(int)
+    assert facts["low"] == 5 * np.minimum(weights, 0).sum(axis=0).min()
+    theta, rise = integer.neurons[1].v_threshold, np.maximum(weights, 0).sum(axis=0)
+    if reset == "zero":
+        assert facts["high"] <= (theta - 1 + rise).max()
+    assert trace.v_max[1] <= facts["high"] <= INT16
+
+
+def deep_sums(time_steps=100):
+    """A network whose weights' sums over T ask more than 16 bits, far beyond what images do."""
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(0, 0.2, (400, 6)).astype("float32")
+    layers = (
+        Flatten("flatten"),
+        Dense("hidden", rng.normal(0, 0.3, (64, 400)).astype("float32"), None, 2.0, "zero"),
+        Dense("readout", kernel, None, 1.0, "zero"),
+    )
+    return Program(layers, SHAPE, time_steps)
+
+
+def test_observed_potentials_where_the_sums_ask_too_much(digits):
     (x_train, _), (x_test, _) = digits
-    shares = []
-    for per_filter in (False, True):
-        found = []
-        for seed in range(4):
-            program = network(gaussian(seed), theta=0.3)
-            integer = quantise(program, x_train[:200], bits=5, per_filter=per_filter)
-            found.append(agreement(program, integer, x_test[:100]).equal_counts)
-        shares.append(np.mean(found))
-    print(shares)
-    assert shares[0] < shares[1]
+    program = deep_sums()
+    thresholds = []
+    for safety_factor in (1, 2, 8):
+        integer = quantise(program, x_train[:20], safety_factor=safety_factor)
+        facts = integer.metadata["saturation"]["readout"]
+        trace = interpreter.run(integer, x_train[:20])
+        assert facts["proof"] == "observed"
+        assert facts["safety_factor"] == float(safety_factor)
+        assert facts["low"] <= trace.v_min[1]
+        assert facts["high"] >= trace.v_max[1]
+        assert max(-facts["low"], facts["high"]) * safety_factor <= INT16
+        thresholds.append(integer.neurons[1].v_threshold)
+        if safety_factor > 1:
+            unseen = interpreter.run(integer, x_test[:20])
+            assert max(-unseen.v_min[1], unseen.v_max[1]) <= INT16
+    assert thresholds[2].sum() < thresholds[0].sum() / 2
+
+
+def test_the_sums_are_preferred_as_long_as_levels_remain(digits):
+    (x_train, _), _ = digits
+    kinds = {}
+    for time_steps in (2, 10, 100):
+        integer = quantise(deep_sums(time_steps), x_train[:20])
+        facts = integer.metadata["saturation"]["readout"]
+        assert facts["time_steps"] == time_steps
+        kinds[time_steps] = facts["proof"], np.abs(integer.neurons[1].kernel.astype(int)).max()
+    assert kinds[2] == ("weight sums", 127)
+    assert kinds[10][0] == "weight sums"
+    assert 8 <= kinds[10][1] < 127
+    assert kinds[100][0] == "observed"
+
+
+@pytest.mark.parametrize("form", ["onnx", "litert"])
+def test_runtimes_count_alike_where_the_first_layer_saturates(tmp_path, form):
+    pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}[form])
+    from keras_proxy_snn.export import litert, onnx
+
+    writer = {"onnx": onnx, "litert": litert}[form]
+    integer = quantise(network(gaussian(), time_steps=16), hostile_images())
+    images = hostile_images(seed=1)
+    trace = interpreter.run(integer, images)
+    assert trace.v_min[0] < -INT16
+    writer.write(integer, tmp_path / "net")
+    np.testing.assert_array_equal(writer.run(tmp_path / "net", integer, images), trace.spike_counts)
+
+
+def test_a_trained_model_loses_little(digits):
+    (x_train, y_train), (x_test, y_test) = digits
+    model = kps.build("8C3-P2-32F-10F", input_shape=SHAPE, time_steps=10)
+    model.fit(x_train, y_train, epochs=5, batch_size=32, verbose=0)
+    program = from_model(model)
+    integer = quantise(program, x_train[:400])
+    assert integer.input_scale == 16.0
+    found = agreement(program, integer, x_test)
+    assert found.equal_counts > 0.6
+    assert found.equal_classes > 0.85
+    assert max(map(abs, found.rate_differences.values())) < 0.02
+    right = [
+        np.mean(interpreter.run(p, x_test).spike_counts.argmax(axis=1) == y_test)
+        for p in (program, integer)
+    ]
+    assert right[0] > 0.7
+    assert abs(right[0] - right[1]) < 0.03
+
+
+def test_agreement_counts_shares():
+    def net(*weights):
+        kernel = np.float32([weights])
+        return Program(
+            (Flatten("flatten"), Dense("readout", kernel, None, 1.0, "zero")), (1, 1, 1), 4
+        )
+
+    images = np.ones((2, 1, 1, 1))
+    assert agreement(net(1, 0.5), net(1, 0.25), images) == (0.5, 1.0, {"readout": -0.125})
+    assert agreement(net(1, 0.5), net(0.5, 1), images) == (0.0, 0.0, {"readout": 0.0})
+    with pytest.raises(ValueError, match="same neurons"):
+        agreement(net(1, 0.5), net(1, 0.5, 0.5), images)
+    with pytest.raises(ValueError, match="Received: none"):
+        agreement(net(1), net(1), images[:0])
+    with pytest.raises(ValueError, match="must have shape"):
+        agreement(net(1), net(1), np.ones((2, 3, 1, 1)))
+
+
+IMAGES = hostile_images()[:3]
+
+
+@pytest.mark.parametrize(
+    ("images", "kwargs", "message"),
+    [
+        (IMAGES, {"bits": 1}, "from 2 to 8. Received: 1"),
+        (IMAGES, {"bits": 9}, "from 2 to 8. Received: 9"),
+        (IMAGES, {"bits": 8.0}, "from 2 to 8. Received: 8.0"),
+        (IMAGES, {"bits": True}, "from 2 to 8. Received: True"),
+        (IMAGES, {"input_scale": 256}, "at most 255. Received: 256"),
+        (IMAGES, {"input_scale": 0}, "above 0 and at most 255. Received: 0"),
+        (IMAGES, {"search_images": 0}, "positive integer. Received: 0"),
+        (IMAGES, {"search_images": 2.5}, "positive integer. Received: 2.5"),
+        (IMAGES, {"safety_factor": 0.5}, "at least 1 and finite. Received: 0.5"),
+        (IMAGES, {"safety_factor": float("nan")}, "Received: nan"),
+        (IMAGES[:0], {}, "at least one image. Received: none"),
+        (IMAGES[:, :7], {}, r"Received: \(3, 7, 8, 1\)"),
+        (IMAGES * np.nan, {}, "NaN or infinity"),
+        (IMAGES - 0.5, {}, "Received: from -0.5 to 0.5"),
+        (IMAGES * 255, {}, "Received: from 0 to 255"),
+    ],
+)
+def test_bad_arguments(images, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        quantise(network(gaussian()), images, **kwargs)
+
+
+def test_programs_that_cannot_be_integers():
+    program = network(gaussian())
+    with pytest.raises(ValueError, match=r"float32 program can be quantised. Received: .*'int8'"):
+        quantise(quantise(program, IMAGES), IMAGES)
+    with pytest.raises(ValueError, match=r"positive and finite. Received: 0.0 in layer 'conv1'"):
+        quantise(network(gaussian(), theta=0.0), IMAGES)
+    readout = replace(program.layers[-1], kernel=program.layers[-1].kernel * np.nan)
+    with pytest.raises(ValueError, match=r"must be finite. Received: layer 'readout'"):
+        quantise(replace(program, layers=(*program.layers[:-1], readout)), IMAGES)
+    inhibited = replace(program.layers[-1], bias=np.full(5, -1e5, "float32"))
+    with pytest.raises(ValueError, match="all weights of layer 'readout' round to 0"):
+        quantise(replace(program, layers=(*program.layers[:-1], inhibited)), IMAGES)
+    wide = Dense("readout", np.ones((12288, 1), "float32"), None, 1.0, "zero")
+    program = Program((Flatten("flatten"), wide), (64, 64, 3), time_steps=1000)
+    with pytest.raises(ValueError, match="Sums must fit 32 bits"):
+        quantise(program, np.full((1, 64, 64, 3), 0.3), search_images=1, input_scale=255)
+
+
+@pytest.mark.parametrize("theta", [0.5, np.float32([0.25, 0.5, 0.75])])
+def test_dead_filters_and_thresholds_of_their_own(theta):
+    """Weights of zero or next to it leave the others alone."""
+    kernel = np.random.default_rng(0).normal(0, 0.3, (64, 3)).astype("float32")
+    kernel[:, 0] = 0
+    kernel[:, 1] *= 1e-6
+    first = Dense("hidden", kernel, None, theta, "zero")
+    zeros = Dense("readout", np.zeros((3, 2), "float32"), None, 0.5, "zero")
+    program = Program((Flatten("flatten"), first, zeros), SHAPE, time_steps=6)
+    integer = quantise(program, hostile_images())
+    hidden, readout = integer.neurons
+    assert not hidden.kernel[:, 0].any()
+    assert not readout.kernel.any()
+    assert np.abs(hidden.kernel[:, 2].astype(int)).max() > 40
+    assert hidden.v_threshold.max() <= 2**14
+    assert agreement(program, integer, hostile_images()).rate_differences["readout"] == 0
+
+
+def test_hidden_thresholds_stay_small_where_weights_are_weak():
+    kernel = np.float32([[0.5, 1e-5], [-0.25, 1e-5]])
+    layers = (
+        Flatten("flatten"),
+        Dense("hidden", np.eye(2, dtype="float32"), None, 0.5, "zero"),
+        Dense("readout", kernel, None, 0.5, "zero"),
+    )
+    program = Program(layers, (1, 2, 1), time_steps=6)
+    integer = quantise(program, np.float32([[[[0], [1]]], [[[1], [1]]]]))
+    assert integer.neurons[1].v_threshold.max() <= 2**12

@@ -45,11 +45,12 @@ class IFDense(TiedIF):
     Example:
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_proxy_snn.layers import IFDense
     >>> layer = IFDense(1, kernel_initializer="ones", return_state=True)
     >>> spikes, v = layer(np.float32([[[1, 0, 0], [0, 0, 0], [0, 1, 1]]]))  # 3 steps
-    >>> np.array(spikes)[0, :, 0].tolist(), float(v[0, 0])
-    ([1.0, 0.0, 1.0], 0.0)
+    >>> [ops.convert_to_numpy(x).ravel().tolist() for x in (spikes, v)]
+    [[1.0, 0.0, 1.0], [0.0]]
     """
 
     twin_class = keras.layers.Dense

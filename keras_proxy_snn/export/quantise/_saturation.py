@@ -16,7 +16,7 @@ _FEWEST_LEVELS = 8
 # A filter with small weights gets a larger scale than the layer's only up to this threshold.
 _WEAK_THRESHOLD = 2**12
 # Of the room, because rounding moves the potentials a little from those of the float program.
-_OBSERVED_SHARE = 0.95
+_OBSERVED_SHARE = 0.9
 
 
 class Proof(NamedTuple):

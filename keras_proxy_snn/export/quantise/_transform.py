@@ -89,13 +89,16 @@ def quantise(
     wanted = layer_counts(program, sample)
     gains = _input_scales(images) if input_scale is None else (float(input_scale),)
     limits = scale_limits(program, images, rounding.levels, safety_factor)
-    while True:
-        integer, scales = _round(program, sample, wanted, gains, limits, rounding)
+    done: list[Rounded] = []
+    while len(done) < len(limits):
+        done = _round(program, sample, wanted, gains, limits, rounding, done)
+        integer = done[-1].program
         _check_integers(program, integer)
         proofs = prove(integer, images, safety_factor)
-        if all((proof.room >= 1).all() for proof in proofs):
-            break
-        limits = [_shrink(*facts) for facts in zip(limits, scales, proofs, strict=True)]
+        limits = [_shrink(*facts) for facts in zip(limits, done, proofs, strict=True)]
+        # Layers before the first that saturates stay as they are.
+        fits = [bool((proof.room >= 1).all()) for proof in proofs]
+        done = done[: [*fits, False].index(False)]
     facts = dict(program.metadata)
     if "accuracy" in facts:
         facts["float_accuracy"] = facts.pop("accuracy")
@@ -112,24 +115,27 @@ def _round(
     gains: tuple[float, ...],
     limits: list[Limit],
     rounding: Rounding,
-) -> tuple[Program, list[np.ndarray]]:
-    """Integer program and the scales of its layers of neurons."""
+    kept: list[Rounded],
+) -> list[Rounded]:
+    """Layers of neurons rounded, each after those before it; the first ones are kept."""
     done = replace(program, layers=(), number_format="int8")
-    goals = iter(zip(wanted, limits, strict=True))
-    scales: list[np.ndarray] = []
+    results: list[Rounded] = []
     for layer in program.layers:
         if not isinstance(layer, Conv | Dense):
             done = replace(done, layers=(*done.layers, layer))
             continue
-        counts, limit = next(goals)
-        results = [
-            search(before, layer, images, counts, gain, limit, rounding)
-            for before, gain in _inputs(program, done, gains if not scales else ())
-        ]
-        result = min(results, key=_badness)
+        index = len(results)
+        if index < len(kept):
+            result = kept[index]
+        else:
+            tried = [
+                search(before, layer, images, wanted[index], gain, limits[index], rounding)
+                for before, gain in _inputs(program, done, gains if index == 0 else ())
+            ]
+            result = min(tried, key=_badness)
+        results.append(result)
         done = result.program
-        scales.append(result.scale)
-    return done, scales
+    return results
 
 
 def _inputs(
@@ -145,9 +151,9 @@ def _badness(result: Rounded) -> tuple[bool, int]:
     return largest_sum(result.program) > INT32, result.error
 
 
-def _shrink(limit: Limit, scale: np.ndarray, proof: Proof) -> Limit:
+def _shrink(limit: Limit, result: Rounded, proof: Proof) -> Limit:
     """Lower the limits of filters whose potentials do not fit, a little further than by need."""
-    lower = np.minimum(limit.scale, 0.95 * proof.room * scale)
+    lower = np.minimum(limit.scale, 0.9 * proof.room * result.scale)
     return limit._replace(scale=np.where(proof.room < 1, lower, limit.scale))
 
 
