@@ -1,6 +1,7 @@
 """Peak memory of a training step does not grow with T: measured on Table 1's Fashion-MNIST net.
 
-Each measurement is the peak of a fresh process.
+Each measurement is the peak of a fresh process. It is read from Linux's VmHWM: `getrusage`
+would start from the peak of the process that forked it, which is pytest with all it has loaded.
 """
 
 import subprocess
@@ -9,11 +10,12 @@ import sys
 import pytest
 
 pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="peak memory is read with the resource module of Unix"
+    not sys.platform.startswith("linux"), reason="peak memory is read from Linux's /proc"
 )
 
 STEP = """
-import resource, sys
+import sys
+from pathlib import Path
 import numpy as np
 import keras_proxy_snn
 
@@ -23,7 +25,8 @@ model = keras_proxy_snn.build("fashion_mnist", time_steps=time_steps, **settings
 x, y = np.random.rand(20, 28, 28, 1).astype("float32"), np.arange(20) % 10
 for _ in range(2):
     model.train_on_batch(x, y)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 """
 
 
@@ -41,5 +44,5 @@ def peak(time_steps, chunk_steps=0):
 def test_peak_memory_of_a_training_step_does_not_grow_with_time_steps():
     short, long, unchunked = peak(5), peak(50), peak(50, chunk_steps=50)
     assert long == pytest.approx(short, rel=0.10)
-    # The measurement sees what chunks save, and more than that bound, so the line above could fail.
-    assert unchunked > 1.15 * long
+    # The measurement sees what chunks save, far more than that bound, so the line above could fail.
+    assert unchunked > 1.5 * long
