@@ -12,7 +12,7 @@ from .metrics import readout_potential
 from .network import Simulation, SpikingNetwork
 from .proxy import proxy_gradient
 from .training import Simulated, proxy_steps
-from .twins import spiking_layers
+from .twins import Threshold, spiking_layers
 
 __all__ = ["ProxyModel"]
 
@@ -35,7 +35,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         ann: The proxy, a built `keras.Sequential`; see `keras_proxy_snn.twins.spiking_layers`
             for the layers that it can have.
         time_steps: Number T of time steps.
-        v_threshold: Threshold of all IF neurons, a positive number.
+        v_threshold: Threshold of the IF neurons: a positive number, or a mapping from names of
+            the ANN's layers to such numbers (1 for layers that it does not name).
         reset: `"zero"` (the paper) or `"subtract"`.
         chunk_steps: Number of time steps simulated at once: changes speed and memory, never
             a spike.
@@ -78,7 +79,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         self,
         ann: keras.Sequential,
         time_steps: int,
-        v_threshold: float = 1.0,
+        v_threshold: Threshold = 1.0,
         reset: str = "zero",
         chunk_steps: int = 2,
         **kwargs: Any,
@@ -89,7 +90,6 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         stages = spiking_layers(ann, v_threshold, reset)
         self.ann = ann
         self.snn = SpikingNetwork(stages, ann.input_shape[1:], time_steps, chunk_steps, name="snn")
-        self.v_threshold = float(v_threshold)
         self.reset = reset
         self._distance = keras.metrics.Mean(name="proxy_distance")
         self._rates = [
@@ -101,6 +101,13 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Both networks have their weights already."""
         self.built = True
+
+    @property
+    def v_threshold(self) -> Threshold:
+        """Threshold of the IF neurons: a number, or one for each layer's name if they differ."""
+        thresholds = {layer.twin.name: layer.v_threshold for layer in self.snn.if_layers}
+        different = set(thresholds.values())
+        return different.pop() if len(different) == 1 else thresholds
 
     @property
     def time_steps(self) -> int:

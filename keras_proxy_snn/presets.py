@@ -9,7 +9,7 @@ from .losses import LOSSES
 from .metrics import SpikeAccuracy
 from .model import ProxyModel
 from .spec import parse_spec
-from .twins import build_ann
+from .twins import Threshold, build_ann
 
 __all__ = ["PRESETS", "Preset", "build"]
 
@@ -22,7 +22,9 @@ class Preset:
         spec: Architecture string, see `keras_proxy_snn.parse_spec`.
         input_shape: `(height, width, channels)` of the images, in pixels.
         time_steps: Number T of time steps.
-        v_threshold: Threshold theta of all IF neurons.
+        v_threshold: Threshold theta of the IF neurons, a number, or by layer's name (others have
+            1), such as `{"readout": 8.0}`. That of the readout sets how steep the softmax over
+            spike counts is in its input current: T / theta.
         reset: `"zero"` (the paper) or `"subtract"`.
         proxy_activation: `"relu"` (the paper) or `"clip"`, see `keras_proxy_snn.build_ann`.
         readout_activation: `"relu"` (the paper) or `"linear"` (the authors' notebook).
@@ -40,7 +42,7 @@ class Preset:
     spec: str
     input_shape: tuple[int, int, int]
     time_steps: int = 20
-    v_threshold: float = 1.0
+    v_threshold: Threshold = 1.0
     reset: str = "zero"
     proxy_activation: str = "clip"
     readout_activation: str = "linear"

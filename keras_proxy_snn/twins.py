@@ -1,5 +1,6 @@
 """From a spec to a plain Keras CNN, and from that CNN to the layers of its spiking twin."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -8,7 +9,16 @@ from .layers import IFConv2D, IFDense, SpikeFlatten, SpikePool2D
 from .neuron import check_neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
 
-__all__ = ["PROXY_ACTIVATIONS", "READOUT_ACTIVATIONS", "build_ann", "spiking_layers"]
+__all__ = [
+    "PROXY_ACTIVATIONS",
+    "READOUT_ACTIVATIONS",
+    "Threshold",
+    "build_ann",
+    "layer_thresholds",
+    "spiking_layers",
+]
+
+Threshold = float | Mapping[str, float]
 
 PROXY_ACTIVATIONS = ("relu", "clip")
 READOUT_ACTIVATIONS = ("relu", "linear")
@@ -18,7 +28,7 @@ def build_ann(
     spec: Spec,
     input_shape: tuple[int, int, int],
     *,
-    v_threshold: float = 1.0,
+    v_threshold: Threshold = 1.0,
     proxy_activation: str = "relu",
     readout_activation: str = "relu",
     use_bias: bool = False,
@@ -38,7 +48,7 @@ def build_ann(
     Args:
         spec: Layers from `parse_spec`.
         input_shape: `(height, width, channels)` of the images, in pixels.
-        v_threshold: Threshold theta of the IF neurons, for `"clip"`.
+        v_threshold: Threshold theta of the IF neurons, for `"clip"`; see `layer_thresholds`.
         proxy_activation: `"relu"` or `"clip"`.
         readout_activation: `"relu"`: the last layer has the proxy's activation too, as in the
             paper. `"linear"`: it has none, as in the authors' notebook.
@@ -62,37 +72,35 @@ def build_ann(
     """
     _check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
     _check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
-    check_neuron(v_threshold, "zero")
     layer_shapes(spec, input_shape)
+    names = _layer_names(spec)
+    neurons = [n for part, n in zip(spec, names, strict=True) if not isinstance(part, Pool)]
+    thresholds = layer_thresholds(v_threshold, neurons)
     shared = {
         "use_bias": use_bias,
         "kernel_regularizer": keras.regularizers.L2(l2) if l2 else None,
     }
     stack: list[keras.layers.Layer] = [keras.Input(input_shape, name="image")]
-    numbers = {Conv: 0, Pool: 0, Dense: 0}
-    for index, part in enumerate(spec):
-        numbers[type(part)] += 1
-        number, readout = numbers[type(part)], index == len(spec) - 1
+    for part, part_name in zip(spec, names, strict=True):
         if isinstance(part, Pool):
-            stack.append(keras.layers.MaxPooling2D(part.size, name=f"pool{number}"))
+            stack.append(keras.layers.MaxPooling2D(part.size, name=part_name))
             continue
         if isinstance(part, Conv):
             layer = keras.layers.Conv2D(
-                part.maps, part.kernel_size, padding="same", name=f"conv{number}", **shared
+                part.maps, part.kernel_size, padding="same", name=part_name, **shared
             )
         else:
-            if number == 1:
+            if not any(isinstance(layer, keras.layers.Flatten) for layer in stack):
                 stack.append(keras.layers.Flatten(name="flatten"))
-            label = "readout" if readout else f"dense{number}"
-            layer = keras.layers.Dense(part.units, name=label, **shared)
+            layer = keras.layers.Dense(part.units, name=part_name, **shared)
         stack.append(layer)
-        if batch_norm and not readout:
+        if batch_norm and part_name != "readout":
             # Running statistics follow in tens of steps, as in the authors' notebook: the SNN
             # sees them alone, and Keras's default of 0.99 leaves it behind for hundreds.
             norm = f"{layer.name}_batch_norm"
             stack.append(keras.layers.BatchNormalization(momentum=0.9, name=norm))
-        if not readout or readout_activation == "relu":
-            stack += _activation(layer.name, proxy_activation, v_threshold)
+        if part_name != "readout" or readout_activation == "relu":
+            stack += _activation(part_name, proxy_activation, thresholds[part_name])
     return keras.Sequential(stack, name=name)
 
 
@@ -105,13 +113,57 @@ def _activation(name: str, proxy_activation: str, v_threshold: float) -> list[ke
     ]
 
 
+def _layer_names(spec: Spec) -> list[str]:
+    """Names of a spec's layers: `conv1`, `pool1`, ..., `readout`."""
+    labels = {Conv: "conv", Pool: "pool", Dense: "dense"}
+    numbers = dict.fromkeys(labels, 0)
+    names = []
+    for part in spec:
+        numbers[type(part)] += 1
+        names.append(f"{labels[type(part)]}{numbers[type(part)]}")
+    return [*names[:-1], "readout"]
+
+
+def layer_thresholds(v_threshold: Threshold, names: Iterable[str]) -> dict[str, float]:
+    """Thresholds of layers of IF neurons by name.
+
+    Args:
+        v_threshold: A positive number for all layers, or a mapping from names of layers of the
+            ANN to positive numbers. A layer that the mapping does not name has 1.
+        names: The layers' names.
+
+    Returns:
+        Name to threshold.
+
+    Raises:
+        ValueError: If a threshold is not a positive number or belongs to no layer.
+
+    Example:
+
+    >>> from keras_proxy_snn.twins import layer_thresholds
+    >>> layer_thresholds({"readout": 8}, ["conv1", "readout"])
+    {'conv1': 1.0, 'readout': 8.0}
+    """
+    names = list(names)
+    if not isinstance(v_threshold, Mapping):
+        v_threshold = dict.fromkeys(names, v_threshold)
+    unknown = sorted(set(v_threshold) - set(names))
+    if unknown:
+        raise ValueError(
+            f"`v_threshold` can name the layers {names}. Received: thresholds for {unknown}."
+        )
+    for value in v_threshold.values():
+        check_neuron(value, "zero")
+    return {name: float(v_threshold.get(name, 1.0)) for name in names}
+
+
 def _check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"`{argument}` must be one of {choices}. Received: {value!r}.")
 
 
 def spiking_layers(
-    ann: keras.Model, v_threshold: float = 1.0, reset: str = "zero"
+    ann: keras.Model, v_threshold: Threshold = 1.0, reset: str = "zero"
 ) -> list[keras.layers.Layer]:
     """Make the spiking layers of a CNN around that CNN's own layers.
 
@@ -122,7 +174,7 @@ def spiking_layers(
     Args:
         ann: A built `keras.Sequential` of these layers. A `Rescaling` may stand before
             a ReLU (see `build_ann`).
-        v_threshold: Threshold of all IF neurons, positive.
+        v_threshold: Threshold of the IF neurons; see `layer_thresholds`.
         reset: `"zero"` or `"subtract"`.
 
     Returns:
@@ -148,7 +200,8 @@ def spiking_layers(
             "The ANN must be a built keras.Sequential, one that starts with keras.Input. "
             f"Received: {ann!r}."
         )
-    neuron = {"v_threshold": v_threshold, "reset": reset}
+    names = [layer.name for layer in ann.layers if type(layer) in _IF_LAYERS]
+    thresholds = layer_thresholds(v_threshold, names)
     stages: list[keras.layers.Layer] = []
     layers = list(ann.layers)
     while layers:
@@ -170,7 +223,11 @@ def spiking_layers(
                 )
             stages.append(
                 _IF_LAYERS[type(layer)](
-                    twin=layer, batch_norm=norm, name=f"if_{layer.name}", **neuron
+                    twin=layer,
+                    batch_norm=norm,
+                    name=f"if_{layer.name}",
+                    v_threshold=thresholds[layer.name],
+                    reset=reset,
                 )
             )
         else:

@@ -34,9 +34,8 @@ def random_dense(rng, name, features, units, bias=True, theta=0.5):
     return Dense(name, dyadic(rng, (features, units)), bias, theta, "zero")
 
 
-def full_program(rng, uniform=False):
+def full_program(rng, per_filter=True):
     """Every kind of layer, on images of three channels that are not square."""
-    per_filter = not uniform
     convs = [
         random_conv(rng, "conv1", 3, 4, strides=(2, 2)),
         random_conv(rng, "conv2", 4, 5, padding="valid", per_filter=per_filter),
@@ -46,7 +45,7 @@ def full_program(rng, uniform=False):
     body = [Pool("pool2", (3, 3), (1, 1), "same"), convs[2], Flatten("flatten")]
     features = Program((*head, *body), (14, 18, 3), 1).shapes()[-1][0]
     tail = [random_dense(rng, "dense1", features, 6, bias=False)]
-    tail.append(random_dense(rng, "readout", 6, 4, theta=0.5 if uniform else 0.25))
+    tail.append(random_dense(rng, "readout", 6, 4, theta=0.25))
     facts = {"spec": "4C3-...-4F", "accuracy": 0.5, "list": [1, None]}
     return Program((*head, *body, *tail), (14, 18, 3), 7, metadata=facts)
 
@@ -540,16 +539,16 @@ def test_from_model_to_file_to_model(rng, tmp_path, spec):
 
 
 def test_from_nir_of_the_full_program(rng, tmp_path):
-    program = full_program(rng, uniform=True)
+    program = full_program(rng, per_filter=False)
     model = nir_model.from_nir(written(program, tmp_path))
     x = images_of(program, rng)
     expected = interpreter.run(program, x).spike_counts
     np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
-    assert model.v_threshold == 0.5
+    assert model.v_threshold == {layer.name: layer.v_threshold for layer in program.neurons}
 
 
 def test_what_a_model_cannot_be(rng, tmp_path):
-    with pytest.raises(ValueError, match=r"one threshold in common. .*'readout': \[0.25\]"):
+    with pytest.raises(ValueError, match=r"one threshold in common. .*'conv2': \["):
         nir_model.from_nir(written(full_program(rng), tmp_path))
     with pytest.raises(ValueError, match="'int8' and input scale 15"):
         nir_model.from_nir(written(integer_program(rng), tmp_path))
@@ -617,7 +616,7 @@ def test_spikingjelly_gives_the_same_counts(rng, tmp_path):
         "spikingjelly.activation_based.nir_exchange",
         reason="pip install --no-deps spikingjelly (and PyTorch) to check NIR files with it",
     )
-    program = full_program(rng, uniform=True)
+    program = full_program(rng, per_filter=False)
     path = written(program, tmp_path, pooling="average")
     network = exchange.import_from_nir(path, dt=1.0)
     x = images_of(program, rng, 8)

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -108,6 +109,26 @@ def test_every_field_can_be_overridden():
     assert isinstance(model.loss, kps.SpikeCountMeanSquaredError)
 
 
+def test_thresholds_by_layer(rng, tmp_path):
+    keras.utils.set_random_seed(0)
+    given = {"readout": 4, "conv2": 0.5}
+    model = kps.build("digits", v_threshold=given, readout_activation="relu", time_steps=6)
+    expected = {"conv1": 1.0, "conv2": 0.5, "dense1": 1.0, "readout": 4.0}
+    assert model.v_threshold == expected
+    assert {x.twin.name: x.v_threshold for x in model.snn.if_layers} == expected
+    for name, theta in expected.items():
+        assert model.ann.get_layer(f"{name}_per_threshold").scale == 1 / theta
+    model.save(tmp_path / "net.keras")
+    loaded = keras.models.load_model(tmp_path / "net.keras", compile=False)
+    assert loaded.v_threshold == expected
+    x = 20 * rng.random((3, 8, 8, 1), "float32")
+    counts = model.predict(x, verbose=0)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), counts)
+    plain = kps.ProxyModel(model.ann, 6, v_threshold=1.0)
+    assert plain.v_threshold == 1.0
+    assert plain.predict(x, verbose=0).sum() > counts.sum()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -120,6 +141,8 @@ def test_every_field_can_be_overridden():
         (("digits", {"proxy_activation": "elu"}), ValueError, r"\('relu', 'clip'\).*'elu'"),
         (("digits", {"readout_activation": "elu"}), ValueError, r"\('relu', 'linear'\).*'elu'"),
         (("digits", {"v_threshold": 0}), ValueError, "positive number. Received: 0"),
+        (("digits", {"v_threshold": {"readout": -1}}), ValueError, "number. Received: -1"),
+        (("digits", {"v_threshold": {"pool1": 2}}), ValueError, r"\['conv1', .*\['pool1'\]"),
         (("digits", {"reset": "hard"}), ValueError, "Received: 'hard'"),
         (("digits", {"time_steps": 0}), ValueError, "positive integer. Received: 0"),
         (("digits", {"input_shape": (1, 1, 1)}), kps.SpecError, "at least one pixel"),

@@ -58,20 +58,19 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
     for layer in program.neurons:
         weights = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
         ann.get_layer(layer.name).set_weights(weights)
-    return ProxyModel(ann, program.time_steps, _common_threshold(path, program))
+    return ProxyModel(ann, program.time_steps, _thresholds(path, program))
 
 
-def _common_threshold(path: str | Path, program: Program) -> float:
+def _thresholds(path: str | Path, program: Program) -> dict[str, float]:
     values = {layer.name: np.unique(layer.v_threshold) for layer in program.neurons}
-    different = np.unique(np.concatenate(list(values.values())))
-    if different.size != 1:
-        listed = ", ".join(f"{name!r}: {value}" for name, value in values.items())
+    if mixed := {name: value for name, value in values.items() if value.size != 1}:
+        listed = ", ".join(f"{name!r}: {value}" for name, value in mixed.items())
         raise ValueError(
-            "The neurons of a ProxyModel have one threshold in common. "
+            "The neurons of a layer of a ProxyModel have one threshold in common. "
             f"Received: {path} with thresholds {listed}; "
             "keras_proxy_snn.export.nir.read gives it as a Program."
         )
-    return float(different[0])
+    return {name: float(value[0]) for name, value in values.items()}
 
 
 def _keras_layers(layer: Layer) -> list[Any]:
