@@ -101,10 +101,11 @@ def _export(format: str, options: Any) -> None:
         format=format,
         form=options.form,
         images=None if calibration is None else calibration[:64],
+        test=None if options.no_check else test,
         verify=not options.no_check,
         overwrite=options.force,
     )
-    _print_table(exported, test)
+    _print_table(exported)
 
 
 def _load(path: Path) -> Any:
@@ -142,7 +143,7 @@ def _convert(format: str, model: Any, program: Program, output: Path, options: A
     print(f"{output}: {output.stat().st_size / 1024:.0f} KiB, written by {name}, not checked")
 
 
-def _print_table(exported: Exported, test: Any) -> None:
+def _print_table(exported: Exported) -> None:
     rows = [
         ("file", str(exported.path)),
         ("format, form", f"{exported.format}, {exported.form}"),
@@ -156,10 +157,9 @@ def _print_table(exported: Exported, test: Any) -> None:
     if hasattr(module, "latency"):
         seconds = module.latency(exported.path, exported.program)
         rows.append(("latency", f"{1000 * seconds:.2f} ms an image, 1 thread"))
-    if test is not None and exported.check is not None:
-        x, y = test
-        right = exported.run(x).argmax(axis=1) == y
-        rows.append(("accuracy", f"{right.mean():.2%} of {len(y)} test images (strict)"))
+    if exported.accuracy is not None:
+        images = exported.program.metadata["accuracy_images"]
+        rows.append(("accuracy", f"{exported.accuracy:.2%} of {images} test images (strict)"))
     width = max(len(name) for name, _ in rows)
     for name, value in rows:
         print(f"{name:<{width}}  {value}")

@@ -210,12 +210,13 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             self.renew_steps()
         self._traced_for = now
 
-    def export(self, filepath: Any, format: str = "onnx", **options: Any) -> Any:
+    def export(self, filepath: Any, format: str | None = None, **options: Any) -> Any:
         """Write the spiking network for a device, and check the file in its real runtime.
 
         Args:
             filepath: Where to write.
-            format: `"onnx"`, `"litert"` or `"nir"`: see `keras_proxy_snn.export.export`.
+            format: `"onnx"`, `"litert"` or `"nir"`; by default what the suffix `.onnx`, `.tflite`
+                or `.nir` says. See `keras_proxy_snn.export.export`.
             **options: Further arguments of `keras_proxy_snn.export.export`.
 
         Returns:

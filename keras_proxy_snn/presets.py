@@ -9,7 +9,7 @@ from .losses import LOSSES
 from .metrics import SpikeAccuracy
 from .model import ProxyModel
 from .spec import parse_spec
-from .twins import Threshold, build_ann
+from .twins import Threshold, build_ann, layer_thresholds, neuron_names
 
 __all__ = ["PRESETS", "Preset", "build"]
 
@@ -22,9 +22,10 @@ class Preset:
         spec: Architecture string, see `keras_proxy_snn.parse_spec`.
         input_shape: `(height, width, channels)` of the images, in pixels.
         time_steps: Number T of time steps.
-        v_threshold: Threshold theta of the IF neurons, a number, or by layer's name (others have
-            1), such as `{"readout": 8.0}`. That of the readout sets how steep the softmax over
-            spike counts is in its input current: T / theta.
+        v_threshold: Threshold theta of the IF neurons, or a mapping from layers' names to theirs
+            (1 for others).
+        readout_v_threshold: Threshold of the readout, if it is another. The softmax over spike
+            counts is T / theta times as steep as in the readout's input current.
         reset: `"zero"` (the paper) or `"subtract"`.
         proxy_activation: `"relu"` (the paper) or `"clip"`, see `keras_proxy_snn.build_ann`.
         readout_activation: `"relu"` (the paper) or `"linear"` (the authors' notebook).
@@ -43,6 +44,7 @@ class Preset:
     input_shape: tuple[int, int, int]
     time_steps: int = 20
     v_threshold: Threshold = 1.0
+    readout_v_threshold: float | None = None
     reset: str = "zero"
     proxy_activation: str = "clip"
     readout_activation: str = "linear"
@@ -75,14 +77,28 @@ PRESETS: dict[str, Preset] = {
         proxy_activation="relu",
         readout_activation="relu",
     ),
-    # Sized for two CPU cores.
+    # Sized for two CPU cores. With the threshold of the others, the readout's softmax would be 20 to
+    # 40 times as steep as its input current, and saturate; so would the leading classes' counts.
     "fashion_mnist_compact": Preset(
-        "32C3-P2-64C3-P2-64C3-P2-128F-10F", (28, 28, 1), reset="subtract", batch_norm=True
+        "32C3-P2-64C3-P2-64C3-P2-128F-10F",
+        (28, 28, 1),
+        readout_v_threshold=20.0,
+        reset="subtract",
+        batch_norm=True,
     ),
     "cifar10_compact": Preset(
-        "32C3-P2-64C3-64C3-P2-128C3-P2-256F-10F", (32, 32, 3), reset="subtract", batch_norm=True
+        "32C3-P2-64C3-64C3-P2-128C3-P2-256F-10F",
+        (32, 32, 3),
+        readout_v_threshold=20.0,
+        reset="subtract",
+        batch_norm=True,
     ),
-    "digits": Preset("16C3-32C3-P2-64F-10F", (8, 8, 1), v_threshold=0.5),
+    "digits": Preset(
+        "16C3-32C3-P2-64F-10F",
+        (8, 8, 1),
+        v_threshold=0.5,
+        readout_v_threshold=8.0,
+    ),
 }
 
 
@@ -113,12 +129,18 @@ def build(name: str, **overrides: Any) -> ProxyModel:
     preset = _preset(name, overrides)
     if preset.loss not in LOSSES:
         raise ValueError(f"`loss` must be one of {tuple(LOSSES)}. Received: {preset.loss!r}.")
+    spec = parse_spec(preset.spec, preset.input_shape)
+    thresholds = layer_thresholds(preset.v_threshold, neuron_names(spec))
+    if preset.readout_v_threshold is not None:
+        thresholds = layer_thresholds(
+            {**thresholds, "readout": preset.readout_v_threshold}, thresholds
+        )
     ann = build_ann(
-        parse_spec(preset.spec, preset.input_shape),
+        spec,
         preset.input_shape,
+        v_threshold=thresholds,
         **_pick(
             preset,
-            "v_threshold",
             "proxy_activation",
             "readout_activation",
             "use_bias",
@@ -126,7 +148,8 @@ def build(name: str, **overrides: Any) -> ProxyModel:
             "l2",
         ),
     )
-    model = ProxyModel(ann, **_pick(preset, "time_steps", "v_threshold", "reset", "chunk_steps"))
+    neurons = _pick(preset, "time_steps", "reset", "chunk_steps")
+    model = ProxyModel(ann, v_threshold=thresholds, **neurons)
     adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
     model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
     return model

@@ -15,6 +15,7 @@ __all__ = [
     "Threshold",
     "build_ann",
     "layer_thresholds",
+    "neuron_names",
     "spiking_layers",
 ]
 
@@ -73,15 +74,13 @@ def build_ann(
     _check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
     _check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
     layer_shapes(spec, input_shape)
-    names = _layer_names(spec)
-    neurons = [n for part, n in zip(spec, names, strict=True) if not isinstance(part, Pool)]
-    thresholds = layer_thresholds(v_threshold, neurons)
+    thresholds = layer_thresholds(v_threshold, neuron_names(spec))
     shared = {
         "use_bias": use_bias,
         "kernel_regularizer": keras.regularizers.L2(l2) if l2 else None,
     }
     stack: list[keras.layers.Layer] = [keras.Input(input_shape, name="image")]
-    for part, part_name in zip(spec, names, strict=True):
+    for part, part_name in zip(spec, _layer_names(spec), strict=True):
         if isinstance(part, Pool):
             stack.append(keras.layers.MaxPooling2D(part.size, name=part_name))
             continue
@@ -122,6 +121,12 @@ def _layer_names(spec: Spec) -> list[str]:
         numbers[type(part)] += 1
         names.append(f"{labels[type(part)]}{numbers[type(part)]}")
     return [*names[:-1], "readout"]
+
+
+def neuron_names(spec: Spec) -> list[str]:
+    """Names of the layers with neurons of a spec's ANN: `conv1`, ..., `dense1`, ..., `readout`."""
+    parts = zip(spec, _layer_names(spec), strict=True)
+    return [name for part, name in parts if not isinstance(part, Pool)]
 
 
 def layer_thresholds(v_threshold: Threshold, names: Iterable[str]) -> dict[str, float]:

@@ -100,6 +100,20 @@ def test_every_format_and_form_has_the_models_counts(format, form, model, images
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("suffix", [".onnx", ".tflite", ".nir"])
+def test_accuracy_on_labelled_images_is_kept_in_the_file(suffix, model, images, tmp_path):
+    labels = model.predict(images, verbose=0).argmax(axis=1)
+    labels[0] = (labels[0] + 1) % 5
+    path = tmp_path / f"net{suffix}"
+    exported = model.export(path, images=images, test=(images, labels))
+    assert exported.accuracy == pytest.approx(5 / 6)
+    assert b"accuracy_images" in path.read_bytes()
+    np.testing.assert_array_equal(exported.run(images), model.predict(images, verbose=0))
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    with pytest.raises(ValueError, match=r"6 images and labels of shape \(5,\)"):
+        model.export(path, test=(images, labels[1:]), overwrite=True)
+
+
 def test_a_file_that_differs_is_refused_and_kept_aside(model, images, tmp_path, monkeypatch):
     """A writer with a fault: it writes another network than the one it was given."""
     from keras_proxy_snn.export import onnx
@@ -162,7 +176,7 @@ def test_bad_arguments_are_refused(arguments, error, message, model, tmp_path):
     path = tmp_path / arguments.pop("path", "net.onnx")
     with pytest.raises(error, match=message):
         export(model, path, **arguments)
-    assert not path.exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_a_proxy_model_is_exported(tmp_path):

@@ -112,7 +112,8 @@ def test_every_field_can_be_overridden():
 def test_thresholds_by_layer(rng, tmp_path):
     keras.utils.set_random_seed(0)
     given = {"readout": 4, "conv2": 0.5}
-    model = kps.build("digits", v_threshold=given, readout_activation="relu", time_steps=6)
+    fields = {"readout_activation": "relu", "time_steps": 6, "readout_v_threshold": None}
+    model = kps.build("digits", v_threshold=given, **fields)
     expected = {"conv1": 1.0, "conv2": 0.5, "dense1": 1.0, "readout": 4.0}
     assert model.v_threshold == expected
     assert {x.twin.name: x.v_threshold for x in model.snn.if_layers} == expected
@@ -124,6 +125,8 @@ def test_thresholds_by_layer(rng, tmp_path):
     x = 20 * rng.random((3, 8, 8, 1), "float32")
     counts = model.predict(x, verbose=0)
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), counts)
+    short = kps.build("digits", spec="4C3-10F", v_threshold=2, readout_v_threshold=3)
+    assert short.v_threshold == {"conv1": 2.0, "readout": 3.0}
     plain = kps.ProxyModel(model.ann, 6, v_threshold=1.0)
     assert plain.v_threshold == 1.0
     assert plain.predict(x, verbose=0).sum() > counts.sum()
@@ -141,6 +144,7 @@ def test_thresholds_by_layer(rng, tmp_path):
         (("digits", {"proxy_activation": "elu"}), ValueError, r"\('relu', 'clip'\).*'elu'"),
         (("digits", {"readout_activation": "elu"}), ValueError, r"\('relu', 'linear'\).*'elu'"),
         (("digits", {"v_threshold": 0}), ValueError, "positive number. Received: 0"),
+        (("digits", {"readout_v_threshold": 0.0}), ValueError, "number. Received: 0.0"),
         (("digits", {"v_threshold": {"readout": -1}}), ValueError, "number. Received: -1"),
         (("digits", {"v_threshold": {"pool1": 2}}), ValueError, r"\['conv1', .*\['pool1'\]"),
         (("digits", {"reset": "hard"}), ValueError, "Received: 'hard'"),

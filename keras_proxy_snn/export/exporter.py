@@ -1,13 +1,14 @@
 """`export`: model or program in, checked file out."""
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .check import Check, check
+from .interpreter import prepare_images
 from .program import Program, from_model
 
 __all__ = ["FORMATS", "ExportError", "Exported", "export"]
@@ -32,6 +33,7 @@ class Exported:
         nodes: Number of nodes of the graph.
         check: Result of the check, `None` if it was not made.
         program: What was written.
+        accuracy: Strict accuracy of the file on the labelled images, `None` if there were none.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class Exported:
     nodes: int
     check: Check | None
     program: Program
+    accuracy: float | None
 
     def run(self, images: Any) -> np.ndarray:
         """Spike counts `(batch, classes)` of the file in its real runtime."""
@@ -67,6 +70,7 @@ def export(
     form: str | None = None,
     time_steps: int | None = None,
     images: Any = None,
+    test: tuple[Any, Any] | None = None,
     verify: bool = True,
     overwrite: bool = False,
     **options: Any,
@@ -82,6 +86,8 @@ def export(
         time_steps: T; the network's own if `None`.
         images: Images `(batch, height, width, channels)` for the check, pixels in [0, 1]. Real
             ones are best; if `None`, images made of smoothed noise.
+        test: Images and labels `(x, y)` to take the file's accuracy on. It is kept in the
+            metadata as `accuracy`, with `accuracy_images`, their number.
         verify: Whether to run the file beside the interpreter.
         overwrite: Whether an existing file may be replaced.
         **options: What the format's writer takes besides, such as `batch_size` for LiteRT.
@@ -117,18 +123,42 @@ def export(
         raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} does not exist.")
+    images = noise_images(program) if images is None else np.asarray(images, "float32")
+    _check_images(program, images, test)
     # Written under another name first: a file that fails never stands where a good one should.
     draft = path.with_name(f"{path.name}.failed")
     module.write(program, draft, form=form, **options)
     result = None
     if verify:
-        images = noise_images(program) if images is None else np.asarray(images, "float32")
         result = check(program, images, lambda p, x: module.run(draft, p, x))
         if not result.passed:
             raise ExportError(f"The file does not spike like the network: {result}. See {draft}.")
+    if test is not None:
+        program = _with_accuracy(program, module.run(draft, program, test[0]), test[1])
+        module.write(program, draft, form=form, **options)  # the same graph, with these facts
     draft.replace(path)
-    nodes = module.node_count(path)
-    return Exported(path, format, form, path.stat().st_size, nodes, result, program)
+    size, nodes = path.stat().st_size, module.node_count(path)
+    accuracy = None if test is None else program.metadata["accuracy"]
+    return Exported(path, format, form, size, nodes, result, program, accuracy)
+
+
+def _check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | None) -> None:
+    prepare_images(program, images)
+    if test is None:
+        return
+    x, y = np.asarray(test[0]), np.asarray(test[1])
+    prepare_images(program, x)
+    if y.shape != (len(x),) or not len(x):
+        raise ValueError(
+            "Labels must be integers, one for each image, and there must be some. "
+            f"Received: {len(x)} images and labels of shape {y.shape}."
+        )
+
+
+def _with_accuracy(program: Program, counts: np.ndarray, labels: Any) -> Program:
+    right = float((counts.argmax(axis=1) == np.asarray(labels)).mean())
+    facts = {"accuracy": right, "accuracy_images": len(labels)}
+    return replace(program, metadata={**program.metadata, **facts})
 
 
 def noise_images(program: Program, images: int = 8) -> np.ndarray:
