@@ -9,7 +9,8 @@ Images are stretched to the network's size and made grey or coloured as it wants
 
 A network of the form "step" or "stateful" runs step by step and stops early: with `--stop certain`
 when the leading class can no longer be caught, so that it is that of all T steps; with `margin`
-also when it leads by M spikes, which is sooner and may give another class; with `never` after T.
+when it leads by M spikes, fractions towards the next spike included, which is sooner and may give
+another class; with `never` after T.
 Exits with status 0, or 2 and the reason.
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 
 SUFFIXES = {".npy", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif"}
 LINE = "{image:<28} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8} {spike_counts}"
+MARGIN = 1.5
 Arrays = dict[str, np.ndarray]
 
 
@@ -34,28 +36,52 @@ class Network(NamedTuple):  # a file opened in its runtime
     infer: Callable[[Arrays], Arrays]
 
 
-def should_stop(counts: np.ndarray, step: int, time_steps: int, stop: str, margin: int) -> bool:
-    """Whether the spike counts after `step` of `time_steps` steps tell the class.
+class Result(NamedTuple):
+    winner: int
+    steps: int
+    spike_counts: np.ndarray
 
-    The class is the first one that has most spikes. A neuron spikes at most once a step, so the
-    leader is certain if it wins even when it falls silent and all others spike at every step.
+
+def should_stop(scores: np.ndarray, step: int, time_steps: int, stop: str, margin: float) -> bool:
+    """Whether the classes' scores after `step` of `time_steps` steps tell the class.
+
+    The class is the first one with the highest score. Of `certain` the scores are spike counts. A
+    neuron spikes at most once a step, so the leader is certain if it wins even when it falls
+    silent and all others spike at every step. Of `margin` see `activity`.
     """
-    if stop == "never":
-        return step >= time_steps
-    leader = counts.argmax()
-    worst_case = counts + (time_steps - step)
-    worst_case[leader] = counts[leader]
-    lead = counts[leader] - np.delete(counts, leader).max(initial=0)
-    return bool(worst_case.argmax() == leader or (stop == "margin" and lead >= margin))
+    leader = scores.argmax()
+    if stop == "certain":
+        worst_case = scores + (time_steps - step)
+        worst_case[leader] = scores[leader]
+        return bool(worst_case.argmax() == leader)
+    others = np.delete(scores.astype("float64"), leader)
+    lead = scores[leader] - others.max(initial=-np.inf)
+    return step >= time_steps or bool(stop == "margin" and lead >= margin)
+
+
+def activity(counts: np.ndarray, potential: np.ndarray, v_threshold: Any) -> np.ndarray:
+    """Input to each neuron of the readout so far in spikes: those fired, and the fraction left."""
+    score: np.ndarray = counts + potential / np.asarray(v_threshold)
+    return score
+
+
+def score(network: Network, counts: np.ndarray, state: Arrays, stop: str) -> np.ndarray:
+    """Spike counts; for `margin` the activity, where the network gives the potentials out."""
+    thresholds = network.facts.get("v_threshold", "{}")
+    thresholds = json.loads(thresholds) if isinstance(thresholds, str) else thresholds
+    readout = next(reversed(thresholds), "")
+    if stop != "margin" or f"v_{readout}" not in state:
+        return counts
+    return activity(counts, state[f"v_{readout}"][0], thresholds[readout])
 
 
 def simulate(
-    network: Network, image: np.ndarray, time_steps: int, stop: str, margin: int
-) -> tuple[np.ndarray, int]:
-    """Spike counts of an image, and the number of steps they took."""
+    network: Network, image: np.ndarray, time_steps: int, stop: str, margin: float
+) -> Result:
+    """Run an image as far as it takes."""
     if "spike_counts" in network.outputs:
-        counts = network.infer({"image": image})["spike_counts"][0]
-        return np.rint(counts).astype(int), time_steps
+        counts = np.rint(network.infer({"image": image})["spike_counts"][0]).astype(int)
+        return Result(int(counts.argmax()), time_steps, counts)
     names = [name for name in network.inputs if name.startswith("v_")]
     state = {name: np.zeros(*network.inputs[name]) for name in names}
     counts = np.zeros((), int)
@@ -65,9 +91,10 @@ def simulate(
         outputs = network.infer({"image": image, **state})
         state = {name: outputs[f"{name}_out"] for name in names}
         counts = counts + np.rint(outputs["spikes"][0]).astype(int)
-        if should_stop(counts, step, time_steps, stop, margin):
+        scores = score(network, counts, state, stop)
+        if should_stop(scores, step, time_steps, stop, margin):
             break
-    return counts, step
+    return Result(int(scores.argmax()), step, counts)
 
 
 def open_network(path: Path, threads: int) -> Network:
@@ -203,16 +230,16 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
         for index, image in enumerate(images):
             clock = [time.perf_counter()]
             for _ in range(5):
-                counts, steps = simulate(network, image, time_steps, options.stop, options.margin)
+                result = simulate(network, image, time_steps, options.stop, options.margin)
                 clock.append(time.perf_counter())
+            counts, winner = result.spike_counts, result.winner
             if labels and len(labels) != len(counts):
                 raise ValueError(f"{options.labels} has {len(labels)} names, not {len(counts)}")
-            winner = int(counts.argmax())
             yield {
                 "image": str(file) if len(images) == 1 else f"{file}[{index}]",
                 "class": winner,
                 "label": labels[winner] if labels else str(winner),
-                "steps": steps,
+                "steps": result.steps,
                 "time_steps": time_steps,
                 "ms": round(1e3 * float(np.median(np.diff(clock))), 3),
                 "spike_counts": counts.tolist(),
@@ -227,13 +254,15 @@ def main(arguments: list[str] | None = None) -> None:
     add("--labels", type=Path, metavar="FILE", help="names of the classes, one on each line")
     add("--time-steps", type=int, metavar="T", help="by default the network's own")
     add("--stop", choices=["certain", "margin", "never"], default="certain")
-    add("--margin", type=int, default=5, metavar="M", help="of --stop margin (default: 5)")
+    add("--margin", type=float, default=MARGIN, metavar="M", help=f"default: {MARGIN:g}")
     add("--invert", action="store_true", help="for dark drawings on a light ground")
     add("--threads", type=int, default=1)
     add("--json", action="store_true", help="print an object for each image, one on each line")
     options = parser.parse_args(arguments)
-    if any(n is not None and n < 1 for n in (options.time_steps, options.margin, options.threads)):
-        parser.error("--time-steps, --margin and --threads must be at least 1")
+    if any(n is not None and n < 1 for n in (options.time_steps, options.threads)):
+        parser.error("--time-steps and --threads must be at least 1")
+    if not options.margin > 0:
+        parser.error("--margin must be above 0")
     try:
         for row in run(options):
             print(json.dumps(row) if options.json else LINE.format(**row))

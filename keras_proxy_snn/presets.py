@@ -77,8 +77,8 @@ PRESETS: dict[str, Preset] = {
         proxy_activation="relu",
         readout_activation="relu",
     ),
-    # Sized for two CPU cores. With the threshold of the others, the readout's softmax would be 20 to
-    # 40 times as steep as its input current, and saturate; so would the leading classes' counts.
+    # Sized for two CPU cores. With the other layers' threshold the readout's softmax would be 20
+    # to 40 times as steep as its current and saturate, and so would the leading classes' counts.
     "fashion_mnist_compact": Preset(
         "32C3-P2-64C3-P2-64C3-P2-128F-10F",
         (28, 28, 1),

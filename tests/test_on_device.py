@@ -82,6 +82,9 @@ class Case:
         runs = [interpreter.run(self.program, self.images, t) for t in range(1, T + 1)]
         self.counts = np.stack([trace.spike_counts for trace in runs], axis=1)
         self.classes = self.counts[:, -1].argmax(axis=1)
+        potentials = np.stack([trace.potentials[-1] for trace in runs], axis=1)
+        theta = self.program.neurons[-1].v_threshold
+        self.activity = on_device.activity(self.counts, potentials, theta)
 
 
 @pytest.fixture(scope="module")
@@ -215,8 +218,10 @@ def test_certain_never_changes_the_winner(spikes):
         ([2, 5, 0], 5, "margin", 4, False),
         ([2, 6, 0], 6, "margin", 4, True),
         ([6, 6, 0], 6, "margin", 1, False),
-        # Beyond doubt, whatever the margin.
-        ([2, 6, 0], 9, "margin", 9, True),
+        ([2, 6, 0], 10, "margin", 9, True),
+        ([2.25, 4.5, 0], 5, "margin", 2.5, False),
+        ([2.25, 4.75, 0], 5, "margin", 2.5, True),
+        ([-3.0, -1.0, -2.5], 5, "margin", 1.5, True),
         ([9, 0, 0], 9, "never", 1, False),
         ([9, 0, 0], 10, "never", 1, True),
     ],
@@ -237,26 +242,25 @@ def test_certain_saves_steps_and_keeps_every_class(case, classify, name):
 
 @pytest.mark.parametrize("name", STREAMING)
 def test_margin_saves_more(case, classify, name):
-    top = np.sort(case.counts, axis=-1)
+    scores = case.counts if name.startswith("stateful") else case.activity
+    top = np.sort(scores, axis=-1)
     lead = top[..., -1] - top[..., -2]
     means = []
-    for margin in (1, 2, 3, 5):
+    for margin in (0.75, 1, 2, 3, 5):
         rows = classify(
             case.folder / name, case.folder / "images.npy", "--stop", "margin", "--margin", margin
         )
         steps = np.array([row["steps"] for row in rows])
         reached = np.where((lead >= margin).any(axis=1), (lead >= margin).argmax(axis=1) + 1, T)
-        assert (steps <= reached).all()
-        # It stops before only where no class can catch up.
-        early = steps < reached
-        classes = np.array([row["class"] for row in rows])
-        np.testing.assert_array_equal(classes[early], case.classes[early])
+        np.testing.assert_array_equal(steps, reached)
+        winners = scores[np.arange(40), steps - 1].argmax(axis=1)
+        np.testing.assert_array_equal([row["class"] for row in rows], winners)
         expected = case.counts[np.arange(40), steps - 1]
         np.testing.assert_array_equal([row["spike_counts"] for row in rows], expected)
         means.append(steps.mean())
     assert means == sorted(means)
-    assert means[0] < T / 4
-    assert means[2] < 2 / 3 * T
+    assert means[1] < T / 4
+    assert means[3] < 2 / 3 * T
 
 
 def test_fewer_steps(case, classify, refused):
@@ -527,7 +531,7 @@ def test_bad_images(float_case, bad, refused, image, message):
     [
         (["--time-steps", 0], "must be at least 1"),
         (["--time-steps", "many"], "invalid int value: 'many'"),
-        (["--margin", 0, "--stop", "margin"], "must be at least 1"),
+        (["--margin", 0, "--stop", "margin"], "--margin must be above 0"),
         (["--threads", -1], "must be at least 1"),
         (["--stop", "soon"], "invalid choice: 'soon'"),
         (["--labels", "none.txt"], "No such file"),

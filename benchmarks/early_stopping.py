@@ -1,0 +1,128 @@
+"""Steps that early stopping takes, and the accuracy that it costs.
+
+    python benchmarks/early_stopping.py fashion_mnist_compact.keras
+
+Runs the network's ONNX file of the form "step" on the test images, with the stopping rules of
+`examples/on_device.py`. Margins are chosen with `--train N` on the last N training images. Writes
+one JSON file a run to `benchmarks/results/early_stopping/` and prints it as a table.
+"""
+
+import argparse
+import importlib.util
+import json
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.export import from_model, onnx
+
+ROOT = Path(__file__).parent
+RESULTS = ROOT / "results" / "early_stopping"
+DATASETS = {(8, 8, 1): "digits", (28, 28, 1): "fashion_mnist", (32, 32, 3): "cifar10"}
+BATCH = 200
+
+
+def import_on_device():
+    path = ROOT.parent / "examples" / "on_device.py"
+    spec = importlib.util.spec_from_file_location("on_device", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def stream(on_device, program, images):
+    """Counts and activity of the readout after every step, `(images, T, classes)`."""
+    theta = program.neurons[-1].v_threshold
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.write(program, f"{folder}/net.onnx", form="step")
+        network = on_device.open_network(Path(f"{folder}/net.onnx"), threads=2)
+    parts = []
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        state = {
+            name: np.zeros((len(batch), *shape[1:]), dtype)
+            for name, (shape, dtype) in network.inputs.items()
+            if name.startswith("v_")
+        }
+        counts = np.zeros((len(batch), *program.shapes()[-1]), int)
+        moments = []
+        for _ in range(program.time_steps):
+            outputs = network.infer({"image": batch, **state})
+            state = {name: outputs[f"{name}_out"] for name in state}
+            counts = counts + np.rint(outputs["spikes"]).astype(int)
+            potential = state[f"v_{program.neurons[-1].name}"]
+            moments.append((counts, on_device.activity(counts, potential, theta)))
+        parts.append([np.stack(part, axis=1) for part in zip(*moments, strict=True)])
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def apply(on_device, scores, labels, stop, margin):
+    """Mean steps and accuracy of a rule."""
+    time_steps, steps, right = scores.shape[1], [], []
+    for image, label in zip(scores, labels, strict=True):
+        for step, score in enumerate(image, 1):
+            if on_device.should_stop(score, step, time_steps, stop, margin):
+                break
+        steps.append(step)
+        right.append(score.argmax() == label)
+    return float(np.mean(steps)), float(np.mean(right))
+
+
+def measure(arguments):
+    on_device = import_on_device()
+    program = from_model(keras.models.load_model(arguments.model, compile=False))
+    if arguments.time_steps:
+        program = program.with_time_steps(arguments.time_steps)
+    train, test = kps.datasets.load(DATASETS[program.input_shape])
+    x, y = (part[-arguments.train :] for part in train) if arguments.train else test
+    counts, activity = stream(on_device, program, x)
+    rules = [("never", counts, 0), ("certain", counts, 0)]
+    rules += [("margin", activity, margin) for margin in arguments.margins]
+    rows = []
+    for stop, scores, margin in rules:
+        steps, accuracy = apply(on_device, scores, y, stop, margin)
+        rows.append({"stop": stop, "margin": margin, "mean_steps": steps, "accuracy": accuracy})
+    return {
+        "model": arguments.model.name,
+        "spec": program.metadata["spec"],
+        "time_steps": program.time_steps,
+        "images": f"{len(x)} {'training' if arguments.train else 'test'} images",
+        "rows": rows,
+    }
+
+
+def table(result):
+    full = result["rows"][0]["accuracy"]
+    lines = [f"{result['model']}, T={result['time_steps']}, {result['images']}", ""]
+    lines += ["| rule | mean steps | of T | accuracy | points lost |", "|---|---|---|---|---|"]
+    for row in result["rows"]:
+        rule = f"margin {row['margin']:g}" if row["stop"] == "margin" else row["stop"]
+        share = row["mean_steps"] / result["time_steps"]
+        lost = 100 * (full - row["accuracy"])
+        cells = [rule, f"{row['mean_steps']:.2f}", f"{share:.1%}", f"{row['accuracy']:.2%}"]
+        lines.append("| " + " | ".join([*cells, f"{lost:+.2f}"]) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--train", type=int, default=0, metavar="N", help="for choosing a margin")
+    parser.add_argument("--time-steps", type=int)
+    parser.add_argument("--margins", type=float, nargs="+", default=[0.25, 0.5, 0.75, 1, 1.5, 2, 3])
+    arguments = parser.parse_args()
+    result = measure(arguments)
+    print(table(result))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    part = "train" if arguments.train else "test"
+    path = RESULTS / f"{arguments.model.stem}-T{result['time_steps']}-{part}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
