@@ -1,0 +1,64 @@
+"""The unrolled ONNX form step by step, layer by layer, and as it is written by default.
+
+    python benchmarks/onnx_order.py
+
+Layer by layer, all T steps are folded into the batch of one convolution a layer; step by step, each
+step is a convolution of its own. One thread, batch 1, ONNX Runtime; the files are measured in
+turns, and ratios to the first are taken of each turn; their median and spread are printed.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.export import from_model, onnx
+
+SPECS = ["8C3-P2-16C3-P2-32F-10F", "32C3-P2-64C3-P2-64C3-P2-128F-10F"]
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--time-steps", type=int, nargs="+", default=[10, 50])
+    parser.add_argument("--turns", type=int, default=12)
+    arguments = parser.parse_args()
+    print("| network | T | order | KiB | nodes | ms | of step by step |")
+    print("|---|---|---|---|---|---|---|")
+    for spec in SPECS:
+        for steps in arguments.time_steps:
+            for cells in measure(spec, steps, arguments.turns):
+                print("| " + " | ".join([f"`{spec}`", str(steps), *cells]) + " |", flush=True)
+
+
+def measure(spec, steps, turns):
+    ann = kps.build_ann(kps.parse_spec(spec), (28, 28, 1))
+    program = from_model(kps.ProxyModel(ann, steps))
+    orders = {"step by step": 1, "layer by layer": steps, "default": None}
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: Path(folder) / f"{name}.onnx" for name in orders}
+        for name, path in files.items():
+            onnx.write(program, path, chunk_steps=orders[name])
+        times = [
+            {name: onnx.latency(path, program, repeats=10) for name, path in files.items()}
+            for _ in range(turns)
+        ]
+        for name, path in files.items():
+            seconds = np.array([turn[name] for turn in times])
+            ratio = seconds / np.array([turn["step by step"] for turn in times])
+            spread = f"{np.median(ratio):.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
+            size = f"{path.stat().st_size / 1024:.0f}"
+            yield [
+                name,
+                size,
+                str(onnx.node_count(path)),
+                f"{1e3 * np.median(seconds):.2f}",
+                spread,
+            ]
+
+
+if __name__ == "__main__":
+    main()
