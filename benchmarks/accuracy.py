@@ -16,6 +16,7 @@ A run that was cut off goes on from its last whole epoch. Writes one JSON file a
 
 import argparse
 import ast
+import importlib
 import json
 import os
 import platform
@@ -72,9 +73,8 @@ def run(arguments, seed):
     model = kps.build(arguments.preset, **arguments.settings)
     initial = model.get_weights()
     history, seconds = train(model, x, y, arguments, seed, f"{arguments.label}-proxy")
-    model.compile(
-        loss=model.loss, metrics=[kps.SpikeAccuracy(t, name=t) for t in kps.SpikeAccuracy.RULES]
-    )
+    rules = [kps.SpikeAccuracy(rule, name=rule) for rule in kps.SpikeAccuracy.RULES]
+    model.compile(model.optimizer, model.loss, metrics=rules)
     accuracy = model.evaluate(x_test, y_test, batch_size=100, verbose=0, return_dict=True)
     if arguments.save:
         model.save(arguments.save)
@@ -106,7 +106,11 @@ def run(arguments, seed):
         "twin_seconds_per_epoch": float(np.median(twin_seconds)) if twin_seconds else None,
         "history": history,
         "twin_history": twin_history,
-        "versions": {"keras": keras.__version__, "keras_proxy_snn": kps.__version__},
+        "versions": {
+            "keras": keras.__version__,
+            keras.config.backend(): importlib.import_module(keras.config.backend()).__version__,
+            "keras_proxy_snn": kps.__version__,
+        },
         "hardware": f"{os.cpu_count()} x {platform.machine()}",
     }
 

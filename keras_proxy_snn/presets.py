@@ -1,6 +1,7 @@
 """Presets as data, and `build`, which makes a compiled model of one."""
 
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ from .metrics import SpikeAccuracy
 from .model import ProxyModel
 from .spec import parse_spec
 from .twins import Threshold, build_ann, layer_thresholds, neuron_names
+from .weights import load_weights, pretrained_card
 
 __all__ = ["PRESETS", "Preset", "build"]
 
@@ -102,12 +104,14 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def build(name: str, **overrides: Any) -> ProxyModel:
+def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> ProxyModel:
     """Build a compiled proxy model from a preset or from an architecture string.
 
     Args:
         name: A preset's name (`"fashion_mnist"`, `"cifar10"`, `"fashion_mnist_compact"`,
             `"cifar10_compact"`, `"digits"`) or a spec such as `"16C3-P2-10F"`.
+        weights: `"pretrained"`: those that come with the package for this preset. A path or a URL:
+            those of this model card, see `keras_proxy_snn.weights`. `None`: random ones.
         **overrides: Any field of `Preset`, in place of the preset's value. `input_shape` is
             required with a spec.
 
@@ -116,7 +120,8 @@ def build(name: str, **overrides: Any) -> ProxyModel:
         `SpikeAccuracy`. Compile it again for anything else.
 
     Raises:
-        ValueError: If the name is neither a preset nor a spec, or a field is out of range.
+        ValueError: If the name is neither a preset nor a spec, a field is out of range, or the
+            weights do not fit or are not those of their card.
         TypeError: If a field is unknown or `input_shape` is missing.
 
     Example:
@@ -125,7 +130,9 @@ def build(name: str, **overrides: Any) -> ProxyModel:
     >>> model = keras_proxy_snn.build("digits", time_steps=10)
     >>> model.time_steps, model.ann.output_shape
     (10, (None, 10))
+    >>> trained = keras_proxy_snn.build("digits", weights="pretrained")
     """
+    card = pretrained_card(name) if weights == "pretrained" else weights
     preset = _preset(name, overrides)
     if preset.loss not in LOSSES:
         raise ValueError(f"`loss` must be one of {tuple(LOSSES)}. Received: {preset.loss!r}.")
@@ -152,6 +159,8 @@ def build(name: str, **overrides: Any) -> ProxyModel:
     model = ProxyModel(ann, v_threshold=thresholds, **neurons)
     adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
     model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
+    if card is not None:
+        load_weights(model, card)
     return model
 
 

@@ -28,6 +28,7 @@ LEVELS = {
     "losses": 1,
     "metrics": 1,
     "twins": 2,
+    "weights": 2,
     "network": 2,
     "training": 2,
     "model": 2,

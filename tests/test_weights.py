@@ -1,0 +1,121 @@
+"""Weights that load: what a card vouches for, and nothing else."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_proxy_snn as kps
+from keras_proxy_snn import weights
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A card of a small network with batch normalisation, and the network."""
+    keras.utils.set_random_seed(1)
+    model = kps.build("4C3-P2-10F", input_shape=(8, 8, 1), batch_norm=True, use_bias=True)
+    weights.save_weights(model, tmp_path / "net.json", data="none", seed=1)
+    return model, tmp_path / "net.json"
+
+
+def build(spec="4C3-P2-10F", **overrides):
+    fields = {"input_shape": (8, 8, 1), "batch_norm": True, "use_bias": True}
+    return kps.build(spec, **{**fields, **overrides})
+
+
+def test_weights_come_back_rounded_to_float16(saved):
+    model, card = saved
+    again = build(weights=card)
+    assert weights.read_card(card)["seed"] == 1
+    assert len(again.get_weights()) == len(model.get_weights()) == 8
+    for ours, theirs in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours.astype("float16").astype("float32"), theirs)
+    # They are those of the twin and of the spiking network alike.
+    kernel = ops.convert_to_numpy(again.snn.if_layers[0].twin.kernel)
+    np.testing.assert_array_equal(kernel, again.get_weights()[0])
+
+
+def test_weights_load_by_url(saved, tmp_path, monkeypatch):
+    _, card = saved
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(keras.config, "keras_home", lambda: str(tmp_path / "home"), raising=False)
+    model = build(weights=card.as_uri())
+    for ours, theirs in zip(model.get_weights(), build(weights=card).get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_another_file_than_the_cards_is_refused(saved):
+    _, card = saved
+    other = kps.build("4C3-P2-10F", input_shape=(8, 8, 1))
+    weights.save_weights(other, card.with_name("other.json"))
+    card.with_suffix(".npz").write_bytes(card.with_name("other.npz").read_bytes())
+    with pytest.raises(ValueError, match=r"must have the SHA-256 of their card.*net\.npz"):
+        build(weights=card)
+
+
+def test_weights_that_do_not_fit_are_refused(saved):
+    with pytest.raises(ValueError, match=r"must fit the model.*'conv1/bias'.*besides"):
+        build("8C3-P2-10F", use_bias=False, weights=saved[1])
+    with pytest.raises(ValueError, match=r"\(3, 3, 1, 8\).*Received: .*\(3, 3, 1, 4\)"):
+        build("8C3-P2-10F", weights=saved[1])
+
+
+def test_bad_cards_are_refused(saved, tmp_path):
+    model, card = saved
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        build(weights=tmp_path / "none.json")
+    with pytest.raises(ValueError, match=r"A card of weights is expected.*net\.npz"):
+        build(weights=card.with_suffix(".npz"))
+    (tmp_path / "list.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"has the format .*list\.json"):
+        build(weights=tmp_path / "list.json")
+    card.with_suffix(".npz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"There is no file .*net\.npz"):
+        build(weights=card)
+    with pytest.raises(FileExistsError, match=r"net\.json exists"):
+        weights.save_weights(model, card)
+    model.set_weights([np.full_like(w, 1e6) for w in model.get_weights()])
+    with pytest.raises(ValueError, match=r"within float16's 65504.*1e\+06"):
+        weights.save_weights(model, tmp_path / "large.json")
+    assert not (tmp_path / "large.json").exists()
+
+
+def test_presets_without_pretrained_weights():
+    with pytest.raises(ValueError, match=r"'digits'.*Received: 'cifar10'"):
+        kps.build("cifar10", weights="pretrained")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[pytest.mark.slow] * (n != "digits"))
+        for n in weights.pretrained_names()
+    ],
+)
+def test_pretrained_weights_reach_the_figure_of_their_card(name):
+    card = weights.read_card(weights.pretrained_card(name))
+    if kps.datasets.locate(card["data"]) is None:
+        pytest.skip(f"{card['data']} is not on this machine")
+    _, (x, y) = kps.datasets.load(card["data"])
+    model = kps.build(name, weights="pretrained")
+    assert model.time_steps == card["time_steps"]
+    accuracy = model.evaluate(x, y, batch_size=100, verbose=0, return_dict=True)["accuracy"]
+    # Float sums depend on their order: an image or two may fall to the other side elsewhere.
+    assert accuracy == pytest.approx(card["accuracy"]["first"], abs=max(1, len(x) // 2000) / len(x))
+    assert len(x) == card["test_images"]
+    rates = model.snn.simulate(x[:1000]).firing_rates
+    for layer, rate in zip(model.snn.if_layers, rates, strict=True):
+        expected = card["firing_rates"][layer.twin.name]
+        assert float(ops.convert_to_numpy(rate)) == pytest.approx(expected, rel=0.01)
+
+
+def test_cards_say_what_made_them():
+    for name in weights.pretrained_names():
+        path = Path(weights.pretrained_card(name))
+        assert path.with_suffix(".npz").stat().st_size < 400_000
+        card = json.loads(path.read_text())
+        assert card["command"].startswith("KERAS_BACKEND=")
+        assert {"preset", "data", "seed", "time_steps", "accuracy", "firing_rates"} <= set(card)
