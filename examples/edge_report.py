@@ -40,11 +40,17 @@ RUNTIMES = {
 }
 
 
+def proxy_activation(model):
+    caps = {getattr(layer, "max_value", None) for layer in model.ann.layers}
+    return "clip" if 1.0 in caps else "relu"
+
+
 def load(path, time_steps):
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
-        program = from_model(keras.models.load_model(path, compile=False))
+        model = keras.models.load_model(path, compile=False)
+        program = from_model(model, proxy_activation=proxy_activation(model))
     except (ValueError, OSError, KeyError) as error:
         raise ValueError(f"{path} is not a saved ProxyModel ({error}).") from error
     return program if time_steps is None else program.with_time_steps(time_steps)
@@ -94,7 +100,7 @@ def write_twin(program, calibration, number, path):
     if number == "int8":
         from tensorflow import int8
         from tensorflow.lite.python.optimize.calibrator import Calibrator
-    litert.write_twin(program, path)
+    litert.write_twin(program, path, clip=program.metadata["proxy_activation"] == "clip")
     if number == "int8":
         samples = ([image[None]] for image in calibration)
         quantiser = Calibrator(path.read_bytes())

@@ -22,7 +22,7 @@ float16 is the network with rounded weights, int8 the integer network, calibrate
 images. Must be 0. Images on which rounding alone decides a spike are not among them, but
 **borderline**. **accuracy**: strict, the first class of those with most spikes. **ms**: one image,
 all time steps; median (lowest to highest) of 5 rounds over all rows, each the median of 20 runs.
-**twin**: the ANN with the same weights and ReLU; its int8 is TensorFlow's post-training one.
+**twin**: the model's ANN, with the same weights; its int8 is TensorFlow's post-training one.
 """
 DEVICE_NOTES = """
 **arena**: KiB of tensors in TensorFlow Lite Micro. **u55-128 ...**: share of operators that Vela

@@ -25,7 +25,7 @@ import numpy as np
 
 SUFFIXES = {".npy", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif"}
 LINE = "{image:<28} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8} {spike_counts}"
-MARGIN = 1.5
+MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
 
 

@@ -493,6 +493,24 @@ def test_vela_reports_what_it_cannot_place(tmp_path):
         vela.report(tmp_path / "none.tflite")
 
 
+@pytest.mark.parametrize("proxy_activation", ["relu", "clip"])
+def test_twin_has_the_scores_of_the_ann(proxy_activation, tmp_path, rng):
+    keras.utils.set_random_seed(0)
+    fields = {"batch_norm": True, "use_bias": True, "v_threshold": {"conv1": 0.5, "readout": 3}}
+    model = keras_proxy_snn.build(
+        "4C3-P2-6C3-8F-5F", input_shape=(8, 8, 2), proxy_activation=proxy_activation, **fields
+    )
+    x = rng.random((3, 8, 8, 2), "float32")
+    path, clip = tmp_path / "twin.tflite", proxy_activation == "clip"
+    litert.write_twin(from_model(model), path, clip=clip, batch_size=3)
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter").Interpreter(str(path))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], 9 * x)
+    interpreter.invoke()
+    scores = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(scores, model.ann.predict(9 * x, verbose=0), rtol=1e-3, atol=1e-4)
+
+
 def test_twin_has_the_same_weights(tmp_path):
     program = reference(2)
     path = tmp_path / "twin.tflite"

@@ -30,7 +30,7 @@ __all__ = [
 
 _ARITHMETIC = {"ADD": ("AddOptions", 3), "SUB": ("SubOptions", 5), "MUL": ("MulOptions", 4)}
 _PADDING = {"same": 0, "valid": 1}
-_NO_ACTIVATION, _RELU, _RELU_N1_TO_1 = range(3)
+NO_ACTIVATION, RELU, _RELU_N1_TO_1, RELU6 = range(4)
 
 
 def add(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def add(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
 
 def subtract(graph: GraphBuilder, a: Tensor, b: Tensor, clip: bool = False) -> Tensor:
     """`a - b`, broadcast; with `clip`, cut to [-1, 1] by the same operator."""
-    return _arithmetic(graph, "SUB", a, b, _RELU_N1_TO_1 if clip else _NO_ACTIVATION)
+    return _arithmetic(graph, "SUB", a, b, _RELU_N1_TO_1 if clip else NO_ACTIVATION)
 
 
 def multiply(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def conv(
     bias: Tensor,
     layer: Any,
     shape: tuple[int, ...],
-    relu: bool = False,
+    activation: int = NO_ACTIVATION,
 ) -> Tensor:
     """Convolution.
 
@@ -73,7 +73,7 @@ def conv(
         bias: `(filters,)`.
         layer: A `Conv`: strides, dilation and padding.
         shape: Of the result, without batch.
-        relu: Whether the same operator applies ReLU.
+        activation: What the same operator applies: `RELU`, `RELU6`, by default nothing.
     """
     out = graph.tensor((x.shape[0], *shape), x.dtype)
     graph.operator(
@@ -87,13 +87,13 @@ def conv(
         strideW=layer.strides[1],
         dilationHFactor=layer.dilation[0],
         dilationWFactor=layer.dilation[1],
-        fusedActivationFunction=_RELU if relu else _NO_ACTIVATION,
+        fusedActivationFunction=activation,
     )
     return out
 
 
 def dense(
-    graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor, relu: bool = False
+    graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor, activation: int = NO_ACTIVATION
 ) -> Tensor:
     """Fully connected layer; flattens maps itself, whatever the batch size.
 
@@ -102,7 +102,7 @@ def dense(
         x: `(batch, ...)`.
         kernel: `(units, features)`.
         bias: `(units,)`.
-        relu: Whether the same operator applies ReLU.
+        activation: What the same operator applies: `RELU`, `RELU6`, by default nothing.
     """
     out = graph.tensor((x.shape[0], kernel.shape[0]), x.dtype)
     graph.operator(
@@ -111,7 +111,7 @@ def dense(
         [out],
         "FullyConnectedOptions",
         version=_version(x, 7),
-        fusedActivationFunction=_RELU if relu else _NO_ACTIVATION,
+        fusedActivationFunction=activation,
     )
     return out
 
@@ -208,7 +208,7 @@ def zeros(graph: GraphBuilder, shape: tuple[int, ...], dtype: str) -> Tensor:
 
 
 def _arithmetic(
-    graph: GraphBuilder, name: str, a: Tensor, b: Tensor, activation: int = _NO_ACTIVATION
+    graph: GraphBuilder, name: str, a: Tensor, b: Tensor, activation: int = NO_ACTIVATION
 ) -> Tensor:
     options, integer_version = _ARITHMETIC[name]
     settings: dict[str, Any] = {"fusedActivationFunction": activation}

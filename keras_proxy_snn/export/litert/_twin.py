@@ -1,5 +1,6 @@
 """The ANN twin of a program, for comparison."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ from ._stages import prepare_image, whole_weights
 
 __all__ = ["write_twin"]
 
+_CAP = 6.0
 
-def write_twin(program: Program, path: str | Path, *, batch_size: int = 1) -> None:
+
+def write_twin(
+    program: Program, path: str | Path, *, clip: bool = False, batch_size: int = 1
+) -> None:
     """Write the ANN with a program's weights: ReLU in the place of its neurons.
 
     A yardstick for speed and size: `latency` runs it too. Its scores are not normalised.
@@ -20,6 +25,8 @@ def write_twin(program: Program, path: str | Path, *, batch_size: int = 1) -> No
     Args:
         program: A float32 network.
         path: Where to write; an existing file is replaced.
+        clip: Whether activations are `min(max(0, z / theta), 1)`, of the proxy "clip", and not
+            `max(0, z)`. The format has a cap at 6, so weights are scaled for it.
         batch_size: Of the file.
 
     Raises:
@@ -47,20 +54,32 @@ def write_twin(program: Program, path: str | Path, *, batch_size: int = 1) -> No
     x = prepare_image(program, graph, image)
     first = program.layers.index(program.neurons[0])
     shapes = program.shapes()
+    activation = ops.RELU6 if clip else ops.RELU
     for layer, shape in list(zip(program.layers, shapes, strict=True))[first:]:
         if isinstance(layer, Pool):
             x = ops.max_pool(graph, x, layer, shape)
         elif isinstance(layer, Conv | Dense):
-            x = _linear(graph, layer, x, shape, relu=layer is not program.layers[-1])
+            last = layer is program.layers[-1]
+            weights = _scaled(program, layer) if clip else layer
+            x = _linear(graph, weights, x, shape, ops.NO_ACTIVATION if last else activation)
     graph.output("scores", x)
     graph.sign("serving_default")
     Path(path).write_bytes(model.to_bytes())
 
 
+def _scaled(program: Program, layer: Conv | Dense) -> Conv | Dense:
+    """Weights with which the activations are 6 times `z / theta`; the readout's scores are z."""
+    first, last = layer is program.neurons[0], layer is program.neurons[-1]
+    gain = 1.0 if last else _CAP / np.asarray(layer.v_threshold)
+    bias = None if layer.bias is None else (layer.bias * gain).astype("float32")
+    kernel = layer.kernel * gain / (1.0 if first else _CAP)
+    return replace(layer, kernel=kernel.astype("float32"), bias=bias)
+
+
 def _linear(
-    graph: GraphBuilder, layer: Conv | Dense, x: Tensor, shape: tuple[int, ...], relu: bool
+    graph: GraphBuilder, layer: Conv | Dense, x: Tensor, shape: tuple[int, ...], activation: int
 ) -> Tensor:
     kernel, bias = whole_weights(graph, layer, np.ones(1, "float32"))
     if isinstance(layer, Conv):
-        return ops.conv(graph, x, kernel, bias, layer, shape, relu=relu)
-    return ops.dense(graph, x, kernel, bias, relu=relu)
+        return ops.conv(graph, x, kernel, bias, layer, shape, activation)
+    return ops.dense(graph, x, kernel, bias, activation)
