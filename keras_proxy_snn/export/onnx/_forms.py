@@ -23,8 +23,8 @@ def unrolled(program: Program, chunk_steps: int | None) -> Any:
 
     The steps are cut into chunks of equal length; inside a chunk time is folded into the
     batch, so each layer is one convolution or product over `steps * batch` and only the
-    neurons' update is repeated. Against one step after the other this is 10 to 30 % faster in
-    ONNX Runtime and OpenVINO, with half the nodes; beyond ten steps a chunk gains nothing more.
+    neurons' update is repeated. Against one step after the other this is up to 20 % faster in
+    ONNX Runtime, with half the nodes (`benchmarks/onnx_order.py`).
     """
     graph, network = Graph(), Network(program)
     current = network.first_current(graph)
