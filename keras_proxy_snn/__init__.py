@@ -1,16 +1,20 @@
 """Convolutional spiking neural networks trained through an ANN proxy, on any Keras 3 backend."""
 
-from . import datasets, visualization
+from ._startup import is_command_line
 from ._version import __version__
-from .callbacks import CollapseWarning, ProxyMonitor
-from .export.nir_model import from_nir
-from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
-from .losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
-from .metrics import SpikeAccuracy
-from .model import ProxyModel
-from .presets import PRESETS, Preset, build
-from .spec import SpecError, format_spec, parse_spec
-from .twins import build_ann
+
+# The commands import what they need, so that `--help` loads no backend.
+if not is_command_line():
+    from . import datasets, statistics, visualization
+    from .callbacks import CollapseWarning, ProxyMonitor
+    from .export.nir_model import from_nir
+    from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
+    from .losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
+    from .metrics import SpikeAccuracy
+    from .model import ProxyModel
+    from .presets import PRESETS, Preset, build
+    from .spec import SpecError, format_spec, parse_spec
+    from .twins import build_ann
 
 __all__ = [
     "IF",
@@ -34,5 +38,6 @@ __all__ = [
     "format_spec",
     "from_nir",
     "parse_spec",
+    "statistics",
     "visualization",
 ]

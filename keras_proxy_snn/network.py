@@ -110,9 +110,7 @@ class SpikingNetwork(keras.Model):
 
     @chunk_steps.setter
     def chunk_steps(self, value: int) -> None:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"`chunk_steps` must be a positive integer. Received: {value!r}.")
-        self._chunk_steps = value
+        self._chunk_steps = _check_chunk_steps(value)
         self.predict_function = None
 
     @property
@@ -185,21 +183,62 @@ class SpikingNetwork(keras.Model):
         rates = tuple(total / self.time_steps for total in state.spike_sums)
         return Simulation(state.spike_counts, state.potentials[-1], rates)
 
-    def record(self, inputs: Any) -> dict[str, Any]:
+    def walk(
+        self, inputs: Any, chunk_steps: int | None = None
+    ) -> Iterator[dict[str, tuple[Any, Any]]]:
+        """Spikes and potentials of every stage, chunk after chunk, for a look inside.
+
+        Only one chunk is held at a time, so memory does not grow with T.
+
+        Args:
+            inputs: Images `(batch, height, width, channels)`.
+            chunk_steps: Number of steps of a chunk; the network's own if `None`. The last
+                chunk may be shorter.
+
+        Yields:
+            Stage name to a pair, in order: spikes `(batch, steps, ...)`, and potentials
+            `(batch, ...)` after the chunk's last step, `None` of a stage without neurons.
+
+        Raises:
+            ValueError: If `chunk_steps` is not a positive integer.
+        """
+        chunk_steps = self.chunk_steps if chunk_steps is None else _check_chunk_steps(chunk_steps)
+        current, weights = self._prepare(inputs)
+        potentials = self._zero_potentials(current)
+        for start in range(0, self.time_steps, chunk_steps):
+            steps = min(chunk_steps, self.time_steps - start)
+            stages = self._advance(current, weights, potentials, steps)
+            seen = {stage.name: (spikes, v) for stage, spikes, v in stages}
+            potentials = tuple(seen[layer.name][1] for layer in self.if_layers)
+            yield seen
+
+    def record(self, inputs: Any, return_potentials: bool = False) -> Any:
         """Spikes of every stage at every step, for a look inside.
 
         Unlike `simulate` it keeps them all, so memory grows with T: use few images.
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
+            return_potentials: Whether to return membrane potentials too. Time then
+                advances one step at a time.
 
         Returns:
-            Stage name to spikes `(batch, time, ...)`, in order.
+            Stage name to spikes `(batch, time, ...)`, in order. With `return_potentials` a pair
+            of it and of names of the stages with neurons to potentials `(batch, time, ...)` after
+            each step.
         """
-        current, weights = self._prepare(inputs)
-        potentials = self._zero_potentials(current)
-        stages = self._advance(current, weights, potentials, self.time_steps)
-        return {stage.name: spikes for stage, spikes, _ in stages}
+        # Without potentials all steps are one chunk: a graph traced from this has no loop.
+        chunks = list(self.walk(inputs, 1 if return_potentials else self.time_steps))
+        spikes = {
+            stage.name: _join([chunk[stage.name][0] for chunk in chunks]) for stage in self.stages
+        }
+        if not return_potentials:
+            return spikes
+        potentials = {
+            layer.name: ops.stack([chunk[layer.name][1] for chunk in chunks], axis=1)
+            for layer in self.if_layers
+        }
+        return spikes, potentials
 
     def _prepare(self, inputs: Any) -> tuple[Any, list[SynapticWeights]]:
         """The first layer's current, and all weights: taken once for all steps."""
@@ -277,6 +316,16 @@ def _repeat(chunk: Callable[[_State], _State], times: int, state: _State) -> _St
 
     _, state = ops.while_loop(lambda done, _: done < times, body, (ops.zeros((), "int32"), state))
     return state
+
+
+def _check_chunk_steps(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`chunk_steps` must be a positive integer. Received: {value!r}.")
+    return value
+
+
+def _join(chunks: list[Any]) -> Any:
+    return chunks[0] if len(chunks) == 1 else ops.concatenate(chunks, axis=1)
 
 
 def _stop_gradient(weights: Any) -> Any:

@@ -20,6 +20,7 @@ BACKENDS = {"tensorflow", "jax", "torch"}
 # Level of each module; one may import lower levels and its own, leaves never each other.
 LEVELS = {
     "_version": 0,
+    "_startup": 0,
     "spec": 0,
     "neuron": 0,
     "proxy": 0,
@@ -36,8 +37,12 @@ LEVELS = {
     "callbacks": 3,
     "datasets": 3,
     "export": 3,
+    "statistics": 3,
     "visualization": 3,
+    "model_file": 3,
     "export_command": 4,
+    "cli": 4,
+    "__main__": 4,
 }
 LEAVES = {name for name, level in LEVELS.items() if level == 3}
 

@@ -17,6 +17,7 @@ __all__ = [
     "check_labels",
     "class_names",
     "info_of",
+    "name_by_shape",
 ]
 
 Pixels = NDArray[np.uint8]
@@ -172,6 +173,21 @@ def class_names(name: str) -> tuple[str, ...]:
     ('airplane', 'automobile', 'bird')
     """
     return info_of(name).classes
+
+
+def name_by_shape(shape: tuple[int, ...]) -> str | None:
+    """The set that has images of a shape, or None.
+
+    Args:
+        shape: `(height, width, channels)`, in pixels.
+
+    Example:
+
+    >>> from keras_proxy_snn import datasets
+    >>> datasets.name_by_shape((8, 8, 1))
+    'digits'
+    """
+    return next((name for name, info in INFOS.items() if info.shape == tuple(shape)), None)
 
 
 def check_labels(labels: Labels, info: DatasetInfo, where: object) -> None:

@@ -1,0 +1,8 @@
+"""The command line: one file a command.
+
+Nothing here imports Keras before a command runs, so that `--help` loads no backend.
+"""
+
+from .group import commands
+
+__all__ = ["commands"]

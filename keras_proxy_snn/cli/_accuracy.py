@@ -1,0 +1,87 @@
+"""Progress bars, and the accuracy of a spiking network by each rule for ties."""
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import keras
+
+from ..metrics import SpikeAccuracy
+from ..model import ProxyModel
+from ._shared import BadInput
+
+__all__ = ["accuracies", "bar", "check_data", "print_accuracies"]
+
+_RULES = {"strict": "first", "tie_inclusive": "any", "potential": "potential"}
+_TITLES = {
+    "strict": "strict (argmax)",
+    "tie_inclusive": "ties counted as right",
+    "potential": "ties broken by the potential",
+}
+
+
+class _Steps(keras.callbacks.Callback):
+    def __init__(self, progress: Any):
+        super().__init__()
+        self._progress = progress
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._progress.update(1)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._progress.update(1)
+
+
+@contextmanager
+def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.Callback]:
+    """A bar on standard error while batches run, if that is a terminal; gives the callback.
+
+    Args:
+        label: What runs.
+        batch_size: Images in a batch.
+        *images: Number of images of each pass, such as those to train and to validate with.
+    """
+    steps = sum(math.ceil(number / batch_size) for number in images)
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=steps, label=label, file=sys.stderr, hidden=hidden) as progress:
+        yield _Steps(progress)
+
+
+def check_data(model: ProxyModel, dataset: str, images: Any, classes: int) -> None:
+    """Raise `BadInput` unless a model fits a data set."""
+    shape, outputs = tuple(model.ann.input_shape[1:]), model.ann.output_shape[-1]
+    if shape != tuple(images.shape[1:]) or outputs != classes:
+        raise BadInput(
+            f"Images of {dataset} are {tuple(images.shape[1:])}, of {classes} classes. "
+            f"Received: a model for {shape} and {outputs} classes."
+        )
+
+
+def accuracies(
+    model: ProxyModel, x: Any, y: Any, *, batch_size: int, time_steps: int | None = None
+) -> dict[str, float]:
+    """Accuracy by each rule; compiles the model for it."""
+    metrics = [SpikeAccuracy(rule, name=name) for name, rule in _RULES.items()]
+    model.compile(metrics=metrics)
+    with bar("evaluating", batch_size, len(x)) as callback:
+        scores = model.evaluate(
+            x,
+            y,
+            batch_size=batch_size,
+            time_steps=time_steps,
+            callbacks=[callback],
+            verbose=0,
+            return_dict=True,
+        )
+    return {name: scores[name] for name in _RULES}
+
+
+def print_accuracies(result: dict[str, Any]) -> None:
+    """Print what `evaluate` found."""
+    head = f"{result['images']} test images of {result['dataset']}, T={result['time_steps']}"
+    click.echo(f"Accuracy of the spiking network, {head}:")
+    for name, title in _TITLES.items():
+        click.echo(f"  {title:<28} {result['accuracy'][name]:.2%}")

@@ -1,0 +1,60 @@
+"""`keras-proxy-snn export`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ._shared import (
+    example,
+    import_backend,
+    json_option,
+    model_argument,
+    print_json,
+    steps_option,
+)
+
+__all__ = ["export"]
+
+
+@click.command(epilog=example("export digits.keras --format onnx --time-steps 10"))
+@model_argument
+@click.option("--format", type=click.Choice(["onnx", "litert", "nir"]), required=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Default: beside the model.")
+@click.option("--form", help="Form of the graph; the format's first if none, mostly unrolled.")
+@steps_option
+@click.option(
+    "--quantise",
+    "bits",
+    type=int,
+    is_flag=False,
+    flag_value=8,
+    metavar="[BITS]",
+    help="Integer network, of 8 bits if no number is given.",
+)
+@click.option("--converter", default="own", help="own, tf2onnx (ONNX) or tflite (LiteRT).")
+@click.option(
+    "--calibration",
+    help="Training images to quantise and check with: a .npy file or a data set's name; else the "
+    "data set with images of this shape, if it is on this machine.",
+)
+@click.option("--no-check", is_flag=True, help="Do not run the written file.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
+@json_option
+def export(format: str, as_json: bool, **options: Any) -> None:
+    """Write MODEL (.keras, or a .kps program) for a device, and check the file.
+
+    The file must spike like the model in its real runtime, or it is refused (exit status 1).
+    """
+    import_backend()
+    from .. import export_command
+    from ..export import ExportError
+
+    try:
+        facts = export_command.run(format, **options)
+    except ExportError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        print_json(facts)
+    else:
+        export_command.print_table(facts)

@@ -1,0 +1,61 @@
+"""The group of all commands, and what becomes of their errors."""
+
+import sys
+import textwrap
+from typing import Any
+
+import click
+
+from .._version import __version__
+from ._shared import Interrupted
+from .evaluate import evaluate
+from .export import export
+from .inspect import inspect
+from .predict import predict
+from .presets import presets
+from .train import train
+
+__all__ = ["commands"]
+
+
+class _Commands(click.Group):
+    """A group whose errors are one line: 1 for a failed check, 2 for bad input."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As click's, but for the errors."""
+        kwargs["standalone_mode"] = False
+        try:
+            status = super().main(*args, **kwargs)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            status = error.exit_code
+        except Interrupted as interruption:
+            status = _say(f"interrupted: {interruption.message}", interruption.exit_code)
+        except click.ClickException as error:
+            status = _say(f"error: {error.format_message()}", error.exit_code)
+        except click.Abort:
+            status = _say("interrupted", Interrupted.exit_code)
+        except (ValueError, OSError, ImportError) as error:
+            status = _say(f"error: {error}", 2)
+        sys.exit(status)
+
+
+def _say(message: str, status: int) -> int:
+    # Some of Keras's messages hold a whole configuration.
+    click.echo(textwrap.shorten(message, 1000, placeholder=" ..."), err=True)
+    return status
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    epilog="KERAS_BACKEND chooses the backend: tensorflow, jax or torch. Exit status: 0 if all "
+    "went well, 1 if a check failed, 2 for bad input, 130 after Ctrl-C.",
+)
+@click.version_option(__version__, prog_name="keras-proxy-snn")
+def commands() -> None:
+    """Convolutional spiking neural networks trained through an ANN proxy."""
+
+
+for command in (train, evaluate, predict, export, inspect, presets):
+    commands.add_command(command)

@@ -1,0 +1,78 @@
+"""`keras-proxy-snn inspect`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ._shared import example, import_backend, json_option, model_argument, print_json, print_rows
+
+__all__ = ["inspect"]
+
+
+@click.command(epilog=example("inspect digits.keras"))
+@model_argument
+@json_option
+def inspect(model: Path, as_json: bool) -> None:
+    """Show what MODEL, a .keras file, holds: layers, thresholds, training, versions."""
+    import_backend()
+    from ..model_file import load_model, read_facts, read_record
+
+    network = load_model(model)
+    facts = {
+        "file": str(model),
+        "bytes": model.stat().st_size,
+        "input_shape": list(network.ann.input_shape[1:]),
+        "classes": network.ann.output_shape[-1],
+        "time_steps": network.time_steps,
+        "reset": network.reset,
+        "v_threshold": network.v_threshold,
+        "parameters": network.ann.count_params(),
+        "layers": _layers(network),
+        **{name: read_facts(model).get(name) for name in ("keras_version", "date_saved")},
+        "training": read_record(model),
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        _print(facts)
+
+
+def _layers(network: Any) -> list[dict[str, Any]]:
+    """Layers of the ANN, each with the threshold of its neurons if it has any."""
+    neurons = {layer.twin.name: layer for layer in network.snn.if_layers}
+    return [
+        {
+            "layer": layer.name,
+            "type": type(layer).__name__,
+            "output_shape": list(layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+            "v_threshold": neurons[layer.name].v_threshold if layer.name in neurons else None,
+        }
+        for layer in network.ann.layers
+    ]
+
+
+def _print(facts: dict[str, Any]) -> None:
+    training = facts["training"]
+    trained = "unknown: not written by `train`"
+    if training is not None:
+        settings, versions = training["settings"], training["versions"]
+        trained = (
+            f"{settings['model']} on {settings['dataset']}, {len(training['history'])} of "
+            f"{settings['epochs']} epochs, seed {settings['seed']}; {versions['backend']}, "
+            f"keras_proxy_snn {versions['keras_proxy_snn']}"
+        )
+    rows = {
+        "file": f"{facts['file']}, {facts['bytes'] / 1024:.0f} KiB",
+        "images": " x ".join(map(str, facts["input_shape"])),
+        "time steps": facts["time_steps"],
+        "reset": facts["reset"],
+        "parameters": facts["parameters"],
+        "saved": f"{facts['date_saved']}, Keras {facts['keras_version']}",
+        "training": trained,
+    }
+    print_rows(rows.items())
+    click.echo()
+    cells = [["" if value is None else value for value in row.values()] for row in facts["layers"]]
+    print_rows([["layer", "type", "output shape", "parameters", "threshold"], *cells])

@@ -1,0 +1,125 @@
+"""`keras-proxy-snn train`."""
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from ._shared import BadInput, data_options, example, import_backend, json_option, print_json
+
+__all__ = ["train"]
+
+
+def _fields(context: Any, parameter: Any, texts: tuple[str, ...]) -> dict[str, Any]:
+    fields = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"It must be FIELD=VALUE. Received: {text!r}.")
+        try:
+            fields[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            fields[name] = value
+    return fields
+
+
+@click.command(epilog=example("train digits --epochs 40 --time-steps 20 --output digits.keras"))
+@click.argument("model", metavar="PRESET|SPEC")
+@data_options
+@click.option("--images", type=click.IntRange(1), metavar="N", help="The first N images only.")
+@click.option(
+    "--validation-split",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    help="Share of the images, the last ones, that is not trained on.",
+)
+@click.option("--epochs", type=click.IntRange(1), metavar="N", default=10)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Default: 100, or 32 of fewer than 10,000 images.",
+)
+@click.option("--time-steps", type=click.IntRange(1), metavar="T", help="Default: the preset's.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", default=0)
+@click.option(
+    "--set",
+    "fields",
+    multiple=True,
+    callback=_fields,
+    metavar="FIELD=VALUE",
+    help="Another value for a field of the preset; can be given several times.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Default: PRESET.keras, here.")
+@click.option("--resume", is_flag=True, help="Go on with the training that wrote the output.")
+@click.option("--force", is_flag=True, help="Replace an existing output.")
+@json_option
+@click.pass_context
+def train(
+    context: click.Context,
+    data_dir: str | None,
+    output: Path | None,
+    resume: bool,
+    force: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Train a preset, or an architecture such as 16C3-P2-10F, and evaluate it.
+
+    The output holds the model after the last whole epoch. After Ctrl-C, the same command with
+    --resume goes on from there as if nothing had happened. The learning rate falls linearly,
+    epoch by epoch.
+    """
+    output = output or Path(f"{settings['model']}.keras")
+    _check_output(output, resume, force)
+    import_backend()
+    from ..model_file import read_record
+    from ._accuracy import print_accuracies
+    from ._training import run
+
+    record = None
+    if resume:
+        source = context.get_parameter_source
+        given = {name for name in settings if source(name) is ParameterSource.COMMANDLINE}
+        record = read_record(output)
+        settings = _resumed(output, record, {name: settings[name] for name in given})
+    result = run(settings, output, data_dir, record)
+    if as_json:
+        print_json(result)
+    else:
+        print_accuracies(result["test"])
+        click.echo(f"Written to {output}.")
+
+
+def _check_output(output: Path, resume: bool, force: bool) -> None:
+    if output.suffix != ".keras":
+        raise BadInput(f"--output must end in .keras. Received: {output}.")
+    if not output.parent.is_dir():
+        raise BadInput(f"The folder of --output must exist. Received: {output}.")
+    if resume and not output.is_file():
+        raise BadInput(f"--resume goes on with a training. Received: {output}, which is no file.")
+    if output.exists() and not (resume or force):
+        raise BadInput(f"{output} exists already; --force replaces it, --resume goes on with it.")
+
+
+def _resumed(output: Path, record: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
+    """The recorded settings; of those given, only the number of epochs may be another."""
+    if record is None:
+        raise BadInput(f"--resume needs a file that `train` wrote. Received: {output}.")
+    settings: dict[str, Any] = record["settings"]
+    for name, value in given.items():
+        # As JSON, in which the record's tuples have become lists.
+        if name != "epochs" and json.dumps(value) != json.dumps(settings[name]):
+            raise BadInput(
+                f"--resume goes on with {name} {settings[name]!r} of {output}. Received: {value!r}."
+            )
+    settings = {**settings, **{name: given[name] for name in given if name == "epochs"}}
+    if len(record["history"]) >= settings["epochs"]:
+        raise BadInput(
+            f"{output} has all of its epochs; --resume needs more of them. "
+            f"Received: --epochs {settings['epochs']}."
+        )
+    return settings

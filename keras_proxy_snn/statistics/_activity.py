@@ -1,0 +1,210 @@
+"""Rates, silent and saturated neurons, and how far Eq. 9 holds, a layer at a time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._signals import LayerSignals, batches, check_model
+
+__all__ = ["ActivitySums", "LayerRecord", "LayerStatistics", "record"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerStatistics:
+    """Activity of one layer of neurons on some images, plain numbers.
+
+    The rate r of a neuron on an image is its spikes per step. Eq. 9 of Kheradpisheh et
+    al., "Spiking neural networks trained via proxy", on which the proxy rests, says what it
+    should be for the rates of its inputs (of the first layer: the pixels):
+
+        r = ReLU(I / v_threshold)        I = sum of weights * input rates + bias
+
+    `rate_error` and `rate_distance` compare both sides with the inputs that the *SNN's own*
+    layer got, so they hold the error of this very layer (spikes not evenly spread, what a reset
+    to zero discards, rounding to 1/T, the bound of one spike a step) and of no layer
+    or pooling before it. `ann_error` and `ann_distance` compare r with the activation a of the
+    same layer of the ANN, in which the errors of all layers before have met.
+
+    Distances are cosine distances, 1 - <p, q> / (|p| |q|) over the neurons of an image, averaged
+    over images: free of scale, 0 for proportional vectors. Two all-zero vectors have distance 0,
+    one beside another 1.
+
+    Attributes:
+        name: Name of the ANN's layer, the twin.
+        neurons: Number of neurons.
+        v_threshold: Their threshold, in units of the weights.
+        firing_rate: Mean of r over neurons and images, in spikes per neuron and step.
+        dead_fraction: Share of the neurons that spike at no step of any image.
+        saturated_fraction: Share of the neurons that spike at every step of every image.
+        rate_error: Mean of |r - ReLU(I / v_threshold)|, in spikes per step.
+        rate_distance: Cosine distance of these two.
+        ann_error: Mean of |r - a / u|, in spikes per step, where the activation u stands for a
+            rate of 1: the product of v_threshold * scale over all layers up to this one, with the
+            scale of a `Rescaling` before the ReLU. So u = 1 for the proxy `"clip"`. `None` where
+            no such u exists: after a layer with u other than 1 a bias or a batch normalisation
+            does not scale with the rates.
+        ann_distance: Cosine distance of r and a; it needs no u. A linear readout is rectified.
+    """
+
+    name: str
+    neurons: int
+    v_threshold: float
+    firing_rate: float
+    dead_fraction: float
+    saturated_fraction: float
+    rate_error: float
+    rate_distance: float
+    ann_error: float | None
+    ann_distance: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerRecord(LayerStatistics):
+    """Activity of one layer, step by step; NumPy arrays beside the numbers.
+
+    Attributes:
+        spikes: Zeros and ones, `(images, time, ...)`, uint8.
+        potentials: Membrane potentials after each step (and its reset), `(images, time, ...)`,
+            in units of the weights.
+        firing_rates: Spikes per step of each neuron, `(images, ...)`.
+        expected_rates: The same by Eq. 9 for the layer's own inputs, `(images, ...)`.
+        activations: The ANN's activations of the layer, after ReLU, `(images, ...)`.
+    """
+
+    spikes: np.ndarray
+    potentials: np.ndarray
+    firing_rates: np.ndarray
+    expected_rates: np.ndarray
+    activations: np.ndarray
+
+
+def record(
+    model: Any, x: Any, layers: Iterable[str] | None = None, *, batch_size: int = 32
+) -> dict[str, LayerRecord]:
+    """Keep what the neurons of chosen layers do at every step.
+
+    Neither the model nor its weights are changed. Memory grows with images, neurons
+    and T: five bytes for each of their products, so use few images. `report` keeps nothing.
+
+    Args:
+        model: A `ProxyModel`.
+        x: Images `(images, height, width, channels)`.
+        layers: Names of the ANN's layers with neurons (`"conv1"`, `"readout"`); all if `None`.
+        batch_size: Number of images simulated at once.
+
+    Returns:
+        Name to `LayerRecord`, in the order of the network.
+
+    Raises:
+        TypeError: If the model is not a `ProxyModel`.
+        ValueError: If x is empty or has another shape than the model's images, a layer is
+            unknown or none is named, or `batch_size` is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn import statistics
+    >>> model = keras_proxy_snn.build("4C3-P2-10F", input_shape=(8, 8, 1), time_steps=6)
+    >>> seen = statistics.record(model, np.ones((2, 8, 8, 1)), layers=["conv1"])["conv1"]
+    >>> seen.spikes.shape, seen.potentials.shape
+    ((2, 6, 8, 8, 4), (2, 6, 8, 8, 4))
+    >>> bool(seen.firing_rate == seen.spikes.mean())
+    True
+    """
+    check_model(model)
+    names = _check_layers(layers, [layer.twin.name for layer in model.snn.if_layers])
+    sums = {name: ActivitySums(model.time_steps) for name in names}
+    arrays: dict[str, dict[str, list[Any]]] = {name: {} for name in names}
+    for batch in batches(model, x, batch_size, keep=names):
+        for signals in batch:
+            name = signals.layer.twin.name
+            if name in sums:
+                sums[name].add(signals)
+                for key, values in _arrays(signals, model.time_steps).items():
+                    arrays[name].setdefault(key, []).append(values)
+    result = {}
+    for name in names:
+        joined: dict[str, Any] = {key: np.concatenate(v) for key, v in arrays[name].items()}
+        result[name] = LayerRecord(**vars(sums[name].statistics()), **joined)
+    return result
+
+
+def _check_layers(layers: Iterable[str] | None, known: list[str]) -> list[str]:
+    if layers is None:
+        return known
+    chosen = [layers] if isinstance(layers, str) else list(layers)
+    if not chosen or not set(chosen) <= set(known):
+        raise ValueError(f"`layers` must name some of the layers {known}. Received: {layers!r}.")
+    return [name for name in known if name in chosen]
+
+
+def _arrays(signals: LayerSignals, time_steps: int) -> dict[str, Any]:
+    return {
+        "spikes": signals.spikes,
+        "potentials": signals.potentials,
+        "firing_rates": signals.spike_counts / np.float32(time_steps),
+        "expected_rates": signals.expected_rates,
+        "activations": signals.ann_activations,
+    }
+
+
+class ActivitySums:
+    """Statistics of one layer over batches, without keeping these.
+
+    Args:
+        time_steps: Number T of time steps.
+    """
+
+    def __init__(self, time_steps: int):
+        self._time_steps = time_steps
+        self._images = 0
+        # A mean over neurons of each, summed over images.
+        self._rate = self._rate_error = self._rate_distance = 0.0
+        self._ann_error = self._ann_distance = 0.0
+        self._fewest: Any = np.inf
+        self._most: Any = 0.0
+
+    def add(self, signals: LayerSignals) -> None:
+        """Take in a batch."""
+        self._last = signals
+        self._images += len(signals.spike_counts)
+        counts, expected, activations = (
+            values.reshape(len(values), -1).astype("float64")
+            for values in (signals.spike_counts, signals.expected_rates, signals.ann_activations)
+        )
+        rates = counts / self._time_steps
+        self._rate += rates.mean(axis=1).sum()
+        self._rate_error += np.abs(rates - expected).mean(axis=1).sum()
+        self._rate_distance += _cosine_distances(rates, expected).sum()
+        if signals.ann_unit is not None:
+            self._ann_error += np.abs(rates - activations / signals.ann_unit).mean(axis=1).sum()
+        self._ann_distance += _cosine_distances(rates, activations).sum()
+        self._fewest = np.minimum(self._fewest, counts.min(axis=0))
+        self._most = np.maximum(self._most, counts.max(axis=0))
+
+    def statistics(self) -> LayerStatistics:
+        """Statistics of all batches so far, at least one."""
+        layer, images = self._last.layer, self._images
+        return LayerStatistics(
+            name=layer.twin.name,
+            neurons=len(self._most),
+            v_threshold=layer.v_threshold,
+            firing_rate=float(self._rate / images),
+            dead_fraction=float(np.mean(self._most == 0)),
+            saturated_fraction=float(np.mean(self._fewest == self._time_steps)),
+            rate_error=float(self._rate_error / images),
+            rate_distance=float(self._rate_distance / images),
+            ann_error=None if self._last.ann_unit is None else float(self._ann_error / images),
+            ann_distance=float(self._ann_distance / images),
+        )
+
+
+def _cosine_distances(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Cosine distance of each row; see `LayerStatistics` for rows of zeros."""
+    norms = np.linalg.norm(p, axis=1) * np.linalg.norm(q, axis=1)
+    both_silent = ~p.any(axis=1) & ~q.any(axis=1)
+    cosine = np.sum(p * q, axis=1) / np.where(norms > 0, norms, 1.0)
+    return np.where(both_silent, 0.0, 1.0 - np.minimum(cosine, 1.0))

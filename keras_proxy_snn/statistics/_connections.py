@@ -1,0 +1,50 @@
+"""To how many neurons each input of a layer is really connected."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["fan_out"]
+
+
+def fan_out(twin: keras.layers.Layer, input_shape: tuple[int, ...]) -> np.ndarray:
+    """Number of neurons that each input of a `Conv2D` or `Dense` reaches.
+
+    An input near the border of an image lies in fewer windows; what padding adds is no input; with
+    strides some inputs may lie in none. A weight that happens to be zero connects all the same.
+
+    Args:
+        twin: A built `keras.layers.Conv2D` or `keras.layers.Dense`.
+        input_shape: Shape of its inputs without the batch.
+
+    Returns:
+        Integers of that shape. Their sum is the number of connections.
+    """
+    if isinstance(twin, keras.layers.Dense):
+        return np.full(input_shape, twin.units)
+    rows, columns = (
+        _windows(size, kernel, stride, dilation, twin.padding)
+        for size, kernel, stride, dilation in zip(
+            input_shape, twin.kernel_size, twin.strides, twin.dilation_rate, strict=False
+        )
+    )
+    per_window = twin.filters // twin.groups
+    return per_window * rows[:, None, None] * columns[:, None] * np.ones(input_shape, int)
+
+
+def _windows(size: int, kernel: int, stride: int, dilation: int, padding: Any) -> np.ndarray:
+    """Number of windows in which each of `size` places in a row lies.
+
+    "same" has ceil(size / stride) windows; the padding that these need is split evenly, with
+    the odd place at the end.
+    """
+    reach = (kernel - 1) * dilation + 1
+    if padding == "same":
+        windows = -(-size // stride)
+        before = max((windows - 1) * stride + reach - size, 0) // 2
+    else:
+        windows, before = (size - reach) // stride + 1, 0
+    places = stride * np.arange(windows)[:, None] + dilation * np.arange(kernel) - before
+    places = places[(places >= 0) & (places < size)]
+    return np.bincount(places, minlength=size)

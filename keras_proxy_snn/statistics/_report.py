@@ -1,0 +1,182 @@
+"""Everything in one table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ._activity import ActivitySums, LayerStatistics
+from ._costs import Costs, CostSums
+from ._energy import HOROWITZ_45NM, EnergyTable
+from ._signals import batches
+
+__all__ = ["Report", "report"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Activity and costs of a network; `print` shows them as tables.
+
+    Attributes:
+        model: The model's name.
+        images: Number of images.
+        time_steps: Number T of time steps.
+        layers: Activity of each layer with neurons, in order.
+        costs: Work of both networks for an image.
+        energy_table: Constants of the energy estimate, with their sources.
+    """
+
+    model: str
+    images: int
+    time_steps: int
+    layers: tuple[LayerStatistics, ...]
+    costs: Costs
+    energy_table: EnergyTable
+
+    def as_dict(self) -> dict[str, Any]:
+        """Nothing but dictionaries, tuples, strings and numbers, ready for `json.dumps`."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"{self.model}: T = {self.time_steps}, {self.images} images",
+                "",
+                "Activity (rates and errors in spikes per neuron and step)",
+                *_activity(self.layers),
+                "Eq. 9: firing rate against ReLU(current / threshold) for the layer's own inputs.",
+                "ANN: against the activation of the same layer of the ANN. dist.: cosine distance.",
+                "",
+                "Work an image",
+                *_work(self.costs),
+                "The SNN does the multiply-adds of its first layer too, once.",
+                "",
+                f"Energy an image, {self.energy_table.name}: an estimate, not a measurement",
+                *_energy(self.costs),
+                "event: nothing reused, zeros skipped. layer: each value moved once a pass.",
+                f"ANN of {self.costs.activation_bits}-bit activations: as many levels as counts "
+                f"of 0 to {self.time_steps}, the fair opponent of the int8 SNN.",
+            ]
+        )
+
+
+def report(
+    model: Any, x: Any, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
+) -> Report:
+    """Activity, costs and an energy estimate of a network on some images.
+
+    Nothing is kept but sums, so any number of images will do; the model is not changed.
+
+    Args:
+        model: A `ProxyModel`.
+        x: Images `(images, height, width, channels)`. Spikes depend on them: take real ones.
+        table: Energy of an operation and of a memory access.
+        batch_size: Number of images simulated at once.
+
+    Returns:
+        `Report`: `print` shows its tables, `as_dict` is plain data. See `LayerStatistics`,
+        `LayerCosts` and `Estimate` for what each number means.
+
+    Raises:
+        TypeError: If the model is not a `ProxyModel`.
+        ValueError: If x is empty or has another shape than the model's images, or `batch_size`
+            is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn import statistics
+    >>> model = keras_proxy_snn.build("4C3-P2-10F", input_shape=(8, 8, 1), time_steps=6)
+    >>> report = statistics.report(model, np.ones((2, 8, 8, 1)))
+    >>> str(report).splitlines()[2]
+    'Activity (rates and errors in spikes per neuron and step)'
+    >>> [layer.name for layer in report.layers]
+    ['conv1', 'readout']
+    """
+    activity: list[ActivitySums] = []
+    spent = CostSums()
+    for batch in batches(model, x, batch_size):
+        activity = activity or [ActivitySums(model.time_steps) for _ in batch]
+        for sums, signals in zip(activity, batch, strict=True):
+            sums.add(signals)
+        spent.add(batch)
+    costs = spent.costs(model.time_steps, table)
+    layers = tuple(sums.statistics() for sums in activity)
+    return Report(
+        model=model.name,
+        images=costs.images,
+        time_steps=model.time_steps,
+        layers=layers,
+        costs=costs,
+        energy_table=table,
+    )
+
+
+def _activity(layers: Iterable[LayerStatistics]) -> list[str]:
+    head = ("layer", "neurons", "threshold", "rate", "dead", "saturated")
+    rows: list[Sequence[str]] = [(*head, "Eq. 9", "dist.", "ANN", "dist.")]
+    rows += [
+        (
+            layer.name,
+            f"{layer.neurons:,}",
+            f"{layer.v_threshold:g}",
+            f"{layer.firing_rate:.4f}",
+            f"{layer.dead_fraction:.1%}",
+            f"{layer.saturated_fraction:.1%}",
+            f"{layer.rate_error:.4f}",
+            f"{layer.rate_distance:.3f}",
+            "-" if layer.ann_error is None else f"{layer.ann_error:.4f}",
+            f"{layer.ann_distance:.3f}",
+        )
+        for layer in layers
+    ]
+    return _align(rows, labels=1)
+
+
+def _work(costs: Costs) -> list[str]:
+    rows: list[Sequence[str]] = [
+        ("layer", "parameters", "multiply-adds", "of non-zeros", "spikes in", "SynOps")
+    ]
+    columns = [
+        (
+            layer.parameters,
+            layer.multiply_adds,
+            layer.nonzero_multiply_adds,
+            layer.input_spikes,
+            layer.synops,
+        )
+        for layer in costs.layers
+    ]
+    names = [layer.name for layer in costs.layers]
+    totals = tuple(sum(column) for column in zip(*columns, strict=True))
+    for name, numbers in zip([*names, "total"], [*columns, totals], strict=True):
+        rows.append((name, *(f"{number:,.0f}" for number in numbers)))
+    return _align(rows, labels=1)
+
+
+def _energy(costs: Costs) -> list[str]:
+    rows: list[Sequence[str]] = [
+        (
+            *("format", "dataflow", "network", "weights kB", "states kB", "signals kB"),
+            *("compute nJ", "memory nJ", "total nJ"),
+        )
+    ]
+    for e in costs.estimates:
+        bits = f", {e.activation_bits} bits" if e.network == "ANN" else ""
+        numbers = (e.weight_bytes / 1000, e.state_bytes / 1000, e.signal_bytes / 1000)
+        energies = (e.compute_nj, e.memory_nj, e.total_nj)
+        texts = (f"{number:,.1f}" for number in (*numbers, *energies))
+        rows.append((e.number_format, e.dataflow, e.network + bits, *texts))
+    return _align(rows, labels=3)
+
+
+def _align(rows: Sequence[Sequence[str]], labels: int) -> list[str]:
+    """Lines of a table: columns of labels to the left, of numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < labels else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,396 @@
+"""The command line: every command, its help, its errors, and what Ctrl-C leaves."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import keras_proxy_snn as kps
+from keras_proxy_snn import __main__ as entry
+from keras_proxy_snn.cli import _pictures, _training, commands
+from keras_proxy_snn.export import FORMATS
+from keras_proxy_snn.model_file import load_model, read_record
+
+ROOT = Path(__file__).resolve().parent.parent
+# Everything that makes a training of the digits take a second.
+TINY = ["--images", 60, "--time-steps", 3, "--batch-size", 30]
+TINY += ["--set", "spec=4C3-P2-10F", "--set", "readout_v_threshold=0.5"]
+
+
+def call(*arguments):
+    """A command in this very process."""
+    return CliRunner().invoke(commands, [*map(str, arguments)])
+
+
+def good(*arguments):
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def refused(*arguments, status=2):
+    """The one line with which a command refuses."""
+    result = call(*arguments)
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def train(output, *arguments):
+    return json.loads(good("train", "digits", *TINY, "--output", output, "--json", *arguments))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A file of the command `train`, and what it printed."""
+    path = tmp_path_factory.mktemp("trained") / "digits.keras"
+    return path, train(path, "--epochs", 2)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, trained):
+    """A working folder with a trained model and an image."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.keras").write_bytes(trained[0].read_bytes())
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 14, 3), "uint8")
+    Image.fromarray(pixels).save(tmp_path / "three.png")
+    return tmp_path
+
+
+def test_training_writes_a_model_and_its_record(trained):
+    path, result = trained
+    assert result["model"] == str(path)
+    assert result["settings"]["seed"] == 0
+    assert result["settings"]["fields"] == {"spec": "4C3-P2-10F", "readout_v_threshold": 0.5}
+    assert [set(logs) >= {"loss", "accuracy", "val_accuracy"} for logs in result["history"]] == [
+        True,
+        True,
+    ]
+    accuracy = result["test"]["accuracy"]
+    assert 0 <= accuracy["strict"] <= accuracy["tie_inclusive"] <= 1
+    model = keras.models.load_model(path)
+    assert (model.time_steps, model.compiled) == (3, True)
+    record = read_record(path)
+    assert record["history"] == result["history"]
+    assert record["versions"]["backend"] == keras.config.backend()
+    assert [file.name for file in path.parent.iterdir()] == ["digits.keras"]
+
+
+@contextmanager
+def ctrl_c_in_epoch(number):
+    """The user presses Ctrl-C in an epoch, numbered from 0."""
+
+    def run(model, x, y, settings, epoch, learning_rate):
+        if epoch == number:
+            raise KeyboardInterrupt
+        return whole(model, x, y, settings, epoch, learning_rate)
+
+    whole = _training._epoch
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_training, "_epoch", run)
+        yield
+
+
+def test_a_resumed_training_ends_where_a_whole_one_does(trained, tmp_path):
+    path, whole = trained
+    output = tmp_path / "digits.keras"
+    with ctrl_c_in_epoch(1):
+        cut = call("train", "digits", *TINY, "--epochs", 2, "--output", output)
+    assert (cut.exit_code, cut.stdout) == (130, "")
+    assert "digits.keras holds the model after epoch 1 of 2;" in cut.stderr.splitlines()[-1]
+    assert len(read_record(output)["history"]) == 1
+    with ctrl_c_in_epoch(0):  # which it need not run again
+        resumed = json.loads(good("train", "digits", "--output", output, "--resume", "--json"))
+    assert max(logs["rate_readout"] for logs in whole["history"]) > 0.01
+    for ours, theirs in zip(resumed["history"], whole["history"], strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    for a, b in zip(load_model(output).get_weights(), load_model(path).get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_spec_takes_the_shape_of_the_data(tmp_path):
+    options = ["--dataset", "digits", "--images", 30, "--epochs", 1, "--validation-split", 0]
+    options += ["--set", "reset=subtract", "--set", "batch_norm=True"]
+    output = tmp_path / "net.keras"
+    text = good("train", "2C3-P4-10F", *options, "--time-steps", 2, "--output", output)
+    assert "360 test images of digits, T=2" in text
+    model = load_model(output)
+    assert (model.ann.input_shape, model.reset) == ((None, 8, 8, 1), "subtract")
+    assert "val_loss" not in read_record(output)["history"][0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
+def test_ctrl_c_leaves_a_model_that_resumes(tmp_path):
+    output = tmp_path / "digits.keras"
+    command = ["train", "digits", *map(str, TINY), "--epochs", "9999", "--output", str(output)]
+    # A shell's background job ignores SIGINT, and so would its children.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "keras_proxy_snn", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    signal.signal(signal.SIGINT, before)
+    deadline = time.monotonic() + 300
+    while not output.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "Traceback" not in err
+    done = len(read_record(output)["history"])
+    assert f"{output} holds the model after epoch {done} of 9999" in " ".join(err.split())
+    assert [file.name for file in tmp_path.iterdir()] == ["digits.keras"]
+    again = train(output, "--resume", "--epochs", done + 1)
+    assert len(again["history"]) == done + 1
+
+
+def test_ctrl_c_before_the_first_epoch(tmp_path):
+    with ctrl_c_in_epoch(0):
+        line = refused("train", "digits", *TINY, "--output", tmp_path / "d.keras", status=130)
+    assert line == "interrupted: no epoch was complete, so nothing was written."
+    assert not list(tmp_path.iterdir())
+
+
+def test_evaluate(trained):
+    path, result = trained
+    found = json.loads(good("evaluate", path, "--json"))
+    assert found["accuracy"] == pytest.approx(result["test"]["accuracy"])
+    assert (found["dataset"], found["images"], found["time_steps"]) == ("digits", 360, 3)
+    text = good("evaluate", path, "--time-steps", 2, "--images", 20)
+    assert "20 test images of digits, T=2" in text
+    assert text.count("%") == 3
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_export(format, trained, tmp_path):
+    output = tmp_path / f"net{FORMATS[format]}"
+    facts = json.loads(good("export", trained[0], "--format", format, "--output", output, "--json"))
+    assert facts["bytes"] == output.stat().st_size
+    assert (facts["format"], facts["time_steps"]) == (format, 3)
+    assert (facts["check"]["images"], facts["check"]["differing"]) == (64, 0)
+    assert "exists already" in refused("export", trained[0], "--format", format, "--output", output)
+    options = ["--output", output, "--force", "--no-check", "--time-steps", 2]
+    assert "not made" in good("export", trained[0], "--format", format, *options)
+
+
+def test_an_integer_network(trained, tmp_path):
+    output = tmp_path / "net.tflite"
+    arguments = ["export", trained[0], "--format", "litert", "--output", output, "--quantise"]
+    assert "int8" in good(*arguments)
+
+
+def test_a_file_that_fails_its_check(trained, tmp_path, monkeypatch):
+    from keras_proxy_snn import export_command
+    from keras_proxy_snn.export import ExportError
+
+    def fails(*arguments, **options):
+        raise ExportError("The file does not spike like the network.")
+
+    monkeypatch.setattr(export_command, "export", fails)
+    arguments = ["export", trained[0], "--format", "onnx", "--output", tmp_path / "net.onnx"]
+    assert refused(*arguments, status=1) == "error: The file does not spike like the network."
+
+
+def test_predict(folder, digits):
+    _, (x, _) = digits
+    np.save("many.npy", x[:3])
+    rows = json.loads(good("predict", "net.keras", "three.png", "many.npy", "--json"))
+    assert [row["image"] for row in rows] == ["three.png", *(f"many.npy[{i}]" for i in range(3))]
+    counts = load_model("net.keras").predict(x[:3], verbose=0)
+    assert [row["spike_counts"] for row in rows[1:]] == counts.tolist()
+    assert [row["label"] for row in rows] == [str(row["class"]) for row in rows]
+    Path("names.txt").write_text("\n".join(f"digit {n}" for n in range(10)))
+    text = good("predict", "net.keras", ".", "--labels", "names.txt", "--time-steps", 2)
+    assert text.count("digit ") == 4
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 3)])
+@pytest.mark.parametrize("invert", [False, True])
+def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):
+    spec = importlib.util.spec_from_file_location("on_device", ROOT / "examples" / "on_device.py")
+    on_device = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(on_device)
+    network = on_device.Network({"image": ((1, *shape), "float32")}, [], {}, None)
+    pixels = np.random.default_rng(0).integers(0, 256, (11, 6, 4), "uint8")
+    for mode in ("L", "RGB", "RGBA", "P", "I;16"):
+        Image.fromarray(pixels).convert("L" if mode == "I;16" else "RGBA").convert(mode).save(
+            tmp_path / f"{mode[0]}{len(mode)}.png"
+        )
+    np.save(tmp_path / "one.npy", pixels[..., 0])
+    np.save(tmp_path / "many.npy", pixels[None, ..., :1] / np.float32(255))
+    files = list(_pictures.find((tmp_path,)))
+    assert files == list(on_device.find_images([tmp_path]))
+    assert len(files) == 7
+    for file in files:
+        pairs = zip(_pictures.read(file), on_device.read_images(file), strict=True)
+        for ours, theirs in pairs:
+            x = _pictures.prepare(ours, shape, invert)
+            np.testing.assert_array_equal(x[None], on_device.prepare(theirs, network, invert))
+
+
+def test_inspect(trained, tmp_path):
+    facts = json.loads(good("inspect", trained[0], "--json"))
+    assert (facts["time_steps"], facts["reset"], facts["classes"]) == (3, "zero", 10)
+    assert facts["v_threshold"] == 0.5
+    assert [layer["v_threshold"] for layer in facts["layers"]].count(0.5) == 2
+    assert facts["parameters"] == sum(layer["parameters"] for layer in facts["layers"]) == 676
+    assert facts["keras_version"] == keras.__version__
+    assert len(facts["training"]["history"]) == 2
+    assert "digits on digits, 2 of 2 epochs" in good("inspect", trained[0])
+    kps.build("2C3-P4-10F", input_shape=(8, 8, 1)).save(tmp_path / "plain.keras")
+    assert "unknown" in good("inspect", tmp_path / "plain.keras")
+
+
+def test_presets():
+    presets = json.loads(good("presets", "--json"))
+    assert list(presets) == list(kps.PRESETS)
+    assert presets["fashion_mnist"]["time_steps"] == 50
+    text = good("presets", "digits")
+    assert "16C3-32C3-P2-64F-10F" in text
+    assert "fashion_mnist" not in text
+
+
+def test_examples_of_the_help_run(folder):
+    shown = []
+    # `train` comes first, for the others take its file.
+    for name in ("train", *sorted(set(commands.commands) - {"train"})):
+        examples = good(name, "--help").split("Example:")[1].strip().splitlines()
+        for example in examples:
+            program, *arguments = example.split()
+            assert (program, arguments[0]) == ("keras-proxy-snn", name)
+            tiny = [*TINY, "--epochs", 1] if name == "train" else []
+            good(*arguments, *tiny)
+            shown.append(name)
+    assert set(shown) == set(commands.commands)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["train"], "Missing argument"),
+        (["train", "mnist", "--dataset", "digits"], "one of the presets"),
+        (["train", "2C3-10F"], "with --dataset, one of"),
+        (["train", "digits", "--dataset", "cats"], "A dataset's name is one of"),
+        (["train", "digits", "--epochs", "0"], "0 is not in the range x>=1"),
+        (["train", "digits", "--set", "T"], "It must be FIELD=VALUE. Received: 'T'"),
+        (["train", "digits", "--set", "T=3"], "Received: ['T']"),
+        (["train", "digits", "--set", "reset=none"], "Received: 'none'"),
+        (["train", "digits", "--set", "spec=2C3-5F"], "Received: a model for (8, 8, 1) and 5"),
+        (["train", "digits", "--set", "input_shape=(9,9,1)"], "a model for (9, 9, 1)"),
+        (["train", "digits", "--output", "d.h5"], "must end in .keras. Received: d.h5"),
+        (["train", "digits", "--output", "no/d.keras"], "folder of --output must exist"),
+        (["train", "digits", "--output", "net.keras"], "--force replaces it, --resume"),
+        (["train", "digits", "--output", "new.keras", "--resume"], "which is no file"),
+        (["train", "digits", "--output", "plain.keras", "--resume"], "that `train` wrote"),
+        (["train", "digits", "--resume", "--output", "net.keras"], "has all of its epochs"),
+        (
+            ["train", "digits", "--resume", "--output", "net.keras", "--seed", "3"],
+            "with seed 0 of net.keras. Received: 3",
+        ),
+        (["evaluate", "none.keras"], "There is no file none.keras"),
+        (["evaluate", "three.png"], "three.png is not a saved Keras model"),
+        (["evaluate", "ann.keras"], "A saved ProxyModel is expected. Received: ann.keras"),
+        (["evaluate", "net.keras", "--time-steps", "0"], "0 is not in the range"),
+        (["evaluate", "plain.keras"], "Give --dataset. Received: images (6, 6, 1)"),
+        (["export", "net.keras"], "Missing option '--format'"),
+        (["export", "net.keras", "--format", "png"], "'png' is not one of"),
+        (["export", "net.keras", "--format", "onnx", "--form", "x"], "Received: 'x'"),
+        (["export", "net.keras", "--format", "nir", "--converter", "tflite"], "Received: 'tfl"),
+        (["predict", "net.keras", "none.png"], "image none.png: "),
+        (["predict", "net.keras", "net.keras"], "image net.keras: "),
+        (["predict", "net.keras", "three.png", "--labels", "two.txt"], "two.txt of 2"),
+        (["presets", "mnist"], "Received: ['mnist']"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, folder):
+    Path("two.txt").write_text("a\nb\n")
+    if "plain.keras" in arguments:
+        kps.build("2C3-P2-10F", input_shape=(6, 6, 1)).save("plain.keras")
+    if "ann.keras" in arguments:
+        kps.build("digits").ann.save("ann.keras")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    line = refused(*arguments)
+    assert line.startswith("error: ")
+    assert message in line
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_force_replaces_an_output(folder):
+    assert len(train("net.keras", "--force", "--epochs", 1)["history"]) == 1
+
+
+MODULE = ["-m", "keras_proxy_snn"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["keras-proxy-snn", "--help"],
+        [*MODULE, "--help"],
+        [*MODULE, "--version"],
+        *([*MODULE, name, "-h"] for name in commands.commands),
+    ],
+)
+def test_help_loads_no_backend(command, tmp_path):
+    """In a process in which Keras is not even there."""
+    (tmp_path / "keras.py").write_text("raise AssertionError('Keras is imported')")
+    script = "import sys; from keras_proxy_snn.__main__ import main; sys.exit(main())"
+    (tmp_path / "keras-proxy-snn").write_text(script)  # as pip writes it
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage" in done.stdout or kps.__version__ in done.stdout
+
+
+def test_the_whole_command_line_in_a_process_of_its_own(folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_proxy_snn", "inspect", "net.keras", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["time_steps"] == 3
+
+
+def test_a_backend_that_is_not_there():
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_proxy_snn", "presets"],
+        env={**os.environ, "KERAS_BACKEND": "theano"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "KERAS_BACKEND must name an installed backend" in done.stderr.splitlines()[-1]
+    assert "Received: theano" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_click_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "click", None)
+    assert entry.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("pip install 'keras-proxy-snn[cli]'")
