@@ -21,7 +21,6 @@ from keras_proxy_snn.export import from_model, onnx
 
 ROOT = Path(__file__).parent
 RESULTS = ROOT / "results" / "early_stopping"
-DATASETS = {(8, 8, 1): "digits", (28, 28, 1): "fashion_mnist", (32, 32, 3): "cifar10"}
 BATCH = 200
 
 
@@ -76,7 +75,7 @@ def measure(arguments):
     program = from_model(keras.models.load_model(arguments.model, compile=False))
     if arguments.time_steps:
         program = program.with_time_steps(arguments.time_steps)
-    train, test = kps.datasets.load(DATASETS[program.input_shape])
+    train, test = kps.datasets.load(kps.datasets.name_by_shape(program.input_shape))
     x, y = (part[-arguments.train :] for part in train) if arguments.train else test
     counts, activity = stream(on_device, program, x)
     rules = [("never", counts, 0), ("certain", counts, 0)]

@@ -29,7 +29,6 @@ from keras_proxy_snn.export.interpreter import prepare_images
 from keras_proxy_snn.export.interpreter import run as interpret
 from keras_proxy_snn.export.quantise import quantise
 
-DATASETS = {(8, 8, 1): "digits", (28, 28, 1): "fashion_mnist", (32, 32, 3): "cifar10"}
 NUMBERS = {"litert": ["float32", "float16", "int8"], "onnx": ["float32", "int8"]}
 NUMBERS |= {"nir": ["float32"], "twin": ["float32", "int8"]}
 RUNTIMES = {
@@ -198,7 +197,7 @@ def refuse_existing(path, force):
 def measure(options, folder):
     """Head, rows of all files and runtimes, and conclusions."""
     program = load(options.model, options.time_steps)
-    name = options.dataset or DATASETS.get(program.input_shape)
+    name = options.dataset or kps.datasets.name_by_shape(program.input_shape)
     if name is None:
         raise ValueError(f"No data set has images of {program.input_shape}: give --dataset.")
     (calibration, _), (x, y) = kps.datasets.load(name)
@@ -224,7 +223,7 @@ def main():
     parser.add_argument("model", type=Path, help="a .keras file of a ProxyModel")
     parser.add_argument("--time-steps", type=int, help="T; the model's own if not given")
     parser.add_argument("--images", type=int, help="test images (default: 1000, or all)")
-    parser.add_argument("--dataset", choices=DATASETS.values(), help="by default what fits")
+    parser.add_argument("--dataset", choices=kps.datasets.NAMES, help="by default what fits")
     parser.add_argument("--formats", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
     parser.add_argument("--output", type=Path, help="Markdown file to write")
     parser.add_argument("--json", type=Path, help="file for the numbers")
