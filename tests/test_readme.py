@@ -10,6 +10,8 @@ from pathlib import Path
 import keras
 import pytest
 
+import keras_proxy_snn
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -93,3 +95,29 @@ def test_the_accuracy_benchmark_runs(tmp_path):
     assert row in done.stdout
     assert 0 <= result["accuracy"]["wrong"] <= result["accuracy"]["first"]
     assert result["accuracy"]["first"] <= result["accuracy"]["any"] <= 1
+
+
+@pytest.mark.slow
+def test_the_early_stopping_benchmark_runs(tmp_path):
+    for name in ("benchmarks/early_stopping.py", "examples/on_device.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    keras_proxy_snn.build("digits", weights="pretrained").save(tmp_path / "digits.keras")
+    script, model = tmp_path / "benchmarks" / "early_stopping.py", tmp_path / "digits.keras"
+    done = run(script, model, "--margins", 1, 3, PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "benchmarks" / "results" / "early_stopping").iterdir()
+    never, certain, *margins = json.loads(path.read_text())["rows"]
+    assert f"| certain | {certain['mean_steps']:.2f} |" in done.stdout
+    assert certain["accuracy"] == never["accuracy"] > 0.97
+    steps = [row["mean_steps"] for row in (*margins, certain, never)]
+    assert steps == sorted(steps)
+    assert steps[-2] < steps[-1] == 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["litert_latency.py", "onnx_order.py"])
+def test_the_latency_benchmarks_run(script):
+    done = run(f"benchmarks/{script}", "--time-steps", 2, "--turns", 1)
+    assert done.returncode == 0, done.stderr
+    assert "| 2 |" in done.stdout
