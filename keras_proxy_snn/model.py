@@ -29,7 +29,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
 
     The logs of `fit` hold, beside loss and metrics, `rate_<layer>`, the firing rate of each
     layer (spikes per neuron and step), and `proxy_distance`, the mean cosine distance between
-    spike counts and the ANN's output: 0 if the proxy is faithful, 1 if it says nothing.
+    spike counts and the ANN's output: 0 if the proxy is faithful, 1 if it says nothing. Images
+    without a spike in the readout, as a fresh network has them, do not count in it.
 
     Args:
         ann: The proxy, a built `keras.Sequential`; see `keras_proxy_snn.twins.spiking_layers`
@@ -158,8 +159,9 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         similarity = keras.losses.cosine_similarity(
             simulation.spike_counts, ops.relu(ops.cast(ann_output, "float32"))
         )
+        fired = ops.cast(ops.any(simulation.spike_counts > 0, axis=-1), "float32")
         # Keras's function is the negative of the cosine.
-        self._distance.update_state(1.0 + similarity)
+        self._distance.update_state(1.0 + similarity, sample_weight=fired)
         for tracker, rate in zip(self._rates, simulation.firing_rates, strict=True):
             tracker.update_state(rate)
 

@@ -111,7 +111,7 @@ def record(
     >>> seen = statistics.record(model, np.ones((2, 8, 8, 1)), layers=["conv1"])["conv1"]
     >>> seen.spikes.shape, seen.potentials.shape
     ((2, 6, 8, 8, 4), (2, 6, 8, 8, 4))
-    >>> bool(seen.firing_rate == seen.spikes.mean())
+    >>> bool(np.isclose(seen.firing_rate, seen.spikes.mean()))
     True
     """
     check_model(model)
