@@ -14,7 +14,9 @@ from .proxy import proxy_gradient
 from .training import Simulated, proxy_steps
 from .twins import Threshold, spiking_layers
 
-__all__ = ["ProxyModel"]
+__all__ = ["READOUTS", "ProxyModel"]
+
+READOUTS = ("counts", "potential")
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
@@ -39,6 +41,11 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         v_threshold: Threshold of the IF neurons: a positive number, or a mapping from names of
             the ANN's layers to such numbers (1 for layers that it does not name).
         reset: `"zero"` (the paper) or `"subtract"`.
+        v_0: Potential before the first step as a fraction of the threshold: 0 (the paper) up to
+            1; see `keras_proxy_snn.layers.IF`.
+        readout: What the model gives for each class: `"counts"`, the readout's spike counts (the
+            paper); or `"potential"`, counts plus remaining potential over threshold. With
+            `reset="subtract"` this is the current summed over time, over the threshold.
         chunk_steps: Number of time steps simulated at once: changes speed and memory, never
             a spike.
         **kwargs: Arguments of `keras.Model`, such as `name`.
@@ -52,7 +59,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         training: With `True`, gradients of the output are those of the proxy.
 
     Output shape:
-        Spike counts `(batch, classes)`, float32.
+        Spike counts `(batch, classes)`, float32; whole numbers unless `readout="potential"`.
 
     Raises:
         ValueError: If the ANN has layers that have no spiking counterpart, or an argument
@@ -83,15 +90,22 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         v_threshold: Threshold = 1.0,
         reset: str = "zero",
         chunk_steps: int = 2,
+        *,
+        v_0: float = 0.0,
+        readout: str = "counts",
         **kwargs: Any,
     ):
+        if readout not in READOUTS:
+            raise ValueError(f"`readout` must be one of {READOUTS}. Received: {readout!r}.")
         # Images reach the SNN in float32 whatever the policy of the ANN, so nothing is cast here.
         kwargs.setdefault("dtype", getattr(ann, "dtype_policy", None))
         super().__init__(autocast=False, **kwargs)
-        stages = spiking_layers(ann, v_threshold, reset)
+        stages = spiking_layers(ann, v_threshold, reset, v_0)
         self.ann = ann
         self.snn = SpikingNetwork(stages, ann.input_shape[1:], time_steps, chunk_steps, name="snn")
         self.reset = reset
+        self.v_0 = v_0
+        self.readout = readout
         self._distance = keras.metrics.Mean(name="proxy_distance")
         self._rates = [
             keras.metrics.Mean(name=f"rate_{layer.twin.name}") for layer in self.snn.if_layers
@@ -123,9 +137,18 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         """Spike counts; see the class."""
         if isinstance(inputs, Simulated):
             # In a train step `compute_loss` puts the counts in the place of this output.
-            return self.ann(inputs.images, training=True) if training else _counts(inputs)
-        counts = self.snn.simulate(inputs).spike_counts
+            if training:
+                return self.ann(inputs.images, training=True)
+            return self._answer(inputs.simulation)
+        counts = self._answer(self.snn.simulate(inputs))
         return proxy_gradient(self.ann(inputs, training=True), counts) if training else counts
+
+    def _answer(self, simulation: Simulation) -> Any:
+        """What `readout` says, `(batch, classes)`."""
+        if self.readout == "counts":
+            return simulation.spike_counts
+        theta = self.snn.if_layers[-1].v_threshold
+        return simulation.spike_counts + simulation.potential / theta
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """`(batch, classes)`."""
@@ -141,7 +164,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
     ) -> Any:
         """Loss at the spike counts, with the proxy's gradient in a train step."""
         if isinstance(x, Simulated) and training:
-            y_pred = proxy_gradient(y_pred, _counts(x))
+            y_pred = proxy_gradient(y_pred, self._answer(x.simulation))
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -151,7 +174,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         if training:
             self._update_own_metrics(simulation, ann_output=y_pred)
         with readout_potential(simulation.potential):
-            logs = super().compute_metrics(x, y, simulation.spike_counts, sample_weight)
+            logs = super().compute_metrics(x, y, self._answer(simulation), sample_weight)
         own = () if training else {metric.name for metric in (self._distance, *self._rates)}
         return {name: value for name, value in logs.items() if name not in own}
 
@@ -235,6 +258,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             "time_steps": self.time_steps,
             "v_threshold": self.v_threshold,
             "reset": self.reset,
+            "v_0": self.v_0,
+            "readout": self.readout,
             "chunk_steps": self.snn.chunk_steps,
             "name": self.name,
         }
@@ -243,7 +268,3 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
     def from_config(cls, config: dict[str, Any]) -> "ProxyModel":
         """Recreate the model; weights are loaded after."""
         return cls(**{**config, "ann": keras.saving.deserialize_keras_object(config["ann"])})
-
-
-def _counts(batch: Simulated) -> Any:
-    return batch.simulation.spike_counts

@@ -142,7 +142,7 @@ class SpikingNetwork(keras.Model):
         return (input_shape[0], *self._state_shapes[-1])
 
     def simulate(self, inputs: Any) -> Simulation:
-        """Run all T steps from zero potentials.
+        """Run all T steps from the initial potentials.
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
@@ -158,7 +158,7 @@ class SpikingNetwork(keras.Model):
     def _run(self, inputs: Any) -> Simulation:
         current, weights = self._prepare(inputs)
         state = _State(
-            self._zero_potentials(current),
+            self._initial_potentials(current),
             ops.zeros((ops.shape(current)[0], *self._state_shapes[-1])),
             tuple(ops.zeros(()) for _ in self._state_shapes),
         )
@@ -204,7 +204,7 @@ class SpikingNetwork(keras.Model):
         """
         chunk_steps = self.chunk_steps if chunk_steps is None else _check_chunk_steps(chunk_steps)
         current, weights = self._prepare(inputs)
-        potentials = self._zero_potentials(current)
+        potentials = self._initial_potentials(current)
         for start in range(0, self.time_steps, chunk_steps):
             steps = min(chunk_steps, self.time_steps - start)
             stages = self._advance(current, weights, potentials, steps)
@@ -258,9 +258,10 @@ class SpikingNetwork(keras.Model):
                 f"Received: an input of shape {tuple(images.shape)}."
             )
 
-    def _zero_potentials(self, current: Any) -> tuple[Any, ...]:
+    def _initial_potentials(self, current: Any) -> tuple[Any, ...]:
         batch = ops.shape(current)[0]
-        return tuple(ops.zeros((batch, *shape)) for shape in self._state_shapes)
+        pairs = zip(self.if_layers, self._state_shapes, strict=True)
+        return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
 
     def _advance(
         self, current: Any, weights: list[SynapticWeights], potentials: tuple[Any, ...], steps: int

@@ -11,21 +11,29 @@ __all__ = ["RESETS", "check_neuron", "fire", "known_steps", "simulate"]
 RESETS = ("zero", "subtract")
 
 
-def check_neuron(v_threshold: float, reset: str) -> None:
+def check_neuron(v_threshold: float, reset: str, v_0: float = 0.0) -> None:
     """Check a neuron's parameters.
 
     Raises:
-        ValueError: If the threshold is not a positive finite number, or the reset
-            is neither `"zero"` nor `"subtract"`.
+        ValueError: If the threshold is not a positive finite number, the reset is neither
+            `"zero"` nor `"subtract"`, or `v_0` is not in [0, 1).
     """
-    number = isinstance(v_threshold, Real) and not isinstance(v_threshold, bool)
-    if not number or not math.isfinite(v_threshold) or v_threshold <= 0:
+    if not _is_number(v_threshold) or v_threshold <= 0:
         raise ValueError(f"`v_threshold` must be a positive number. Received: {v_threshold!r}.")
+    if not _is_number(v_0) or not 0 <= v_0 < 1:
+        raise ValueError(
+            "`v_0`, the potential before the first step as a fraction of the threshold, must be "
+            f"in [0, 1). Received: {v_0!r}."
+        )
     if reset not in RESETS:
         raise ValueError(f"`reset` must be one of {RESETS}. Received: {reset!r}.")
 
 
-def fire(v: Any, current: Any, v_threshold: float, reset: str) -> tuple[Any, Any]:
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def fire(v: Any, current: Any, v_threshold: Any, reset: str) -> tuple[Any, Any]:
     """Advance integrate-and-fire neurons by one time step.
 
     With unit resistance and no leak (Eq. 3 and 5 of Kheradpisheh et al.,
@@ -40,7 +48,7 @@ def fire(v: Any, current: Any, v_threshold: float, reset: str) -> tuple[Any, Any
     Args:
         v: Membrane potentials before the step, any shape, in units of the weights.
         current: Input currents of the step, same shape.
-        v_threshold: Positive number.
+        v_threshold: Positive number, or a scalar tensor.
         reset: `"zero"` or `"subtract"`.
 
     Returns:
@@ -64,7 +72,7 @@ def fire(v: Any, current: Any, v_threshold: float, reset: str) -> tuple[Any, Any
 
 
 def simulate(
-    current: Any, v: Any, v_threshold: float, reset: str, time_steps: int | None = None
+    current: Any, v: Any, v_threshold: Any, reset: str, time_steps: int | None = None
 ) -> tuple[Any, Any]:
     """Run integrate-and-fire neurons over time.
 
@@ -72,7 +80,7 @@ def simulate(
         current: Currents `(batch, time, ...)`; or `(batch, ...)`, constant in time
             (direct coding, Eq. 6), if `time_steps` is given.
         v: Membrane potentials before the first step, `(batch, ...)`.
-        v_threshold: Positive number.
+        v_threshold: Positive number, or a scalar tensor.
         reset: `"zero"` or `"subtract"`.
         time_steps: Number of steps for which a constant current flows.
 

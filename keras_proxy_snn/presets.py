@@ -29,6 +29,9 @@ class Preset:
         readout_v_threshold: Threshold of the readout, if it is another. The softmax over spike
             counts is T / theta times as steep as in the readout's input current.
         reset: `"zero"` (the paper) or `"subtract"`.
+        v_0: Potential before the first step as a fraction of the threshold; 0 in the paper.
+        learn_threshold: Whether thresholds but the readout's are trained with the weights.
+        readout: `"counts"` (the paper) or `"potential"`, see `keras_proxy_snn.ProxyModel`.
         proxy_activation: `"relu"` (the paper) or `"clip"`, see `keras_proxy_snn.build_ann`.
         readout_activation: `"relu"` (the paper) or `"linear"` (the authors' notebook).
         use_bias: Whether layers have biases.
@@ -48,6 +51,9 @@ class Preset:
     v_threshold: Threshold = 1.0
     readout_v_threshold: float | None = None
     reset: str = "zero"
+    v_0: float = 0.0
+    learn_threshold: bool = False
+    readout: str = "counts"
     proxy_activation: str = "clip"
     readout_activation: str = "linear"
     use_bias: bool = False
@@ -152,10 +158,11 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
             "readout_activation",
             "use_bias",
             "batch_norm",
+            "learn_threshold",
             "l2",
         ),
     )
-    neurons = _pick(preset, "time_steps", "reset", "chunk_steps")
+    neurons = _pick(preset, "time_steps", "reset", "v_0", "readout", "chunk_steps")
     model = ProxyModel(ann, v_threshold=thresholds, **neurons)
     adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
     model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])

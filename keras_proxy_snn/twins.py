@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from .layers import IFConv2D, IFDense, SpikeFlatten, SpikePool2D
+from .layers import IFConv2D, IFDense, LearnedThreshold, SpikeFlatten, SpikePool2D
 from .neuron import check_neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
 
@@ -34,6 +34,7 @@ def build_ann(
     readout_activation: str = "relu",
     use_bias: bool = False,
     batch_norm: bool = False,
+    learn_threshold: bool = False,
     l2: float = 0.0,
     name: str = "ann",
 ) -> keras.Sequential:
@@ -55,6 +56,8 @@ def build_ann(
             paper. `"linear"`: it has none, as in the authors' notebook.
         use_bias: Whether the layers have biases; the paper's have none.
         batch_norm: Whether each layer but the readout is batch-normalised.
+        learn_threshold: Whether the thresholds of all layers but the readout are trained with
+            the weights, from `v_threshold` on; needs `"clip"`, because the paper's ANN has none.
         l2: Penalty lambda * ||w||^2 on the weights of every layer.
         name: Name of the model.
 
@@ -73,6 +76,11 @@ def build_ann(
     """
     _check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
     _check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
+    if learn_threshold and proxy_activation != "clip":
+        raise ValueError(
+            "`learn_threshold` needs proxy_activation='clip'. "
+            f"Received: proxy_activation={proxy_activation!r}."
+        )
     layer_shapes(spec, input_shape)
     thresholds = layer_thresholds(v_threshold, neuron_names(spec))
     shared = {
@@ -99,17 +107,22 @@ def build_ann(
             norm = f"{layer.name}_batch_norm"
             stack.append(keras.layers.BatchNormalization(momentum=0.9, name=norm))
         if part_name != "readout" or readout_activation == "relu":
-            stack += _activation(part_name, proxy_activation, thresholds[part_name])
+            learn = learn_threshold and part_name != "readout"
+            stack += _activation(part_name, proxy_activation, thresholds[part_name], learn)
     return keras.Sequential(stack, name=name)
 
 
-def _activation(name: str, proxy_activation: str, v_threshold: float) -> list[keras.layers.Layer]:
+def _activation(
+    name: str, proxy_activation: str, v_threshold: float, learn_threshold: bool
+) -> list[keras.layers.Layer]:
     if proxy_activation == "relu":
         return [keras.layers.ReLU(name=f"{name}_relu")]
-    return [
-        keras.layers.Rescaling(1.0 / v_threshold, name=f"{name}_per_threshold"),
-        keras.layers.ReLU(max_value=1.0, name=f"{name}_relu"),
-    ]
+    scale: keras.layers.Layer
+    if learn_threshold:
+        scale = LearnedThreshold(v_threshold, name=f"{name}_threshold")
+    else:
+        scale = keras.layers.Rescaling(1.0 / v_threshold, name=f"{name}_per_threshold")
+    return [scale, keras.layers.ReLU(max_value=1.0, name=f"{name}_relu")]
 
 
 def _layer_names(spec: Spec) -> list[str]:
@@ -168,7 +181,7 @@ def _check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
 
 
 def spiking_layers(
-    ann: keras.Model, v_threshold: Threshold = 1.0, reset: str = "zero"
+    ann: keras.Model, v_threshold: Threshold = 1.0, reset: str = "zero", v_0: float = 0.0
 ) -> list[keras.layers.Layer]:
     """Make the spiking layers of a CNN around that CNN's own layers.
 
@@ -177,10 +190,12 @@ def spiking_layers(
     `SpikePool2D` and `Flatten` becomes `SpikeFlatten`.
 
     Args:
-        ann: A built `keras.Sequential` of these layers. A `Rescaling` may stand before
-            a ReLU (see `build_ann`).
-        v_threshold: Threshold of the IF neurons; see `layer_thresholds`.
+        ann: A built `keras.Sequential` of these layers. A `Rescaling` or a `LearnedThreshold`
+            may stand before a ReLU (see `build_ann`).
+        v_threshold: Threshold of the IF neurons; see `layer_thresholds`. A layer with a
+            `LearnedThreshold` has that one.
         reset: `"zero"` or `"subtract"`.
+        v_0: Potential before the first step as a fraction of the threshold, in [0, 1).
 
     Returns:
         Layers in order; the last one is the readout, an `IFDense`.
@@ -220,6 +235,7 @@ def spiking_layers(
         elif type(layer) in _IF_LAYERS:
             norm = _take(layers, keras.layers.BatchNormalization)
             _take(layers, keras.layers.Rescaling)
+            learned = _take(layers, LearnedThreshold)
             active = _take_relu(layers) or layer.activation is keras.activations.relu
             if not active and layers:
                 raise ValueError(
@@ -231,8 +247,9 @@ def spiking_layers(
                     twin=layer,
                     batch_norm=norm,
                     name=f"if_{layer.name}",
-                    v_threshold=thresholds[layer.name],
+                    v_threshold=learned or thresholds[layer.name],
                     reset=reset,
+                    v_0=v_0,
                 )
             )
         else:

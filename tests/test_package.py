@@ -34,6 +34,7 @@ LEVELS = {
     "training": 2,
     "model": 2,
     "presets": 2,
+    "baselines": 3,
     "callbacks": 3,
     "datasets": 3,
     "export": 3,
@@ -42,6 +43,7 @@ LEVELS = {
     "model_file": 3,
     "export_command": 4,
     "cli": 4,
+    "paper": 4,
     "__main__": 4,
 }
 LEAVES = {name for name, level in LEVELS.items() if level == 3}

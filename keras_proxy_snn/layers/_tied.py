@@ -135,7 +135,7 @@ class TiedIF(IF):
         config = dict(config)
         for part in ("twin", "batch_norm"):
             config[part] = keras.saving.deserialize_keras_object(config[part])
-        return cls(**config)
+        return super().from_config(config)
 
 
 def make_twin(
@@ -164,7 +164,8 @@ def make_twin(
 
 def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Keyword arguments of the IF layer itself, and those that the twin gets."""
-    own = ("name", "dtype", "trainable", "v_threshold", "reset", "time_steps", "return_state")
+    layer = ("name", "dtype", "trainable")
+    own = (*layer, "v_threshold", "reset", "v_0", "time_steps", "return_state")
     return (
         {key: value for key, value in kwargs.items() if key in own},
         {key: value for key, value in kwargs.items() if key not in own},

@@ -29,13 +29,13 @@ class IFConv2D(TiedIF):
         twin: An existing `keras.layers.Conv2D`, `channels_last`, linear or ReLU,
             whose weights this layer shares.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
-        **kwargs: `v_threshold`, `reset`, `time_steps`, `return_state`, `name` and `dtype` as
+        **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
             in `IF`; all others go to the new `Conv2D` (`strides`, `padding`, `use_bias`, ...).
 
     Call arguments:
         inputs: Spikes `(batch, time, height, width, channels)`; or an image
             `(batch, height, width, channels)`, constant in time, if `time_steps` is set.
-        initial_state: Potentials before the first step, zeros if not given.
+        initial_state: Potentials before the first step, as `v_0` says if not given.
 
     Input shape:
         `(batch, time, height, width, channels)`, without `time` if `time_steps` is set.

@@ -24,13 +24,13 @@ class IFDense(TiedIF):
         units: Number of neurons. Not with `twin`.
         twin: An existing `keras.layers.Dense`, linear or ReLU, whose weights are shared.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
-        **kwargs: `v_threshold`, `reset`, `time_steps`, `return_state`, `name` and `dtype` as
+        **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
             in `IF`; all others go to the new `Dense` (`use_bias`, `kernel_initializer`, ...).
 
     Call arguments:
         inputs: Spikes `(batch, time, features)`; or values `(batch, features)`, constant
             in time, if `time_steps` is set.
-        initial_state: Potentials before the first step, zeros if not given.
+        initial_state: Potentials before the first step, as `v_0` says if not given.
 
     Input shape:
         `(batch, time, features)`, without `time` if `time_steps` is set.

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from .. import neuron
+from .learned_threshold import LearnedThreshold
 
 __all__ = ["IF"]
 
@@ -17,25 +18,29 @@ class IF(keras.layers.Layer):
     Each neuron adds its current to its membrane potential, fires when the
     potential reaches the threshold, and is then reset (Eq. 3 and 5 of Kheradpisheh
     et al., "Spiking neural networks trained via proxy"; see
-    `keras_proxy_snn.neuron.fire`). Potentials start at zero inside each call unless
-    `initial_state` is given: there is no state to reset by hand, and none is saved.
+    `keras_proxy_snn.neuron.fire`). Potentials start at `v_0` times the threshold inside each
+    call unless `initial_state` is given: there is no state to reset by hand, and none is saved.
 
     Neurons compute in float32 whatever the global dtype policy, because half
     precision potentials change the spikes. Pass `dtype=` to choose otherwise.
 
     Args:
-        v_threshold: Positive number, in units of the weights.
+        v_threshold: Positive number, in units of the weights; or the
+            `keras_proxy_snn.layers.LearnedThreshold` of the ANN that has it.
         reset: What happens to the potential after a spike: `"zero"` (the paper) or
             `"subtract"` (the threshold is subtracted, the excess stays).
         time_steps: If `None`, inputs have a time axis. If a positive integer, inputs
             have none: they are currents constant in time, and flow for that many steps.
+        v_0: Potential before the first step as a fraction of the threshold, in [0, 1). The
+            paper has 0. With 1/2 counts round currents to the nearest number of spikes and not
+            down, which matters at few steps.
         return_state: If true, also return the potentials after the last step.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
         inputs: Currents `(batch, time, ...)`, or `(batch, ...)` if `time_steps` is set.
         initial_state: Potentials before the first step, `(batch, ...)`, alone or as
-            the only item of a list. Zeros if not given.
+            the only item of a list. `v_0` times the threshold if not given.
 
     Input shape:
         `(batch, time, ...)`, or `(batch, ...)` if `time_steps` is set.
@@ -58,22 +63,42 @@ class IF(keras.layers.Layer):
 
     def __init__(
         self,
-        v_threshold: float = 1.0,
+        v_threshold: float | LearnedThreshold = 1.0,
         reset: str = "zero",
         time_steps: int | None = None,
         return_state: bool = False,
+        v_0: float = 0.0,
         **kwargs: Any,
     ):
-        neuron.check_neuron(v_threshold, reset)
+        learned = isinstance(v_threshold, LearnedThreshold)
+        neuron.check_neuron(1.0 if learned else v_threshold, reset, v_0)
         if time_steps is not None:
             check_time_steps(time_steps)
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
-        self.v_threshold = float(v_threshold)
+        self._threshold = v_threshold if learned else float(v_threshold)
+        self.v_0 = float(v_0)
         self.reset = reset
         self.time_steps = time_steps
         self.return_state = return_state
+
+    @property
+    def v_threshold(self) -> float:
+        """The threshold as a number (of a learned one, its value now)."""
+        theta = self._threshold
+        return theta.value if isinstance(theta, LearnedThreshold) else float(theta)
+
+    def initial_potentials(self, shape: tuple[Any, ...]) -> Any:
+        """Potentials before the first step, `v_0` times the threshold."""
+        return ops.ones(shape, self.compute_dtype) * (self.v_0 * self._theta())
+
+    def _theta(self) -> Any:
+        theta = self._threshold
+        if isinstance(theta, LearnedThreshold):
+            # The SNN is never differentiated.
+            return ops.cast(ops.stop_gradient(theta.threshold), self.compute_dtype)
+        return theta
 
     def call(self, inputs: Any, initial_state: Any = None) -> Any:
         """Spikes of all steps; see the class."""
@@ -89,7 +114,7 @@ class IF(keras.layers.Layer):
 
         Args:
             current: Currents, with a time axis unless `time_steps` is given.
-            v: Potentials before the first step; zeros if `None`.
+            v: Potentials before the first step; `initial_potentials` if `None`.
             time_steps: For how many steps a constant current flows.
 
         Returns:
@@ -98,9 +123,11 @@ class IF(keras.layers.Layer):
         if isinstance(v, list | tuple):
             (v,) = v
         if v is None:
-            v = ops.zeros_like(current if time_steps is not None else current[:, 0])
+            v = self.initial_potentials(
+                ops.shape(current if time_steps is not None else current[:, 0])
+            )
         return neuron.simulate(
-            current, ops.cast(v, current.dtype), self.v_threshold, self.reset, time_steps
+            current, ops.cast(v, current.dtype), self._theta(), self.reset, time_steps
         )
 
     def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -122,13 +149,25 @@ class IF(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; potentials are not among them."""
+        theta = self._threshold
+        if isinstance(theta, LearnedThreshold):
+            theta = keras.saving.serialize_keras_object(theta)
         return {
             **super().get_config(),
-            "v_threshold": self.v_threshold,
+            "v_threshold": theta,
+            "v_0": self.v_0,
             "reset": self.reset,
             "time_steps": self.time_steps,
             "return_state": self.return_state,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "IF":
+        """Recreate the layer."""
+        if isinstance(config["v_threshold"], dict):
+            threshold = keras.saving.deserialize_keras_object(config["v_threshold"])
+            config = {**config, "v_threshold": threshold}
+        return cls(**config)
 
 
 def check_time_steps(time_steps: Any) -> int:

@@ -1,0 +1,126 @@
+"""What all methods share: the budget of a training, checkpoints, and what comes of it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+__all__ = ["Trained", "Training", "fit_phase"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Budget and surroundings of a training.
+
+    Attributes:
+        epochs: Number of passes over the training images, all phases of a method together
+            unless the method says otherwise.
+        batch_size: Images a step.
+        validation_data: Held-out training images and labels, or `None`.
+        folder: Where checkpoints go: a training that was killed goes on from its last whole
+            epoch when it is called again with the same folder. `None` for no checkpoints.
+        callbacks: Further Keras callbacks of every phase.
+        verbose: As in `keras.Model.fit`.
+    """
+
+    epochs: int
+    batch_size: int = 100
+    validation_data: tuple[Any, Any] | None = None
+    folder: Path | None = None
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    verbose: Any = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a method gives.
+
+    Attributes:
+        network: What is to be evaluated: a `ProxyModel`, whose spiking network is the result;
+            or for the plain ANN a `keras.Sequential`.
+        history: Logs of each epoch by phase and name, `{"phase": {"loss": [...]}}`.
+        facts: Numbers that the method found, such as thresholds; JSON values.
+    """
+
+    network: keras.Model
+    history: dict[str, dict[str, list[float]]]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def fit_phase(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    training: Training,
+    phase: str,
+    *,
+    epochs: int | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, list[float]]:
+    """Fit a compiled model, the learning rate falling linearly to its last step above zero.
+
+    With a folder, a phase that was killed goes on from its last whole epoch, and one that was
+    complete is loaded and not run again.
+
+    Args:
+        model: A built and compiled model.
+        x: Images `(batch, height, width, channels)`.
+        y: Integer labels `(batch,)`.
+        training: Budget and surroundings.
+        phase: Name of the phase, unique in the method.
+        epochs: Epochs of this phase; the training's if `None`.
+        callbacks: Callbacks of this phase alone.
+
+    Returns:
+        Logs of each epoch by name.
+    """
+    epochs = training.epochs if epochs is None else epochs
+    weights = logs = None
+    own: list[keras.callbacks.Callback] = []
+    if training.folder is not None:
+        training.folder.mkdir(parents=True, exist_ok=True)
+        weights = training.folder / f"{phase}.weights.h5"
+        logs = training.folder / f"{phase}.json"
+        if logs.exists():
+            model.load_weights(weights)
+            done: dict[str, list[float]] = json.loads(logs.read_text())
+            return done
+        own = [keras.callbacks.BackupAndRestore(str(training.folder / f"{phase}_backup"))]
+    # After the backup, so that what it restores is heard of here too.
+    kept = _Logs(None if training.folder is None else training.folder / f"{phase}_epochs.json")
+    start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * (1 - epoch / epochs))
+    model.fit(
+        x,
+        y,
+        batch_size=training.batch_size,
+        epochs=epochs,
+        validation_data=training.validation_data,
+        callbacks=[*own, decay, kept, *training.callbacks, *callbacks],
+        verbose=training.verbose,
+    )
+    if logs is not None:
+        model.save_weights(weights)
+        logs.write_text(json.dumps(kept.logs))
+    return kept.logs
+
+
+class _Logs(keras.callbacks.Callback):
+    """Logs of all epochs, those before a kill included: Keras's history starts at the last one."""
+
+    def __init__(self, path: Path | None):
+        super().__init__()
+        self._path = path
+        self.logs: dict[str, list[float]] = {}
+        if path is not None and path.exists():
+            self.logs = json.loads(path.read_text())
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        for name, value in (logs or {}).items():
+            # An epoch that ended but was not backed up is run again.
+            self.logs[name] = [*self.logs.get(name, [])[:epoch], float(value)]
+        if self._path is not None:
+            self._path.write_text(json.dumps(self.logs))

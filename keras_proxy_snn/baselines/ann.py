@@ -1,0 +1,51 @@
+"""The plain ANN: what the spiking networks are measured against."""
+
+from typing import Any
+
+import keras
+
+from ..model import ProxyModel
+from ..presets import Preset, build
+from ._training import Trained, Training, fit_phase
+
+__all__ = ["fit", "train_ann"]
+
+
+def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+    """Train the preset's ANN alone, as any Keras CNN.
+
+    Its activations are the paper's, max(0, z) (Eq. 2 of Kheradpisheh et al., "Spiking neural
+    networks trained via proxy"), its outputs have no activation, and its loss is the
+    cross-entropy of their softmax.
+
+    Returns:
+        `Trained`; `network` is the ANN.
+    """
+    ann, history = train_ann(preset, x, y, training)
+    return Trained(ann, {"ann": history})
+
+
+def train_ann(
+    preset: Preset, x: Any, y: Any, training: Training, phase: str = "ann", **fields: Any
+) -> tuple[keras.Sequential, dict[str, list[float]]]:
+    """The trained ANN and its logs; `fields` replace the preset's, and make other activations."""
+    fields = {"proxy_activation": "relu", "readout_activation": "linear", **fields}
+    model = preset_model(preset, **fields)
+    ann = model.ann
+    compile_ann(ann, preset)
+    return ann, fit_phase(ann, x, y, training, phase)
+
+
+def preset_model(preset: Preset, **fields: Any) -> ProxyModel:
+    """A compiled model of a preset with other fields; see `keras_proxy_snn.build`."""
+    values = {**vars(preset), **fields}
+    return build(values.pop("spec"), **values)
+
+
+def compile_ann(ann: keras.Model, preset: Preset) -> None:
+    """Compile an ANN with the preset's optimizer and cross-entropy."""
+    ann.compile(
+        keras.optimizers.Adam(preset.learning_rate, preset.beta_1, preset.beta_2, preset.epsilon),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )

@@ -1,0 +1,80 @@
+"""`LearnedThreshold`: a threshold that is trained with the weights."""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from .. import neuron
+
+__all__ = ["LearnedThreshold"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class LearnedThreshold(keras.layers.Layer):
+    """Divide currents by a threshold that is trained with the weights.
+
+    It stands in the ANN before an activation that is bounded at 1, and IF neurons that are
+    given this layer as their `v_threshold` have its threshold:
+
+        ANN:  y = min(max(0, z / theta), 1)        SNN:  spike = 1 if v >= theta
+
+    The derivative for theta is that of the ANN (straight-through for the spikes); it is scaled
+    by theta, because the logarithm of theta is what is trained, so that theta stays positive.
+
+    Args:
+        v_threshold: Initial threshold, a positive number in units of the weights.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Call arguments:
+        inputs: Currents z, any shape.
+
+    Output shape:
+        As the inputs.
+
+    Raises:
+        ValueError: If the threshold is not a positive number.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.layers import LearnedThreshold
+    >>> layer = LearnedThreshold(2.0)
+    >>> float(layer(np.float32([3.0]))[0]), round(layer.value, 6)
+    (1.5, 2.0)
+    """
+
+    def __init__(self, v_threshold: float = 1.0, **kwargs: Any):
+        neuron.check_neuron(v_threshold, "zero")
+        super().__init__(**kwargs)
+        self.initial = float(v_threshold)
+        self.log_threshold = self.add_weight(
+            name="log_threshold",
+            shape=(),
+            dtype="float32",
+            initializer=keras.initializers.Constant(math.log(self.initial)),
+        )
+        self.built = True
+
+    @property
+    def threshold(self) -> Any:
+        """The threshold as a scalar tensor."""
+        return ops.exp(self.log_threshold)
+
+    @property
+    def value(self) -> float:
+        """The threshold as a number, outside of traced code."""
+        return float(ops.convert_to_numpy(self.threshold))
+
+    def call(self, inputs: Any) -> Any:
+        """Currents in units of the threshold."""
+        return ops.divide(inputs, ops.cast(self.threshold, inputs.dtype))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """As the inputs."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments; the trained threshold is among the weights."""
+        return {**super().get_config(), "v_threshold": self.initial}
