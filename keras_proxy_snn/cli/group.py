@@ -11,6 +11,7 @@ from ._shared import Interrupted
 from .evaluate import evaluate
 from .export import export
 from .inspect import inspect
+from .paper import paper
 from .predict import predict
 from .presets import presets
 from .train import train
@@ -57,5 +58,5 @@ def commands() -> None:
     """Convolutional spiking neural networks trained through an ANN proxy."""
 
 
-for command in (train, evaluate, predict, export, inspect, presets):
+for command in (train, evaluate, predict, export, inspect, presets, paper):
     commands.add_command(command)

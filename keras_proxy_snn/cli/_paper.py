@@ -1,0 +1,76 @@
+"""The job of `keras-proxy-snn paper`: every training that is left, then the drawings."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..paper import Experiment, Run
+from ..paper._data import load
+from ..paper._facts import gpu_name
+from ..paper._runner import Folders, plan
+from ..paper._runner import run as run_job
+from ..paper.drawing import draw
+from ._shared import BadInput, Interrupted
+
+__all__ = ["run"]
+
+
+def run(
+    experiment: Experiment,
+    *,
+    size: str | None,
+    seeds: tuple[int, ...],
+    epochs: int | None,
+    only: tuple[str, ...],
+    again: bool,
+    draw_only: bool,
+    results: Path,
+    scratch: Path,
+    data_dir: str | None,
+) -> dict[str, Any]:
+    """Train and draw; the arguments are the command's.
+
+    Returns:
+        The experiment's name and size, its tables as text, and the files that were written.
+
+    Raises:
+        BadInput: If a size or a method is not the experiment's.
+        Interrupted: After Ctrl-C; it says what is left.
+    """
+    name = size or ("full" if gpu_name() else "compact")
+    if name not in experiment.sizes:
+        raise BadInput(f"--size is one of {tuple(experiment.sizes)}. Received: {name!r}.")
+    chosen = experiment.sizes[name]
+    epochs = epochs or chosen.epochs
+    written = []
+    if not draw_only:
+        jobs = plan(chosen, seeds or chosen.seeds, epochs, _only(chosen.runs, only))
+        data = load(chosen.preset, data_dir)
+        for number, job in enumerate(jobs):
+            click.echo(f"[{number + 1}/{len(jobs)}] {job.config.id}", err=True)
+            try:
+                run_job(job, data, Folders(results, scratch), _say, again)
+            except KeyboardInterrupt:
+                left = f"{number} of {len(jobs)} trainings are done"
+                raise Interrupted(f"{left}; the same command goes on.") from None
+            written.append(str(results / f"{job.config.id}.json"))
+    drawn = draw(experiment, name, results, epochs)
+    return {
+        "experiment": experiment.name,
+        "size": name,
+        "text": drawn.text,
+        "files": [*written, *map(str, drawn.files)],
+    }
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _only(runs: tuple[Run, ...], methods: tuple[str, ...]) -> tuple[Run, ...]:
+    known = list(dict.fromkeys(run.method for run in runs))
+    unknown = [method for method in methods if method not in known]
+    if unknown:
+        raise BadInput(f"--only names methods of the experiment, {known}. Received: {unknown}.")
+    return tuple(run for run in runs if not methods or run.method in methods)

@@ -1,0 +1,96 @@
+"""The learning curve: what each epoch gave, with the paper's MSSE."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["Curve", "mean_sum_of_squared_errors"]
+
+
+def mean_sum_of_squared_errors(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """MSSE, the mean over images of squared errors summed over classes (the paper's Fig. 2).
+
+    The paper gives no formula. Its "final output" is the softmax over spike counts (Eq. 12);
+    `msse` is that output's error. The loss of the authors' notebook compares the counts
+    themselves with a target of one spike of the true class; `msse_counts` is that error.
+
+    Args:
+        outputs: Spike counts, or the ANN's outputs before softmax, `(images, classes)`.
+        labels: Integer labels `(images,)`.
+
+    Returns:
+        `msse`, from 0 to 2, and `msse_counts`, in spikes squared.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.paper._curve import mean_sum_of_squared_errors
+    >>> mean_sum_of_squared_errors(np.zeros((4, 2)), np.array([0, 0, 1, 1]))
+    {'msse': 0.5, 'msse_counts': 1.0}
+    """
+    target = np.eye(outputs.shape[-1])[labels]
+    scores = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
+    softmax = scores / scores.sum(axis=-1, keepdims=True)
+    errors = {"msse": softmax - target, "msse_counts": outputs - target}
+    return {name: float(np.mean(np.sum(e**2, axis=-1))) for name, e in errors.items()}
+
+
+class Curve(keras.callbacks.Callback):
+    """Keep the logs of every epoch in a file, those before a kill included, and say them.
+
+    Args:
+        path: JSON file; it is read again when a training goes on.
+        x: Held-out images for MSSE.
+        y: Their labels.
+        say: Takes a line for each epoch.
+
+    Attributes:
+        epochs: An entry an epoch: phase and epoch, both from 0, seconds, Keras's logs (those of
+            the held-out images with `val_`), `msse` and `msse_counts`.
+    """
+
+    def __init__(self, path: Path, x: np.ndarray, y: np.ndarray, say: Callable[[str], None]):
+        super().__init__()
+        self._path, self._x, self._y, self._say = path, x, y, say
+        self.epochs: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+        self._resumed = bool(self.epochs)
+        self._phase = -1
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """A phase of the method begins, or goes on."""
+        self._phase = -1
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Take the time; find out which phase this is."""
+        if self._phase < 0:
+            last = self.epochs[-1]["phase"] if self.epochs else -1
+            # Keras goes on with the epoch's number, and only a phase that was cut has one above 0.
+            self._phase = max(last, 0) if epoch else last + 1
+            kept = ((e["phase"], e["epoch"]) < (self._phase, epoch) for e in self.epochs)
+            self.epochs = [e for e, keep in zip(self.epochs, kept, strict=True) if keep]
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Add the epoch to the file."""
+        outputs = self.model.predict(self._x, batch_size=100, verbose=0)
+        entry: dict[str, Any] = {"phase": self._phase, "epoch": epoch}
+        entry["seconds"] = time.perf_counter() - self._start
+        entry |= {name: float(value) for name, value in (logs or {}).items()}
+        entry |= mean_sum_of_squared_errors(np.asarray(outputs, "float64"), self._y)
+        self.epochs.append(entry)
+        draft = self._path.with_suffix(".partial")
+        draft.write_text(json.dumps(self.epochs))
+        draft.replace(self._path)
+        self._say(self._line(entry))
+
+    def _line(self, entry: dict[str, Any]) -> str:
+        shown = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "held-out"}
+        parts = [f"{title} {entry[name]:.4f}" for name, title in shown.items() if name in entry]
+        phase = f"phase {entry['phase'] + 1}, " if entry["phase"] else ""
+        number = f"epoch {entry['epoch'] + 1}/{self.params.get('epochs', '?')}"
+        return f"  {phase}{number}: {', '.join(parts)}, {entry['seconds']:.0f} s"

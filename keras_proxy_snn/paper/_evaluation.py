@@ -1,0 +1,57 @@
+"""A trained network on the test images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from .. import statistics
+from ..metrics import SpikeAccuracy
+from ..model import ProxyModel
+from ._data import Split
+
+__all__ = ["RULES", "accuracy", "activity", "ann_accuracy"]
+
+RULES: Mapping[str, str] = {"strict": "first", "tie_inclusive": "any", "potential": "potential"}
+"""Names in the results to rules of `keras_proxy_snn.SpikeAccuracy`."""
+
+# Rates and operations are means over so many neurons that more images change little.
+_IMAGES = 200
+
+
+def accuracy(
+    network: keras.Model, split: Split, time_steps: int | None, batch_size: int = 100
+) -> dict[str, Any]:
+    """Accuracy by each rule for ties at one T; of an ANN, which has none, the strict one."""
+    if not isinstance(network, ProxyModel):
+        return {"time_steps": None, "strict": ann_accuracy(network, split, batch_size)}
+    network.compile(metrics=[SpikeAccuracy(rule, name=name) for name, rule in RULES.items()])
+    scores = network.evaluate(
+        *split, batch_size=batch_size, time_steps=time_steps, verbose=0, return_dict=True
+    )
+    return {"time_steps": time_steps, **{name: float(scores[name]) for name in RULES}}
+
+
+def ann_accuracy(ann: keras.Model, split: Split, batch_size: int = 100) -> float:
+    """Accuracy of an ANN's largest output."""
+    outputs = ann.predict(split[0], batch_size=batch_size, verbose=0)
+    return float(np.mean(np.argmax(outputs, axis=-1) == split[1]))
+
+
+def activity(network: ProxyModel, x: np.ndarray, time_steps: int) -> dict[str, Any]:
+    """Firing rates of each layer, spikes per neuron and step, and operations an image."""
+    usual = network.time_steps
+    network.time_steps = time_steps
+    try:
+        report = statistics.report(network, x[:_IMAGES])
+    finally:
+        network.time_steps = usual
+    return {
+        "time_steps": time_steps,
+        "images": report.images,
+        "firing_rates": {layer.name: layer.firing_rate for layer in report.layers},
+        "synops": report.costs.synops,
+        "snn_multiply_adds": report.costs.snn_multiply_adds,
+        "ann_multiply_adds": report.costs.ann_multiply_adds,
+    }

@@ -1,0 +1,115 @@
+"""What an experiment is: plain data, without Keras."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["SIZES", "Config", "Experiment", "Run", "Size"]
+
+SIZES = ("full", "compact", "tiny")
+"""The paper's networks; networks for two CPU cores; digits, for a first try and for tests."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of a table, or a point of a curve: one method at one T.
+
+    Attributes:
+        method: Name of the method, one of `keras_proxy_snn.baselines.METHODS`.
+        time_steps: Number T of time steps; `None` of the ANN.
+        fields: Fields of the preset to replace.
+        label: What the row is called; the method's title if empty.
+        paper: Accuracy in the paper, in percent, if it has one.
+        paper_time_steps: T of that figure, where it is another.
+    """
+
+    method: str
+    time_steps: int | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    paper: float | None = None
+    paper_time_steps: int | None = None
+
+
+@dataclass(frozen=True)
+class Size:
+    """An experiment at one size.
+
+    Attributes:
+        preset: Name of the preset.
+        epochs: Passes over the training images.
+        runs: Rows, in order.
+        seeds: Each run is made once for each.
+        batch_size: Images a step.
+        evaluate_at: Further T at which each trained network is evaluated.
+    """
+
+    preset: str
+    epochs: int
+    runs: tuple[Run, ...]
+    seeds: tuple[int, ...] = (0,)
+    batch_size: int = 100
+    evaluate_at: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table or a figure of the paper, or one that asks further.
+
+    Attributes:
+        name: What the command calls it.
+        title: A line for captions.
+        sizes: One of `SIZES` to `Size`.
+        drawings: What is drawn of it, see `keras_proxy_snn.paper.drawing`.
+    """
+
+    name: str
+    title: str
+    sizes: Mapping[str, Size]
+    drawings: tuple[str, ...] = ("table",)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that a training depends on; experiments with the same training share it.
+
+    Attributes:
+        method: Name of the method.
+        preset: Name of the preset.
+        time_steps: Number T of time steps in training, `None` if the method has none.
+        seed: Of the weights and of the order of images.
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        fields: Fields of the preset that are replaced.
+        backend: Backend of Keras.
+
+    Example:
+
+    >>> from keras_proxy_snn.paper import Config
+    >>> Config("proxy", "digits", 8, 0, 2, 32, {}, "jax").id
+    'digits-proxy-T8-epochs2-seed0-jax-7a0b3e'
+    """
+
+    method: str
+    preset: str
+    time_steps: int | None
+    seed: int
+    epochs: int
+    batch_size: int
+    fields: Mapping[str, Any]
+    backend: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Values that JSON keeps as they are."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), sort_keys=True))
+        return values
+
+    @property
+    def id(self) -> str:
+        """Name of its files: readable, and its end tells apart what the rest does not say."""
+        digest = hashlib.sha256(json.dumps(self.as_dict()).encode()).hexdigest()[:6]
+        steps = [] if self.time_steps is None else [f"T{self.time_steps}"]
+        parts = [self.preset, self.method, *steps, f"epochs{self.epochs}", f"seed{self.seed}"]
+        return "-".join([*parts, self.backend, digest])

@@ -1,0 +1,83 @@
+"""What the results folder says of each run of an experiment, over all seeds."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import baselines
+from ._experiment import Config, Run, Size
+
+__all__ = ["Row", "read_rows", "training_steps"]
+
+
+def training_steps(run: Run) -> int | None:
+    """T in training: none if one trained network serves for every T."""
+    method = baselines.METHODS.get(run.method)
+    return None if method is not None and not method.at_time_steps else run.time_steps
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run and its trainings, those of all seeds and backends.
+
+    Attributes:
+        run: The run.
+        title: What to call it.
+        results: JSON of each training that has been evaluated at the run's T.
+    """
+
+    run: Run
+    title: str
+    results: Sequence[dict[str, Any]]
+
+    def accuracies(self, time_steps: int | None, rule: str = "strict") -> list[float]:
+        """Test accuracy in percent of each training at a T, where it was taken."""
+        entries = (entry for result in self.results for entry in result["accuracy"])
+        return [100 * e[rule] for e in entries if e["time_steps"] == time_steps and rule in e]
+
+    def twins(self) -> list[float]:
+        """Test accuracy in percent of the ANN with the same weights, for each training."""
+        return [100 * r["twin_accuracy"] for r in self.results if "twin_accuracy" in r]
+
+    def synops(self) -> list[float]:
+        """Synaptic operations an image at the run's T, for each training."""
+        entries = (entry for result in self.results for entry in result.get("activity", ()))
+        return [e["synops"] for e in entries if e["time_steps"] == self.run.time_steps]
+
+
+def read_rows(size: Size, epochs: int, folder: Path) -> list[Row]:
+    """The rows of an experiment, in its order; those that have not been trained are empty."""
+    results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    rows = []
+    for run in size.runs:
+        wanted = _key(
+            Config(
+                run.method,
+                size.preset,
+                training_steps(run),
+                0,
+                epochs,
+                size.batch_size,
+                run.fields,
+                "",
+            ).as_dict()
+        )
+        found = [
+            result
+            for result in results
+            if _key(result["config"]) == wanted
+            and any(entry["time_steps"] == run.time_steps for entry in result["accuracy"])
+        ]
+        rows.append(Row(run, _title(run), found))
+    return rows
+
+
+def _key(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in config.items() if name not in ("seed", "backend")}
+
+
+def _title(run: Run) -> str:
+    method = baselines.METHODS.get(run.method)
+    return run.label or (run.method if method is None else method.title)

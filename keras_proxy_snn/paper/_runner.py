@@ -1,0 +1,187 @@
+"""Train what is not trained yet, evaluate it, and write one JSON file a training."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from .. import baselines
+from ..model import ProxyModel
+from ._curve import Curve
+from ._data import Data
+from ._evaluation import accuracy, activity, ann_accuracy
+from ._experiment import Config, Run, Size
+from ._facts import hardware, versions
+from ._rows import training_steps
+
+__all__ = ["Folders", "Job", "plan", "run"]
+
+# Held-out images for MSSE: their simulation costs as much as training on them.
+_MSSE_IMAGES = 1000
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where files go.
+
+    Attributes:
+        results: One JSON file a training.
+        scratch: A folder for each training, with its checkpoints and the trained model.
+    """
+
+    results: Path
+    scratch: Path
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training, and every T at which its network is evaluated.
+
+    Attributes:
+        config: All that the training depends on.
+        rows: Each T of the experiment's rows; there firing rates are taken too.
+        evaluate_at: Further T.
+    """
+
+    config: Config
+    rows: tuple[int, ...]
+    evaluate_at: tuple[int, ...]
+
+
+def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> list[Job]:
+    """Trainings of an experiment, seed by seed; rows that one network serves are one training."""
+    rows: dict[str, tuple[Config, set[int]]] = {}
+    for seed in seeds:
+        for run in runs:
+            config = Config(
+                run.method,
+                size.preset,
+                training_steps(run),
+                seed,
+                epochs,
+                size.batch_size,
+                run.fields,
+                keras.config.backend(),
+            )
+            steps = rows.setdefault(config.id, (config, set()))[1]
+            if run.time_steps is not None:
+                steps.add(run.time_steps)
+    return [
+        Job(config, tuple(sorted(steps)), tuple(sorted({*size.evaluate_at} - steps)))
+        for config, steps in rows.values()
+    ]
+
+
+def run(
+    job: Job, data: Data, folders: Folders, say: Callable[[str], None], again: bool = False
+) -> dict[str, Any]:
+    """Do what is left of a job: nothing if its result is there, with every T.
+
+    A training that was killed goes on from its last whole epoch. Keras restores weights,
+    optimizer and epoch, not the order of the images, so its end differs from that of
+    a training that was never stopped as another seed's would.
+
+    Args:
+        job: What is to be done.
+        data: Images of the preset.
+        folders: Where files go.
+        say: Takes lines about the progress.
+        again: Whether to begin anew, whatever is there.
+
+    Returns:
+        The result, as it is in the file.
+
+    Raises:
+        ValueError: If there is no such method or preset.
+    """
+    path = folders.results / f"{job.config.id}.json"
+    folder = folders.scratch / job.config.id
+    if again:
+        path.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    result: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+    if result is not None and not _left(job, result):
+        say("  is there")
+        return result
+    model = folder / "model.keras"
+    if result is None or not model.exists():
+        network, trained = _train(job.config, data, folder, say)
+        _save(network, model)
+        result = {**_head(job.config, data, model), **trained, **(result or {"accuracy": []})}
+    else:
+        network = keras.models.load_model(model, compile=False)
+    _evaluate(network, job, data, result)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".partial")
+    draft.write_text(json.dumps(result, indent=1) + "\n")
+    draft.replace(path)
+    return result
+
+
+def _left(job: Job, result: dict[str, Any]) -> list[int | None]:
+    """Each T at which the result has no accuracy yet; `None` of an ANN."""
+    done = {entry["time_steps"] for entry in result["accuracy"]}
+    if None in done:
+        return []
+    return [steps for steps in (*job.rows, *job.evaluate_at) if steps not in done]
+
+
+def _train(
+    config: Config, data: Data, folder: Path, say: Callable[[str], None]
+) -> tuple[keras.Model, dict[str, Any]]:
+    folder.mkdir(parents=True, exist_ok=True)
+    x, y = (part[:_MSSE_IMAGES] for part in data.held_out)
+    curve = Curve(folder / "curve.json", x, y, say)
+    training = baselines.Training(
+        config.epochs, config.batch_size, data.held_out, folder, callbacks=[curve]
+    )
+    fields = dict(config.fields)
+    if config.time_steps is not None:
+        fields["time_steps"] = config.time_steps
+    keras.utils.set_random_seed(config.seed)
+    trained = baselines.fit(config.method, config.preset, *data.train, training=training, **fields)
+    facts = {"curve": curve.epochs, "facts": trained.facts}
+    facts["seconds"] = sum(entry["seconds"] for entry in curve.epochs)
+    return trained.network, facts
+
+
+def _save(network: keras.Model, path: Path) -> None:
+    draft = path.with_name("model.partial.keras")
+    network.save(draft)
+    draft.replace(path)
+
+
+def _head(config: Config, data: Data, model: Path) -> dict[str, Any]:
+    return {
+        "id": config.id,
+        "config": config.as_dict(),
+        "data": data.title,
+        "images": {part: len(getattr(data, part)[0]) for part in ("train", "held_out", "test")},
+        "versions": versions(),
+        "hardware": hardware(),
+        "model": model.as_posix(),
+    }
+
+
+def _evaluate(network: keras.Model, job: Job, data: Data, result: dict[str, Any]) -> None:
+    """Add accuracies at every T that is left, and what else is known of the trained network."""
+    spiking = isinstance(network, ProxyModel)
+    left = _left(job, result) if spiking else [None]
+    result.setdefault("parameters", network.count_params())
+    if spiking:
+        twin = result.get("twin_accuracy")
+        result["twin_accuracy"] = ann_accuracy(network.ann, data.test) if twin is None else twin
+        rows = [steps for steps in left if steps in job.rows]
+        done = result.get("activity", [])
+        result["activity"] = [*done, *(activity(network, data.test[0], t) for t in rows)]
+    new = [accuracy(network, data.test, steps) for steps in left]
+    result["accuracy"] = sorted([*result["accuracy"], *new], key=lambda e: e["time_steps"] or 0)
+    if "lossless" not in result and data.lossless:
+        steps = job.rows[0] if spiking else None
+        result["lossless"] = {
+            name: accuracy(network, split, steps) for name, split in data.lossless.items()
+        }

@@ -1,0 +1,77 @@
+"""Tables in Markdown."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+from ._experiment import Size
+from ._rows import Row
+
+__all__ = ["caption", "mean_and_spread", "method_table"]
+
+
+def method_table(rows: Iterable[Row]) -> str:
+    """One line a run: the paper's accuracy, ours, and that of the ANN with the same weights.
+
+    Example:
+
+    >>> from keras_proxy_snn.paper import Run
+    >>> from keras_proxy_snn.paper._rows import Row
+    >>> from keras_proxy_snn.paper._tables import method_table
+    >>> run = Run("proxy_paper", 20, paper=94.56, paper_time_steps=50)
+    >>> result = {"twin_accuracy": 0.9, "accuracy": [{"time_steps": 20, "strict": 0.9156}]}
+    >>> print(method_table([Row(run, "proxy learning", [result])]))
+    | method | T | paper, % | ours, % | seeds | gap | twin, % | MSynOps |
+    |---|---|---|---|---|---|---|---|
+    | proxy learning | 20 | 94.56 (T = 50) | 91.56 | 1 | -3.00 | 90.00 | - |
+    """
+    head = ("method", "T", "paper, %", "ours, %", "seeds", "gap", "twin, %", "MSynOps")
+    return _markdown([head, *map(_cells, rows)])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    run, ours = row.run, row.accuracies(row.run.time_steps)
+    paper = "-" if run.paper is None else f"{run.paper:.2f}"
+    if run.paper_time_steps not in (None, run.time_steps):
+        paper += f" (T = {run.paper_time_steps})"
+    gap = f"{statistics.mean(ours) - run.paper:+.2f}" if ours and run.paper is not None else "-"
+    return (
+        row.title,
+        "-" if run.time_steps is None else str(run.time_steps),
+        paper,
+        mean_and_spread(ours),
+        str(len(ours)) if ours else "-",
+        gap,
+        mean_and_spread(row.twins()),
+        mean_and_spread([value / 1e6 for value in row.synops()]),
+    )
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """Mean, and of several values their standard deviation; `-` of none."""
+    if not values:
+        return "-"
+    mean = f"{statistics.mean(values):.2f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2f}"
+
+
+def caption(title: str, size_name: str, size: Size, epochs: int, rows: Sequence[Row]) -> str:
+    """What a table's numbers are and where they come from."""
+    results = [result for row in rows for result in row.results]
+    facts = [f"Size {size_name}: preset `{size.preset}`", f"{epochs} epochs"]
+    facts += [_joined(f"{r['images']['train']:,} training images of {r['data']}" for r in results)]
+    facts += [_joined(r["config"]["backend"] for r in results)]
+    facts += [_joined(r["hardware"] for r in results)]
+    rule = (
+        "Accuracy on the test images, ties by argmax; mean ± standard deviation over seeds. "
+        "The twin is the ANN with the same weights."
+    )
+    return f"{title}. {', '.join(filter(None, facts))}. {rule}"
+
+
+def _joined(values: Iterable[str]) -> str:
+    return " and ".join(sorted(set(values)))
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
