@@ -1,12 +1,13 @@
 """The integrate-and-fire neuron. Its equations stand here and nowhere else."""
 
 import math
+from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
 from keras import ops
 
-__all__ = ["RESETS", "check_neuron", "fire", "known_steps", "simulate"]
+__all__ = ["RESETS", "check_neuron", "fire", "heaviside", "known_steps", "simulate"]
 
 RESETS = ("zero", "subtract")
 
@@ -33,7 +34,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def fire(v: Any, current: Any, v_threshold: Any, reset: str) -> tuple[Any, Any]:
+def heaviside(v: Any, v_threshold: Any) -> Any:
+    """Spikes of potentials (Eq. 5): 1 where `v >= v_threshold`, else 0, in the dtype of `v`."""
+    return ops.cast(ops.greater_equal(v, v_threshold), v.dtype)
+
+
+def fire(
+    v: Any,
+    current: Any,
+    v_threshold: Any,
+    reset: str,
+    spike: Callable[[Any, Any], Any] = heaviside,
+) -> tuple[Any, Any]:
     """Advance integrate-and-fire neurons by one time step.
 
     With unit resistance and no leak (Eq. 3 and 5 of Kheradpisheh et al.,
@@ -50,6 +62,8 @@ def fire(v: Any, current: Any, v_threshold: Any, reset: str) -> tuple[Any, Any]:
         current: Input currents of the step, same shape.
         v_threshold: Positive number, or a scalar tensor.
         reset: `"zero"` or `"subtract"`.
+        spike: Function of potentials and threshold that gives the spikes. Another than
+            `heaviside` must give the same values, and may have another derivative.
 
     Returns:
         `(spikes, v)`: zeros and ones, and the potentials after the step, in the
@@ -64,15 +78,19 @@ def fire(v: Any, current: Any, v_threshold: Any, reset: str) -> tuple[Any, Any]:
     ([1.0, 0.0], [0.25, 0.75])
     """
     v = ops.add(v, current)
-    fired = ops.greater_equal(v, v_threshold)
-    spikes = ops.cast(fired, v.dtype)
-    if reset == "zero":
-        return spikes, ops.where(fired, ops.zeros_like(v), v)
-    return spikes, ops.subtract(v, ops.multiply(spikes, v_threshold))
+    spikes = spike(v, v_threshold)
+    # A product, not a choice, so that a derivative of the spikes reaches the reset. It is exact.
+    lost = v if reset == "zero" else v_threshold
+    return spikes, ops.subtract(v, ops.multiply(spikes, lost))
 
 
 def simulate(
-    current: Any, v: Any, v_threshold: Any, reset: str, time_steps: int | None = None
+    current: Any,
+    v: Any,
+    v_threshold: Any,
+    reset: str,
+    time_steps: int | None = None,
+    spike: Callable[[Any, Any], Any] = heaviside,
 ) -> tuple[Any, Any]:
     """Run integrate-and-fire neurons over time.
 
@@ -83,6 +101,7 @@ def simulate(
         v_threshold: Positive number, or a scalar tensor.
         reset: `"zero"` or `"subtract"`.
         time_steps: Number of steps for which a constant current flows.
+        spike: As in `fire`.
 
     Returns:
         `(spikes, v)`: spikes `(batch, time, ...)`, and the potentials after the last step.
@@ -96,10 +115,15 @@ def simulate(
     >>> np.array(spikes)[0, :, 0].tolist()
     [0.0, 1.0, 0.0, 1.0]
     """
-    steps = known_steps(current) if time_steps is None else time_steps
+    if time_steps is None:
+        # Slices would do, but their gradients are as many tensors of the whole's size.
+        current = ops.convert_to_tensor(current)
+        currents = ops.unstack(current, num=known_steps(current), axis=1)
+    else:
+        currents = [current] * time_steps
     spikes = []
-    for step in range(steps):
-        s, v = fire(v, current[:, step] if time_steps is None else current, v_threshold, reset)
+    for step_current in currents:
+        s, v = fire(v, step_current, v_threshold, reset, spike)
         spikes.append(s)
     return ops.stack(spikes, axis=1), v
 
