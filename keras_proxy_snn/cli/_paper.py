@@ -55,7 +55,7 @@ def run(
                 left = f"{number} of {len(jobs)} trainings are done"
                 raise Interrupted(f"{left}; the same command goes on.") from None
             written.append(str(results / f"{job.config.id}.json"))
-    drawn = draw(experiment, name, results, epochs)
+    drawn = draw(experiment, name, results, epochs, data_dir)
     return {
         "experiment": experiment.name,
         "size": name,

@@ -23,6 +23,7 @@ class Run:
         label: What the row is called; the method's title if empty.
         paper: Accuracy in the paper, in percent, if it has one.
         paper_time_steps: T of that figure, where it is another.
+        evaluate_at: Further T at which the network trained at this one is evaluated.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Run:
     label: str = ""
     paper: float | None = None
     paper_time_steps: int | None = None
+    evaluate_at: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,6 @@ class Size:
         runs: Rows, in order.
         seeds: Each run is made once for each.
         batch_size: Images a step.
-        evaluate_at: Further T at which each trained network is evaluated.
     """
 
     preset: str
@@ -51,7 +52,6 @@ class Size:
     runs: tuple[Run, ...]
     seeds: tuple[int, ...] = (0,)
     batch_size: int = 100
-    evaluate_at: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,14 @@ class Experiment:
         title: A line for captions.
         sizes: One of `SIZES` to `Size`.
         drawings: What is drawn of it, see `keras_proxy_snn.paper.drawing`.
+        paper: Accuracies against T in the paper's figure, in percent, where its text has them.
     """
 
     name: str
     title: str
     sizes: Mapping[str, Size]
     drawings: tuple[str, ...] = ("table",)
+    paper: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Job:
 
 def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> list[Job]:
     """Trainings of an experiment, seed by seed; rows that one network serves are one training."""
-    rows: dict[str, tuple[Config, set[int]]] = {}
+    jobs: dict[str, tuple[Config, set[int], set[int]]] = {}
     for seed in seeds:
         for run in runs:
             config = Config(
@@ -67,12 +67,13 @@ def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> 
                 run.fields,
                 keras.config.backend(),
             )
-            steps = rows.setdefault(config.id, (config, set()))[1]
+            _, rows, further = jobs.setdefault(config.id, (config, set(), set()))
+            further.update(run.evaluate_at)
             if run.time_steps is not None:
-                steps.add(run.time_steps)
+                rows.add(run.time_steps)
     return [
-        Job(config, tuple(sorted(steps)), tuple(sorted({*size.evaluate_at} - steps)))
-        for config, steps in rows.values()
+        Job(config, tuple(sorted(rows)), tuple(sorted(further - rows)))
+        for config, rows, further in jobs.values()
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from ._experiment import Size
 from ._rows import Row
 
-__all__ = ["caption", "mean_and_spread", "method_table"]
+__all__ = ["caption", "lever_table", "matrix_table", "mean_and_spread", "method_table"]
 
 
 def method_table(rows: Iterable[Row]) -> str:
@@ -44,6 +44,34 @@ def _cells(row: Row) -> tuple[str, ...]:
         mean_and_spread(row.twins()),
         mean_and_spread([value / 1e6 for value in row.synops()]),
     )
+
+
+def matrix_table(rows: Sequence[Row]) -> str:
+    """One line a method, one column a T; the ANN has none and stands in all."""
+    steps = sorted({row.run.time_steps for row in rows if row.run.time_steps is not None})
+    lines = [("accuracy, %", *(f"T = {t}" for t in steps))]
+    for title in dict.fromkeys(row.title for row in rows):
+        own = {row.run.time_steps: row for row in rows if row.title == title}
+        found = {t: own.get(t, own.get(None)) for t in steps}
+        cells = (
+            mean_and_spread(r.accuracies(r.run.time_steps) if r else []) for r in found.values()
+        )
+        lines.append((title, *cells))
+    return _markdown(lines)
+
+
+def lever_table(rows: Sequence[Row]) -> str:
+    """One line a change, against the first row."""
+    head = ("network", "T", "accuracy, %", "seeds", "against the first", "twin, %", "MSynOps")
+    lines = [head]
+    first = rows[0].accuracies(rows[0].run.time_steps)
+    for row in rows:
+        ours = row.accuracies(row.run.time_steps)
+        both = first and ours
+        change = f"{statistics.mean(ours) - statistics.mean(first):+.2f}" if both else "-"
+        steps, _, accuracy, seeds, _, twin, synops = _cells(row)[1:]
+        lines.append((row.title, steps, accuracy, seeds, change, twin, synops))
+    return _markdown(lines)
 
 
 def mean_and_spread(values: Sequence[float]) -> str:

@@ -1,12 +1,21 @@
-"""Tables and figures of an experiment, from the JSON files of its results alone."""
+"""Tables and figures of an experiment, from the JSON files of its results alone.
 
-from collections.abc import Callable, Mapping
+Only feature maps need more: the trained model and an image.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ._data import load
 from ._experiment import Experiment, Size
+from ._figures import draw_epochs, draw_feature_maps, draw_time_steps
 from ._rows import Row, read_rows
-from ._tables import caption, method_table
+from ._tables import caption, lever_table, matrix_table, method_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["Drawn", "draw"]
 
@@ -24,7 +33,11 @@ class Drawn:
     files: tuple[Path, ...]
 
 
-_TABLES: Mapping[str, Callable[[list[Row]], str]] = {"table": method_table}
+_TABLES: Mapping[str, Callable[[Sequence[Row]], str]] = {
+    "table": method_table,
+    "matrix": matrix_table,
+    "levers": lever_table,
+}
 
 
 def draw(
@@ -32,28 +45,55 @@ def draw(
     size_name: str,
     folder: Path,
     epochs: int | None = None,
+    data_dir: str | None = None,
 ) -> Drawn:
-    """Draw what the results folder holds of an experiment.
+    """Draw what the results folder holds of an experiment; of no result at all, a table of dashes.
 
     Args:
         experiment: The experiment.
         size_name: One of `SIZES`.
         folder: Folder of the results; what is drawn goes there too.
         epochs: Epochs of the trainings, if not the size's.
+        data_dir: Where the data set lies.
 
     Returns:
         `Drawn`.
 
     Raises:
         ImportError: If matplotlib is not installed and there is a figure.
+        FileNotFoundError: If feature maps are to be drawn and the model is not there.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_proxy_snn.paper import EXPERIMENTS
+    >>> from keras_proxy_snn.paper.drawing import draw
+    >>> empty = pathlib.Path(tempfile.mkdtemp())
+    >>> draw(EXPERIMENTS["figure2"], "tiny", empty).text.splitlines()[-1]
+    '| proxy learning, paper | 8 | - | - | - | - | - | - |'
     """
-    size: Size = experiment.sizes[size_name]
+    size = experiment.sizes[size_name]
     epochs = size.epochs if epochs is None else epochs
     rows = read_rows(size, epochs, folder)
     texts = [caption(experiment.title, size_name, size, epochs, rows)]
     texts += [_TABLES[name](rows) for name in experiment.drawings if name in _TABLES]
     text = "\n\n".join(texts)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{experiment.name}-{size_name}.md"
-    path.write_text(text + "\n")
-    return Drawn(text, (path,))
+    files = [folder / f"{experiment.name}-{size_name}.md"]
+    files[0].write_text(text + "\n")
+    trained = [row for row in rows if row.results]
+    for name in experiment.drawings:
+        if trained and name not in _TABLES:
+            figure = _figure(name, experiment, size, trained, data_dir)
+            files.append(folder / "figures" / f"{experiment.name}-{size_name}.png")
+            files[-1].parent.mkdir(exist_ok=True)
+            figure.savefig(files[-1])
+    return Drawn(text, tuple(files))
+
+
+def _figure(
+    name: str, experiment: Experiment, size: Size, rows: Sequence[Row], data_dir: str | None
+) -> "Figure":
+    if name == "feature_maps":
+        return draw_feature_maps(rows, load(size.preset, data_dir).test[0][0])
+    return {"time_steps": draw_time_steps, "epochs": draw_epochs}[name](experiment, rows)

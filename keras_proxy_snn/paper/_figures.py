@@ -1,0 +1,96 @@
+"""Figures, from rows."""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..model_file import load_model
+from ..visualization import accuracy_against_time_steps, feature_maps
+from ..visualization._figure import BLUE, VERMILLION, new_figure
+from ._experiment import Experiment
+from ._rows import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_epochs", "draw_feature_maps", "draw_time_steps"]
+
+
+def draw_time_steps(experiment: Experiment, rows: Sequence[Row]) -> "Figure":
+    """Accuracy against T: of networks trained at each T, and of single ones run for several."""
+    curves: dict[str, dict[int, list[float]]] = {}
+    levels: dict[str, float] = {}
+    for row in rows:
+        t = row.run.time_steps
+        values = [value / 100 for value in row.accuracies(t)]
+        if t is None:
+            levels[row.title] = statistics.mean(values)
+        else:
+            curves.setdefault(row.title, {})[t] = values
+    for row in rows:
+        t = row.run.time_steps
+        if t is not None and row.run.evaluate_at:
+            one = {n: row.accuracies(n) for n in sorted({*row.run.evaluate_at, t})}
+            curves[f"one network, trained\nat T = {t}"] = {
+                n: [value / 100 for value in values] for n, values in one.items() if values
+            }
+    published = {t: value / 100 for t, value in experiment.paper.items()}
+    points = {"paper, full size": published} if published else None
+    return accuracy_against_time_steps(curves, levels=levels, points=points)
+
+
+def draw_epochs(experiment: Experiment, rows: Sequence[Row]) -> "Figure":
+    """Accuracy and MSSE of the held-out images over the epochs, of the first row."""
+    curves = [result["curve"] for result in rows[0].results]
+    figure = new_figure(6.4)
+    panels = figure.subplots(3, sharex=True)
+    _lines(panels[0], curves, "accuracy", 100, color=VERMILLION, label="training", linestyle="--")
+    _lines(panels[0], curves, "val_accuracy", 100, color=BLUE, label="held-out", marker="s")
+    panels[0].legend(frameon=False, fontsize="small")
+    panels[0].set_ylabel("accuracy (%)")
+    _lines(panels[1], curves, "msse", 1, color=BLUE, marker="s")
+    panels[1].set_ylabel("MSSE of the\nsoftmax output")
+    _lines(panels[2], curves, "msse_counts", 1, color=BLUE, marker="s")
+    panels[2].set_ylabel("MSSE of counts\nagainst one-hot")
+    panels[2].set_xlabel("epoch")
+    for axes in panels:
+        axes.grid(color="0.9")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in panels[1:]:
+        axes.set_ylim(bottom=0)
+    head = f"{rows[0].title}, T = {rows[0].run.time_steps}"
+    panels[0].set_title(head, loc="left", fontweight="bold", fontsize="medium")
+    return figure
+
+
+def _lines(
+    axes: "Axes", curves: Sequence[Any], name: str, scale: float, marker: str = "o", **style: Any
+) -> None:
+    """Mean over seeds, and a band from the lowest to the highest."""
+    values = scale * np.array([[epoch[name] for epoch in curve] for curve in curves])
+    epochs = 1 + np.arange(values.shape[1])
+    axes.plot(epochs, values.mean(axis=0), marker=marker, markersize=4, **style)
+    if len(values) > 1:
+        low, high = values.min(axis=0), values.max(axis=0)
+        axes.fill_between(epochs, low, high, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def draw_feature_maps(rows: Sequence[Row], image: np.ndarray) -> "Figure":
+    """Feature maps of the first trained network that is still there.
+
+    Raises:
+        FileNotFoundError: If none is.
+    """
+    paths = [Path(result["model"]) for row in rows for result in row.results]
+    found = next((path for path in paths if path.is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            "Feature maps need the trained model, which --again trains anew. "
+            f"Received: results whose models are not there, {[str(path) for path in paths]}."
+        )
+    return feature_maps(load_model(found), image)

@@ -1,0 +1,86 @@
+"""Fields of presets and lists of runs that several experiments have."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._experiment import Run
+
+__all__ = ["NONE", "PACKAGE", "PUBLISHED", "Figures", "against_time_steps", "learning_rules"]
+
+NONE: Mapping[str, Any] = {}
+
+PUBLISHED: Mapping[str, Any] = {"v_threshold": 2.0}
+"""Table 1's threshold for the compact networks, whose own are 1: there the published form fails."""
+
+PACKAGE: Mapping[str, Any] = {
+    "proxy_activation": "clip",
+    "readout_activation": "linear",
+    "reset": "subtract",
+    "batch_norm": True,
+    "readout_v_threshold": 50.0,
+}
+"""This package's form, as the compact presets have it, for the networks of Table 1."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Accuracies of Table 2 or 3 in percent, rows "This work".
+
+    Attributes:
+        time_steps: T of the paper's own method and of the surrogate gradient.
+        ann: The ANN.
+        proxy: Proxy learning.
+        converted: Conversion at T, 2T and 4T.
+        surrogate: Surrogate gradient.
+    """
+
+    time_steps: int
+    ann: float
+    proxy: float
+    converted: tuple[float, float, float]
+    surrogate: float
+
+
+def learning_rules(
+    t: int,
+    figures: Figures,
+    published: Mapping[str, Any] = NONE,
+    package: Mapping[str, Any] = NONE,
+) -> tuple[Run, ...]:
+    """Rows of Table 2 or 3 at a T, and the methods that the paper does not have.
+
+    Args:
+        t: Number T of time steps; converted networks are run for 2T and 4T too.
+        figures: What the paper reached.
+        published: Fields that the paper's form replaces.
+        package: Fields that this package's form replaces.
+    """
+    paper_t = figures.time_steps
+    converted = zip((1, 2, 4), figures.converted, strict=True)
+    return (
+        Run("ann", paper=figures.ann),
+        Run("proxy_paper", t, published, paper=figures.proxy, paper_time_steps=paper_t),
+        Run("proxy", t, package),
+        Run("proxy_low_t", t, package),
+        Run("ann_as_snn", t),
+        *(
+            Run("conversion_rnl", n * t, paper=accuracy, paper_time_steps=n * paper_t)
+            for n, accuracy in converted
+        ),
+        *(Run("conversion_percentile", n * t) for n in (1, 2, 4)),
+        *(Run("conversion_qcfs", n * t) for n in (1, 2, 4)),
+        Run("surrogate", t, paper=figures.surrogate, paper_time_steps=paper_t),
+        Run("tandem", t),
+        Run("progressive_tandem", t),
+        Run("proxy_notebook", t, published),
+    )
+
+
+def against_time_steps(
+    all_t: Sequence[int], one: int, fields: Mapping[str, Any] = NONE
+) -> tuple[Run, ...]:
+    """The paper's form trained at each T; what is trained at one of them is run for all."""
+    return tuple(
+        Run("proxy_paper", t, fields, evaluate_at=tuple(all_t) if t == one else ()) for t in all_t
+    )

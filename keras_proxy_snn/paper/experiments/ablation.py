@@ -1,0 +1,59 @@
+"""Ablation: what each lever for few time steps is worth, on Fashion-MNIST at T = 8.
+
+Source: not in the paper. The levers are those of `keras_proxy_snn.baselines.proxy.LOW_T`, learned
+    thresholds, batch normalisation and a T that grows in training.
+Command: keras-proxy-snn paper ablation
+Expected: no figure in the paper. The first row has all levers, each other row is without one of
+    them; the last row is the paper's form.
+Time: full and compact: not measured. tiny: not measured.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._experiment import Experiment, Run, Size
+from ._shared import PUBLISHED
+
+__all__ = ["EXPERIMENT"]
+
+_ALL: Mapping[str, Any] = {
+    "proxy_activation": "clip",
+    "readout_activation": "linear",
+    "readout": "potential",
+    "reset": "subtract",
+    "v_0": 0.5,
+    "learn_threshold": True,
+    "batch_norm": True,
+}
+_WITHOUT: Mapping[str, Mapping[str, Any]] = {
+    # Thresholds are learned through the clip.
+    "ReLU proxy, fixed thresholds": {"proxy_activation": "relu", "learn_threshold": False},
+    "fixed thresholds": {"learn_threshold": False},
+    "reset to zero": {"reset": "zero"},
+    "v_0 = 0": {"v_0": 0.0},
+    "no batch normalisation": {"batch_norm": False},
+    "readout by counts": {"readout": "counts"},
+    "ReLU readout": {"readout_activation": "relu"},
+}
+
+
+def _runs(t: int, published: Mapping[str, Any], common: Mapping[str, Any]) -> tuple[Run, ...]:
+    every = {**common, **_ALL}
+    return (
+        Run("proxy", t, every, "all levers"),
+        Run("proxy_growing_t", t, every, "all levers, and T grows in training"),
+        *(Run("proxy", t, {**every, **fields}, name) for name, fields in _WITHOUT.items()),
+        Run("proxy_paper", t, published, "the paper's form"),
+    )
+
+
+EXPERIMENT = Experiment(
+    "ablation",
+    "Ablation of the levers for few time steps on Fashion-MNIST",
+    {
+        "full": Size("fashion_mnist", 100, _runs(8, {}, {"readout_v_threshold": 8.0}), (0, 1, 2)),
+        "compact": Size("fashion_mnist_compact", 8, _runs(8, PUBLISHED, {})),
+        "tiny": Size("digits", 2, _runs(4, {}, {}), batch_size=32),
+    },
+    ("levers",),
+)

@@ -1,0 +1,30 @@
+"""Figure 3 of the paper: accuracy against T on Fashion-MNIST.
+
+Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 3, T = 10 to 60.
+Command: keras-proxy-snn paper figure3
+Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not say whether each T is a
+    training of its own, so both are drawn: networks trained at each T, and the one trained
+    at the T of Table 2 and run for each.
+Time: full and compact: not measured; one of the trainings is table2's. tiny: not measured.
+"""
+
+from .._experiment import Experiment, Size
+from ._shared import PUBLISHED, against_time_steps
+
+__all__ = ["EXPERIMENT"]
+
+_FULL = (10, 15, 20, 30, 40, 50, 60)
+
+EXPERIMENT = Experiment(
+    "figure3",
+    "Figure 3: proxy learning on Fashion-MNIST against T",
+    {
+        "full": Size("fashion_mnist", 100, against_time_steps(_FULL, 50), (0, 1, 2)),
+        "compact": Size(
+            "fashion_mnist_compact", 8, against_time_steps((5, 10, 20, 30), 20, PUBLISHED)
+        ),
+        "tiny": Size("digits", 2, against_time_steps((4, 8), 8), batch_size=32),
+    },
+    ("table", "time_steps"),
+    {15: 94.26, 50: 94.56},
+)

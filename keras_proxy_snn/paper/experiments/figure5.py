@@ -1,0 +1,27 @@
+"""Figure 5 of the paper: accuracy against T on CIFAR-10.
+
+Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 5, T = 10 to 70.
+Command: keras-proxy-snn paper figure5
+Expected: 88.35 at T = 10, rising to 93.11 at T = 60. As in figure3, networks trained at each T are
+    drawn, and the one trained at the T of Table 3 and run for each.
+Time: full and compact: not measured; one of the trainings is table3's. tiny: not measured.
+"""
+
+from .._experiment import Experiment, Size
+from ._shared import PUBLISHED, against_time_steps
+
+__all__ = ["EXPERIMENT"]
+
+_FULL = (10, 20, 30, 40, 50, 60, 70)
+
+EXPERIMENT = Experiment(
+    "figure5",
+    "Figure 5: proxy learning on CIFAR-10 against T",
+    {
+        "full": Size("cifar10", 100, against_time_steps(_FULL, 60), (0, 1, 2)),
+        "compact": Size("cifar10_compact", 8, against_time_steps((5, 10, 20, 30), 20, PUBLISHED)),
+        "tiny": Size("digits", 2, against_time_steps((4, 8), 8), batch_size=32),
+    },
+    ("table", "time_steps"),
+    {10: 88.35, 60: 93.11},
+)

@@ -1,0 +1,127 @@
+"""Accuracy against the number of time steps."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._figure import OKABE_ITO, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["accuracy_against_time_steps"]
+
+Curves = Mapping[str, Mapping[int, float | Sequence[float]]]
+
+_MARKERS, _DASHES = "os^DvPX", ("-", "--", ":")
+
+
+def accuracy_against_time_steps(
+    curves: Curves,
+    *,
+    levels: Mapping[str, float] | None = None,
+    points: Mapping[str, Mapping[int, float]] | None = None,
+) -> "Figure":
+    """Draw accuracy in percent over T, one line a network or method (the paper's Fig. 3 and 5).
+
+    Of several values at a T, such as those of several seeds, the line goes through the mean, and a
+    band reaches from the lowest to the highest. From a 16-fold range of T on, the axis is
+    logarithmic.
+
+    Args:
+        curves: Name to T to accuracy, from 0 to 1, or to several accuracies.
+        levels: Name to an accuracy that has no T, such as the ANN's: a horizontal line.
+        points: Name to T to single accuracies, such as published ones: stars without a line.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 900 pixels wide.
+
+    Raises:
+        ValueError: If there is nothing to draw, a T is no positive integer, or an accuracy is not
+            between 0 and 1.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> from keras_proxy_snn.visualization import accuracy_against_time_steps
+    >>> curves = {"proxy": {4: [0.81, 0.83], 8: 0.9}}
+    >>> figure = accuracy_against_time_steps(curves, levels={"ANN": 0.92})
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['proxy', 'ANN']
+    """
+    levels, points = levels or {}, points or {}
+    steps = _check(curves, levels, points)
+    figure = new_figure(4.2)
+    axes = figure.subplots()
+    for i, (name, curve) in enumerate(curves.items()):
+        _draw_curve(axes, name, curve, _style(i))
+    for i, (name, value) in enumerate(levels.items()):
+        dashes = _DASHES[(i + 1) % len(_DASHES)]
+        axes.axhline(100 * value, label=name, color="0.35", linestyle=dashes, linewidth=1.2)
+    stars: dict[str, Any] = {"marker": "*", "markersize": 11, "linestyle": "none"}
+    for name, values in points.items():
+        heights = [100 * value for value in values.values()]
+        axes.plot([*values], heights, label=name, color="black", **stars)
+    _finish(axes, steps)
+    return figure
+
+
+def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> list[int]:
+    """Every T, in order."""
+    steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
+    if not steps:
+        raise ValueError(f"`curves` must hold an accuracy at some T. Received: {dict(curves)!r}.")
+    if not all(isinstance(t, int) and t > 0 for t in steps):
+        raise ValueError(f"T must be a positive integer. Received: {steps!r}.")
+    given = [v for curve in (*curves.values(), *points.values()) for v in curve.values()]
+    values = np.concatenate([np.atleast_1d(v) for v in [*given, *levels.values()]])
+    if not np.all((values >= 0) & (values <= 1)):
+        raise ValueError(f"Accuracies must be from 0 to 1. Received: {values.tolist()!r}.")
+    return steps
+
+
+def _style(number: int) -> dict[str, Any]:
+    # Beyond the colours, dashes tell lines apart.
+    return {
+        "color": OKABE_ITO[number % len(OKABE_ITO)],
+        "marker": _MARKERS[number % len(_MARKERS)],
+        "linestyle": _DASHES[number // len(OKABE_ITO) % len(_DASHES)],
+        "markersize": 5,
+        "linewidth": 1.6,
+    }
+
+
+def _draw_curve(
+    axes: "Axes", name: str, curve: Mapping[int, float | Sequence[float]], style: dict[str, Any]
+) -> None:
+    steps = sorted(curve)
+    values = [100 * np.atleast_1d(curve[t]) for t in steps]
+    axes.plot(steps, [v.mean() for v in values], label=name, **style)
+    if any(len(v) > 1 for v in values):
+        low, high = [v.min() for v in values], [v.max() for v in values]
+        axes.fill_between(steps, low, high, color=style["color"], alpha=0.18, linewidth=0)
+
+
+def _finish(axes: "Axes", steps: list[int]) -> None:
+    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
+
+    if steps[-1] >= 16 * steps[0]:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(FixedLocator(steps))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set_xlabel("time steps T")
+    axes.set_ylabel("accuracy (%)")
+    axes.grid(color="0.9")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.02),
+        frameon=False,
+        fontsize="small",
+        handlelength=3.0,
+    )
