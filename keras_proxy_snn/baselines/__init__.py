@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..presets import PRESETS, Preset
-from . import ann, proxy
+from . import ann, growing, proxy
 from ._training import Trained, Training
 
 __all__ = ["METHODS", "Method", "Trained", "Training", "fit"]
@@ -37,6 +37,7 @@ METHODS: dict[str, Method] = {
     "proxy_paper": Method("proxy learning, paper", _PROXY, proxy.fit_paper),
     "proxy_notebook": Method("proxy learning, notebook", _PROXY, proxy.fit_notebook),
     "proxy_low_t": Method("proxy learning, few time steps", _PROXY, proxy.fit_low_t),
+    "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
 }
 """Methods by name."""
 
