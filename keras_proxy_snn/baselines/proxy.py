@@ -63,8 +63,13 @@ def fit_paper(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 
 
 def fit_low_t(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train with the levers for few time steps, see `LOW_T`."""
-    return fit(replace(preset, **LOW_T), x, y, training)
+    """Train with the levers for few time steps, see `LOW_T`.
+
+    The readout's threshold is T, so that the model's answer, counts plus potential over threshold,
+    is the readout's mean current (plus `v_0`), and the softmax equally steep at every T.
+    """
+    fields = {**LOW_T, "readout_v_threshold": float(preset.time_steps)}
+    return fit(replace(preset, **fields), x, y, training)
 
 
 def fit_notebook(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
