@@ -85,6 +85,8 @@ def fit_phase(
         weights = training.folder / f"{phase}.weights.h5"
         logs = training.folder / f"{phase}.json"
         if logs.exists():
+            # The file holds its state too, for which it must have variables.
+            model.optimizer.build(model.trainable_variables)
             model.load_weights(weights)
             done: dict[str, list[float]] = json.loads(logs.read_text())
             return done
