@@ -21,7 +21,7 @@ class Run:
         time_steps: Number T of time steps; `None` of the ANN.
         fields: Fields of the preset to replace.
         label: What the row is called; the method's title if empty.
-        paper: Accuracy in the paper, in percent, if it has one.
+        paper: Accuracy in the paper, in percent, if its text has it.
         paper_time_steps: T of that figure, where it is another.
         evaluate_at: Further T at which the network trained at this one is evaluated.
     """
@@ -63,14 +63,12 @@ class Experiment:
         title: A line for captions.
         sizes: One of `SIZES` to `Size`.
         drawings: What is drawn of it, see `keras_proxy_snn.paper.drawing`.
-        paper: Accuracies against T in the paper's figure, in percent, where its text has them.
     """
 
     name: str
     title: str
     sizes: Mapping[str, Size]
     drawings: tuple[str, ...] = ("table",)
-    paper: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

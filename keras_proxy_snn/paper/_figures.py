@@ -10,7 +10,6 @@ import numpy as np
 from ..model_file import load_model
 from ..visualization import accuracy_against_time_steps, feature_maps
 from ..visualization._figure import BLUE, VERMILLION, new_figure
-from ._experiment import Experiment
 from ._rows import Row
 
 if TYPE_CHECKING:
@@ -20,31 +19,46 @@ if TYPE_CHECKING:
 __all__ = ["draw_epochs", "draw_feature_maps", "draw_time_steps"]
 
 
-def draw_time_steps(experiment: Experiment, rows: Sequence[Row]) -> "Figure":
+def draw_time_steps(rows: Sequence[Row]) -> "Figure":
     """Accuracy against T: of networks trained at each T, and of single ones run for several."""
     curves: dict[str, dict[int, list[float]]] = {}
     levels: dict[str, float] = {}
+    single = {row.title for row in rows if row.run.evaluate_at}
     for row in rows:
         t = row.run.time_steps
-        values = [value / 100 for value in row.accuracies(t)]
         if t is None:
-            levels[row.title] = statistics.mean(values)
+            levels[row.title] = statistics.mean(row.accuracies(None)) / 100
         else:
-            curves.setdefault(row.title, {})[t] = values
+            name = f"{row.title},\ntrained at each T" if row.title in single else row.title
+            curves.setdefault(name, {})[t] = _shares(row.accuracies(t))
     for row in rows:
         t = row.run.time_steps
         if t is not None and row.run.evaluate_at:
-            one = {n: row.accuracies(n) for n in sorted({*row.run.evaluate_at, t})}
-            curves[f"one network, trained\nat T = {t}"] = {
-                n: [value / 100 for value in values] for n, values in one.items() if values
-            }
-    published = {t: value / 100 for t, value in experiment.paper.items()}
-    points = {"paper, full size": published} if published else None
-    return accuracy_against_time_steps(curves, levels=levels, points=points)
+            one = {n: _shares(row.accuracies(n)) for n in {*row.run.evaluate_at, t}}
+            curves[f"one network, trained\nat T = {t}"] = {n: v for n, v in one.items() if v}
+    return accuracy_against_time_steps(curves, levels=levels, points=_published(rows))
 
 
-def draw_epochs(experiment: Experiment, rows: Sequence[Row]) -> "Figure":
+def _shares(percents: Sequence[float]) -> list[float]:
+    return [value / 100 for value in percents]
+
+
+def _published(rows: Sequence[Row]) -> dict[str, dict[int, float]]:
+    """What the paper's text says for the very T of a row."""
+    points = {
+        row.run.time_steps: row.run.paper / 100
+        for row in rows
+        if row.run.paper is not None
+        and row.run.time_steps is not None
+        and row.run.paper_time_steps in (None, row.run.time_steps)
+    }
+    return {"paper": points} if points else {}
+
+
+def draw_epochs(rows: Sequence[Row]) -> "Figure":
     """Accuracy and MSSE of the held-out images over the epochs, of the first row."""
+    from matplotlib.ticker import MaxNLocator
+
     curves = [result["curve"] for result in rows[0].results]
     figure = new_figure(6.4)
     panels = figure.subplots(3, sharex=True)
@@ -62,7 +76,8 @@ def draw_epochs(experiment: Experiment, rows: Sequence[Row]) -> "Figure":
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in panels[1:]:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
+    panels[2].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     head = f"{rows[0].title}, T = {rows[0].run.time_steps}"
     panels[0].set_title(head, loc="left", fontweight="bold", fontsize="medium")
     return figure

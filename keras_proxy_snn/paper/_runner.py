@@ -109,12 +109,12 @@ def run(
         say("  is there")
         return result
     model = folder / "model.keras"
-    if result is None or not model.exists():
+    if result is not None and model.exists():
+        network = keras.models.load_model(model, compile=False)
+    else:
         network, trained = _train(job.config, data, folder, say)
         _save(network, model)
-        result = {**_head(job.config, data, model), **trained, **(result or {"accuracy": []})}
-    else:
-        network = keras.models.load_model(model, compile=False)
+        result = {**_head(job.config, data, model), **trained, "accuracy": []}
     _evaluate(network, job, data, result)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".partial")

@@ -20,11 +20,11 @@ def method_table(rows: Iterable[Row]) -> str:
     >>> run = Run("proxy_paper", 20, paper=94.56, paper_time_steps=50)
     >>> result = {"twin_accuracy": 0.9, "accuracy": [{"time_steps": 20, "strict": 0.9156}]}
     >>> print(method_table([Row(run, "proxy learning", [result])]))
-    | method | T | paper, % | ours, % | seeds | gap | twin, % | MSynOps |
+    | method | T | paper, % | ours, % | n | gap | twin, % | MSynOps |
     |---|---|---|---|---|---|---|---|
     | proxy learning | 20 | 94.56 (T = 50) | 91.56 | 1 | -3.00 | 90.00 | - |
     """
-    head = ("method", "T", "paper, %", "ours, %", "seeds", "gap", "twin, %", "MSynOps")
+    head = ("method", "T", "paper, %", "ours, %", "n", "gap", "twin, %", "MSynOps")
     return _markdown([head, *map(_cells, rows)])
 
 
@@ -62,15 +62,15 @@ def matrix_table(rows: Sequence[Row]) -> str:
 
 def lever_table(rows: Sequence[Row]) -> str:
     """One line a change, against the first row."""
-    head = ("network", "T", "accuracy, %", "seeds", "against the first", "twin, %", "MSynOps")
+    head = ("network", "T", "accuracy, %", "n", "against the first", "twin, %", "MSynOps")
     lines = [head]
     first = rows[0].accuracies(rows[0].run.time_steps)
     for row in rows:
         ours = row.accuracies(row.run.time_steps)
         both = first and ours
         change = f"{statistics.mean(ours) - statistics.mean(first):+.2f}" if both else "-"
-        steps, _, accuracy, seeds, _, twin, synops = _cells(row)[1:]
-        lines.append((row.title, steps, accuracy, seeds, change, twin, synops))
+        steps, _, accuracy, n, _, twin, synops = _cells(row)[1:]
+        lines.append((row.title, steps, accuracy, n, change, twin, synops))
     return _markdown(lines)
 
 
@@ -90,7 +90,7 @@ def caption(title: str, size_name: str, size: Size, epochs: int, rows: Sequence[
     facts += [_joined(r["config"]["backend"] for r in results)]
     facts += [_joined(r["hardware"] for r in results)]
     rule = (
-        "Accuracy on the test images, ties by argmax; mean ± standard deviation over seeds. "
+        "Accuracy on the test images, ties by argmax; mean ± standard deviation over n trainings. "
         "The twin is the ANN with the same weights."
     )
     return f"{title}. {', '.join(filter(None, facts))}. {rule}"

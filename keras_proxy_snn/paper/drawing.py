@@ -84,16 +84,14 @@ def draw(
     trained = [row for row in rows if row.results]
     for name in experiment.drawings:
         if trained and name not in _TABLES:
-            figure = _figure(name, experiment, size, trained, data_dir)
+            figure = _figure(name, size, trained, data_dir)
             files.append(folder / "figures" / f"{experiment.name}-{size_name}.png")
             files[-1].parent.mkdir(exist_ok=True)
             figure.savefig(files[-1])
     return Drawn(text, tuple(files))
 
 
-def _figure(
-    name: str, experiment: Experiment, size: Size, rows: Sequence[Row], data_dir: str | None
-) -> "Figure":
+def _figure(name: str, size: Size, rows: Sequence[Row], data_dir: str | None) -> "Figure":
     if name == "feature_maps":
         return draw_feature_maps(rows, load(size.preset, data_dir).test[0][0])
-    return {"time_steps": draw_time_steps, "epochs": draw_epochs}[name](experiment, rows)
+    return {"time_steps": draw_time_steps, "epochs": draw_epochs}[name](rows)

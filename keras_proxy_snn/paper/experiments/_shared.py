@@ -8,7 +8,7 @@ from .._experiment import Run
 
 __all__ = ["NONE", "PACKAGE", "PUBLISHED", "Figures", "against_time_steps", "learning_rules"]
 
-NONE: Mapping[str, Any] = {}
+NONE: Mapping[Any, Any] = {}
 
 PUBLISHED: Mapping[str, Any] = {"v_threshold": 2.0}
 """Table 1's threshold for the compact networks, whose own are 1: there the published form fails."""
@@ -78,9 +78,26 @@ def learning_rules(
 
 
 def against_time_steps(
-    all_t: Sequence[int], one: int, fields: Mapping[str, Any] = NONE
+    all_t: Sequence[int],
+    one: int,
+    fields: Mapping[str, Any] = NONE,
+    paper: Mapping[int, float] = NONE,
 ) -> tuple[Run, ...]:
-    """The paper's form trained at each T; what is trained at one of them is run for all."""
+    """The paper's form trained at each T; what is trained at one of them is run for all.
+
+    Args:
+        all_t: Every T.
+        one: One of them.
+        fields: Fields that the paper's form replaces.
+        paper: T to accuracy in the paper.
+    """
     return tuple(
-        Run("proxy_paper", t, fields, evaluate_at=tuple(all_t) if t == one else ()) for t in all_t
+        Run(
+            "proxy_paper",
+            t,
+            fields,
+            paper=paper.get(t),
+            evaluate_at=tuple(all_t) if t == one else (),
+        )
+        for t in all_t
     )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._experiment import Experiment, Run, Size
-from ._shared import NONE, PACKAGE, PUBLISHED
+from ._shared import NONE, PUBLISHED
 
 __all__ = ["EXPERIMENT"]
 
@@ -21,30 +21,35 @@ _OTHERS = ("surrogate", "tandem", "progressive_tandem")
 
 
 def _runs(
-    trained: tuple[int, ...],
-    converted: tuple[int, ...],
+    ours: tuple[int, ...],
+    others: tuple[int, ...],
+    curve: tuple[int, ...],
     published: Mapping[str, Any] = NONE,
-    package: Mapping[str, Any] = NONE,
 ) -> tuple[Run, ...]:
+    """Methods trained at some T; the networks of the longest, and converted ones, run for all."""
+
+    def trained(method: str, steps: tuple[int, ...], fields: Mapping[str, Any] = NONE) -> list[Run]:
+        return [Run(method, t, fields, evaluate_at=curve if t == max(steps) else ()) for t in steps]
+
     return (
         Run("ann"),
-        *(Run(method, t) for method in _CONVERTED for t in converted),
-        *(Run("proxy_low_t", t, package) for t in trained),
-        *(Run("proxy", t, package) for t in trained),
-        *(Run("proxy_paper", t, published) for t in trained),
-        *(Run(method, t) for method in _OTHERS for t in trained),
+        *trained("proxy_low_t", ours),
+        *(Run(method, t) for method in _CONVERTED for t in curve),
+        *trained("proxy_paper", others, published),
+        *(run for method in _OTHERS for run in trained(method, others)),
     )
 
 
-_FULL = (1, 2, 4, 8, 16, 32, 60)
+_CURVE = (1, 2, 4, 8, 16, 32, 60)
+_TINY = (2, 4)
 
 EXPERIMENT = Experiment(
     "low_t",
     "Few time steps on Fashion-MNIST",
     {
-        "full": Size("fashion_mnist", 100, _runs(_FULL, _FULL, package=PACKAGE), (0, 1, 2)),
-        "compact": Size("fashion_mnist_compact", 8, _runs((1, 2, 4, 8, 16), _FULL, PUBLISHED)),
-        "tiny": Size("digits", 2, _runs((2, 4), (2, 4)), batch_size=32),
+        "full": Size("fashion_mnist", 100, _runs((2, 4, 8), (4, 8), _CURVE), (0, 1, 2)),
+        "compact": Size("fashion_mnist_compact", 4, _runs((2, 4, 8), (8,), _CURVE, PUBLISHED)),
+        "tiny": Size("digits", 2, _runs(_TINY, _TINY, _TINY), batch_size=32),
     },
     ("matrix", "time_steps"),
 )
