@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._experiment import Experiment, Run, Size
-from ._shared import PUBLISHED
+from ._shared import NONE, PUBLISHED
 
 __all__ = ["EXPERIMENT"]
 
@@ -37,8 +37,8 @@ _WITHOUT: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def _runs(t: int, published: Mapping[str, Any], common: Mapping[str, Any]) -> tuple[Run, ...]:
-    every = {**common, **_ALL}
+def _runs(t: int, published: Mapping[str, Any] = NONE) -> tuple[Run, ...]:
+    every = {**_ALL, "readout_v_threshold": float(t)}
     return (
         Run("proxy", t, every, "all levers"),
         Run("proxy_growing_t", t, every, "all levers, and T grows in training"),
@@ -51,9 +51,9 @@ EXPERIMENT = Experiment(
     "ablation",
     "Ablation of the levers for few time steps on Fashion-MNIST",
     {
-        "full": Size("fashion_mnist", 100, _runs(8, {}, {"readout_v_threshold": 8.0}), (0, 1, 2)),
-        "compact": Size("fashion_mnist_compact", 8, _runs(8, PUBLISHED, {})),
-        "tiny": Size("digits", 2, _runs(4, {}, {}), batch_size=32),
+        "full": Size("fashion_mnist", 100, _runs(8), (0, 1, 2)),
+        "compact": Size("fashion_mnist_compact", 8, _runs(8, PUBLISHED)),
+        "tiny": Size("digits", 2, _runs(4), batch_size=32),
     },
     ("levers",),
 )

@@ -10,7 +10,7 @@ Time: full and compact: not measured. tiny: not measured.
 """
 
 from .._experiment import Experiment, Size
-from ._shared import PACKAGE, PUBLISHED, Figures, learning_rules
+from ._shared import PUBLISHED, Figures, learning_rules, package
 
 __all__ = ["EXPERIMENT"]
 
@@ -20,7 +20,7 @@ EXPERIMENT = Experiment(
     "table2",
     "Table 2: learning rules on Fashion-MNIST",
     {
-        "full": Size("fashion_mnist", 100, learning_rules(50, _PAPER, package=PACKAGE), (0, 1, 2)),
+        "full": Size("fashion_mnist", 100, learning_rules(50, _PAPER, ours=package(50)), (0, 1, 2)),
         "compact": Size("fashion_mnist_compact", 8, learning_rules(20, _PAPER, PUBLISHED)),
         "tiny": Size("digits", 2, learning_rules(8, _PAPER), batch_size=32),
     },

@@ -11,7 +11,7 @@ Time: full and compact: not measured. tiny: not measured.
 """
 
 from .._experiment import Experiment, Size
-from ._shared import PACKAGE, PUBLISHED, Figures, learning_rules
+from ._shared import PUBLISHED, Figures, learning_rules, package
 
 __all__ = ["EXPERIMENT"]
 
@@ -21,7 +21,7 @@ EXPERIMENT = Experiment(
     "table3",
     "Table 3: learning rules on CIFAR-10",
     {
-        "full": Size("cifar10", 100, learning_rules(60, _PAPER, package=PACKAGE), (0, 1, 2)),
+        "full": Size("cifar10", 100, learning_rules(60, _PAPER, ours=package(60)), (0, 1, 2)),
         "compact": Size("cifar10_compact", 8, learning_rules(20, _PAPER, PUBLISHED)),
         "tiny": Size("digits", 2, learning_rules(8, _PAPER), batch_size=32),
     },
