@@ -110,7 +110,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         self._rates = [
             keras.metrics.Mean(name=f"rate_{layer.twin.name}") for layer in self.snn.if_layers
         ]
-        self._traced_for: tuple[int, int] | None = None
+        self._traced_for: tuple[int, int, str] | None = None
         self.build(ann.input_shape)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -147,7 +147,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         """What `readout` says, `(batch, classes)`."""
         if self.readout == "counts":
             return simulation.spike_counts
-        theta = self.snn.if_layers[-1].v_threshold
+        theta = self.snn.if_layers[-1].threshold()
         return simulation.spike_counts + simulation.potential / theta
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -228,8 +228,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         return super().make_predict_function(force)
 
     def _forget_stale_functions(self) -> None:
-        """T and the chunk's length are constants of a traced graph."""
-        now = (self.snn.time_steps, self.snn.chunk_steps)
+        """T, the chunk's length and the readout are constants of a traced graph."""
+        now = (self.snn.time_steps, self.snn.chunk_steps, self.readout)
         if self._traced_for not in (None, now):
             self.train_function = self.test_function = self.predict_function = None
             self.renew_steps()

@@ -32,14 +32,16 @@ def fire(v, current, theta, reset):
     return spikes, np.where(spikes > 0, 0.0 if reset == "zero" else v - theta, v)
 
 
-def run(spec, weights, x, steps, theta, reset):
+def run(spec, weights, x, steps, theta, reset, v_0=0.0):
     """Spikes of every layer at every step, and the potentials after the last one.
 
-    `spec` is a string; `weights` one kernel for each C and F. Returns a list of
+    `spec` is a string; `weights` one kernel for each C and F; `theta` a threshold for all or one
+    for each of these; `v_0` the fraction of it at which potentials start. Returns a list of
     (batch, time, ...) arrays, one for each token, and a list of potentials.
     """
     x = np.asarray(x, float)
-    potentials = [0.0] * len(weights)
+    thetas = np.broadcast_to(np.asarray(theta, float), len(weights))
+    potentials = list(v_0 * thetas)
     history = [[] for _ in spec.split("-")]
     for _ in range(steps):
         signal, index = x, 0
@@ -52,7 +54,8 @@ def run(spec, weights, x, steps, theta, reset):
                     current = conv_same(signal, w)
                 else:
                     current = signal.reshape(len(signal), -1) @ w
-                signal, potentials[index] = fire(potentials[index], current, theta, reset)
+                v, theta = potentials[index], thetas[index]
+                signal, potentials[index] = fire(v, current, theta, reset)
                 index += 1
             history[place].append(signal)
     return [np.stack(layer, axis=1) for layer in history], potentials

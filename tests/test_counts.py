@@ -39,11 +39,14 @@ def random_model(spec, input_shape, rng, **settings):
     chunk=st.integers(1, 5),
     theta=st.sampled_from([0.25, 0.5, 1.0, 2.0]),
     reset=st.sampled_from(["zero", "subtract"]),
+    v_0=st.sampled_from([0.0, 0.25, 0.5]),
     seed=st.integers(0, 2**16),
 )
-@example("3C3-P2-4C3-P2-5F-4F", (8, 8, 1), 9, 4, 0.5, "zero", 0)
-@example("3C3-P2-4C3-P2-5F-4F", (8, 8, 1), 9, 4, 0.5, "subtract", 0)
-def test_random_networks_equal_the_oracle(spec, input_shape, steps, chunk, theta, reset, seed):
+@example("3C3-P2-4C3-P2-5F-4F", (8, 8, 1), 9, 4, 0.5, "zero", 0.0, 0)
+@example("3C3-P2-4C3-P2-5F-4F", (8, 8, 1), 9, 4, 0.5, "subtract", 0.0, 0)
+@example("3C3-P2-4C3-P2-5F-4F", (8, 8, 1), 9, 4, 0.5, "zero", 0.5, 0)
+@example("3C3-P2-4C3-P2-5F-4F", (8, 8, 1), 9, 4, 0.5, "subtract", 0.5, 0)
+def test_random_networks_equal_the_oracle(spec, input_shape, steps, chunk, theta, reset, v_0, seed):
     rng = np.random.default_rng(seed)
     try:
         parse_spec(spec, input_shape)
@@ -56,10 +59,11 @@ def test_random_networks_equal_the_oracle(spec, input_shape, steps, chunk, theta
         time_steps=steps,
         v_threshold=theta,
         reset=reset,
+        v_0=v_0,
         chunk_steps=chunk,
     )
     x = oracle.dyadic(rng, (3, *input_shape), low=0, high=257)
-    spikes, potentials = oracle.run(spec, weights, x, steps, theta, reset)
+    spikes, potentials = oracle.run(spec, weights, x, steps, theta, reset, v_0)
     simulation = model.snn.simulate(x)
     np.testing.assert_array_equal(to_numpy(simulation.spike_counts), spikes[-1].sum(axis=1))
     np.testing.assert_array_equal(to_numpy(simulation.potential), potentials[-1])
@@ -126,3 +130,20 @@ def test_mixed_precision_leaves_counts_alone(rng):
     expected, _ = oracle.run(spec, weights, x, 6, 0.5, "zero")
     np.testing.assert_array_equal(to_numpy(model.snn(x)), expected[-1].sum(axis=1))
     np.testing.assert_array_equal(to_numpy(model(x, training=True)), expected[-1].sum(axis=1))
+
+
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_a_readout_by_potential_adds_what_is_left_of_a_spike(rng, reset):
+    spec, shape = "3C3-P2-5F-4F", (6, 6, 1)
+    settings = {"time_steps": 6, "v_threshold": 0.5, "reset": reset, "v_0": 0.5}
+    model, weights = random_model(spec, shape, rng, readout="potential", **settings)
+    x = oracle.dyadic(rng, (4, *shape), low=0, high=257)
+    spikes, potentials = oracle.run(spec, weights, x, 6, 0.5, reset, 0.5)
+    counts = spikes[-1].sum(axis=1)
+    expected = counts + potentials[-1] / 0.5
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    if reset == "subtract":  # then it is the current over all steps, and the start
+        current = spikes[-2].sum(axis=1) @ weights[-1].astype(float)
+        np.testing.assert_array_equal(expected, current / 0.5 + 0.5)
+    model.readout = "counts"
+    np.testing.assert_array_equal(model.predict(x, verbose=0), counts)

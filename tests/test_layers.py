@@ -22,8 +22,8 @@ def set_kernel(layer, shape, rng):
     return weights
 
 
-def time_loop(currents, theta, reset):
-    v, spikes = 0.0, []
+def time_loop(currents, theta, reset, v_0=0.0):
+    v, spikes = v_0 * theta, []
     for t in range(currents.shape[1]):
         s, v = oracle.fire(v, currents[:, t].astype(float), theta, reset)
         spikes.append(s)
@@ -31,27 +31,27 @@ def time_loop(currents, theta, reset):
 
 
 @pytest.mark.parametrize("reset", RESETS)
-@pytest.mark.parametrize("use_bias", [False, True])
-def test_conv_equals_the_oracle(rng, reset, use_bias):
+@pytest.mark.parametrize(("use_bias", "v_0"), [(False, 0.0), (True, 0.0), (True, 0.5)])
+def test_conv_equals_the_oracle(rng, reset, use_bias, v_0):
     x = spikes_like(rng, 2, 7, 6, 5, 3)
-    layer = IFConv2D(
-        4, 3, padding="same", use_bias=use_bias, v_threshold=0.75, reset=reset, return_state=True
-    )
+    neurons = {"v_threshold": 0.75, "reset": reset, "v_0": v_0, "return_state": True}
+    layer = IFConv2D(4, 3, padding="same", use_bias=use_bias, **neurons)
     kernel, *bias = set_kernel(layer, (None, 6, 5, 3), rng)
     currents = oracle.conv_same(x.reshape(14, 6, 5, 3), kernel).reshape(2, 7, 6, 5, 4)
-    expected, potential = time_loop(currents + (bias[0] if use_bias else 0), 0.75, reset)
+    expected, potential = time_loop(currents + (bias[0] if use_bias else 0), 0.75, reset, v_0)
     spikes, v = layer(x)
     assert 0.05 < expected.mean() < 0.95
     np.testing.assert_array_equal(to_numpy(spikes), expected)
     np.testing.assert_array_equal(to_numpy(v), potential)
 
 
+@pytest.mark.parametrize("v_0", [0.0, 0.5])
 @pytest.mark.parametrize("reset", RESETS)
-def test_dense_equals_the_oracle(rng, reset):
+def test_dense_equals_the_oracle(rng, reset, v_0):
     x = spikes_like(rng, 3, 8, 20)
-    layer = IFDense(9, v_threshold=0.5, reset=reset, return_state=True)
+    layer = IFDense(9, v_threshold=0.5, reset=reset, v_0=v_0, return_state=True)
     kernel, bias = set_kernel(layer, (None, 20), rng)
-    expected, potential = time_loop(x @ kernel.astype(float) + bias, 0.5, reset)
+    expected, potential = time_loop(x @ kernel.astype(float) + bias, 0.5, reset, v_0)
     spikes, v = layer(x)
     np.testing.assert_array_equal(to_numpy(spikes), expected)
     np.testing.assert_array_equal(to_numpy(v), potential)
@@ -88,7 +88,7 @@ def test_flatten_has_the_order_of_keras(rng):
 @pytest.mark.parametrize("reset", RESETS)
 def test_steps_with_carried_state_equal_all_steps_at_once(rng, reset):
     x = oracle.dyadic(rng, (2, 10, 6))
-    layer = IF(v_threshold=0.5, reset=reset, return_state=True)
+    layer = IF(v_threshold=0.5, reset=reset, v_0=0.5, return_state=True)
     whole, v_end = map(to_numpy, layer(x))
     v, parts = None, []
     for t in range(10):
@@ -176,7 +176,7 @@ def test_functional_api_with_state(rng):
 
 def make(cls):
     return {
-        IF: lambda: IF(0.5, "subtract", return_state=True, name="a"),
+        IF: lambda: IF(0.5, "subtract", v_0=0.25, return_state=True, name="a"),
         IFConv2D: lambda: IFConv2D(
             3, (3, 2), strides=2, batch_norm=True, v_threshold=2.0, name="a"
         ),
@@ -236,6 +236,7 @@ def test_neurons_stay_in_float32_under_mixed_precision(rng):
     [
         (lambda: IF(v_threshold=-1), "positive number. Received: -1"),
         (lambda: IF(reset="soft"), "Received: 'soft'"),
+        (lambda: IF(v_0=1.0), r"in \[0, 1\)\. Received: 1.0"),
         (lambda: IF(time_steps=0), "`time_steps` must be a positive integer. Received: 0"),
         (lambda: IF(time_steps=2.0), "Received: 2.0"),
         (lambda: IFConv2D(twin=keras.layers.Dense(3)), "must be a keras.layers.Conv2D. Received"),

@@ -49,6 +49,25 @@ def test_rate_approximates_relu_of_current_over_threshold():
     np.testing.assert_array_equal(to_numpy(ops.sum(spikes, axis=1)), expected)
 
 
+def test_from_half_a_threshold_counts_round_to_the_nearest():
+    """With reset by subtraction: floor(T I / theta + 1/2), clipped to 0..T."""
+    current = np.arange(-64, 320).astype("float32")[None] / 256
+    spikes, _ = neuron.simulate(current, np.full_like(current, 0.5), 1.0, "subtract", time_steps=4)
+    counts = to_numpy(ops.sum(spikes, axis=1))
+    expected = np.clip(np.floor(4 * current.astype(float) + 0.5), 0, 4)
+    np.testing.assert_array_equal(counts, expected)
+    rounded_down = np.clip(np.floor(4 * current.astype(float)), 0, 4)
+    rate = np.clip(current, 0, 1)
+    errors = [np.abs(n / 4 - rate).mean() for n in (counts, rounded_down)]
+    assert errors[0] < 0.55 * errors[1]
+
+
+@pytest.mark.parametrize("v_0", [-0.1, 1, 1.5, float("nan"), "0.5", None, True])
+def test_the_start_is_a_fraction_of_the_threshold(v_0):
+    with pytest.raises(ValueError, match=r"`v_0`, .* must be in \[0, 1\)\. Received"):
+        neuron.check_neuron(1.0, "zero", v_0)
+
+
 @pytest.mark.parametrize("threshold", [0, -1.0, float("nan"), float("inf"), "1", None, True])
 def test_a_threshold_is_a_positive_number(threshold):
     with pytest.raises(ValueError, match=r"`v_threshold` must be a positive number. Received"):

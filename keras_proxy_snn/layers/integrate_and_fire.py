@@ -1,5 +1,6 @@
 """`IF`: integrate-and-fire neurons as a layer, the spiking counterpart of a ReLU."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -91,9 +92,10 @@ class IF(keras.layers.Layer):
 
     def initial_potentials(self, shape: tuple[Any, ...]) -> Any:
         """Potentials before the first step, `v_0` times the threshold."""
-        return ops.ones(shape, self.compute_dtype) * (self.v_0 * self._theta())
+        return ops.ones(shape, self.compute_dtype) * (self.v_0 * self.threshold())
 
-    def _theta(self) -> Any:
+    def threshold(self) -> Any:
+        """The threshold as a number or a scalar tensor, in traced code too."""
         theta = self._threshold
         if isinstance(theta, LearnedThreshold):
             # The SNN is never differentiated.
@@ -109,13 +111,20 @@ class IF(keras.layers.Layer):
         """Input currents of the neurons: the inputs themselves."""
         return inputs
 
-    def fire(self, current: Any, v: Any = None, time_steps: int | None = None) -> tuple[Any, Any]:
+    def fire(
+        self,
+        current: Any,
+        v: Any = None,
+        time_steps: int | None = None,
+        spike: Callable[[Any, Any], Any] = neuron.heaviside,
+    ) -> tuple[Any, Any]:
         """Spikes `(batch, time, ...)` and final potentials for given currents.
 
         Args:
             current: Currents, with a time axis unless `time_steps` is given.
             v: Potentials before the first step; `initial_potentials` if `None`.
             time_steps: For how many steps a constant current flows.
+            spike: As in `keras_proxy_snn.neuron.fire`.
 
         Returns:
             `(spikes, v)`.
@@ -127,7 +136,7 @@ class IF(keras.layers.Layer):
                 ops.shape(current if time_steps is not None else current[:, 0])
             )
         return neuron.simulate(
-            current, ops.cast(v, current.dtype), self._theta(), self.reset, time_steps
+            current, ops.cast(v, current.dtype), self.threshold(), self.reset, time_steps, spike
         )
 
     def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
