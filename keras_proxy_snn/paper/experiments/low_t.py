@@ -21,32 +21,46 @@ _OTHERS = ("surrogate", "tandem", "progressive_tandem")
 
 
 def _runs(
-    trained: tuple[int, ...],
-    converted: tuple[int, ...],
+    ours: tuple[int, ...],
+    others: tuple[int, ...],
+    curve: tuple[int, ...],
     published: Mapping[str, Any] = NONE,
-    ours: Callable[[int], Mapping[str, Any]] | None = None,
+    fields: Callable[[int], Mapping[str, Any]] = lambda t: NONE,
 ) -> tuple[Run, ...]:
+    """Rows of what is trained at some T, and of converted networks.
+
+    Args:
+        ours: Each T at which this package's form is trained.
+        others: Each T at which the other methods are.
+        curve: Each T at which converted networks are run, and of the others that of the longest T.
+        published: Fields that the paper's form replaces.
+        fields: Function of T that gives the fields that this package's form replaces.
+    """
+
+    def further(t: int, trained: tuple[int, ...]) -> tuple[int, ...]:
+        return curve if t == max(trained) else ()
+
     return (
         Run("ann"),
-        *(Run(method, t) for method in _CONVERTED for t in converted),
-        *(Run("proxy_low_t", t, ours(t) if ours else NONE) for t in trained),
-        # The softmax over counts is T / threshold times as steep as in the readout's current.
-        *(Run("proxy", t, ours(t) if ours else {"readout_v_threshold": float(t)}) for t in trained),
-        *(Run("proxy_paper", t, published) for t in trained),
-        *(Run(method, t) for method in _OTHERS for t in trained),
+        *(Run("proxy_low_t", t, fields(t), evaluate_at=further(t, ours)) for t in ours),
+        *(Run("proxy_paper", t, published, evaluate_at=further(t, others)) for t in others),
+        *(Run(method, t) for method in _CONVERTED for t in curve),
+        *(Run(name, t, evaluate_at=further(t, others)) for name in _OTHERS for t in others),
     )
 
 
-_FULL = (1, 2, 4, 8, 16, 32, 60)
-_COMPACT = (1, 2, 4, 8, 16)
+_CURVE = (1, 2, 4, 8, 16, 32, 60)
+_TINY = (2, 4)
 
 EXPERIMENT = Experiment(
     "low_t",
     "Few time steps on Fashion-MNIST",
     {
-        "full": Size("fashion_mnist", 100, _runs(_FULL, _FULL, ours=package), (0, 1, 2)),
-        "compact": Size("fashion_mnist_compact", 8, _runs(_COMPACT, _FULL, PUBLISHED)),
-        "tiny": Size("digits", 2, _runs((2, 4), (2, 4)), batch_size=32),
+        "full": Size(
+            "fashion_mnist", 100, _runs((2, 4, 8), (4, 8), _CURVE, fields=package), (0, 1, 2)
+        ),
+        "compact": Size("fashion_mnist_compact", 4, _runs((2, 4, 8), (8,), _CURVE, PUBLISHED)),
+        "tiny": Size("digits", 2, _runs(_TINY, _TINY, _TINY), batch_size=32),
     },
     ("matrix", "time_steps"),
 )
