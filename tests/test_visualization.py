@@ -13,7 +13,12 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn
-from keras_proxy_snn.visualization import feature_maps, spike_raster, training_curve
+from keras_proxy_snn.visualization import (
+    accuracy_against_time_steps,
+    feature_maps,
+    spike_raster,
+    training_curve,
+)
 
 pytest.importorskip("matplotlib")
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -435,3 +440,38 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, model, i
     ):
         with pytest.raises(ImportError, match=re.escape("pip install keras-proxy-snn[viz]")):
             draw()
+
+
+def test_accuracy_over_time_steps_has_a_band_for_several_values():
+    curves = {"several": {8: [0.7, 0.9], 2: [0.5]}, "one": {2: 0.4, 4: 0.6}}
+    figure = accuracy_against_time_steps(curves, levels={"ANN": 0.95}, points={"paper": {4: 0.88}})
+    (axes,) = figure.axes
+    lines = {line.get_label(): line.get_xydata() for line in axes.lines}
+    assert list(lines) == ["several", "one", "ANN", "paper"]
+    np.testing.assert_allclose(lines["several"], [[2, 50], [8, 80]])
+    np.testing.assert_allclose(lines["paper"], [[4, 88]])
+    (band,) = axes.collections
+    corners = band.get_paths()[0].vertices
+    assert corners[:, 1].min() == pytest.approx(50)
+    assert corners[:, 1].max() == pytest.approx(90)
+    assert axes.get_xscale() == "linear"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["2", "4", "8"]
+
+
+def test_a_wide_range_of_time_steps_is_logarithmic_and_its_numbers_do_not_collide():
+    steps = (1, 2, 4, 8, 15, 16, 32, 50, 60)
+    (axes,) = accuracy_against_time_steps({"proxy": dict.fromkeys(steps, 0.5)}).axes
+    assert axes.get_xscale() == "log"
+    places = axes.get_xticks()
+    assert set(places) < set(steps)
+    assert np.diff(np.log2(places)).min() > 0.2
+
+
+def test_accuracies_over_time_steps_that_cannot_be_drawn():
+    for curves, message in (
+        ({}, "must hold an accuracy at some T"),
+        ({"proxy": {0: 0.5}}, "T must be a positive integer"),
+        ({"proxy": {4: [0.5, 91.2]}}, "Accuracies must be from 0 to 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            accuracy_against_time_steps(curves)

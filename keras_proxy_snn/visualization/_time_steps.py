@@ -52,7 +52,7 @@ def accuracy_against_time_steps(
     ['proxy', 'ANN']
     """
     levels, points = levels or {}, points or {}
-    steps = _check(curves, levels, points)
+    _check(curves, levels, points)
     figure = new_figure(4.2)
     axes = figure.subplots()
     for i, (name, curve) in enumerate(curves.items()):
@@ -64,12 +64,12 @@ def accuracy_against_time_steps(
     for name, values in points.items():
         heights = [100 * value for value in values.values()]
         axes.plot([*values], heights, label=name, color="black", **stars)
-    _finish(axes, steps)
+    _finish(axes, sorted({t for curve in (*curves.values(), *points.values()) for t in curve}))
     return figure
 
 
-def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> list[int]:
-    """Every T, in order."""
+def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> None:
+    """Raise a `ValueError` for what cannot be drawn."""
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
     if not steps:
         raise ValueError(f"`curves` must hold an accuracy at some T. Received: {dict(curves)!r}.")
@@ -79,7 +79,6 @@ def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> list[
     values = np.concatenate([np.atleast_1d(v) for v in [*given, *levels.values()]])
     if not np.all((values >= 0) & (values <= 1)):
         raise ValueError(f"Accuracies must be from 0 to 1. Received: {values.tolist()!r}.")
-    return steps
 
 
 def _style(number: int) -> dict[str, Any]:
@@ -107,11 +106,12 @@ def _draw_curve(
 def _finish(axes: "Axes", steps: list[int]) -> None:
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
 
-    if steps[-1] >= 16 * steps[0]:
+    logarithmic = steps[-1] >= 16 * steps[0]
+    if logarithmic:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_locator(FixedLocator(steps))
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(steps, logarithmic)))
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_xlabel("time steps T")
     axes.set_ylabel("accuracy (%)")
@@ -125,3 +125,15 @@ def _finish(axes: "Axes", steps: list[int]) -> None:
         fontsize="small",
         handlelength=3.0,
     )
+
+
+def _ticks(steps: list[int], logarithmic: bool) -> list[int]:
+    """As many T, from the last one down, as have room for their numbers."""
+    places = np.log(steps) if logarithmic else np.asarray(steps, "float64")
+    room = 0.045 * (places[-1] - places[0])
+    ticks, last = [steps[-1]], places[-1]
+    for step, place in zip(steps[-2::-1], places[-2::-1], strict=True):
+        if last - place >= room:
+            ticks.append(step)
+            last = place
+    return ticks[::-1]
