@@ -1,4 +1,4 @@
-"""Ablation: what each lever for few time steps is worth, on Fashion-MNIST at T = 8.
+"""Ablation: what each lever for few time steps is worth, on Fashion-MNIST at T = 8 (compact: 4).
 
 Source: not in the paper. The levers are those of `keras_proxy_snn.baselines.proxy.LOW_T`, learned
     thresholds, batch normalisation and a T that grows in training.
@@ -52,7 +52,7 @@ EXPERIMENT = Experiment(
     "Ablation of the levers for few time steps on Fashion-MNIST",
     {
         "full": Size("fashion_mnist", 100, _runs(8), (0, 1, 2)),
-        "compact": Size("fashion_mnist_compact", 8, _runs(8, PUBLISHED)),
+        "compact": Size("fashion_mnist_compact", 2, _runs(4, PUBLISHED)),
         "tiny": Size("digits", 2, _runs(4), batch_size=32),
     },
     ("levers",),
