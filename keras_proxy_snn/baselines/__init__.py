@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..presets import PRESETS, Preset
-from . import ann, growing, proxy
+from . import ann, growing, proxy, surrogate
 from ._training import Trained, Training
 
 __all__ = ["METHODS", "Method", "Trained", "Training", "fit"]
@@ -38,6 +38,9 @@ METHODS: dict[str, Method] = {
     "proxy_notebook": Method("proxy learning, notebook", _PROXY, proxy.fit_notebook),
     "proxy_low_t": Method("proxy learning, few time steps", _PROXY, proxy.fit_low_t),
     "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
+    "surrogate": Method(
+        "surrogate gradient, arctangent", "Fang et al. 2021, arXiv:2007.05785", surrogate.fit
+    ),
 }
 """Methods by name."""
 
