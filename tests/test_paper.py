@@ -404,8 +404,8 @@ def test_curves_are_of_each_t_trained_and_of_one_network(tmp_path):
     axes = draw_time_steps(rows).axes[0]
     lines = {line.get_label(): line for line in axes.lines}
     assert list(lines) == [
-        "proxy,\ntrained at each T",
-        "one network, trained\nat T = 8",
+        "proxy, trained at each T",
+        "proxy, trained at T = 8",
         "ANN",
         "paper",
     ]
@@ -414,6 +414,10 @@ def test_curves_are_of_each_t_trained_and_of_one_network(tmp_path):
     np.testing.assert_allclose(single.get_xydata(), [[4, 40], [8, 80]])
     np.testing.assert_allclose(ann.get_ydata(), [90, 90])
     np.testing.assert_allclose(published.get_xydata(), [[8, 90]])
+    assert matrix_table([rows[0], rows[2]]).splitlines()[2:] == [
+        "| ANN | 90.00 | 90.00 |",
+        "| proxy, trained at T = 8 | 40.00 | 80.00 |",
+    ]
 
 
 def test_epochs_are_drawn_with_both_kinds_of_msse():

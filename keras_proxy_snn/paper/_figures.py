@@ -1,6 +1,7 @@
 """Figures, from rows."""
 
 import statistics
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 from ..model_file import load_model
 from ..visualization import accuracy_against_time_steps, feature_maps
 from ..visualization._figure import BLUE, VERMILLION, new_figure
-from ._rows import Row
+from ._rows import Row, accuracy_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,29 +19,23 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_epochs", "draw_feature_maps", "draw_time_steps"]
 
+# Characters of a line of the legend.
+_LEGEND = 28
+
 
 def draw_time_steps(rows: Sequence[Row]) -> "Figure":
     """Accuracy against T: of networks trained at each T, and of single ones run for several."""
     curves: dict[str, dict[int, list[float]]] = {}
     levels: dict[str, float] = {}
-    single = {row.title for row in rows if row.run.evaluate_at}
-    for row in rows:
-        t = row.run.time_steps
-        if t is None:
-            levels[row.title] = statistics.mean(row.accuracies(None)) / 100
-        else:
-            name = f"{row.title},\ntrained at each T" if row.title in single else row.title
-            curves.setdefault(name, {})[t] = _shares(row.accuracies(t))
-    for row in rows:
-        t = row.run.time_steps
-        if t is not None and row.run.evaluate_at:
-            one = {n: _shares(row.accuracies(n)) for n in {*row.run.evaluate_at, t}}
-            curves[f"one network, trained\nat T = {t}"] = {n: v for n, v in one.items() if v}
+    for title, curve in accuracy_curves(rows).items():
+        name = textwrap.fill(title, _LEGEND)
+        for t, percents in curve.items():
+            shares = [value / 100 for value in percents]
+            if t is None:
+                levels[name] = statistics.mean(shares)
+            elif shares:
+                curves.setdefault(name, {})[t] = shares
     return accuracy_against_time_steps(curves, levels=levels, points=_published(rows))
-
-
-def _shares(percents: Sequence[float]) -> list[float]:
-    return [value / 100 for value in percents]
 
 
 def _published(rows: Sequence[Row]) -> dict[str, dict[int, float]]:

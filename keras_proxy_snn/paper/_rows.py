@@ -9,7 +9,7 @@ from typing import Any
 from .. import baselines
 from ._experiment import Config, Run, Size
 
-__all__ = ["Row", "read_rows", "training_steps"]
+__all__ = ["Row", "accuracy_curves", "read_rows", "training_steps"]
 
 
 def training_steps(run: Run) -> int | None:
@@ -72,6 +72,25 @@ def read_rows(size: Size, epochs: int, folder: Path) -> list[Row]:
         ]
         rows.append(Row(run, _title(run), found))
     return rows
+
+
+def accuracy_curves(rows: Sequence[Row]) -> dict[str, dict[int | None, list[float]]]:
+    """Test accuracies in percent at each T, one curve a method, and one a network run for several.
+
+    A method that is trained at a single T has no curve but that network's.
+    """
+    curves: dict[str, dict[int | None, list[float]]] = {}
+    own = {title: [r for r in rows if r.title == title] for title in (row.title for row in rows)}
+    for title, runs in own.items():
+        single = [row for row in runs if row.run.evaluate_at]
+        if len(runs) > 1 or not single:
+            name = f"{title}, trained at each T" if single else title
+            curves[name] = {r.run.time_steps: r.accuracies(r.run.time_steps) for r in runs}
+        for row in single:
+            steps = sorted({*row.run.evaluate_at, row.run.time_steps or 0} - {0})
+            name = f"{title}, trained at T = {row.run.time_steps}"
+            curves[name] = {t: row.accuracies(t) for t in steps}
+    return curves
 
 
 def _key(config: dict[str, Any]) -> dict[str, Any]:

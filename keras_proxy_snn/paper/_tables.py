@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from ._experiment import Size
-from ._rows import Row
+from ._rows import Row, accuracy_curves
 
 __all__ = ["caption", "lever_table", "matrix_table", "mean_and_spread", "method_table"]
 
@@ -47,16 +47,13 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def matrix_table(rows: Sequence[Row]) -> str:
-    """One line a method, one column a T; the ANN has none and stands in all."""
-    steps = sorted({row.run.time_steps for row in rows if row.run.time_steps is not None})
+    """One line a curve, one column a T; the ANN has none and stands in all."""
+    curves = accuracy_curves(rows)
+    steps = sorted({t for curve in curves.values() for t in curve if t is not None})
     lines = [("accuracy, %", *(f"T = {t}" for t in steps))]
-    for title in dict.fromkeys(row.title for row in rows):
-        own = {row.run.time_steps: row for row in rows if row.title == title}
-        found = {t: own.get(t, own.get(None)) for t in steps}
-        cells = (
-            mean_and_spread(r.accuracies(r.run.time_steps) if r else []) for r in found.values()
-        )
-        lines.append((title, *cells))
+    for name, curve in curves.items():
+        cells = (mean_and_spread(curve.get(t, curve.get(None, []))) for t in steps)
+        lines.append((name, *cells))
     return _markdown(lines)
 
 
