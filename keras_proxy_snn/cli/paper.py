@@ -11,9 +11,7 @@ from ._shared import BadInput, example, import_backend, json_option, print_json,
 __all__ = ["paper"]
 
 
-@click.command(
-    epilog=example("paper table2 --size tiny", "paper table2 --only ann --only proxy_paper")
-)
+@click.command(epilog=example("paper --list", "paper figure2 --size tiny --epochs 1"))
 @click.argument("name", required=False, type=click.Choice(list(EXPERIMENTS)), metavar="[NAME]")
 @click.option("--list", "show", is_flag=True, help="Show the experiments.")
 @click.option("--size", type=click.Choice(SIZES), help="Default: full with a GPU, else compact.")

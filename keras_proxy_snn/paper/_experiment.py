@@ -89,7 +89,7 @@ class Config:
 
     >>> from keras_proxy_snn.paper import Config
     >>> Config("proxy", "digits", 8, 0, 2, 32, {}, "jax").id
-    'digits-proxy-T8-epochs2-seed0-jax-7a0b3e'
+    'digits-proxy-T8-epochs2-seed0-jax-85b2ca'
     """
 
     method: str
