@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -31,11 +32,13 @@ on_tensorflow = pytest.mark.skipif(
 )
 
 
-def random_program(rng, layers, input_shape, time_steps, integer=False, reset="zero", **settings):
+def random_program(
+    rng, layers, input_shape, time_steps, integer=False, reset="zero", v_0=0, **settings
+):
     """A program of random weights, large enough to spike, with exact sums.
 
     `layers` are tuples: `("conv", filters, size, strides, dilation, padding)`,
-    `("pool", size, strides, padding)`, `("dense", units)`.
+    `("pool", size, strides, padding)`, `("dense", units)`. `v_0` is the fraction of thresholds.
     """
     made, shape = [], input_shape
     for index, (kind, *numbers) in enumerate([*layers, ("dense", 4)]):
@@ -57,7 +60,16 @@ def random_program(rng, layers, input_shape, time_steps, integer=False, reset="z
             )
         shape = Program(tuple(made), input_shape, 1).shapes()[-1]
     settings = {"number_format": "int8", "input_scale": 4.0, **settings} if integer else settings
-    return Program(tuple(made), input_shape, time_steps, **settings)
+    layers = (started(layer, v_0, integer) for layer in made)
+    return Program(tuple(layers), input_shape, time_steps, **settings)
+
+
+def started(layer, v_0, integer):
+    """The layer with neurons that start at a fraction of their threshold."""
+    if not isinstance(layer, Conv | Dense):
+        return layer
+    start = np.multiply(v_0, layer.v_threshold)
+    return replace(layer, v_0=np.trunc(start).astype(int) if integer else start)
 
 
 def fit(span, shape, padding):
@@ -100,7 +112,8 @@ def images_for(rng, program, count=3):
 
 
 def expected(program, images):
-    return interpreter.run(program, images).spike_counts
+    trace = interpreter.run(program, images)
+    return program.scores(trace.spike_counts, trace.potentials[-1])
 
 
 @given(
@@ -108,16 +121,19 @@ def expected(program, images):
     input_shape=st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
     steps=st.integers(1, 10),
     reset=st.sampled_from(["zero", "subtract"]),
+    v_0=st.sampled_from([0, 0.5]),
+    readout=st.sampled_from(["counts", "potential"]),
     form=st.sampled_from(litert.FORMS),
     weights=st.sampled_from(["float32", "float16"]),
     seed=st.integers(0, 2**16),
 )
 @settings(max_examples=60)
 def test_random_float_networks(
-    tmp_path_factory, layers, input_shape, steps, reset, form, weights, seed
+    tmp_path_factory, layers, input_shape, steps, reset, v_0, readout, form, weights, seed
 ):
     rng = np.random.default_rng(seed)
-    program = random_program(rng, layers, input_shape, steps, reset=reset)
+    neurons = {"reset": reset, "v_0": v_0}
+    program = random_program(rng, layers, input_shape, steps, readout=readout, **neurons)
     images = images_for(rng, program)
     path = tmp_path_factory.getbasetemp() / "float.tflite"
     litert.write(program, path, form=form, weights=weights)
@@ -130,13 +146,18 @@ def test_random_float_networks(
     input_shape=st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
     steps=st.integers(1, 10),
     reset=st.sampled_from(["zero", "subtract"]),
+    v_0=st.sampled_from([0, 0.5]),
+    readout=st.sampled_from(["counts", "potential"]),
     form=st.sampled_from(litert.FORMS),
     seed=st.integers(0, 2**16),
 )
 @settings(max_examples=60)
-def test_random_integer_networks(tmp_path_factory, layers, input_shape, steps, reset, form, seed):
+def test_random_integer_networks(
+    tmp_path_factory, layers, input_shape, steps, reset, v_0, readout, form, seed
+):
     rng = np.random.default_rng(seed)
-    program = random_program(rng, layers, input_shape, steps, integer=True, reset=reset)
+    neurons = {"reset": reset, "v_0": v_0, "readout": readout}
+    program = random_program(rng, layers, input_shape, steps, integer=True, **neurons)
     images = images_for(rng, program)
     trace = interpreter.run(program, images)
     # So small that no current and no sum of one with a potential exceeds int16.
@@ -144,10 +165,10 @@ def test_random_integer_networks(tmp_path_factory, layers, input_shape, steps, r
     path = tmp_path_factory.getbasetemp() / "integer.tflite"
     litert.write(program, path, form=form)
     for run in RUNTIMES:
-        np.testing.assert_array_equal(run(path, program, images), trace.spike_counts)
+        np.testing.assert_array_equal(run(path, program, images), expected(program, images))
 
 
-def reference(time_steps=10, integer=False, reset="zero", seed=0, **settings):
+def reference(time_steps=10, integer=False, reset="zero", seed=0, v_0=0, **settings):
     """8C3-P2-16C3-P2-32F-10F on 28 x 28 pixels, of which every layer spikes, with exact sums."""
     rng = np.random.default_rng(seed)
     shapes = [(3, 3, 1, 8), (3, 3, 8, 16), (784, 32), (32, 10)]
@@ -173,6 +194,7 @@ def reference(time_steps=10, integer=False, reset="zero", seed=0, **settings):
         Dense("dense1", kernels[2], None, thetas[2], reset),
         Dense("readout", kernels[3], None, thetas[3], reset),
     )
+    layers = tuple(started(layer, v_0, integer) for layer in layers)
     return Program(layers, (28, 28, 1), time_steps, **settings)
 
 
@@ -225,12 +247,33 @@ def test_fires_at_the_threshold_and_not_below(tmp_path, theta, reset):
                 np.testing.assert_array_equal(run(path, program, one), [counts])
 
 
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+@pytest.mark.parametrize("theta", [0.1, 0.75, 1000.3, 3e-5, [0.3, 2.0]])
+def test_fires_at_the_level_and_not_below(tmp_path, theta, reset):
+    """From half the threshold the level is the other half, and so is the fall of a reset."""
+    theta = np.asarray(theta, "float32")
+    at = np.broadcast_to(theta / 2, 2)
+    path = tmp_path / "net.tflite"
+    below = np.nextafter(at, np.float32(0))
+    # At the level: up to it, down to -level or 0, ... Below it: at step 2, and from there again.
+    for kernel, counts in ((at, 2), (below, {"zero": 1, "subtract": 2}[reset])):
+        dense = Dense("readout", kernel[None], None, theta, reset, v_0=theta / 2)
+        program = Program((Flatten("flatten"), dense), (1, 1, 1), 4)
+        one = np.ones((1, 1, 1, 1))
+        np.testing.assert_array_equal(expected(program, one), [[counts] * 2])
+        for form in litert.FORMS:
+            litert.write(program, path, form=form)
+            for run in RUNTIMES:
+                np.testing.assert_array_equal(run(path, program, one), [[counts] * 2])
+
+
 @pytest.mark.parametrize("integer", [False, True])
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
-def test_step_form_tells_the_potentials(tmp_path, integer, reset):
+@pytest.mark.parametrize("v_0", [0, 0.5])
+def test_step_form_tells_the_potentials(tmp_path, integer, reset, v_0):
     from ai_edge_litert.interpreter import Interpreter
 
-    program = reference(3, integer, reset)
+    program = reference(3, integer, reset, v_0=v_0)
     images = smooth_images(1)
     path = tmp_path / "step.tflite"
     litert.write(program, path, form="step")
@@ -262,6 +305,21 @@ def test_stateful_form_resets_when_told(tmp_path):
         keeps = [np.float32([k]) for k in (0, 1, 1, 1)]
         spikes = [call(image=image[None], keep=keep)["spikes"][0] for keep in keeps]
         np.testing.assert_array_equal(sum(spikes), counts)
+
+
+@pytest.mark.parametrize("integer", [False, True])
+@pytest.mark.parametrize("form", litert.FORMS)
+def test_a_readout_by_potential_is_exact(tmp_path, form, integer):
+    settings = {"reset": "subtract", "v_0": 0.5, "readout": "potential"}
+    program, images = reference(4, integer, **settings), smooth_images(5)
+    path = tmp_path / "net.tflite"
+    for batch_size in (1, 3):
+        litert.write(program, path, form=form, batch_size=batch_size)
+        for run in RUNTIMES:
+            scores = run(path, program, images)
+            assert (scores != np.rint(scores)).any()
+            np.testing.assert_array_equal(scores, expected(program, images))
+    assert litert.read_metadata(path)["readout"] == "potential"
 
 
 def test_input_scale(tmp_path):
@@ -326,13 +384,13 @@ def test_builtin_operators_only_and_weights_stored_once(tmp_path, integer):
 
 
 @pytest.mark.parametrize("weights", ["float32", "float16"])
-@pytest.mark.parametrize("reset", ["zero", "subtract"])
-def test_float_file_is_one_piece_in_xnnpack(tmp_path, weights, reset):
+@pytest.mark.parametrize(("reset", "v_0"), [("zero", 0), ("subtract", 0), ("zero", 0.5)])
+def test_float_file_is_one_piece_in_xnnpack(tmp_path, weights, reset, v_0):
     """What XNNPACK does not take runs outside of it, at a cost for each change."""
     from ai_edge_litert.interpreter import Interpreter
 
     path = tmp_path / "net.tflite"
-    litert.write(reference(10, reset=reset), path, weights=weights)
+    litert.write(reference(10, reset=reset, v_0=v_0), path, weights=weights)
     loaded = Interpreter(model_path=str(path))
     loaded.allocate_tensors()
     (piece,) = (op for op in loaded._get_ops_details() if op["op_name"] == "DELEGATE")
@@ -342,7 +400,7 @@ def test_float_file_is_one_piece_in_xnnpack(tmp_path, weights, reset):
 
 def test_signature_metadata_and_description(tmp_path):
     facts = {"spec": "8C3-P2-16C3-P2-32F-10F", "accuracy": 0.9, "keras_proxy_snn": "1.0"}
-    program = reference(10, integer=True, metadata=facts)
+    program = reference(10, integer=True, v_0=0.5, metadata=facts)
     path = tmp_path / "net.tflite"
     litert.write(program, path, form="stateful")
     _, model = opened(path)
@@ -362,14 +420,16 @@ def test_signature_metadata_and_description(tmp_path):
         "weights": "int8",
         "input_scale": 16.0,
         "v_threshold": {"conv1": 1024, "conv2": 64, "dense1": 64, "readout": 64},
+        "v_0": {"conv1": 512, "conv2": 32, "dense1": 32, "readout": 32},
         "reset": dict.fromkeys(("conv1", "conv2", "dense1", "readout"), "zero"),
+        "readout": "counts",
     }
 
 
-def tiny(theta=1.0, kernel=0.5, **settings):
+def tiny(theta=1.0, kernel=0.5, v_0=0.0, **settings):
     kernel = np.full((1, 1), kernel)
     kernel = kernel.astype("int8" if "number_format" in settings else "float32")
-    layers = (Flatten("flatten"), Dense("readout", kernel, None, theta, "zero"))
+    layers = (Flatten("flatten"), Dense("readout", kernel, None, theta, "zero", v_0))
     return Program(layers, (1, 1, 1), settings.pop("time_steps", 2), **settings)
 
 
@@ -385,6 +445,11 @@ INT8 = {"number_format": "int8"}
         (tiny(), {"batch_size": True}, "positive integer"),
         (tiny(theta=-1.0), {}, "Thresholds must be between"),
         (tiny(theta=np.float32([np.nan])), {}, "Thresholds must be between"),
+        (tiny(v_0=1.0), {}, r"below the threshold by 9.*e-13 or more.*: v_0 1.0 and"),
+        (tiny(v_0=-0.5), {}, "`v_0` must be 0 or more"),
+        (tiny(v_0=np.nan), {}, "`v_0` must be 0 or more"),
+        (tiny(theta=5, kernel=3, v_0=2.5, **INT8), {}, "of an integer network an integer"),
+        (tiny(theta=5, kernel=3, v_0=5, **INT8), {}, "below the threshold by 1 or more"),
         (tiny(kernel=1e5), {"weights": "float16"}, "exceeds float16"),
         (tiny(theta=5, kernel=3, **INT8), {"weights": "float16"}, "has int8 weights"),
         (tiny(theta=1.5, kernel=3, **INT8), {}, "thresholds must be integers from 1 to 32767"),
@@ -459,25 +524,34 @@ def test_micro_arena(tmp_path):
 
 @with_vela
 @pytest.mark.parametrize("accelerator", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
-@pytest.mark.parametrize(("form", "reset"), [("unrolled", "zero"), ("step", "subtract")])
-def test_vela_places_the_integer_net_wholly_on_the_npu(tmp_path, accelerator, form, reset):
+@pytest.mark.parametrize(
+    ("form", "neurons"),
+    [
+        ("unrolled", {"reset": "zero"}),
+        ("unrolled", {"reset": "zero", "v_0": 0.5}),
+        ("unrolled", {"reset": "subtract", "v_0": 0.5, "readout": "potential"}),
+        ("step", {"reset": "subtract"}),
+    ],
+)
+def test_vela_places_the_integer_net_wholly_on_the_npu(tmp_path, accelerator, form, neurons):
     path = tmp_path / "net.tflite"
-    litert.write(reference(10, integer=True, reset=reset), path, form=form)
+    litert.write(reference(10, integer=True, **neurons), path, form=form)
     report = vela.report(path, accelerator)
     assert report.accelerator == accelerator
     assert (report.npu_share, report.cpu_operators) == (1.0, 0)
-    assert 0 < report.milliseconds < 3
+    assert 0 < report.milliseconds < 4
     assert 0 < report.sram_kib < 384
 
 
 @with_vela
-def test_memory_on_the_npu_does_not_grow_with_time(tmp_path):
+@pytest.mark.parametrize("v_0", [0, 0.5])
+def test_memory_on_the_npu_does_not_grow_with_time(tmp_path, v_0):
     path = tmp_path / "net.tflite"
     kib = []
     for time_steps in (10, 50):
-        litert.write(reference(time_steps, integer=True), path)
+        litert.write(reference(time_steps, integer=True, v_0=v_0), path)
         kib.append(vela.report(path).sram_kib)
-    assert kib[1] < 1.1 * kib[0] < 110
+    assert kib[1] < 1.1 * kib[0] < 120
 
 
 @with_vela
@@ -523,9 +597,13 @@ def test_twin_has_the_same_weights(tmp_path):
 
 @on_tensorflow
 @pytest.mark.parametrize("form", tflite_converter.FORMS)
-def test_converter_gives_equal_counts(tmp_path, form):
+@pytest.mark.parametrize(
+    "neurons",
+    [{}, {"v_0": 0.5}, {"v_0": 0.5, "reset": "subtract", "readout": "potential"}],
+)
+def test_converter_gives_equal_counts(tmp_path, form, neurons):
     ann = keras_proxy_snn.build_ann(keras_proxy_snn.parse_spec("4C3-P2-6C3-8F-5F"), (8, 8, 1))
-    model = keras_proxy_snn.ProxyModel(ann, time_steps=6, v_threshold=0.5)
+    model = keras_proxy_snn.ProxyModel(ann, time_steps=6, v_threshold=0.5, **neurons)
     rng = np.random.default_rng(0)
     model.set_weights([oracle.dyadic(rng, w.shape) for w in model.get_weights()])
     program = from_model(model)

@@ -34,6 +34,17 @@ def random_dense(rng, name, features, units, bias=True, theta=0.5):
     return Dense(name, dyadic(rng, (features, units)), bias, theta, "zero")
 
 
+def started(program, fraction):
+    """The program with neurons that start at a fraction of their threshold."""
+    layers = [
+        replace(layer, v_0=np.multiply(fraction, layer.v_threshold))
+        if isinstance(layer, Conv | Dense)
+        else layer
+        for layer in program.layers
+    ]
+    return replace(program, layers=tuple(layers))
+
+
 def full_program(rng, per_filter=True):
     """Every kind of layer, on images of three channels that are not square."""
     convs = [
@@ -79,7 +90,8 @@ def programs(draw):
         layers.append(random_dense(rng, name, features, units, draw(st.booleans())))
         features = units
     scale = draw(st.sampled_from([1.0, 0.5]))
-    return Program(tuple(layers), input_shape, draw(st.integers(1, 8)), input_scale=scale)
+    program = Program(tuple(layers), input_shape, draw(st.integers(1, 8)), input_scale=scale)
+    return started(program, draw(st.sampled_from([0.0, 0.25, 0.5])))
 
 
 def images_of(program, rng, batch=3):
@@ -88,7 +100,7 @@ def images_of(program, rng, batch=3):
 
 def assert_same(one, other):
     """Programs equal in every bit; thresholds as float32; a bias of zeros is none."""
-    for key in ("input_shape", "time_steps", "number_format", "input_scale", "metadata"):
+    for key in ("input_shape", "time_steps", "number_format", "input_scale", "metadata", "readout"):
         assert getattr(one, key) == getattr(other, key)
     for layer, twin in zip(one.layers, other.layers, strict=True):
         assert type(layer) is type(twin)
@@ -96,7 +108,7 @@ def assert_same(one, other):
             found = getattr(twin, key)
             if key == "bias" and found is None:
                 assert value is None or not value.any()
-            elif key == "v_threshold":
+            elif key in ("v_threshold", "v_0"):
                 each = np.broadcast_to(found, np.shape(value))
                 np.testing.assert_array_equal(np.asarray(value, "float32"), each)
             elif isinstance(value, np.ndarray):
@@ -165,13 +177,29 @@ def test_a_potential_at_the_threshold_fires(rng, tmp_path):
     assert (exporter.run(path, program, x) != expected).any()
 
 
-@given(theta=st.floats(2.0**-60, 2.0**60))
-def test_thresholds_come_back_as_the_same_float32(tmp_path_factory, theta):
-    layers = (Flatten("flatten"), Dense("readout", np.ones((1, 1), "float32"), None, theta, "zero"))
+@given(theta=st.floats(2.0**-60, 2.0**60), fraction=st.sampled_from([0.0, 0.1, 0.3, 0.5, 0.99]))
+def test_thresholds_and_starts_come_back_as_the_same_float32(tmp_path_factory, theta, fraction):
+    kernel = np.ones((1, 1), "float32")
+    dense = Dense("readout", kernel, None, theta, "zero", fraction * theta)
     path = tmp_path_factory.mktemp("nir") / "net.nir"
-    exporter.write(Program(layers, (1, 1, 1), 1), path)
-    assert exporter.read(path).layers[-1].v_threshold == np.float32(theta)
-    assert nir.read(path).nodes["readout_if"].v_threshold[0] < np.float32(theta)
+    exporter.write(Program((Flatten("flatten"), dense), (1, 1, 1), 1), path)
+    back, node = exporter.read(path).layers[-1], nir.read(path).nodes["readout_if"]
+    assert back.v_0 == np.float32(fraction * theta) == -node.v_reset[0]
+    assert back.firing_level == dense.firing_level == np.float32(theta - fraction * theta)
+    assert node.v_threshold[0] == np.nextafter(dense.firing_level, np.float32(0))
+    # The threshold itself follows from these two; with a start it may be a rounding off.
+    assert back.v_threshold == pytest.approx(np.float32(theta), rel=2e-7 if fraction else 0)
+
+
+def test_neurons_count_alike_from_a_third_of_the_threshold(rng, tmp_path):
+    """Potentials are then no multiples of 1/256, but each is a sum of the same two floats."""
+    program = started(full_program(rng), 1 / 3)
+    x = images_of(program, rng, 8)
+    path = written(program, tmp_path)
+    expected = interpreter.run(program, x).spike_counts
+    assert (expected != interpreter.run(started(program, 0), x).spike_counts).any()
+    np.testing.assert_array_equal(exporter.run(path, program, x), expected)
+    np.testing.assert_array_equal(interpreter.run(exporter.read(path), x).spike_counts, expected)
 
 
 def test_nodes_are_what_nir_defines(rng, tmp_path):
@@ -250,7 +278,7 @@ def integer_program(rng, time_steps=20, largest=127):
         Conv("conv1", whole((3, 3, 2, 4)), rng.integers(-9, 9, 4, "int32"), 900, "zero"),
         Pool("pool1", (2, 2), (2, 2)),
         Flatten("flatten"),
-        Dense("readout", whole((36, 5)), None, np.array([90, 100, 110, 120, 130]), "zero"),
+        Dense("readout", whole((36, 5)), None, np.array([90, 100, 110, 120, 130]), "zero", 40),
     )
     return Program(layers, (6, 6, 2), time_steps, "int8", input_scale=15.0)
 
@@ -261,6 +289,8 @@ def test_integer_programs_are_written_as_whole_floats(rng, tmp_path):
     back = exporter.read(path)
     assert_same(program, back)
     assert back.layers[0].v_threshold == 900
+    assert back.layers[0].v_0 == 0
+    assert (back.layers[-1].v_0, back.layers[-1].v_threshold.dtype) == (40, "int32")
     x = rng.random((5, *program.input_shape))
     expected = interpreter.run(program, x).spike_counts
     assert expected.any()
@@ -302,6 +332,7 @@ def refused_programs():
     uneven = replace(pool, size=(2, 2), strides=(2, 2), padding="same")
     return [
         (changed(reset="subtract"), "reset by subtraction .* 'conv1' with reset 'subtract'"),
+        (replace(net, readout="potential"), "spikes alone.*readout='potential'. Ways out: .* or"),
         (changed(kernel=dyadic(rng, (3, 2, 3, 4))), r"square kernels .* 'conv1' .* \(3, 2\)"),
         (changed(dilation=(2, 2), kernel=dyadic(rng, (2, 2, 3, 4))), "'conv1' with strides and di"),
         (changed(name="output"), "unique .* Received: 'output'"),
@@ -384,7 +415,15 @@ UNREADABLE = {
     "two neurons": ({"scale": spiking(2, 4, 4)}, r"'scale' \(IF\), expected: a node of"),
     "two scales": ({"scale": nir.Scale(several)}, r"'scale' \(Scale\), expected: one factor"),
     "resistance": ({"if2": spiking(3, r=2.0)}, r"'if2' \(IF\).* r = 1 / dt = 1 .*from 2 to 2"),
-    "reset": ({"if2": spiking(3, v_reset=-0.5)}, r"'if2' \(IF\), .*v_reset = 0\. .*: -0.5"),
+    "reset": ({"if2": spiking(3, v_reset=0.5)}, r"'if2' \(IF\), .*v_reset of 0 or below\. .*: 0.5"),
+    "reset of pooling": (
+        {"or": spiking(4, 2, 2, theta=0.5, v_reset=-0.5)},
+        r"'or' \(IF\), expected: v_reset = 0\. Received: -0.5",
+    ),
+    "resets": (
+        {"if1": nir.IF(np.ones_like(one_map), np.ones_like(one_map), -one_map)},
+        r"'if1' \(IF\), expected: one v_reset for each filter",
+    ),
     "threshold": ({"if2": spiking(3, theta=-1)}, r"'if2' \(IF\), .*positive finite .*: -1"),
     "map": ({"if1": nir.IF(one_map, one_map)}, r"'if1' \(IF\), expected: r = 1"),
     "thresholds": (
@@ -479,7 +518,7 @@ def test_foreign_graphs(rng, tmp_path):
         "if1": nir.IF(np.full((4, 4, 4), 1e4), np.full((4, 4, 4), 0.7)),
         "pool": pool(nir.AvgPool2d),
         "or": spiking(4, 2, 2, theta=0.1, r=1e4),
-        "if2": spiking(3, theta=1.0, r=1e4),
+        "if2": spiking(3, theta=1.0, r=1e4, v_reset=-0.5),
     }
     path = foreign(tmp_path / "net.nir", changes)
     program = exporter.read(path, time_steps=5, dt=1e-4)
@@ -487,7 +526,8 @@ def test_foreign_graphs(rng, tmp_path):
     assert [layer.name for layer in program.layers] == ["conv", "pool", "flat", "linear"]
     theta = program.layers[0].v_threshold
     assert theta == np.float32(theta) > 0.7 >= np.nextafter(np.float32(theta), np.float32(0))
-    assert program.layers[-1].v_threshold == np.nextafter(np.float32(1), np.float32(2))
+    assert program.layers[-1].firing_level == np.nextafter(np.float32(1), np.float32(2))
+    assert program.layers[-1].v_0 == 0.5
     assert program.layers[0].padding == "same"
     assert interpreter.run(program, rng.random((2, 4, 4, 2))).spike_counts.any()
 
@@ -516,14 +556,17 @@ def test_wrong_images(rng, tmp_path):
         exporter.run(path, program, np.zeros((2, 3, 14, 18)))
 
 
-@pytest.mark.parametrize("spec", ["4C3-P2-5C2-P2-6F-5F", "6F-5F"])
-def test_from_model_to_file_to_model(rng, tmp_path, spec):
-    model = kps.build(spec, input_shape=(9, 8, 2), time_steps=6, v_threshold=0.5)
+@pytest.mark.parametrize(
+    ("spec", "v_0"), [("4C3-P2-5C2-P2-6F-5F", 0.0), ("6F-5F", 0.0), ("4C3-P2-6F-5F", 0.5)]
+)
+def test_from_model_to_file_to_model(rng, tmp_path, spec, v_0):
+    model = kps.build(spec, input_shape=(9, 8, 2), time_steps=6, v_threshold=0.5, v_0=v_0)
     model.set_weights([dyadic(rng, w.shape) for w in model.get_weights()])
     program = from_model(model)
     path = written(program, tmp_path)
     twin = nir_model.from_nir(path)
     assert isinstance(twin, kps.ProxyModel)
+    assert twin.v_0 == v_0
     assert_same(program, from_model(twin))
     kinds = (keras.layers.Conv2D, keras.layers.Dense, keras.layers.MaxPooling2D)
     names = [
@@ -547,7 +590,17 @@ def test_from_nir_of_the_full_program(rng, tmp_path):
     assert model.v_threshold == {layer.name: layer.v_threshold for layer in program.neurons}
 
 
+def test_a_start_is_read_to_within_float32(rng, tmp_path):
+    program = started(full_program(rng, per_filter=False), 0.3)
+    assert nir_model.from_nir(written(program, tmp_path)).v_0 == pytest.approx(0.3, abs=1e-7)
+
+
 def test_what_a_model_cannot_be(rng, tmp_path):
+    program = full_program(rng, per_filter=False)
+    layers = (*program.layers[:-1], replace(program.layers[-1], v_0=0.125))
+    message = r"start at one fraction .*'conv1': \[0\.\].*'readout': \[0\.5\]; .* as a Program"
+    with pytest.raises(ValueError, match=message):
+        nir_model.from_nir(written(replace(program, layers=layers), tmp_path))
     with pytest.raises(ValueError, match=r"one threshold in common. .*'conv2': \["):
         nir_model.from_nir(written(full_program(rng), tmp_path))
     with pytest.raises(ValueError, match="'int8' and input scale 15"):
@@ -600,7 +653,7 @@ def test_nirtorch_gives_the_same_counts(rng, tmp_path):
         nir.Affine: affine,
         nir.Flatten: lambda node: torch.nn.Flatten(1),
     }
-    program = full_program(rng)
+    program = started(full_program(rng), 0.5)
     network = nirtorch.nir_to_torch(nir.read(written(program, tmp_path)), nodes)
     x = images_of(program, rng, 8)
     expected = interpreter.run(program, x).spike_counts

@@ -38,6 +38,7 @@ NETWORKS = st.fixed_dictionaries(
         "input_shape": st.tuples(st.integers(3, 8), st.integers(3, 8), st.integers(1, 3)),
         "time_steps": st.integers(1, 9),
         "seed": st.integers(0, 2**16),
+        "readout": st.sampled_from(["counts", "counts", "potential"]),
     }
 )
 
@@ -47,6 +48,7 @@ class Weights:
 
     def __init__(self, rng, number_format):
         self.rng, self.is_integer = rng, number_format != "float32"
+        (self.coin,) = rng.spawn(1)
 
     def kernel(self, *shape):
         if self.is_integer:
@@ -54,22 +56,32 @@ class Weights:
         return oracle.dyadic(self.rng, shape, low=-96, high=120)
 
     def neurons(self, filters, first):
-        """Bias, threshold and reset, each of its kinds now and then."""
+        """Bias, threshold, start and reset, each of its kinds now and then."""
         if self.is_integer:
             bias = self.rng.integers(-60, 60, filters).astype("int32")
             theta = self.rng.integers(20, 200, filters) * (255 if first else 1)
+            start = theta // 2
         else:
             bias = oracle.dyadic(self.rng, filters, low=-60, high=60)
             theta = oracle.dyadic(self.rng, filters, low=20, high=200)
-        return {
-            "bias": bias if self.rng.random() < 0.5 else None,
-            "v_threshold": theta if self.rng.random() < 0.5 else theta[0].item(),
-            "reset": str(self.rng.choice(["zero", "subtract"])),
-        }
+            start = theta / 2
+        bias = bias if self.rng.random() < 0.5 else None
+        if self.rng.random() < 0.5:
+            theta, start = theta[0].item(), start[0].item()
+        reset = str(self.rng.choice(["zero", "subtract"]))
+        start = start if self.coin.random() < 0.5 else 0
+        return {"bias": bias, "v_threshold": theta, "reset": reset, "v_0": start}
 
 
 def random_program(
-    maps, units, input_shape, time_steps, seed, number_format="float32", input_scale=1.0
+    maps,
+    units,
+    input_shape,
+    time_steps,
+    seed,
+    number_format="float32",
+    input_scale=1.0,
+    readout="counts",
 ):
     weights = Weights(np.random.default_rng(seed), number_format)
     layers, shape, first = [], input_shape, True
@@ -99,7 +111,9 @@ def random_program(
         kernel = weights.kernel(features, count)
         layers.append(Dense(f"dense{place}", kernel, **weights.neurons(count, first)))
         features, first = count, False
-    return Program(tuple(layers), input_shape, time_steps, number_format, input_scale)
+    return Program(
+        tuple(layers), input_shape, time_steps, number_format, input_scale, readout=readout
+    )
 
 
 def images_for(program, count, seed=0):
@@ -108,11 +122,13 @@ def images_for(program, count, seed=0):
 
 
 def expected_counts(program, images):
-    return interpreter.run(program, images).spike_counts
+    """Or scores, of a readout by potential."""
+    trace = interpreter.run(program, images)
+    return program.scores(trace.spike_counts, trace.potentials[-1])
 
 
-def small_program(time_steps=7, reset="zero", number_format="float32", **fields):
-    """3C3-P2-4C4-P2-6F-5F, all thresholds and biases of their own."""
+def small_program(time_steps=7, reset="zero", number_format="float32", v_0=0, **fields):
+    """3C3-P2-4C4-P2-6F-5F, all thresholds and biases of their own; `v_0` a fraction of them."""
     maps = [
         {"filters": 3, "size": (3, 3)},
         {"size": (2, 2), "strides": (2, 2)},
@@ -121,11 +137,14 @@ def small_program(time_steps=7, reset="zero", number_format="float32", **fields)
     ]
     scale = 1.0 if number_format == "float32" else 255.0
     program = random_program(maps, [6, 5], (9, 8, 2), time_steps, 3, number_format, scale)
-    layers = tuple(
-        replace(layer, reset=reset) if isinstance(layer, Conv | Dense) else layer
-        for layer in program.layers
-    )
-    return replace(program, layers=layers, **fields)
+
+    def changed(layer):
+        if not isinstance(layer, Conv | Dense):
+            return layer
+        start = np.multiply(v_0, layer.v_threshold)
+        return replace(layer, reset=reset, v_0=np.trunc(start) if program.is_integer else start)
+
+    return replace(program, layers=tuple(map(changed, program.layers)), **fields)
 
 
 def probe_program(time_steps, number_format="float32"):
@@ -182,8 +201,9 @@ def test_random_integer_networks_equal_the_interpreter_in_every_form(folder, net
 @pytest.mark.parametrize("number_format", ["float32", "int8"])
 @pytest.mark.parametrize("form", onnx.FORMS)
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
-def test_openvino_gives_the_same_counts(tmp_path, form, reset, number_format):
-    program = small_program(reset=reset, number_format=number_format)
+@pytest.mark.parametrize("v_0", [0, 0.5])
+def test_openvino_gives_the_same_counts(tmp_path, form, reset, number_format, v_0):
+    program = small_program(reset=reset, number_format=number_format, v_0=v_0)
     images = images_for(program, 20)
     path = written(tmp_path, program, form=form)
     counts = onnx.run(path, program, images, runtime="openvino", threads=2)
@@ -193,8 +213,9 @@ def test_openvino_gives_the_same_counts(tmp_path, form, reset, number_format):
 
 @pytest.mark.parametrize("number_format", ["float32", "int8"])
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
-def test_potentials_of_the_step_are_the_interpreters(tmp_path, reset, number_format):
-    program = small_program(time_steps=5, reset=reset, number_format=number_format)
+@pytest.mark.parametrize("v_0", [0, 0.5])
+def test_potentials_of_the_step_are_the_interpreters(tmp_path, reset, number_format, v_0):
+    program = small_program(time_steps=5, reset=reset, number_format=number_format, v_0=v_0)
     images = images_for(program, 3)
     session = onnxruntime.InferenceSession(str(written(tmp_path, program, form="step")))
     dtype = "int32" if program.is_integer else "float32"
@@ -247,6 +268,42 @@ def test_thresholds_are_hit_exactly(tmp_path):
     assert onnx.run(path, program, np.ones((1, 1, 1, 1))).tolist() == [[4, 2, 0]]
 
 
+@pytest.mark.parametrize("form", onnx.FORMS)
+@pytest.mark.parametrize("number_format", ["float32", "int8"])
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_readout_by_potential_is_exact(tmp_path, form, number_format, runtime):
+    settings = {"reset": "subtract", "v_0": 0.5, "readout": "potential"}
+    program = small_program(number_format=number_format, **settings)
+    images = images_for(program, 5)
+    path = written(tmp_path, program, form=form)
+    scores = onnx.run(path, program, images, runtime=runtime)
+    counts = interpreter.run(program, images).spike_counts
+    assert scores.dtype == np.float64
+    assert (scores != counts).any()
+    np.testing.assert_array_equal(scores, expected_counts(program, images))
+    if form != "step":
+        session = onnxruntime.InferenceSession(str(path))
+        names = [output.name for output in session.get_outputs()]
+        assert names == ["spike_counts", "v_dense1_out"]
+        np.testing.assert_array_equal(session.run(names[:1], {"image": images})[0], counts)
+        assert session.get_modelmeta().custom_metadata_map["readout"] == "potential"
+
+
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_a_start_at_half_the_threshold(tmp_path, reset):
+    """Currents of 1/4 and -1/4 of the threshold 1: the first reaches the level at step 2."""
+    dense = Dense("readout", np.float32([[0.25, 0.5, -0.25]]), None, 1.0, reset, v_0=0.5)
+    program = Program((Flatten("flatten"), dense), (1, 1, 1), time_steps=10)
+    expected = [[3, 5, 0]]  # steps 2, 6, 10; every second; never
+    assert expected_counts(program, np.ones((1, 1, 1, 1))).tolist() == expected
+    for form in onnx.FORMS:
+        path = written(tmp_path, program, form=form)
+        assert onnx.run(path, program, np.ones((1, 1, 1, 1))).tolist() == expected
+    model = onnx_library.load(written(tmp_path, program.with_time_steps(1)))
+    used = {name for node in model.graph.node for name in node.input}
+    assert {item.name for item in model.graph.initializer} <= used
+
+
 def test_the_first_current_is_computed_once(tmp_path):
     program = small_program(time_steps=9)
     for form in ("unrolled", "loop"):
@@ -296,7 +353,7 @@ def test_node_counts(tmp_path):
 
 def test_metadata_and_names(tmp_path):
     facts = {"spec": "3C3-P2-4C4-P2-6F-5F", "accuracy": 0.875, "keras_proxy_snn": "0.0.0"}
-    program = small_program(number_format="int8", metadata=facts)
+    program = small_program(number_format="int8", v_0=0.5, metadata=facts)
     model = onnx_library.load(written(tmp_path, program))
     metadata = {item.key: item.value for item in model.metadata_props}
     assert metadata["spec"] == "3C3-P2-4C4-P2-6F-5F"
@@ -307,9 +364,11 @@ def test_metadata_and_names(tmp_path):
     assert metadata["input_scale"] == "255.0"
     assert metadata["keras_proxy_snn"] == model.producer_version == keras_proxy_snn.__version__
     assert json.loads(metadata["reset"]) == {layer.name: "zero" for layer in program.neurons}
-    thresholds = json.loads(metadata["v_threshold"])
+    assert metadata["readout"] == "counts"
+    thresholds, starts = json.loads(metadata["v_threshold"]), json.loads(metadata["v_0"])
     for layer in program.neurons:
         np.testing.assert_array_equal(thresholds[layer.name], layer.v_threshold)
+        np.testing.assert_array_equal(starts[layer.name], layer.v_0)
     (image,), (counts,) = model.graph.input, model.graph.output
     assert image.name == "image"
     assert counts.name == "spike_counts"
@@ -371,9 +430,17 @@ def test_a_keras_model_and_its_file_give_the_same_counts(tmp_path, form):
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="tf2onnx is TensorFlow's")
 @pytest.mark.parametrize("form", tf2onnx_converter.FORMS)
-@pytest.mark.parametrize("spec", ["4C3-P2-6C3-8F-5F", "6F-5F"])
-def test_tf2onnx_gives_the_same_counts(tmp_path, form, spec):
-    model = keras_proxy_snn.build(spec, input_shape=(10, 9, 2), time_steps=6, v_threshold=0.5)
+@pytest.mark.parametrize(
+    ("spec", "fields"),
+    [
+        ("4C3-P2-6C3-8F-5F", {}),
+        ("6F-5F", {"v_0": 0.5}),
+        ("4C3-P2-8F-5F", {"v_0": 0.5, "reset": "subtract", "readout": "potential"}),
+    ],
+)
+def test_tf2onnx_gives_the_same_counts(tmp_path, form, spec, fields):
+    fields = {"time_steps": 6, "v_threshold": 0.5, **fields}
+    model = keras_proxy_snn.build(spec, input_shape=(10, 9, 2), **fields)
     rng = np.random.default_rng(5)
     model.set_weights([oracle.dyadic(rng, w.shape) for w in model.get_weights()])
     program = from_model(model)
@@ -385,7 +452,8 @@ def test_tf2onnx_gives_the_same_counts(tmp_path, form, spec):
     outputs = [item.name for item in session.get_outputs()]
     assert sorted(outputs) == sorted(item.name for item in ours.output)
     if form == "unrolled":
-        (counts,) = session.run(None, {"image": images})
+        results = dict(zip(outputs, session.run(outputs, {"image": images}), strict=True))
+        counts = results["spike_counts"]
         assert (tmp_path / "net.onnx").stat().st_size < (tmp_path / "theirs.onnx").stat().st_size
     else:
         pairs = zip(program.neurons, program.state_shapes(), strict=True)
@@ -396,7 +464,8 @@ def test_tf2onnx_gives_the_same_counts(tmp_path, form, spec):
             results = dict(zip(outputs, results, strict=True))
             counts = counts + results["spikes"]
             state = {name: results[f"{name}_out"] for name in state}
-    np.testing.assert_array_equal(counts, onnx.run(tmp_path / "net.onnx", program, images))
+    scores = program.scores(counts, results.get(f"{program.readout_state}_out"))
+    np.testing.assert_array_equal(scores, onnx.run(tmp_path / "net.onnx", program, images))
 
 
 def test_tf2onnx_refuses_other_forms_and_backends(tmp_path):

@@ -1,5 +1,6 @@
 """Integer networks: exact where the grid fits, near elsewhere, and within 16 bits."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,8 @@ import keras_proxy_snn as kps
 from keras_proxy_snn.export import from_model, interpreter, load
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 from keras_proxy_snn.export.quantise import agreement, quantise
+from keras_proxy_snn.export.quantise._bounds import potential_range
+from keras_proxy_snn.export.quantise._scales import integer_layer
 
 from . import oracle
 
@@ -18,16 +21,20 @@ INT16 = 2**15 - 1
 SHAPE = (8, 8, 1)
 
 
-def network(weights, *, time_steps=8, theta=0.5, reset="zero", filters=(4, 6, 8, 5)):
-    """conv - pool - conv - dense - readout on 8x8 images; `weights` makes an array of a shape."""
+def network(weights, *, time_steps=8, theta=0.5, reset="zero", filters=(4, 6, 8, 5), v_0=0.0):
+    """conv - pool - conv - dense - readout on 8x8 images; `weights` makes an array of a shape.
+
+    `v_0` is the fraction of the threshold at which neurons start.
+    """
     a, b, c, d = filters
+    neurons = {"v_threshold": theta, "reset": reset, "v_0": v_0 * theta}
     layers = (
-        Conv("conv1", weights((3, 3, 1, a)), weights((a,)), theta, reset),
+        Conv("conv1", weights((3, 3, 1, a)), weights((a,)), **neurons),
         Pool("pool1", (2, 2), (2, 2)),
-        Conv("conv2", weights((3, 3, a, b)), None, theta, reset),
+        Conv("conv2", weights((3, 3, a, b)), None, **neurons),
         Flatten("flatten"),
-        Dense("dense1", weights((16 * b, c)), weights((c,)), theta, reset),
-        Dense("readout", weights((c, d)), None, theta, reset),
+        Dense("dense1", weights((16 * b, c)), weights((c,)), **neurons),
+        Dense("readout", weights((c, d)), None, **neurons),
     )
     return Program(layers, SHAPE, time_steps)
 
@@ -86,8 +93,10 @@ def saturating_counts(program, images):
         total = v[index] + current
         saturated[index] |= bool((np.abs(total) > INT16).any() or (np.abs(current) > INT16).any())
         total = saturate(total)
-        spikes, v[index] = oracle.fire(total, 0, layer.v_threshold, layer.reset)
-        return spikes
+        fired = total >= layer.v_threshold - layer.v_0
+        after = -layer.v_0 if layer.reset == "zero" else saturate(total - layer.v_threshold)
+        v[index] = np.where(fired, after, total)
+        return fired.astype(float)
 
     first = conv(
         a, np.rint(images.astype("float32") * np.float32(program.input_scale)).astype(float)
@@ -114,6 +123,8 @@ def test_an_integer_program_is_made_of_integers(tmp_path):
         assert layer.v_threshold.shape == layer.kernel.shape[-1:]
         assert layer.v_threshold.min() >= 1
         assert layer.v_threshold.max() <= 2**14
+        assert layer.v_0.dtype == np.int32
+        assert not layer.v_0.any()
         assert (layer.bias is None) == (source.bias is None)
         assert layer.bias is None or layer.bias.dtype == np.int32
     assert integer.metadata["spec"] == "x"
@@ -138,22 +149,26 @@ def test_one_scale_a_layer():
     bits=st.sampled_from([8, 7]),
     theta=st.sampled_from([0.25, 0.3, 0.5, 1.0, 2.0]),
     reset=st.sampled_from(["zero", "subtract"]),
+    v_0=st.sampled_from([0.0, 0.35, 0.5]),
     per_filter=st.booleans(),
     pixels=st.sampled_from([1, 2, 16]),
     seed=st.integers(0, 2**16),
 )
 @settings(max_examples=10)
-@example(8, 0.5, "zero", True, 16, 0)
-@example(8, 0.3, "zero", False, 2, 1)
-@example(8, 2.0, "subtract", True, 16, 2)
-def test_weights_on_a_grid_keep_every_spike(bits, theta, reset, per_filter, pixels, seed):
+@example(8, 0.5, "zero", 0.0, True, 16, 0)
+@example(8, 0.3, "zero", 0.0, False, 2, 1)
+@example(8, 2.0, "subtract", 0.0, True, 16, 2)
+@example(8, 0.25, "zero", 0.5, False, 2, 1)
+@example(7, 0.75, "subtract", 0.5, True, 16, 2)
+def test_weights_on_a_grid_keep_every_spike(bits, theta, reset, v_0, per_filter, pixels, seed):
     """Weights within 1 that are multiples of 1/64, or of 1/32 with 7 bits."""
     rng = np.random.default_rng(seed)
     if reset == "subtract" and theta == 0.3:
         theta = 0.75  # what is subtracted must lie on the grid too
     units = 2 ** (bits - 2)
     weights = grid(rng, units, -units, units // 2)
-    program = network(weights, time_steps=4, theta=theta, reset=reset, filters=(3, 3, 5, 4))
+    fields = {"theta": theta, "reset": reset, "v_0": v_0, "filters": (3, 3, 5, 4)}
+    program = network(weights, time_steps=4, **fields)
     images = grid(rng, pixels, 0, pixels + 1)((9, *SHAPE))
     integer = quantise(
         program, images[:5], bits=bits, per_filter=per_filter, input_scale=float(pixels)
@@ -205,6 +220,40 @@ def test_thresholds_and_weights_share_the_scale():
     assert trace.v_max == (160.0,)
 
 
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+@pytest.mark.parametrize(
+    ("theta", "v_0", "expected"),
+    [
+        (4.0, 2.0, (4, 2)),
+        (5.0, 2.5, (5, 2)),  # an integer sum reaches 5 - 2.5 when it reaches 3
+        (5.0, 1.0, (5, 1)),
+        (1.0, 0.5, (1, 0)),
+    ],
+)
+def test_the_start_is_rounded_so_that_the_level_is_reached_alike(theta, v_0, reset, expected):
+    dense = Dense("readout", np.float32([[1.0]]), None, theta, reset, v_0)
+    layer = integer_layer(dense, np.ones(1), 1.0, 127)
+    assert (layer.v_threshold.item(), layer.v_0.item()) == expected
+    # 0.5 more than an integer as threshold: with reset to zero both sums, 4.5 - 2 and 4.5, count.
+    half = integer_layer(replace(dense, v_threshold=4.5, v_0=2.0), np.ones(1), 1.0, 127)
+    rounded = {"zero": (5, 3), "subtract": (4, 2)}[reset]
+    assert (half.v_threshold.item(), half.firing_level.item()) == rounded
+
+
+def test_agreement_of_classes_by_potential():
+    """Neither fires in four steps, but one is nearer to it."""
+
+    def net(*weights):
+        dense = Dense("readout", np.float32([weights]), None, 1.0, "subtract", 0.5)
+        return Program((Flatten("flatten"), dense), (1, 1, 1), 4, readout="potential")
+
+    images = np.ones((2, 1, 1, 1))
+    by_potential = agreement(net(0.05, 0.1), net(0.1, 0.05), images)
+    assert by_potential == (1.0, 0.0, {"readout": 0.0})
+    one, other = (replace(net(*w), readout="counts") for w in ((0.05, 0.1), (0.1, 0.05)))
+    assert agreement(one, other, images).equal_classes == 1.0
+
+
 def test_more_bits_and_a_scale_a_filter_agree_more(digits):
     (x_train, _), (x_test, _) = digits
     programs = [network(gaussian(seed)) for seed in range(3)]
@@ -227,10 +276,10 @@ def test_more_bits_and_a_scale_a_filter_agree_more(digits):
 
 
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
-@pytest.mark.parametrize("seed", range(3))
-def test_potentials_never_leave_what_is_proven(reset, seed):
+@pytest.mark.parametrize(("seed", "v_0"), [(0, 0.0), (1, 0.0), (2, 0.0), (0, 0.5), (1, 0.9)])
+def test_potentials_never_leave_what_is_proven(reset, seed, v_0):
     """Calibrated on the plainest image, run on hostile ones, in arithmetic that saturates."""
-    program = network(gaussian(seed), time_steps=16, reset=reset)
+    program = network(gaussian(seed), time_steps=16, reset=reset, v_0=v_0)
     integer = quantise(program, np.full((1, *SHAPE), 0.5), input_scale=255)
     images = hostile_images(seed=seed)
     trace = interpreter.run(integer, images)
@@ -249,6 +298,33 @@ def test_potentials_never_leave_what_is_proven(reset, seed):
     assert saturated == [True, False, False, False]
     assert counts.any()
     np.testing.assert_array_equal(counts, trace.spike_counts)
+
+
+@given(
+    weights=st.tuples(st.integers(-6, 6), st.integers(-6, 6)),
+    theta=st.integers(1, 9),
+    v_0=st.integers(0, 8),
+    reset=st.sampled_from(["zero", "subtract"]),
+)
+@example((3, -5), 6, 5, "zero")
+@settings(max_examples=60)
+def test_the_bounds_hold_for_every_train_of_spikes(weights, theta, v_0, reset):
+    """All inputs of a neuron with two weights over four steps, counted from its start."""
+    v_0 = min(v_0, theta - 1)
+    layer = Dense("readout", np.int8(weights)[:, None], None, theta, reset, v_0)
+    bound = potential_range(layer, 1, 4)
+    trains = np.array(list(itertools.product([0, 1], repeat=8))).reshape(-1, 4, 2)
+    u, lowest, highest = 0, 0, 0
+    for current in (trains @ np.array(weights)).T:
+        u = u + current
+        lowest, highest = min(lowest, u.min()), max(highest, u.max())
+        u = np.where(u >= theta - v_0, -v_0 if reset == "zero" else u - theta, u)
+    assert bound.low.item() <= lowest
+    assert highest <= bound.high.item()
+    # From a start at 0 the lowest is reached, and above it nothing falls further than v_0.
+    assert bound.low.item() >= lowest - v_0
+    if max(weights) <= 0:
+        assert bound.high.item() == highest == 0
 
 
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
@@ -319,12 +395,14 @@ def test_the_sums_are_preferred_as_long_as_levels_remain(digits):
 
 
 @pytest.mark.parametrize("form", ["onnx", "litert"])
-def test_runtimes_count_alike_where_the_first_layer_saturates(tmp_path, form):
+@pytest.mark.parametrize(("reset", "v_0"), [("zero", 0), ("zero", 0.5), ("subtract", 0.5)])
+def test_runtimes_count_alike_where_the_first_layer_saturates(tmp_path, form, reset, v_0):
     pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}[form])
     from keras_proxy_snn.export import litert, onnx
 
     writer = {"onnx": onnx, "litert": litert}[form]
-    integer = quantise(network(gaussian(), time_steps=16), hostile_images())
+    program = network(gaussian(), time_steps=16, reset=reset, v_0=v_0)
+    integer = quantise(program, hostile_images())
     images = hostile_images(seed=1)
     trace = interpreter.run(integer, images)
     assert trace.v_min[0] < -INT16
@@ -403,6 +481,8 @@ def test_programs_that_cannot_be_integers():
         quantise(quantise(program, IMAGES), IMAGES)
     with pytest.raises(ValueError, match=r"positive and finite. Received: 0.0 in layer 'conv1'"):
         quantise(network(gaussian(), theta=0.0), IMAGES)
+    with pytest.raises(ValueError, match=r"`v_0`, must be 0 or more and below.* 0.5 in layer 'con"):
+        quantise(network(gaussian(), v_0=1.0), IMAGES)
     readout = replace(program.layers[-1], kernel=program.layers[-1].kernel * np.nan)
     with pytest.raises(ValueError, match=r"must be finite. Received: layer 'readout'"):
         quantise(replace(program, layers=(*program.layers[:-1], readout)), IMAGES)

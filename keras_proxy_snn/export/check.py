@@ -10,13 +10,16 @@ import numpy as np
 from .interpreter import run as interpret
 from .program import Conv, Dense, Program
 
-__all__ = ["Check", "check"]
+__all__ = ["Check", "check", "is_borderline"]
 
 # Float sums taken in another order differ in their last bits, about 1e-7 of the largest term, and
 # terms can be tens of times a threshold. The factors that thresholds are moved by:
-ROUNDINGS = (1e-5, 3e-6, 1e-6, 3e-7)
+ROUNDINGS = (3e-6, 1e-6, 3e-7)
 # One spike more may be made up for by another, so filters are moved in several patterns.
 _PATTERNS = 8
+# Of a readout by potential, in spikes or, where that is more, as a share of an image's highest
+# score: potentials are sums over all steps, so in floats none is the same in another order.
+_SCORE_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,14 @@ class Check:
 
     Attributes:
         images: Number of images compared.
-        differing: Number of spike counts that differ where they must not.
-        worst: Largest difference of a spike count, on any image.
+        differing: Number of spike counts (or scores) that differ where they must not.
+        worst: Largest difference of a spike count (or score), on any image.
         borderline: Number of images on which rounding alone decides a spike (float programs).
     """
 
     images: int
     differing: int
-    worst: int
+    worst: float
     borderline: int
 
     @property
@@ -42,7 +45,7 @@ class Check:
 
     def __str__(self) -> str:
         text = f"{self.images} images, {self.differing} counts differ, worst difference "
-        text += f"{self.worst}"
+        text += f"{self.worst:g}"
         if self.borderline:
             text += f" ({self.borderline} images are within rounding of a threshold)"
         return text
@@ -54,14 +57,17 @@ def check(program: Program, images: Any, run: Callable[[Program, np.ndarray], np
     Integer arithmetic is exact, so every count of an integer program must be equal. Float
     sums depend on their order in the last bits, which matters where a potential meets its
     threshold to within rounding. Such images are found by moving thresholds in the interpreter,
-    all together or filters to different sides, by factors from 1 +- 1e-5 to 1 +- 3e-7: if its
+    all together or filters to different sides, by factors from 1 +- 3e-6 to 1 +- 3e-7: if its
     own counts change, the image is borderline and is only reported; on all others every
     count must be equal.
+
+    Of a readout by potential its scores are compared instead. In floats they are equal if they
+    differ by at most 1e-4 of a spike, or of the image's highest score if that is more.
 
     Args:
         program: The network.
         images: `(batch, height, width, channels)`, pixels in [0, 1].
-        run: Function of program and images that runs the file and returns spike counts.
+        run: Function of program and images that runs the file and returns `Program.scores`.
 
     Returns:
         A `Check`.
@@ -80,41 +86,67 @@ def check(program: Program, images: Any, run: Callable[[Program, np.ndarray], np
     '1 images, 0 counts differ, worst difference 0'
     """
     images = np.asarray(images)
-    expected = interpret(program, images).spike_counts
+    expected = _scores(program, images)
     received = np.asarray(run(program, images))
     if received.shape != expected.shape:
         raise ValueError(
             f"Spike counts of shape {expected.shape} are expected. Received: {received.shape}."
         )
-    difference = np.abs(received - expected)
-    unequal = difference.any(axis=1)
+    unequal = _unequal(program, received, expected)
+    suspects = unequal.any(axis=1)
     borderline = np.zeros(len(images), bool)
-    if unequal.any() and not program.is_integer:
-        borderline[unequal] = _borderline(program, images[unequal], expected[unequal])
+    if suspects.any() and not program.is_integer:
+        borderline[suspects] = is_borderline(program, images[suspects])
     return Check(
         len(images),
-        int((difference[~borderline] > 0).sum()),
-        int(difference.max(initial=0)),
+        int(unequal[~borderline].sum()),
+        np.abs(received - expected).max(initial=0).item(),
         int(borderline.sum()),
     )
 
 
-def _borderline(program: Program, images: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Images whose own counts change when thresholds move by the size of a rounding."""
+def _scores(program: Program, images: np.ndarray) -> np.ndarray:
+    trace = interpret(program, images)
+    return program.scores(trace.spike_counts, trace.potentials[-1])
+
+
+def _unequal(program: Program, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Where scores differ by more than rounding can explain."""
+    if program.readout == "counts" or program.is_integer:
+        return received != expected
+    highest = np.abs(expected).max(axis=1, initial=1, keepdims=True)
+    return np.abs(received - expected) > _SCORE_ROUNDING * highest
+
+
+def is_borderline(program: Program, images: np.ndarray) -> np.ndarray:
+    """Whether the interpreter's scores change when thresholds move by the size of a rounding.
+
+    Args:
+        program: A float network.
+        images: `(batch, height, width, channels)`, pixels in [0, 1].
+
+    Returns:
+        `(batch,)`, booleans.
+    """
+    expected = _scores(program, images)
     changed = np.zeros(len(images), bool)
     rng = np.random.default_rng(0)
     for size, pattern in itertools.product(ROUNDINGS, range(_PATTERNS)):
         layers = tuple(_moved(layer, size, pattern, rng) for layer in program.layers)
         left = ~changed
-        counts = interpret(replace(program, layers=layers), images[left]).spike_counts
-        changed[left] = (counts != expected[left]).any(axis=1)
+        scores = _scores(replace(program, layers=layers), images[left])
+        changed[left] = _unequal(program, scores, expected[left]).any(axis=1)
         if changed.all():
             break
     return changed
 
 
 def _moved(layer: Any, size: float, pattern: int, rng: np.random.Generator) -> Any:
-    """The layer with thresholds a little lower (pattern 0), higher (1), or some of either."""
+    """The layer with thresholds a little lower (pattern 0), higher (1), or some of either.
+
+    Firing levels move with them by as much, because `v_0` stays: roundings are those of potentials
+    up to the threshold, however far below it the level is.
+    """
     if not isinstance(layer, Conv | Dense):
         return layer
     signs = rng.choice((-1, 1), layer.kernel.shape[-1]) if pattern > 1 else (-1, 1)[pattern]

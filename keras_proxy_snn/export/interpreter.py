@@ -15,7 +15,7 @@ class Trace(NamedTuple):
 
     Attributes:
         spike_counts: `(batch, classes)`, integers.
-        potentials: Final membrane potentials, one array a layer of neurons.
+        potentials: Final membrane potentials, counted from `v_0`, one array a layer of neurons.
         v_min: Lowest potential before a reset, one number a layer of neurons.
         v_max: Highest potential before a reset, one number a layer of neurons.
     """
@@ -53,7 +53,7 @@ def prepare_images(program: Program, images: Any) -> np.ndarray:
 
 
 def initial_state(program: Program, batch: int) -> tuple[np.ndarray, ...]:
-    """Zero potentials of every layer of neurons."""
+    """Potentials of every layer of neurons before the first step: zero, counted from `v_0`."""
     dtype = "int64" if program.is_integer else "float32"
     return tuple(np.zeros((batch, *shape), dtype) for shape in program.state_shapes())
 
@@ -100,13 +100,13 @@ def step(
         if isinstance(layer, Conv | Dense):
             charge = signal if index == 0 else _linear(layer, signal)
             v = next(potentials) + charge
-            fired = v >= np.asarray(layer.v_threshold).astype(v.dtype)
+            fired = v >= layer.firing_level.astype(v.dtype)
             before.append(v)
             if layer.reset == "zero":
-                new_state.append(np.where(fired, np.zeros_like(v), v))
+                rest = layer.v_reset.astype(v.dtype)
             else:
                 rest = v - np.asarray(layer.v_threshold).astype(v.dtype)
-                new_state.append(np.where(fired, rest, v))
+            new_state.append(np.where(fired, rest, v))
             signal = fired.astype(v.dtype)
         else:
             signal = _apply(layer, signal)

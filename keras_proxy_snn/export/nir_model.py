@@ -12,9 +12,15 @@ from .program import Conv, Dense, Flatten, Layer, Program
 
 __all__ = ["from_nir"]
 
+# A file has thresholds and initial potentials rounded to float32.
+_FRACTION_ROUNDING = 1e-6
+
 
 def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) -> ProxyModel:
     """Make a model of a NIR file, with the same weights and layer names and the same counts.
+
+    Initial potentials are read to within the rounding of float32: a model's `v_0` of 0 or 1/2
+    comes back exactly, 0.3 as 0.3 +- 1e-7.
 
     Args:
         path: A file from `model.export(..., format="nir")`, or another tool's; see
@@ -58,7 +64,8 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
     for layer in program.neurons:
         weights = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
         ann.get_layer(layer.name).set_weights(weights)
-    return ProxyModel(ann, program.time_steps, _thresholds(path, program))
+    thresholds = _thresholds(path, program)
+    return ProxyModel(ann, program.time_steps, thresholds, v_0=_fraction(path, program, thresholds))
 
 
 def _thresholds(path: str | Path, program: Program) -> dict[str, float]:
@@ -71,6 +78,23 @@ def _thresholds(path: str | Path, program: Program) -> dict[str, float]:
             "keras_proxy_snn.export.nir.read gives it as a Program."
         )
     return {name: float(value[0]) for name, value in values.items()}
+
+
+def _fraction(path: str | Path, program: Program, thresholds: dict[str, float]) -> float:
+    """The one `v_0` of a `ProxyModel`, as a fraction of each layer's threshold."""
+    fractions = {
+        layer.name: np.unique(np.asarray(layer.v_0) / thresholds[layer.name])
+        for layer in program.neurons
+    }
+    values = np.concatenate(list(fractions.values()))
+    if np.ptp(values) > _FRACTION_ROUNDING:
+        listed = ", ".join(f"{name!r}: {value}" for name, value in fractions.items())
+        raise ValueError(
+            "All neurons of a ProxyModel start at one fraction of their threshold, `v_0`. "
+            f"Received: {path} with fractions {listed}; "
+            "keras_proxy_snn.export.nir.read gives it as a Program."
+        )
+    return float(values.mean())
 
 
 def _keras_layers(layer: Layer) -> list[Any]:

@@ -5,7 +5,6 @@ Only `from_model` knows Keras; everything after needs NumPy alone.
 """
 
 import json
-import math
 import zipfile
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -14,63 +13,21 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Conv", "Dense", "Flatten", "Pool", "Program", "from_model", "load", "same_padding"]
+from .layers import Conv, Dense, Flatten, Layer, Pool, output_shape, same_padding
 
+__all__ = [
+    "Conv",
+    "Dense",
+    "Flatten",
+    "Layer",
+    "Pool",
+    "Program",
+    "from_model",
+    "load",
+    "same_padding",
+]
 
-@dataclass(frozen=True, eq=False)
-class Conv:
-    """Convolution into IF neurons.
-
-    Attributes:
-        name: Unique name.
-        kernel: Weights `(kernel height, kernel width, input channels, filters)`.
-        bias: Current added at every step, `(filters,)`, or `None`.
-        v_threshold: Threshold, a number, or one for each filter `(filters,)`.
-        reset: `"zero"` or `"subtract"`.
-        strides: `(vertical, horizontal)`, in pixels.
-        padding: `"same"` or `"valid"`.
-        dilation: `(vertical, horizontal)`.
-    """
-
-    name: str
-    kernel: np.ndarray
-    bias: np.ndarray | None
-    v_threshold: Any
-    reset: str
-    strides: tuple[int, int] = (1, 1)
-    padding: str = "same"
-    dilation: tuple[int, int] = (1, 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """Fully connected IF neurons; attributes as in `Conv`, kernel `(features, units)`."""
-
-    name: str
-    kernel: np.ndarray
-    bias: np.ndarray | None
-    v_threshold: Any
-    reset: str
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Spike pooling: the OR of each window."""
-
-    name: str
-    size: tuple[int, int]
-    strides: tuple[int, int]
-    padding: str = "valid"
-
-
-@dataclass(frozen=True)
-class Flatten:
-    """Maps to a vector, in row-major order of (height, width, channels)."""
-
-    name: str
-
-
-Layer = Conv | Dense | Pool | Flatten
+READOUTS = ("counts", "potential")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +46,10 @@ class Program:
             potentials are integers.
         input_scale: Factor from pixels in [0, 1] to the network's input.
         metadata: Facts about the net, strings to JSON values: spec, accuracy, version ...
+        readout: What the classes are compared by, `"counts"` or `"potential"`; see `scores`.
+
+    Raises:
+        ValueError: If `readout` is neither.
     """
 
     layers: tuple[Layer, ...]
@@ -97,6 +58,11 @@ class Program:
     number_format: str = "float32"
     input_scale: float = 1.0
     metadata: dict[str, Any] = field(default_factory=dict)
+    readout: str = "counts"
+
+    def __post_init__(self) -> None:
+        if self.readout not in READOUTS:
+            raise ValueError(f"`readout` must be one of {READOUTS}. Received: {self.readout!r}.")
 
     @property
     def neurons(self) -> tuple[Conv | Dense, ...]:
@@ -113,7 +79,7 @@ class Program:
         shape: tuple[int, ...] = self.input_shape
         shapes = []
         for layer in self.layers:
-            shape = _output_shape(layer, shape)
+            shape = output_shape(layer, shape)
             shapes.append(shape)
         return tuple(shapes)
 
@@ -121,6 +87,38 @@ class Program:
         """Shape of the potentials of each layer of `neurons`, without batch."""
         pairs = zip(self.layers, self.shapes(), strict=True)
         return tuple(shape for layer, shape in pairs if isinstance(layer, Conv | Dense))
+
+    @property
+    def readout_state(self) -> str:
+        """Name of the readout's potentials among a file's inputs; `..._out` among its outputs."""
+        return f"v_{self.neurons[-1].name}"
+
+    def scores(self, spike_counts: np.ndarray, potentials: np.ndarray | None) -> np.ndarray:
+        """What the classes are compared by, the same numbers as `ProxyModel` gives.
+
+        Args:
+            spike_counts: Of the readout, `(batch, classes)`.
+            potentials: Of the readout after the last step, counted from `v_0` as everywhere,
+                `(batch, classes)`. Not needed if `readout="counts"`.
+
+        Returns:
+            The spike counts; with `readout="potential"`, counts + v / v_threshold, where
+            v = potentials + v_0, in spikes, float64.
+
+        Example:
+
+        >>> import numpy as np
+        >>> from keras_proxy_snn.export.program import Dense, Flatten, Program
+        >>> layer = Dense("readout", np.ones((1, 1), "float32"), None, 4.0, "subtract", v_0=2.0)
+        >>> program = Program((Flatten("flatten"), layer), (1, 1, 1), 3, readout="potential")
+        >>> program.scores(np.array([[2]]), np.array([[-1.0]])).tolist()
+        [[2.25]]
+        """
+        if self.readout == "counts":
+            return spike_counts
+        layer = self.neurons[-1]
+        assert potentials is not None
+        return spike_counts + (np.asarray(potentials, "float64") + layer.v_0) / layer.v_threshold
 
     def with_time_steps(self, time_steps: int) -> "Program":
         """The same network run for another number of steps.
@@ -234,7 +232,7 @@ def from_model(model: Any, **metadata: Any) -> Program:
     facts = {"spec": _spec(layers), "keras_proxy_snn": __version__, **metadata}
     height, width, channels = model.snn.image_shape
     shape = (height, width, channels)
-    return Program(tuple(layers), shape, model.time_steps, metadata=facts)
+    return Program(tuple(layers), shape, model.time_steps, metadata=facts, readout=model.readout)
 
 
 def _neurons(stage: Any) -> Conv | Dense:
@@ -247,8 +245,9 @@ def _neurons(stage: Any) -> Conv | Dense:
         for w in stage.synaptic_weights()
     )
     assert kernel is not None  # only a bias can be missing
+    v_0 = stage.v_0 * stage.v_threshold
     if not isinstance(stage, IFConv2D):
-        return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset)
+        return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
     twin = stage.twin
     return Conv(
         twin.name,
@@ -259,6 +258,7 @@ def _neurons(stage: Any) -> Conv | Dense:
         tuple(twin.strides),
         twin.padding,
         tuple(twin.dilation_rate),
+        v_0,
     )
 
 
@@ -272,29 +272,3 @@ def _spec(layers: list[Layer]) -> str:
         elif isinstance(layer, Dense):
             tokens.append(f"{layer.kernel.shape[-1]}F")
     return "-".join(tokens)
-
-
-def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Pixels added before and after one axis by padding `"same"`, as TensorFlow defines it."""
-    span = (kernel - 1) * dilation + 1
-    total = max(0, (math.ceil(size / stride) - 1) * stride + span - size)
-    return total // 2, total - total // 2
-
-
-def _output_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
-    if isinstance(layer, Flatten):
-        return (math.prod(shape),)
-    if isinstance(layer, Dense):
-        return (layer.kernel.shape[-1],)
-    if isinstance(layer, Conv):
-        spans = [
-            (k - 1) * d + 1 for k, d in zip(layer.kernel.shape[:2], layer.dilation, strict=True)
-        ]
-        channels = layer.kernel.shape[-1]
-    else:
-        spans, channels = list(layer.size), shape[-1]
-    sizes = [
-        math.ceil(size / stride) if layer.padding == "same" else (size - span) // stride + 1
-        for size, span, stride in zip(shape[:2], spans, layer.strides, strict=True)
-    ]
-    return (*sizes, channels)

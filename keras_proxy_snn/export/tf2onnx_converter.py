@@ -69,13 +69,19 @@ def write(model: ProxyModel, path: str | Path, *, form: str = "unrolled") -> Non
 
 
 def _unrolled(model: ProxyModel) -> Any:
-    """All T steps without a loop, as the network keeps them when it records."""
+    """All T steps without a loop, as one chunk."""
     import tensorflow as tf
+
+    program = from_model(model)
 
     @tf.function(input_signature=[_image(model)])
     def unrolled(image: Any) -> dict[str, Any]:
-        spikes = model.snn.record(image)[model.snn.stages[-1].name]
-        return {"spike_counts": tf.reduce_sum(spikes, axis=1)}
+        (stages,) = model.snn.walk(image, model.time_steps)
+        spikes, v = stages[model.snn.stages[-1].name]
+        outputs = {"spike_counts": tf.reduce_sum(spikes, axis=1)}
+        if program.readout == "potential":
+            outputs[f"{program.readout_state}_out"] = v - program.neurons[-1].v_0
+        return outputs
 
     return unrolled
 
@@ -96,11 +102,13 @@ def _step(model: ProxyModel) -> Any:
     @tf.function(input_signature=[_image(model), *state])
     def step(image: Any, *potentials: Any) -> dict[str, Any]:
         signal = tf.reshape(image, (-1, 1, *shape))
-        before, after = iter(zip(names, potentials, strict=True)), {}
+        before, after = iter(zip(program.neurons, potentials, strict=True)), {}
         for stage in stages:
             if stage in model.snn.if_layers:
-                name, v = next(before)
-                signal, after[f"{name}_out"] = stage.fire(stage.current(signal), v)
+                layer, v = next(before)
+                # The file counts potentials from `v_0`, Keras from zero.
+                signal, v = stage.fire(stage.current(signal), v + layer.v_0)
+                after[f"v_{layer.name}_out"] = v - layer.v_0
             else:
                 signal = stage(signal)
         return {"spikes": signal[:, 0], **after}

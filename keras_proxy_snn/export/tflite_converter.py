@@ -55,13 +55,19 @@ def write(model: Any, path: str | Path, *, form: str = "unrolled", batch_size: i
 
 
 def _unrolled(model: Any, batch_size: int) -> Any:
-    """All T steps without a loop, as the network keeps them when it records."""
+    """All T steps without a loop, as one chunk."""
     import tensorflow as tf
+
+    program = from_model(model)
 
     @tf.function(input_signature=[_image(model, batch_size)])
     def unrolled(image: Any) -> dict[str, Any]:
-        spikes = model.snn.record(image)[model.snn.stages[-1].name]
-        return {"spike_counts": tf.reduce_sum(spikes, axis=1)}
+        (stages,) = model.snn.walk(image, model.time_steps)
+        spikes, v = stages[model.snn.stages[-1].name]
+        outputs = {"spike_counts": tf.reduce_sum(spikes, axis=1)}
+        if program.readout == "potential":
+            outputs[f"{program.readout_state}_out"] = v - program.neurons[-1].v_0
+        return outputs
 
     return unrolled
 
@@ -81,11 +87,13 @@ def _step(model: Any, batch_size: int) -> Any:
     @tf.function(input_signature=[_image(model, batch_size), *state])
     def step(image: Any, *potentials: Any) -> dict[str, Any]:
         signal = tf.reshape(image, (batch_size, 1, *shape))
-        before, after = iter(zip(names, potentials, strict=True)), {}
+        before, after = iter(zip(program.neurons, potentials, strict=True)), {}
         for stage in model.snn.stages:
             if stage in model.snn.if_layers:
-                name, v = next(before)
-                signal, after[f"{name}_out"] = stage.fire(stage.current(signal), v)
+                layer, v = next(before)
+                # The file counts potentials from `v_0`, Keras from zero.
+                signal, v = stage.fire(stage.current(signal), v + layer.v_0)
+                after[f"v_{layer.name}_out"] = v - layer.v_0
             else:
                 signal = stage(signal)
         return {"spikes": signal[:, 0], **after}

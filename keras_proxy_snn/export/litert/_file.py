@@ -35,6 +35,10 @@ def write(
     - `"stateful"`: `image` and `keep` to `spikes`; the interpreter keeps the potentials, which
       `keep` (shape `(1,)`) 0 resets before the step and 1 keeps.
 
+    Potentials are counted from `v_0`, see `keras_proxy_snn.export.program.Conv`. Of a program with
+    `readout="potential"` the other forms too give `v_<readout>_out`, the readout's potentials after
+    the last step (stateful: after each), for `Program.scores`.
+
     A float program takes the image in [0, 1] as float32 and spikes exactly as the program does,
     up to the order of float32 sums. Float32 arithmetic is needed: delegates that compute in half
     precision give wrong counts.
@@ -119,6 +123,7 @@ def refuse(program: Program, form: str, weights: str = "float32", batch_size: in
             )
         elif weights == "float16" and np.abs(layer.kernel).max(initial=0) > 65504:
             raise ValueError(f"The kernel of layer {layer.name!r} exceeds float16's 65504.")
+        _refuse_start(layer, theta, program.is_integer)
     if program.is_integer and max(program.time_steps, program.input_scale) > _INT16_MAX:
         raise ValueError(
             f"Spike counts and pixels are int16, so T and the input scale must be at most "
@@ -137,6 +142,17 @@ def _refuse_integers(layer: Any, theta: np.ndarray) -> None:
         raise ValueError(
             "LiteRT's int8 weights must be from -127 to 127. "
             f"Received in layer {layer.name!r}: from {kernel.min()} to {kernel.max()}."
+        )
+
+
+def _refuse_start(layer: Any, theta: np.ndarray, is_integer: bool) -> None:
+    v_0, least = np.asarray(layer.v_0, "float64"), 1.0 if is_integer else 2.0**-40
+    whole = not is_integer or (v_0 == np.rint(v_0)).all()
+    if not (whole and ((v_0 >= 0) & (theta - v_0 >= least)).all()):
+        raise ValueError(
+            f"`v_0` must be 0 or more and below the threshold by {least:g} or more, of an integer "
+            f"network an integer. Received in layer {layer.name!r}: v_0 {layer.v_0!r} and the "
+            f"threshold {layer.v_threshold!r}."
         )
 
 
@@ -161,7 +177,9 @@ def _facts(program: Program, form: str, weights: str) -> dict[str, Any]:
         "v_threshold": {
             layer.name: np.asarray(layer.v_threshold).tolist() for layer in program.neurons
         },
+        "v_0": {layer.name: np.asarray(layer.v_0).tolist() for layer in program.neurons},
         "reset": {layer.name: layer.reset for layer in program.neurons},
+        "readout": program.readout,
     }
 
 

@@ -17,22 +17,27 @@ _CHUNK_STEPS = 4
 
 
 def unrolled(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
-    """`image` to `spike_counts`, all T steps inside; the first layer's current computed once."""
+    """`image` to `spike_counts`, all T steps inside; the first layer's current computed once.
+
+    Of a readout by potential its potentials after the last step too.
+    """
     graph, image, stages = _begin(program, model, batch, float16)
     current = stages[0].currents(image)
     # The NPU takes no batches, so an integer network goes step by step.
     longest = 1 if program.is_integer else _CHUNK_STEPS
+    asked_for = stages[-1] if program.readout == "potential" else None
     totals: dict[int, Tensor] = {}
     for steps, last in _chunks(program.time_steps, longest):
-        signal = stages[0].advance([current] * steps, last)
+        signal = stages[0].advance([current] * steps, last and stages[0] is not asked_for)
         for stage in stages[1:]:
             currents = ops.split(graph, stage.currents(signal), steps)
-            signal = stage.advance(currents, last)
+            signal = stage.advance(currents, last and stage is not asked_for)
         totals[steps] = ops.add(graph, totals[steps], signal) if steps in totals else signal
     counts, *rest = (ops.sum_over_leading(graph, total, n) for n, total in totals.items())
     for other in rest:
         counts = ops.add(graph, counts, other)
     graph.output("spike_counts", counts)
+    _output_readout(program, graph, stages[-1])
     graph.sign("serving_default")
 
 
@@ -44,15 +49,16 @@ def step(program: Program, model: ModelBuilder, batch: int, float16: bool) -> No
     ]
     for stage, v in zip(stages, given, strict=True):
         stage.v = _rescale(graph, v, stage.neurons.scale)
-    spikes, potentials = _advance(image, stages)
-    graph.output("spikes", spikes)
-    for stage, v in zip(stages, potentials, strict=True):
-        graph.output(f"v_{stage.layer.name}_out", _rescale(graph, v, 1 / stage.neurons.scale))
+    graph.output("spikes", _advance(image, stages))
+    for stage in stages:
+        _output_potentials(graph, stage)
     graph.sign("serving_default")
 
 
 def stateful(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
     """`image` and `keep` to `spikes`: one time step, potentials kept in resource variables.
+
+    Of a readout by potential its potentials come out too.
 
     `keep` is 0 in the first step of an image and 1 in the others. A second signature that resets
     is no way: TensorFlow Lite Micro knows one signature only.
@@ -67,10 +73,12 @@ def stateful(program: Program, model: ModelBuilder, batch: int, float16: bool) -
         ops.assign(start, ops.variable(start, name), ops.zeros(start, shape, image.dtype))
         handles.append(ops.variable(graph, name))
         stage.v = ops.multiply(graph, ops.read(graph, handles[-1], shape, image.dtype), keep)
-    spikes, potentials = _advance(image, stages)
-    for handle, v in zip(handles, potentials, strict=True):
-        ops.assign(graph, handle, v)
+    spikes = _advance(image, stages)
+    for handle, stage in zip(handles, stages, strict=True):
+        assert stage.v is not None
+        ops.assign(graph, handle, stage.v)
     graph.output("spikes", spikes)
+    _output_readout(program, graph, stages[-1])
     graph.sign("serving_default")
 
 
@@ -83,20 +91,28 @@ def _begin(
     return graph, prepare_image(program, graph, image), stages_of(program, graph, float16)
 
 
-def _advance(signal: Tensor, stages: list[Stage]) -> tuple[Tensor, list[Tensor]]:
-    """Spikes of the readout and new potentials after one step."""
-    potentials = []
+def _advance(signal: Tensor, stages: list[Stage]) -> Tensor:
+    """Spikes of the readout after one step, which leaves its potentials in the stages."""
     for stage in stages:
         signal = stage.advance([stage.currents(signal)])
-        assert stage.v is not None
-        potentials.append(stage.v)
-    return signal, potentials
+    return signal
 
 
 def _chunks(time_steps: int, longest: int) -> Iterator[tuple[int, bool]]:
     """Lengths of runs of steps, and whether each is the last."""
     for start in range(0, time_steps, longest):
         yield min(longest, time_steps - start), start + longest >= time_steps
+
+
+def _output_readout(program: Program, graph: GraphBuilder, stage: Stage) -> None:
+    if program.readout == "potential":
+        _output_potentials(graph, stage)
+
+
+def _output_potentials(graph: GraphBuilder, stage: Stage) -> None:
+    assert stage.v is not None
+    v = _rescale(graph, stage.v, 1 / stage.neurons.scale)
+    graph.output(f"v_{stage.layer.name}_out", v)
 
 
 def _rescale(graph: GraphBuilder, x: Tensor, factor: np.ndarray) -> Tensor:

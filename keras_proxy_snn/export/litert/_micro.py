@@ -10,7 +10,7 @@ import numpy as np
 
 from ..program import Program
 from ._flatbuffer import parse, require
-from ._simulation import prepare, spike_counts
+from ._simulation import prepare, scores
 
 __all__ = ["arena_bytes", "run_micro"]
 
@@ -42,7 +42,7 @@ def run_micro(
         arena_size: Memory for tensors, in bytes.
 
     Returns:
-        Spike counts `(batch, classes)`, integers.
+        Spike counts `(batch, classes)`, integers; of a readout by potential `Program.scores`.
 
     Raises:
         ValueError: If images have the wrong shape or are not finite.
@@ -66,7 +66,7 @@ def run_micro(
     ...         assert counts.tolist() == [[4], [4]]
     """
     network = _Micro(Path(path).read_bytes(), arena_size)
-    return spike_counts(network, prepare(program, images), program)
+    return scores(network, prepare(program, images), program)
 
 
 def arena_bytes(path: str | Path) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from ..program import Program
 from ._file import read_metadata
 from ._flatbuffer import require
-from ._simulation import prepare, simulate, spike_counts
+from ._simulation import prepare, scores, simulate
 
 __all__ = ["latency", "run"]
 
@@ -26,7 +26,7 @@ def run(path: str | Path, program: Program, images: Any, *, threads: int = 1) ->
         threads: Number of threads.
 
     Returns:
-        Spike counts `(batch, classes)`, integers.
+        Spike counts `(batch, classes)`, integers; of a readout by potential `Program.scores`.
 
     Raises:
         ValueError: If images have the wrong shape or are not finite.
@@ -50,7 +50,7 @@ def run(path: str | Path, program: Program, images: Any, *, threads: int = 1) ->
     # Files of converters have their batch size baked in, and variables their shape.
     if read_metadata(path).get("form") in ("unrolled", "step"):
         network.resize(max(1, min(_BATCH, len(images))))
-    return spike_counts(network, images, program)
+    return scores(network, images, program)
 
 
 def latency(path: str | Path, program: Program, *, threads: int = 1, repeats: int = 50) -> float:

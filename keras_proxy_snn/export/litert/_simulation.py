@@ -8,7 +8,7 @@ import numpy as np
 from ..interpreter import prepare_images
 from ..program import Program
 
-__all__ = ["Network", "prepare", "simulate", "spike_counts"]
+__all__ = ["Network", "prepare", "scores", "simulate"]
 
 
 class Network(Protocol):
@@ -42,24 +42,28 @@ def prepare(program: Program, images: Any) -> np.ndarray:
     return prepared.astype("int16")
 
 
-def spike_counts(network: Network, images: np.ndarray, program: Program) -> np.ndarray:
-    """Spike counts `(batch, classes)` of any number of images, in the file's own batch size."""
+def scores(network: Network, images: np.ndarray, program: Program) -> np.ndarray:
+    """`Program.scores` `(batch, classes)` of any number of images, in the file's own batch size."""
     size = network.inputs["image"][0][0]
     # The last batch is filled up with copies of the first image.
     filled = np.concatenate([images, np.repeat(images[:1], -len(images) % size, axis=0)])
-    counts = [np.zeros((0, *program.shapes()[-1]), "int64")]
+    result = [np.zeros((0, *program.shapes()[-1]), "int64")]
     for start in range(0, len(filled), size):
-        spikes = simulate(network, filled[start : start + size], program.time_steps)
-        counts.append(np.sum([np.rint(s).astype("int64") for s in spikes], axis=0))
-    return np.concatenate(counts)[: len(images)]
+        counts, out = np.zeros((), "int64"), {}
+        for out in simulate(network, filled[start : start + size], program.time_steps):
+            spikes = out["spikes" if "spikes" in out else "spike_counts"]
+            counts = counts + np.rint(spikes).astype("int64")
+        result.append(program.scores(counts, out.get(f"{program.readout_state}_out")))
+    return np.concatenate(result)[: len(images)]
 
 
-def simulate(network: Network, images: np.ndarray, time_steps: int) -> Iterator[np.ndarray]:
-    """Spikes of each step from zero potentials; of an unrolled file, the sum of all."""
+def simulate(
+    network: Network, images: np.ndarray, time_steps: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """Outputs of each step from zero potentials; of an unrolled file, of all steps at once."""
     names = [name for name in network.inputs if name.startswith("v_")]
     if not names and "keep" not in network.inputs:
-        (counts,) = network({"image": images}).values()
-        yield counts
+        yield network({"image": images})
         return
     state = {name: np.zeros(*network.inputs[name]) for name in names}
     for t in range(time_steps):
@@ -68,4 +72,4 @@ def simulate(network: Network, images: np.ndarray, time_steps: int) -> Iterator[
             state["keep"] = np.full(shape, t > 0, dtype)
         out = network({"image": images, **state})
         state = {name: out[f"{name}_out"] for name in names}
-        yield out["spikes"]
+        yield out

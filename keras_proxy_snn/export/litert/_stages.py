@@ -16,7 +16,7 @@ __all__ = ["Stage", "prepare_image", "stages_of", "whole_weights"]
 class Stage:
     """A layer of neurons and the spike pooling after it.
 
-    Spikes are pooled before they are spikes: `max(v) >= theta` is the OR of `v >= theta`, and of
+    Spikes are pooled before they are spikes: `max(v) >= level` is the OR of `v >= level`, and of
     pooled potentials fewer are to be compared.
 
     Attributes:

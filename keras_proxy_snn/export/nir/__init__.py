@@ -2,7 +2,7 @@
 
 NIR describes physical neurons: channels first, hard reset, a spike when the potential is
 *above* the threshold, where the package's neurons fire *at* it. For float32 potentials,
-`v >= theta` is `v > theta'` with theta' the next float32 below theta, so nothing is lost.
+`v >= level` is `v > level'` with level' the next float32 below, so nothing is lost.
 
 Source: Pedersen et al., "Neuromorphic intermediate representation: A unified instruction set
 for interoperable brain-inspired computing", Nature Communications 15, 8122 (2024).

@@ -33,6 +33,13 @@ def refuse(program: Program, form: str = "graph") -> None:
                 "NIR's IF resets to a fixed potential, so reset by subtraction cannot be "
                 f"written. Received: layer {layer.name!r} with reset {layer.reset!r}."
             )
+    if program.readout != "counts":
+        raise ValueError(
+            "A NIR graph gives out spikes alone, so a readout must be by counts. "
+            f"Received: a program with readout={program.readout!r}. Ways out: export ONNX or "
+            "LiteRT, which give out the readout's potentials too; or set "
+            '`model.readout = "counts"` before, if that is accurate enough.'
+        )
     for early in program.layers[: program.layers.index(program.neurons[0])]:
         if isinstance(early, Pool):
             raise ValueError(
@@ -55,8 +62,9 @@ def _largest(program: Program) -> int:
         rise = kernel.clip(min=0).sum(0) + bias.clip(min=0)
         fall = (-kernel).clip(min=0).sum(0) + (-bias).clip(min=0)
         # A potential falls for T steps at most, and rises from below the threshold.
-        high = int((rise + np.asarray(layer.v_threshold)).max())
-        bound = max(bound, high, int(fall.max()) * program.time_steps)
+        high = int((rise + layer.firing_level).max())
+        low = int((fall * program.time_steps - layer.v_reset).max())
+        bound = max(bound, high, low)
         signal = 1
     return bound
 

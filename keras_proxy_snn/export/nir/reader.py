@@ -16,10 +16,11 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     """Read a NIR file as a program: what `write` wrote, exactly; other tools' where possible.
 
     The graph must be a chain of `Conv2d`, `Linear` and `Affine`, each followed by `IF` with
-    reset to 0; `SumPool2d` or `AvgPool2d` followed by an `IF` that fires at one spike in the
-    window; `Flatten`; and at the start perhaps one `Scale`. A spike needs `v > v_threshold`
-    in NIR, which is `v >= theta` with theta the next float32 above. A convolution's bias of
-    zeros is read as none.
+    reset to 0 or below; `SumPool2d` or `AvgPool2d` followed by an `IF` that fires at one spike in
+    the window; `Flatten`; and at the start perhaps one `Scale`. A spike needs `v > v_threshold`
+    in NIR, which is `v >= level` with level the next float32 above. NIR's potentials start at 0:
+    after a spike they start `v_0 = -v_reset` lower, at what the program calls 0, so its
+    `v_threshold` is `level + v_0`. A convolution's bias of zeros is read as none.
 
     Args:
         path: The file.
@@ -136,20 +137,30 @@ def _check_neuron(before: str, layer: Any, neuron: tuple[str, Any], dt: float) -
     if not np.allclose(node.r * dt, 1.0, rtol=1e-6, atol=0.0):
         found = f"r from {node.r.min():g} to {node.r.max():g}"
         raise _refused(name, node, f"r = 1 / dt = {1 / dt:g} (see the argument `dt`)", found)
-    if node.v_reset.any():
-        raise _refused(name, node, "v_reset = 0", f"{node.v_reset[node.v_reset != 0][0]:g}")
 
 
-def _threshold(name: str, node: Any) -> Any:
-    """Threshold at which the neuron fires: a float32 as a number, or one for each filter."""
+def _neuron(name: str, node: Any) -> dict[str, Any]:
+    """`v_threshold` and `v_0`, each a number or one for each filter; and the reset."""
+    if not (np.isfinite(node.v_reset) & (node.v_reset <= 0)).all():
+        raise _refused(name, node, "v_reset of 0 or below", f"{node.v_reset.max():g}")
     strict = np.asarray(node.v_threshold, "float64")
     near = strict.astype("float32")
-    theta = np.where(near > strict, near, np.nextafter(near, np.float32(np.inf)))
-    if not np.isfinite(theta).all() or not (theta > 0).all():
+    level = np.where(near > strict, near, np.nextafter(near, np.float32(np.inf)))
+    if not np.isfinite(level).all() or not (level > 0).all():
         raise _refused(name, node, "positive finite thresholds", f"{strict.min():g}")
-    rows = theta.reshape(len(theta), -1)
+    theta = level = _each_filter(name, node, "threshold", level)
+    v_0 = _each_filter(name, node, "v_reset", 0.0 - node.v_reset)
+    if np.any(v_0):
+        # In float64, so that no bit of the level is lost.
+        theta = np.add(level, v_0, dtype="float64")
+        theta = theta if theta.ndim else float(theta)
+    return {"v_threshold": theta, "v_0": v_0, "reset": "zero"}
+
+
+def _each_filter(name: str, node: Any, what: str, values: np.ndarray) -> Any:
+    rows = values.reshape(len(values), -1)
     if not (rows == rows[:, :1]).all():
-        raise _refused(name, node, "one threshold for each filter", "several in one map")
+        raise _refused(name, node, f"one {what} for each filter", "several in one map")
     each = rows[:, 0].astype("float32")
     return float(each[0]) if (each == each[0]).all() else each
 
@@ -168,11 +179,10 @@ def _conv(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) 
         name,
         np.ascontiguousarray(kernel),
         bias if bias.any() else None,
-        _threshold(*neuron),
-        "zero",
-        strides,
-        padding,
-        dilation,
+        strides=strides,
+        padding=padding,
+        dilation=dilation,
+        **_neuron(*neuron),
     )
 
 
@@ -186,7 +196,7 @@ def _dense(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...])
         kernel = rows.transpose(1, 2, 0, 3).reshape(kernel.shape)
     bias = getattr(node, "bias", None)
     bias = None if bias is None else np.asarray(bias, "float32")
-    return Dense(name, np.ascontiguousarray(kernel), bias, _threshold(*neuron), "zero")
+    return Dense(name, np.ascontiguousarray(kernel), bias, **_neuron(*neuron))
 
 
 def _pool(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) -> Pool:
@@ -196,6 +206,8 @@ def _pool(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) 
     if not ((threshold >= 0) & (threshold < one_spike)).all():
         found = f"{threshold.min():g} to {threshold.max():g}"
         raise _refused(neuron[0], neuron[1], f"thresholds from 0 to below {one_spike:g}", found)
+    if neuron[1].v_reset.any():
+        raise _refused(neuron[0], neuron[1], "v_reset = 0", f"{neuron[1].v_reset.min():g}")
     return Pool(name, size, strides, _padding(name, node, size, strides, (1, 1)))
 
 
@@ -235,7 +247,8 @@ def _as_integers(layer: Layer) -> Layer:
     if not isinstance(layer, Conv | Dense):
         return layer
     values = dict(vars(layer))
-    for key, dtype in (("kernel", "int8"), ("bias", "int32"), ("v_threshold", "int32")):
+    types = {"kernel": "int8", "bias": "int32", "v_threshold": "int32", "v_0": "int32"}
+    for key, dtype in types.items():
         if values[key] is not None:
             whole = np.asarray(values[key]).astype(dtype)
             if not np.array_equal(whole, values[key]):

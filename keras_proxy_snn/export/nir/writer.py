@@ -20,7 +20,9 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
     """Write a program as a NIR graph of one time step.
 
     Each layer of neurons becomes `Conv2d`, `Linear` or `Affine`, named as the layer, and an
-    `IF` with `r = 1` (time steps of 1) and `v_reset = 0`, named `<layer>_if`. Spike pooling
+    `IF` with `r = 1` (time steps of 1), named `<layer>_if`. Its potential is counted from `v_0`
+    and starts at 0, so it fires at `v_threshold - v_0` and `v_reset = -v_0`. Importers that start
+    at `v_reset` (SpikingJelly) give other counts unless `v_0 = 0`. Spike pooling
     becomes `SumPool2d` and an `IF` at 0.5: with one spike in the window or more it fires, and
     what it does not fire at is 0, so its potential stays 0.
 
@@ -87,15 +89,23 @@ def _spiking(
 ) -> list[tuple[str, Any]]:
     if isinstance(layer, Pool):
         node, threshold = _pool(nir, layer, before, pooling)
+        v_reset = np.zeros((), "float32")
     else:
         assert isinstance(layer, Conv | Dense)
         node = _conv(nir, layer, before) if isinstance(layer, Conv) else _dense(nir, layer, maps)
-        # `v > threshold` for float32 v is the program's `v >= v_threshold`.
-        threshold = np.nextafter(np.asarray(layer.v_threshold, "float32"), np.float32(-np.inf))
-    values = np.broadcast_to(threshold, after)
-    values = np.ascontiguousarray(values.transpose(2, 0, 1) if len(after) == 3 else values)
-    neuron = nir.IF(r=np.ones_like(values), v_threshold=values, v_reset=np.zeros_like(values))
+        # `v > threshold` for float32 v is the program's `v >= firing_level`.
+        level = layer.firing_level.astype("float32")
+        threshold = np.nextafter(level, np.float32(-np.inf))
+        v_reset = layer.v_reset.astype("float32")
+    thresholds, resets = (_each_neuron(value, after) for value in (threshold, v_reset))
+    neuron = nir.IF(r=np.ones_like(thresholds), v_threshold=thresholds, v_reset=resets)
     return [(layer.name, node), (f"{layer.name}_if", neuron)]
+
+
+def _each_neuron(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A number, or one for each filter, as one for each neuron, channels first."""
+    values = np.broadcast_to(value, shape)
+    return np.ascontiguousarray(values.transpose(2, 0, 1) if len(shape) == 3 else values)
 
 
 def _conv(nir: Any, layer: Conv, shape: tuple[int, ...]) -> Any:

@@ -19,7 +19,7 @@ _CHUNK_ELEMENTS = 2**20
 
 
 def unrolled(program: Program, chunk_steps: int | None) -> Any:
-    """Image in, spike counts out, all T steps as plain nodes.
+    """Image in, spike counts out (see `_results`), all T steps as plain nodes.
 
     The steps are cut into chunks of equal length; inside a chunk time is folded into the
     batch, so each layer is one convolution or product over `steps * batch` and only the
@@ -35,8 +35,11 @@ def unrolled(program: Program, chunk_steps: int | None) -> Any:
         added = _sum_over_time(graph, network, spikes, steps)
         counts = graph.add("Add", counts, added) if counts else added
     graph.add("Identity", counts, output="spike_counts")
-    graph.prune("spike_counts")
-    return _close(graph, program, [_image(program)], [_readout(program, "spike_counts")])
+    results = _results(network)
+    if len(results) > 1:
+        graph.add("Identity", potentials[-1], output=results[1].name)
+    graph.prune(*(result.name for result in results))
+    return _close(graph, program, [_image(program)], results)
 
 
 def step(program: Program) -> Any:
@@ -53,7 +56,7 @@ def step(program: Program) -> Any:
 
 
 def loop(program: Program) -> Any:
-    """Image and number of steps in, spike counts out, the step as the body of a `Loop`."""
+    """Image and number of steps in, `_results` out, the step as the body of a `Loop`."""
     graph, network = Graph(), Network(program)
     current = network.first_current(graph)
     batch = graph.add("Shape", "image", start=0, end=1)
@@ -62,11 +65,13 @@ def loop(program: Program) -> Any:
     initial += [_zeros(graph, batch, s, network.potential_type) for s in network.state_shapes]
     body = _loop_body(graph.body(), network, current)
     graph.weights("time_steps", np.asarray(program.time_steps, "int64"))
-    final = tuple(graph.fresh() for _ in network.state_shapes)
+    results = _results(network)
+    final = [graph.fresh() for _ in network.state_shapes]
+    if len(results) > 1:
+        final[-1] = results[1].name
     graph.add_many("Loop", ("time_steps", "", *initial), ("spike_counts", *final), body=body)
     time_steps = _info("time_steps", _INT64, ())
-    inputs = [_image(program), time_steps]
-    return _close(graph, program, inputs, [_readout(program, "spike_counts")])
+    return _close(graph, program, [_image(program), time_steps], results)
 
 
 def _loop_body(body: Graph, network: Network, current: str) -> Any:
@@ -126,6 +131,16 @@ def _image(program: Program) -> Any:
 
 def _readout(program: Program, name: str) -> Any:
     return _info(name, FLOAT, ("batch", *program.shapes()[-1]))
+
+
+def _results(network: Network) -> list[Any]:
+    """Outputs of all steps: spike counts; for a readout by potential its potentials too."""
+    program = network.program
+    results = [_readout(program, "spike_counts")]
+    if program.readout == "potential":
+        shape = ("batch", *network.state_shapes[-1])
+        results.append(_info(f"{program.readout_state}_out", network.potential_type, shape))
+    return results
 
 
 def _potentials(network: Network, names: list[str]) -> list[Any]:

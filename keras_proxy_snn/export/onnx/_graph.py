@@ -82,14 +82,15 @@ class Graph:
             self._constants[key] = self.weights(self.fresh(), array)
         return self._constants[key]
 
-    def prune(self, output: str) -> None:
-        """Remove the nodes on which an output does not depend."""
-        needed, kept = {output}, []
+    def prune(self, *outputs: str) -> None:
+        """Remove the nodes and the initializers on which none of the outputs depends."""
+        needed, kept = set(outputs), []
         for node in reversed(self.nodes):
             if needed.intersection(node.output):
                 needed.update(node.input)
                 kept.append(node)
         self.nodes = kept[::-1]
+        self.initializers = {k: v for k, v in self.initializers.items() if k in needed}
 
 
 def split(graph: Graph, x: str, parts: int) -> tuple[str, ...]:

@@ -86,18 +86,23 @@ class Network:
         self, graph: Graph, layer: Conv | Dense, v: str, currents: tuple[str, ...]
     ) -> tuple[list[str], str]:
         """Integrate and fire once a current; which neurons are silent at each step."""
-        theta = graph.constant(self._per_channel(layer, layer.v_threshold), self.dtype)
+
+        def number(value: Any) -> str:
+            return graph.constant(self._per_channel(layer, value), self.dtype)
+
         silent = []
         for current in currents:
             v = graph.add("Add", v, current) if v else current
-            silent.append(graph.add("Less", v, theta))
-            if layer.reset == "zero":
+            silent.append(graph.add("Less", v, number(layer.firing_level)))
+            if layer.reset == "subtract":
+                spent = graph.add("Where", silent[-1], number(0), number(layer.v_threshold))
+                v = graph.add("Sub", v, spent)
+            elif np.any(layer.v_reset):
+                v = graph.add("Where", silent[-1], v, number(layer.v_reset))
+            else:
                 # In ONNX Runtime a `Where` of v and zero takes twice as long.
                 keep = graph.add("Cast", silent[-1], to=self.potential_type)
                 v = graph.add("Mul", v, keep)
-            else:
-                spent = graph.add("Where", silent[-1], graph.constant(0, self.dtype), theta)
-                v = graph.add("Sub", v, spent)
         return silent, v
 
     def _apply(self, graph: Graph, index: int, x: str) -> str:

@@ -44,7 +44,7 @@ def run(
     runtime: str = "onnxruntime",
     threads: int = 1,
 ) -> np.ndarray:
-    """Spike counts of a file, whatever its form.
+    """Spike counts of a file, whatever its form; `Program.scores` of a readout by potential.
 
     A step is called T times from zero potentials. A loop is told T by ONNX Runtime; OpenVINO
     takes an input with a default for a constant. OpenVINO 2026.4 also adds wrongly to what a
@@ -60,7 +60,7 @@ def run(
         threads: Number of threads.
 
     Returns:
-        `(batch, classes)`, int64.
+        `(batch, classes)`, int64; float64 of a readout by potential.
 
     Raises:
         ValueError: If the images do not fit, the runtime is unknown, or the file runs another
@@ -86,7 +86,7 @@ def run(
     infer = _network_in(runtime, path, program, threads)
     images = np.asarray(images, "float32")
     batches = [images[at : at + _BATCH] for at in range(0, len(images), _BATCH)]
-    return np.concatenate([infer(batch) for batch in batches]).astype("int64")
+    return np.concatenate([infer(batch) for batch in batches])
 
 
 def latency(
@@ -168,7 +168,7 @@ def node_count(path: str | Path) -> int:
 def _network_in(
     runtime: str, path: str | Path, program: Program, threads: int
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from images to spike counts."""
+    """A function from images to scores."""
     if runtime not in RUNTIMES:
         raise ValueError(f"`runtime` must be one of {tuple(RUNTIMES)}. Received: {runtime!r}.")
     session = RUNTIMES[runtime](path, threads)
@@ -182,7 +182,13 @@ def _network_in(
             f"In {runtime} this file always runs {session.time_steps} steps. "
             f"Received: a program of {program.time_steps} steps."
         )
-    return lambda images: session.infer({"image": images, **fixed})["spike_counts"]
+
+    def infer(images: np.ndarray) -> np.ndarray:
+        outputs = session.infer({"image": images, **fixed})
+        counts = outputs["spike_counts"].astype("int64")
+        return program.scores(counts, outputs.get(f"{program.readout_state}_out"))
+
+    return infer
 
 
 def _stepwise(session: _Session, program: Program, images: np.ndarray) -> np.ndarray:
@@ -191,12 +197,12 @@ def _stepwise(session: _Session, program: Program, images: np.ndarray) -> np.nda
     state = {
         f"v_{layer.name}": np.zeros((len(images), *shape), network.dtype) for layer, shape in pairs
     }
-    counts = np.zeros((len(images), *program.shapes()[-1]))
+    counts = np.zeros((len(images), *program.shapes()[-1]), "int64")
     for _ in range(program.time_steps):
         outputs = session.infer({"image": images, **state})
-        counts += outputs["spikes"]
+        counts += outputs["spikes"].astype("int64")
         state = {name: outputs[f"{name}_out"] for name in state}
-    return counts
+    return program.scores(counts, state[program.readout_state])
 
 
 def _onnxruntime(path: str | Path, threads: int) -> _Session:

@@ -41,6 +41,10 @@ def write(
     - `"loop"`: as unrolled, the step in a `Loop`. An optional input `time_steps`, int64, whose
       default is the program's T.
 
+    Potentials are counted from `v_0`, see `keras_proxy_snn.export.program.Conv`. Of a program with
+    `readout="potential"` the unrolled form and the loop have a second output,
+    `v_<readout>_out`: the readout's potentials after the last step, for `Program.scores`.
+
     Weights are stored once, and one more step of the unrolled form costs some 90 bytes a layer
     of neurons: a file of 50 steps is at most 1.5 times one of 10 as soon as weights take about
     6 KB a layer. A tiny network that must stay tiny is written as a loop.
@@ -159,7 +163,9 @@ def _metadata(program: Program, form: str) -> dict[str, str]:
         "form": form,
         "time_steps": program.time_steps,
         "v_threshold": {layer.name: np.asarray(layer.v_threshold).tolist() for layer in neurons},
+        "v_0": {layer.name: np.asarray(layer.v_0).tolist() for layer in neurons},
         "reset": {layer.name: layer.reset for layer in neurons},
+        "readout": program.readout,
         "number_format": program.number_format,
         "input_scale": program.input_scale,
         "keras_proxy_snn": __version__,

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..interpreter import prepare_images
 from ..program import Program
-from ._simulation import layer_counts
+from ._simulation import spikes_and_potentials
 
 __all__ = ["Agreement", "agreement"]
 
@@ -16,8 +16,8 @@ class Agreement(NamedTuple):
 
     Attributes:
         equal_counts: Share of the readout's spike counts that are equal, from 0 to 1.
-        equal_classes: Share of images with the same class: the one with the most spikes, the
-            first of those tied.
+        equal_classes: Share of images with the same class: the one with the most spikes (by
+            `Program.scores`, if a readout is by potential), the first of those tied.
         rate_differences: Mean firing rate of each layer of neurons, in spikes a neuron and step,
             of the second program less that of the first, by the first one's layer names.
     """
@@ -62,14 +62,19 @@ def agreement(a: Program, b: Program, images: Any) -> Agreement:
     prepare_images(a, images)
     if not len(images):
         raise ValueError("Images are needed to compare programs. Received: none.")
-    counts = layer_counts(a, images), layer_counts(b, images)
-    last = counts[0][-1], counts[1][-1]
+    (counts, classes), (other_counts, other_classes) = (_spike(p, images) for p in (a, b))
     rates = [
         float(theirs.mean() / b.time_steps - ours.mean() / a.time_steps)
-        for ours, theirs in zip(*counts, strict=True)
+        for ours, theirs in zip(counts, other_counts, strict=True)
     ]
     return Agreement(
-        float((last[0] == last[1]).mean()),
-        float((last[0].argmax(axis=1) == last[1].argmax(axis=1)).mean()),
+        float((counts[-1] == other_counts[-1]).mean()),
+        float((classes == other_classes).mean()),
         {layer.name: rate for layer, rate in zip(a.neurons, rates, strict=True)},
     )
+
+
+def _spike(program: Program, images: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Spike counts of all layers, and classes."""
+    counts, potentials = spikes_and_potentials(program, images)
+    return counts, program.scores(counts[-1], potentials).argmax(axis=1)

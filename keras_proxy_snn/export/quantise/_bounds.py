@@ -43,8 +43,9 @@ def potential_range(layer: Conv | Dense, top: float, time_steps: int) -> Range:
     """Potentials before the reset at every step, and currents, whatever the image.
 
     Positive weights meet the largest input and negative ones none, or the other way round.
-    Without a spike a potential falls by the lowest current at every step. It rises by the highest
-    above what is carried from the step before: less than the threshold, or with reset by
+    Counted from `v_0`, a potential is at 0 before the first step and at `-v_0` at least after a
+    spike. Without another it falls by the lowest current at every step. It rises by the highest
+    above what is carried from the step before: less than the firing level, or with reset by
     subtraction what the threshold leaves.
 
     Args:
@@ -56,16 +57,17 @@ def potential_range(layer: Conv | Dense, top: float, time_steps: int) -> Range:
     bias = 0.0 if layer.bias is None else layer.bias.astype("float64")
     lowest = np.minimum(kernel, 0).sum(axis=0) + bias
     highest = np.maximum(kernel, 0).sum(axis=0) + bias
-    theta = threshold(layer)
-    most_carried = theta - 1 if layer.kernel.dtype.kind == "i" else theta
+    level = layer.firing_level.astype("float64")
+    most_carried = level - 1 if layer.kernel.dtype.kind == "i" else level
     carried = high = np.zeros_like(highest)
     for _ in range(time_steps):
         v = carried + highest
         high = np.maximum(high, v)
         carried = np.maximum(np.minimum(v, most_carried), 0)
         if layer.reset == "subtract":
-            carried = np.maximum(carried, v - theta)
-    return Range(np.minimum(lowest, 0) * time_steps, high)
+            carried = np.maximum(carried, v - threshold(layer))
+    fall = np.minimum(lowest, 0)
+    return Range(fall * (time_steps - 1) + np.minimum(lowest, layer.v_reset), high)
 
 
 def largest_sum(program: Program) -> int:

@@ -1,13 +1,15 @@
 """Rounding a layer to integers, with the scales that keep its spike counts on real images.
 
-A neuron's spikes stay what they are when its weights, bias and threshold are multiplied by one
-positive scale. Rounding after it is the only error:
+A neuron's spikes stay what they are when its weights, bias, threshold and `v_0` are multiplied by
+one positive scale. Rounding after it is the only error:
 
     w_int = round(w * scale)    b_int = round(b * scale * gain)    theta_int = theta * scale * gain
 
 where `gain` is the scale of the layer's input: that of the pixels in the first layer, 1 after it.
 With reset to zero the threshold is rounded up: an integer reaches `theta * scale * gain` exactly
-when it reaches the next integer. With reset by subtraction it is rounded to the nearest.
+when it reaches the next integer. With reset by subtraction it is rounded to the nearest. The
+firing level, theta - v_0, is rounded up with both, and what it lacks of the threshold is the
+integer `v_0`.
 """
 
 from dataclasses import replace
@@ -24,7 +26,7 @@ __all__ = ["LARGEST_THRESHOLD", "Limit", "Rounded", "Rounding", "integer_layer",
 # Half of int16, because a neuron below the threshold can rise by as much again.
 LARGEST_THRESHOLD = 2**14
 _CANDIDATES = 12
-_TOLERANCE = 1e-6  # a threshold this little above an integer, relatively, is that integer
+_TOLERANCE = 1e-6  # a number this little above an integer, relatively, is that integer
 
 
 class Rounding(NamedTuple):
@@ -75,16 +77,23 @@ def integer_layer(layer: Conv | Dense, scale: np.ndarray, gain: float, levels: i
         levels: Largest size of an integer weight.
 
     Returns:
-        The layer with an int8 kernel, int32 bias and int32 thresholds `(filters,)`.
+        The layer with an int8 kernel, int32 bias, int32 thresholds and `v_0`, each `(filters,)`.
     """
     kernel = np.clip(np.rint(layer.kernel * scale), -levels, levels).astype("int8")
     bias = None if layer.bias is None else np.rint(layer.bias * scale * gain)
     if bias is not None:
         bias = np.clip(bias, -INT32, INT32).astype("int32")
     theta = threshold(layer) * scale * gain
-    theta = np.rint(theta) if layer.reset == "subtract" else np.ceil(theta * (1 - _TOLERANCE))
-    theta = np.clip(theta, 1, LARGEST_THRESHOLD).astype("int32")
-    return replace(layer, kernel=kernel, bias=bias, v_threshold=theta)
+    if layer.reset == "subtract":
+        theta = np.rint(theta)
+    level = _ceil(theta - np.asarray(layer.v_0, "float64") * scale * gain)
+    theta = np.clip(_ceil(theta), 1, LARGEST_THRESHOLD).astype("int32")
+    level = np.clip(level, 1, theta).astype("int32")
+    return replace(layer, kernel=kernel, bias=bias, v_threshold=theta, v_0=theta - level)
+
+
+def _ceil(x: np.ndarray) -> np.ndarray:
+    return np.ceil(x * (1 - _TOLERANCE))
 
 
 def search(
@@ -160,4 +169,5 @@ def _merge(options: list[Conv | Dense]) -> Conv | Dense:
         kernel=np.concatenate([option.kernel for option in options], axis=-1),
         bias=np.concatenate(biases) if biases else None,
         v_threshold=np.concatenate([option.v_threshold for option in options]),
+        v_0=np.concatenate([option.v_0 for option in options]),
     )

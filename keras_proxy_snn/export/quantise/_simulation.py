@@ -7,9 +7,9 @@ import numpy as np
 
 from ..interpreter import _apply, _linear, prepare_images, step
 from ..program import Program
-from ._bounds import Range, largest_sum, threshold
+from ._bounds import Range, largest_sum
 
-__all__ = ["layer_counts", "observe"]
+__all__ = ["layer_counts", "observe", "spikes_and_potentials"]
 
 _POTENTIALS = 2**22  # simulated at once, of all layers and images
 _EXACT_FLOAT32 = 2**24  # below it every integer, and so every sum of integers, is exact
@@ -21,10 +21,12 @@ class _Step(NamedTuple):
     Attributes:
         carried: After the resets of the step before.
         before: Before the resets of this step.
+        after: After them.
     """
 
     carried: tuple[np.ndarray, ...]
     before: list[np.ndarray]
+    after: tuple[np.ndarray, ...]
 
 
 def layer_counts(program: Program, images: np.ndarray) -> list[np.ndarray]:
@@ -34,14 +36,23 @@ def layer_counts(program: Program, images: np.ndarray) -> list[np.ndarray]:
         program: The network; its last layer can be any.
         images: `(batch, height, width, channels)`, pixels in [0, 1].
     """
-    parts = []
+    return spikes_and_potentials(program, images)[0]
+
+
+def spikes_and_potentials(
+    program: Program, images: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """`layer_counts`, and the potentials of the last layer after the last step."""
+    parts, potentials = [], []
     for batch in _batches(program, images):
         counts = [np.zeros((len(batch), *shape), "int32") for shape in program.state_shapes()]
         for moment in _simulate(program, batch):
             for count, layer, v in zip(counts, program.neurons, moment.before, strict=True):
-                count += v >= threshold(layer).astype(v.dtype)
+                count += v >= layer.firing_level.astype(v.dtype)
         parts.append(counts)
-    return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+        potentials.append(moment.after[-1])
+    layers = [np.concatenate(layer) for layer in zip(*parts, strict=True)]
+    return layers, np.concatenate(potentials)
 
 
 def observe(program: Program, images: np.ndarray) -> list[Range]:
@@ -78,5 +89,5 @@ def _simulate(program: Program, images: np.ndarray) -> Iterator[_Step]:
     state = tuple(np.zeros((len(x), *shape), x.dtype) for shape in program.state_shapes())
     for _ in range(program.time_steps):
         _, after, before = step(program, current, state)
-        yield _Step(state, before)
+        yield _Step(state, before, after)
         state = after

@@ -33,8 +33,8 @@ def quantise(
 ) -> Program:
     """Make the integer network of a float one: spikes are 0 or 1, so all its sums are exact.
 
-    Layer by layer, weights, bias and threshold are multiplied by a scale and rounded. Of several
-    scales each filter takes the one with which its spike counts differ least from the float
+    Layer by layer, weights, bias, threshold and `v_0` are multiplied by a scale and rounded. Of
+    several scales each filter takes the one with which its spike counts differ least from the float
     network's on calibration images, given the rounded layers before. The scale of the pixels is
     chosen likewise.
 
@@ -45,8 +45,8 @@ def quantise(
       steps. Scales are lowered for this proof as long as 8 levels of a filter's weights remain.
     - `"constant current"`: for every image, but in the first layer alone. Its current c is the
       same at every step, so a neuron with c <= 0 never fires and one with c >= theta always does,
-      saturated or not; in between potentials stay below 2 * theta, which fits. Arithmetic must
-      saturate, as LiteRT's does, or be wider.
+      saturated or not; in between potentials stay between -theta and 2 * theta, which fits.
+      Arithmetic must saturate, as LiteRT's does, or be wider.
     - `"observed"`: by the potentials on the calibration images times `safety_factor`.
 
     They hold for the program's time steps and for images that stay the same over them.
@@ -61,8 +61,8 @@ def quantise(
         safety_factor: How many times the observed potentials must fit, at least 1.
 
     Returns:
-        An integer `Program`: int8 kernels, int32 biases and thresholds. A fact `accuracy` is kept
-        as `float_accuracy`.
+        An integer `Program`: int8 kernels, int32 biases, thresholds and `v_0`. A fact `accuracy`
+        is kept as `float_accuracy`.
 
     Raises:
         ValueError: If the program is not a float one or its numbers are out of range, an argument
@@ -182,6 +182,12 @@ def _check_program(program: Program) -> None:
             raise ValueError(
                 "Thresholds must be positive and finite. "
                 f"Received: {layer.v_threshold!r} in layer {layer.name!r}."
+            )
+        v_0 = np.asarray(layer.v_0, "float64")
+        if not ((v_0 >= 0) & (v_0 < theta)).all():
+            raise ValueError(
+                "Potentials before the first step, `v_0`, must be 0 or more and below the "
+                f"threshold. Received: {layer.v_0!r} in layer {layer.name!r}."
             )
 
 
