@@ -5,7 +5,8 @@ Command: keras-proxy-snn paper figure3
 Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not say whether each T is a
     training of its own, so both are drawn: networks trained at each T, and the one trained
     at the T of Table 2 and run for each.
-Time: full and compact: not measured; one of the trainings is table2's. tiny: not measured.
+Time: full and compact: not measured; one of the trainings is table2's. tiny: 40 s on two
+    shared cores.
 """
 
 from .._experiment import Experiment, Size

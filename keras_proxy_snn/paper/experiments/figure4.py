@@ -4,7 +4,8 @@ Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 4: five filters of each
 Command: keras-proxy-snn paper figure4
 Expected: spike counts of the SNN look like the activations of the ANN; the paper gives no number.
     Here the cosine similarity stands beside each pair of maps.
-Time: that of proxy_paper in table2, whose training it shares.
+Time: full and compact: that of proxy_paper in table2, whose training it shares. tiny: 35 s on two
+    shared cores.
 """
 
 from .._experiment import Experiment, Run, Size
