@@ -22,9 +22,7 @@ EXPERIMENT = Experiment(
     "Figure 3: proxy learning on Fashion-MNIST against T",
     {
         "full": Size("fashion_mnist", 100, against_time_steps(_FULL, 50, paper=_PAPER), (0, 1, 2)),
-        "compact": Size(
-            "fashion_mnist_compact", 8, against_time_steps((5, 10, 20, 30), 20, PUBLISHED)
-        ),
+        "compact": Size("fashion_mnist_compact", 4, against_time_steps((4, 8, 20), 20, PUBLISHED)),
         "tiny": Size("digits", 2, against_time_steps((4, 8), 8), batch_size=32),
     },
     ("table", "time_steps"),

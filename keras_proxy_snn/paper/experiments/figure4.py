@@ -18,7 +18,7 @@ EXPERIMENT = Experiment(
     "Figure 4: feature maps of ANN and SNN on Fashion-MNIST",
     {
         "full": Size("fashion_mnist", 100, (Run("proxy_paper", 50, paper=94.56),), (0, 1, 2)),
-        "compact": Size("fashion_mnist_compact", 8, (Run("proxy_paper", 20, PUBLISHED),)),
+        "compact": Size("fashion_mnist_compact", 4, (Run("proxy_paper", 20, PUBLISHED),)),
         "tiny": Size("digits", 2, (Run("proxy_paper", 8),), batch_size=32),
     },
     ("table", "feature_maps"),

@@ -16,7 +16,15 @@ from ._shared import NONE, PUBLISHED, package
 
 __all__ = ["EXPERIMENT"]
 
-_CONVERTED = ("ann_as_snn", "conversion_percentile", "conversion_rnl", "conversion_qcfs")
+_CONVERTED = (
+    "ann_as_snn",
+    "conversion_percentile",
+    "conversion_percentile_average",
+    "conversion_rnl",
+    "conversion_rnl_average",
+    "conversion_qcfs",
+    "conversion_qcfs_average",
+)
 _OTHERS = ("surrogate", "tandem", "progressive_tandem")
 
 

@@ -21,7 +21,7 @@ EXPERIMENT = Experiment(
     "Table 2: learning rules on Fashion-MNIST",
     {
         "full": Size("fashion_mnist", 100, learning_rules(50, _PAPER, ours=package(50)), (0, 1, 2)),
-        "compact": Size("fashion_mnist_compact", 8, learning_rules(20, _PAPER, PUBLISHED)),
+        "compact": Size("fashion_mnist_compact", 4, learning_rules(20, _PAPER, PUBLISHED)),
         "tiny": Size("digits", 2, learning_rules(8, _PAPER), batch_size=32),
     },
 )

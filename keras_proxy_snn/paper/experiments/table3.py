@@ -22,7 +22,7 @@ EXPERIMENT = Experiment(
     "Table 3: learning rules on CIFAR-10",
     {
         "full": Size("cifar10", 100, learning_rules(60, _PAPER, ours=package(60)), (0, 1, 2)),
-        "compact": Size("cifar10_compact", 8, learning_rules(20, _PAPER, PUBLISHED)),
+        "compact": Size("cifar10_compact", 4, learning_rules(20, _PAPER, PUBLISHED)),
         "tiny": Size("digits", 2, learning_rules(8, _PAPER), batch_size=32),
     },
 )
