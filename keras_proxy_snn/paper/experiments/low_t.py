@@ -45,6 +45,12 @@ def _runs(
         fields: Function of T that gives the fields that this package's form replaces.
     """
 
+    def rival(name: str, t: int) -> Mapping[str, Any]:
+        """Neurons and readout of this package's form, for the rule of learning alone to differ."""
+        levers = {"readout": "potential", "reset": "subtract", "v_0": 0.5}
+        steep = {"readout_v_threshold": float(t)}
+        return {**levers, **steep} if name == "surrogate" else steep
+
     def further(t: int, trained: tuple[int, ...]) -> tuple[int, ...]:
         return curve if t == max(trained) else ()
 
@@ -53,7 +59,11 @@ def _runs(
         *(Run("proxy_low_t", t, fields(t), evaluate_at=further(t, ours)) for t in ours),
         *(Run("proxy_paper", t, published, evaluate_at=further(t, others)) for t in others),
         *(Run(method, t) for method in _CONVERTED for t in curve),
-        *(Run(name, t, evaluate_at=further(t, others)) for name in _OTHERS for t in others),
+        *(
+            Run(name, t, {**fields(t), **rival(name, t)}, evaluate_at=further(t, others))
+            for name in _OTHERS
+            for t in others
+        ),
     )
 
 
