@@ -34,7 +34,7 @@ def import_on_device():
 
 def stream(on_device, program, images):
     """Counts and activity of the readout after every step, `(images, T, classes)`."""
-    theta = program.neurons[-1].v_threshold
+    readout = program.neurons[-1]
     with tempfile.TemporaryDirectory() as folder:
         onnx.write(program, f"{folder}/net.onnx", form="step")
         network = on_device.open_network(Path(f"{folder}/net.onnx"), threads=2)
@@ -52,8 +52,9 @@ def stream(on_device, program, images):
             outputs = network.infer({"image": batch, **state})
             state = {name: outputs[f"{name}_out"] for name in state}
             counts = counts + np.rint(outputs["spikes"]).astype(int)
-            potential = state[f"v_{program.neurons[-1].name}"]
-            moments.append((counts, on_device.activity(counts, potential, theta)))
+            potential = state[program.readout_state]
+            activity = on_device.activity(counts, potential, readout.v_threshold, readout.v_0)
+            moments.append((counts, activity))
         parts.append([np.stack(part, axis=1) for part in zip(*moments, strict=True)])
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
@@ -78,7 +79,10 @@ def measure(arguments):
     train, test = kps.datasets.load(kps.datasets.name_by_shape(program.input_shape))
     x, y = (part[-arguments.train :] for part in train) if arguments.train else test
     counts, activity = stream(on_device, program, x)
-    rules = [("never", counts, 0), ("certain", counts, 0)]
+    # A step can add any number to a potential, so no class is certain by it before T.
+    rules = [("never", activity, 0)]
+    if program.readout == "counts":
+        rules = [("never", counts, 0), ("certain", counts, 0)]
     rules += [("margin", activity, margin) for margin in arguments.margins]
     rows = []
     for stop, scores, margin in rules:

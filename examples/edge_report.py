@@ -68,13 +68,13 @@ def number_formats(program, calibration):
         return programs | {"int8": error}
 
 
-def expected_counts(program, images):
-    """Spike counts of the interpreter, its sums in float32, in which integers are exact too."""
+def expected_scores(program, images):
+    """Scores of the interpreter, its sums in float32, in which integers are exact too."""
     if program.is_integer:  # below 2^24; what is not equal is compared again in integers
         images = prepare_images(program, images)
         program = replace(program, number_format="float32", input_scale=1.0)
-    batches = [images[at : at + 100] for at in range(0, len(images), 100)]
-    return np.concatenate([interpret(program, batch).spike_counts for batch in batches])
+    traces = (interpret(program, images[at : at + 100]) for at in range(0, len(images), 100))
+    return np.concatenate([program.scores(t.spike_counts, t.potentials[-1]) for t in traces])
 
 
 def write_file(programs, calibration, format, form, number, path):
@@ -206,7 +206,7 @@ def measure(options, folder):
     facts = head(options.model.name, program, f"the first {len(x)} of the test set of {name}")
     programs = number_formats(program, calibration)
     good = {n: program for n, program in programs.items() if not isinstance(program, ValueError)}
-    expected = {number: expected_counts(program, x) for number, program in good.items()}
+    expected = {number: expected_scores(program, x) for number, program in good.items()}
     rows = [
         run_file(file, runtime, programs, expected, folder, x, y)
         for file in write_files(programs, calibration, folder, options)

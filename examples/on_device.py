@@ -10,7 +10,9 @@ Images are stretched to the network's size and made grey or coloured as it wants
 A network of the form "step" or "stateful" runs step by step and stops early: with `--stop certain`
 when the leading class can no longer be caught, so that it is that of all T steps; with `margin`
 when it leads by M spikes, fractions towards the next spike included, which is sooner and may give
-another class; with `never` after T.
+another class; with `never` after T. If the network was exported with `readout="potential"`, its
+class is that with the most spikes, fractions included, and `certain` is as `never`, because a step
+can add any number to a potential.
 Exits with status 0, or 2 and the reason.
 """
 
@@ -59,20 +61,37 @@ def should_stop(scores: np.ndarray, step: int, time_steps: int, stop: str, margi
     return step >= time_steps or bool(stop == "margin" and lead >= margin)
 
 
-def activity(counts: np.ndarray, potential: np.ndarray, v_threshold: Any) -> np.ndarray:
-    """Input to each neuron of the readout so far in spikes: those fired, and the fraction left."""
-    score: np.ndarray = counts + potential / np.asarray(v_threshold)
+def activity(
+    counts: np.ndarray, potential: np.ndarray, v_threshold: Any, v_0: Any = 0.0
+) -> np.ndarray:
+    """Input to each neuron of the readout so far in spikes: those fired, and the fraction left.
+
+    The potential is counted from `v_0`, where it started.
+    """
+    score: np.ndarray = counts + (potential + np.asarray(v_0)) / np.asarray(v_threshold)
     return score
 
 
-def score(network: Network, counts: np.ndarray, state: Arrays, stop: str) -> np.ndarray:
-    """Spike counts; for `margin` the activity, where the network gives the potentials out."""
-    thresholds = network.facts.get("v_threshold", "{}")
-    thresholds = json.loads(thresholds) if isinstance(thresholds, str) else thresholds
+def by_layer(network: Network, fact: str) -> dict[str, Any]:
+    """A fact about each layer of neurons."""
+    found = network.facts.get(fact, {})
+    layers: dict[str, Any] = json.loads(found) if isinstance(found, str) else found
+    return layers
+
+
+def score(network: Network, counts: np.ndarray, outputs: Arrays, stop: str) -> np.ndarray:
+    """Spike counts; or the activity, for `margin` where the network gives the potentials out."""
+    thresholds = by_layer(network, "v_threshold")
     readout = next(reversed(thresholds), "")
-    if stop != "margin" or f"v_{readout}" not in state:
+    potential = outputs.get(f"v_{readout}_out")
+    if potential is None or (stop != "margin" and not by_potential(network)):
         return counts
-    return activity(counts, state[f"v_{readout}"][0], thresholds[readout])
+    v_0 = by_layer(network, "v_0").get(readout, 0.0)
+    return activity(counts, potential[0], thresholds[readout], v_0)
+
+
+def by_potential(network: Network) -> bool:
+    return network.facts.get("readout") == "potential"
 
 
 def simulate(
@@ -80,8 +99,10 @@ def simulate(
 ) -> Result:
     """Run an image as far as it takes."""
     if "spike_counts" in network.outputs:
-        counts = np.rint(network.infer({"image": image})["spike_counts"][0]).astype(int)
-        return Result(int(counts.argmax()), time_steps, counts)
+        outputs = network.infer({"image": image})
+        counts = np.rint(outputs["spike_counts"][0]).astype(int)
+        return Result(int(score(network, counts, outputs, stop).argmax()), time_steps, counts)
+    stop = "never" if stop == "certain" and by_potential(network) else stop
     names = [name for name in network.inputs if name.startswith("v_")]
     state = {name: np.zeros(*network.inputs[name]) for name in names}
     counts = np.zeros((), int)
@@ -91,7 +112,7 @@ def simulate(
         outputs = network.infer({"image": image, **state})
         state = {name: outputs[f"{name}_out"] for name in names}
         counts = counts + np.rint(outputs["spikes"][0]).astype(int)
-        scores = score(network, counts, state, stop)
+        scores = score(network, counts, outputs, stop)
         if should_stop(scores, step, time_steps, stop, margin):
             break
     return Result(int(scores.argmax()), step, counts)

@@ -166,7 +166,7 @@ def test_a_wrong_file_is_found_out(tmp_path, monkeypatch, digits):
     program = from_model(save(tmp_path / "net.keras", time_steps=4))
     litert.write(program.with_time_steps(3), tmp_path / "net.tflite")
     x, y = (part[:16] for part in digits[1])
-    expected = edge_report.expected_counts(program, x)
+    expected = edge_report.expected_scores(program, x)
     np.testing.assert_array_equal(expected, interpret(program, x).spike_counts)
     file = {"format": "litert", "numbers": "float32", "file": "net.tflite"}
     everything = {"float32": program}, {"float32": expected}, tmp_path, x, y

@@ -1,8 +1,10 @@
 """Model in, checked file out, for every format, on whichever backend the suite runs."""
 
+import json
 import re
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import keras_proxy_snn as kps
 from keras_proxy_snn.export import FORMATS, ExportError, Program, export, from_model, load
 from keras_proxy_snn.export.check import check
 from keras_proxy_snn.export.interpreter import run as interpret
+from keras_proxy_snn.export.program import Dense, Flatten
 
 from . import oracle
 
@@ -21,11 +24,28 @@ ROOT = Path(__file__).resolve().parent.parent
 SPEC, SHAPE = "4C3-P2-6C3-8F-5F", (6, 6, 2)
 
 
+FORMS = [
+    ("onnx", "unrolled"),
+    ("onnx", "step"),
+    ("onnx", "loop"),
+    ("litert", "unrolled"),
+    ("litert", "step"),
+    ("litert", "stateful"),
+    ("nir", "graph"),
+]
+
+
+def exact_model(rng, **fields):
+    fields = {"time_steps": 7, "v_threshold": 0.5, **fields}
+    model = kps.build(SPEC, input_shape=SHAPE, **fields)
+    for layer in model.snn.if_layers:
+        layer.twin.set_weights([oracle.dyadic(rng, w.shape) for w in layer.twin.get_weights()])
+    return model
+
+
 @pytest.fixture
 def model(rng):
-    model = kps.build(SPEC, input_shape=SHAPE, time_steps=7, v_threshold=0.5)
-    model.set_weights([oracle.dyadic(rng, w.shape) for w in model.get_weights()])
-    return model
+    return exact_model(rng)
 
 
 @pytest.fixture
@@ -33,12 +53,16 @@ def images(rng):
     return oracle.dyadic(rng, (6, *SHAPE), low=0, high=257)
 
 
-def test_the_interpreter_equals_the_model_and_the_oracle(model, images):
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+@pytest.mark.parametrize("v_0", [0.0, 0.5])
+def test_the_interpreter_equals_the_model_and_the_oracle(images, rng, reset, v_0):
+    model = exact_model(rng, reset=reset, v_0=v_0)
     program = from_model(model)
-    spikes, potentials = oracle.run(SPEC, model.get_weights(), images, 7, 0.5, "zero")
+    assert {(layer.v_threshold, layer.v_0) for layer in program.neurons} == {(0.5, v_0 / 2)}
+    spikes, potentials = oracle.run(SPEC, model.get_weights(), images, 7, 0.5, reset, v_0)
     trace = interpret(program, images)
     np.testing.assert_array_equal(trace.spike_counts, spikes[-1].sum(axis=1))
-    np.testing.assert_array_equal(trace.potentials[-1], potentials[-1])
+    np.testing.assert_array_equal(trace.potentials[-1], potentials[-1] - v_0 / 2)
     np.testing.assert_array_equal(trace.spike_counts, model.predict(images, verbose=0))
     assert program.shapes()[-1] == (5,)
     assert program.metadata["spec"] == SPEC
@@ -58,16 +82,35 @@ def test_batch_norm_and_reset_by_subtraction_are_part_of_the_program(images, rng
     assert result.borderline <= 1
 
 
-def test_a_program_is_saved_and_loaded(model, images, tmp_path):
+@pytest.mark.parametrize("readout", ["counts", "potential"])
+def test_the_scores_are_what_the_model_gives(images, rng, readout):
+    """With thresholds of their own, learned, which no power of two divides out."""
+    logarithms = (-0.9, -0.4, 0.2)
+    model = exact_model(rng, learn_threshold=True, reset="subtract", v_0=0.5, readout=readout)
+    for name, logarithm in zip(("conv1", "conv2", "dense1"), logarithms, strict=True):
+        model.ann.get_layer(f"{name}_threshold").set_weights([np.float32(logarithm)])
+    program = from_model(model)
+    assert program.readout == readout
+    thetas = [layer.v_threshold for layer in program.neurons]
+    np.testing.assert_allclose(thetas, [*np.exp(logarithms), 0.5], rtol=1e-6)
+    assert [layer.v_0 for layer in program.neurons] == [theta / 2 for theta in thetas]
+    result = check(program, images, lambda p, x: model.predict(x, verbose=0))
+    assert (result.passed, result.borderline) == (True, 0)
+    assert result.worst < 1e-5
+
+
+def test_a_program_is_saved_and_loaded(rng, images, tmp_path):
+    model = exact_model(rng, v_0=0.5, readout="potential")
     program = from_model(model, accuracy=0.5)
     program.save(tmp_path / "net.kps")
     again = load(tmp_path / "net.kps")
     assert again.metadata == program.metadata
-    assert again.input_shape == SHAPE
+    assert (again.input_shape, again.readout) == (SHAPE, "potential")
     for a, b in zip(again.neurons, program.neurons, strict=True):
         np.testing.assert_array_equal(a.kernel, b.kernel)
         assert a.kernel.dtype == b.kernel.dtype
         assert (a.name, a.v_threshold, a.reset) == (b.name, b.v_threshold, b.reset)
+        assert a.v_0 == b.v_0 == 0.25
     np.testing.assert_array_equal(
         interpret(again, images).spike_counts, interpret(program, images).spike_counts
     )
@@ -76,20 +119,34 @@ def test_a_program_is_saved_and_loaded(model, images, tmp_path):
     (tmp_path / "text.kps").write_text("no program")
     with pytest.raises(ValueError, match=r"A program file is expected.*text\.kps"):
         load(tmp_path / "text.kps")
+    with pytest.raises(ValueError, match=r"`readout` must be one of .* Received: 'spikes'"):
+        replace(program, readout="spikes")
 
 
-@pytest.mark.parametrize(
-    ("format", "form"),
-    [
-        ("onnx", "unrolled"),
-        ("onnx", "step"),
-        ("onnx", "loop"),
-        ("litert", "unrolled"),
-        ("litert", "step"),
-        ("litert", "stateful"),
-        ("nir", "graph"),
-    ],
-)
+def test_a_program_from_before_starts_is_loaded(model, images, tmp_path):
+    """Files written before there were `v_0` and `readout`."""
+    program = from_model(model)
+    program.save(tmp_path / "new.kps")
+    with (
+        zipfile.ZipFile(tmp_path / "new.kps") as new,
+        zipfile.ZipFile(tmp_path / "old.kps", "w") as old,
+    ):
+        for name in new.namelist():
+            content = new.read(name)
+            if name == "program.json":
+                head = json.loads(content)
+                del head["readout"]
+                for entry in head["layers"]:
+                    entry.pop("v_0", None)
+                content = json.dumps(head).encode()
+            old.writestr(name, content)
+    again = load(tmp_path / "old.kps")
+    assert (again.readout, {layer.v_0 for layer in again.neurons}) == ("counts", {0.0})
+    counts = [interpret(p, images).spike_counts for p in (program, again)]
+    np.testing.assert_array_equal(*counts)
+
+
+@pytest.mark.parametrize(("format", "form"), FORMS)
 def test_every_format_and_form_has_the_models_counts(format, form, model, images, tmp_path):
     path = tmp_path / f"net{FORMATS[format]}"
     exported = model.export(path, format=format, form=form, images=images)
@@ -98,6 +155,40 @@ def test_every_format_and_form_has_the_models_counts(format, form, model, images
     assert exported.size == path.stat().st_size
     np.testing.assert_array_equal(exported.run(images), model.predict(images, verbose=0))
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(("format", "form"), FORMS)
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+def test_every_format_and_form_starts_where_the_model_does(
+    format, form, reset, rng, images, tmp_path
+):
+    model = exact_model(rng, v_0=0.5, reset=reset)
+    path = tmp_path / f"net{FORMATS[format]}"
+    if (format, reset) == ("nir", "subtract"):
+        with pytest.raises(ValueError, match="reset by subtraction cannot be written"):
+            model.export(path, form=form, images=images)
+        return
+    exported = model.export(path, form=form, images=images)
+    assert exported.check.worst == 0
+    np.testing.assert_array_equal(exported.run(images), model.predict(images, verbose=0))
+
+
+@pytest.mark.parametrize(("format", "form"), FORMS)
+def test_every_format_and_form_of_a_readout_by_potential(format, form, rng, images, tmp_path):
+    fields = {"v_0": 0.5, "readout": "potential"}
+    model = exact_model(rng, reset="zero" if format == "nir" else "subtract", **fields)
+    path = tmp_path / f"net{FORMATS[format]}"
+    scores = model.predict(images, verbose=0)
+    labels = scores.argmax(axis=1)
+    if format == "nir":
+        with pytest.raises(ValueError, match=r"spikes alone.*`model.readout = \"counts\"`"):
+            model.export(path, form=form, images=images)
+        model.readout = "counts"
+        scores = model.predict(images, verbose=0)
+        labels = scores.argmax(axis=1)
+    exported = model.export(path, form=form, images=images, test=(images, labels))
+    assert (exported.check.worst, exported.accuracy) == (0, 1.0)
+    np.testing.assert_array_equal(exported.run(images), scores)
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite", ".nir"])
@@ -137,8 +228,6 @@ def test_a_file_that_differs_is_refused_and_kept_aside(model, images, tmp_path, 
 
 
 def test_rounding_at_a_threshold_is_told_from_a_fault():
-    from keras_proxy_snn.export.program import Dense, Flatten
-
     weight = np.float32(1 / 3)
     layer = Dense("readout", np.full((1, 1), weight), None, float(3 * weight), "zero")
     program = Program((Flatten("flatten"), layer), (1, 1, 1), time_steps=9)
@@ -148,6 +237,42 @@ def test_rounding_at_a_threshold_is_told_from_a_fault():
     clear = replace(program, layers=(program.layers[0], replace(layer, v_threshold=0.5)))
     fault = check(clear, x, lambda p, x: interpret(p, x).spike_counts - 1)
     assert (fault.passed, fault.differing) == (False, 1)
+
+
+@pytest.mark.parametrize(("off", "borderline"), [(1e-7, 1), (2e-6, 1), (5e-6, 0), (1e-4, 0)])
+@pytest.mark.parametrize("v_0", [0.0, 0.5])
+def test_how_far_from_a_level_is_rounding(off, borderline, v_0):
+    """A first spike that lacks a share `off` of the threshold, and a file that makes it."""
+    weight = np.float32(1 - v_0 - off)
+    layer = Dense("readout", np.full((1, 1), weight), None, 1.0, "zero", v_0)
+    program = Program((Flatten("flatten"), layer), (1, 1, 1), time_steps=1)
+    x = np.ones((1, 1, 1, 1), "float32")
+    result = check(program, x, lambda p, x: interpret(p, x).spike_counts + 1)
+    assert (result.borderline, result.passed) == (borderline, bool(borderline))
+
+
+@pytest.mark.parametrize(
+    ("number_format", "error", "differing"),
+    [("float32", 4e-5, 0), ("float32", 9e-5, 0), ("float32", 2e-4, 2), ("int8", 1e-12, 2)],
+)
+def test_scores_by_potential_are_equal_to_within_rounding(number_format, error, differing):
+    """Scores of 3/4 and -3/8 after a step; in integers there is no rounding."""
+    kernel = (
+        np.array([[4, -14]], "int8") if number_format == "int8" else np.float32([[0.25, -0.875]])
+    )
+    theta, v_0 = (16, 8) if number_format == "int8" else (1.0, 0.5)
+    layer = Dense("readout", kernel, None, theta, "subtract", v_0)
+    layers = (Flatten("flatten"), layer)
+    program = Program(layers, (1, 1, 1), 1, number_format, readout="potential")
+    x = np.ones((1, 1, 1, 1), "float32")
+    result = check(program, x, lambda p, x: np.array([[0.75, -0.375]]) + error)
+    assert (result.differing, result.borderline) == (differing, 0)
+    assert result.worst == pytest.approx(error, rel=1e-3)
+    # Of an image whose largest score is 117 spikes, as much as 0.0117 is rounding.
+    high = replace(program, time_steps=134)
+    if number_format == "float32":
+        result = check(high, x, lambda p, x: np.array([[34.0, -116.75]]) + 50 * error)
+        assert result.passed == (50 * error <= 1e-4 * 116.75)
 
 
 def test_time_steps_and_overwriting(model, images, tmp_path):

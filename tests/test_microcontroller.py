@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,8 @@ def network(tmp_path_factory):
     folder = tmp_path_factory.mktemp("microcontroller")
     litert.write(program, folder / "net.tflite", form="unrolled")
     litert.write(program, folder / "step.tflite", form="step")
+    potential = replace(program, readout="potential")
+    litert.write(potential, folder / "potential.tflite", form="unrolled")
     np.save(folder / "images.npy", images)
     np.save(folder / "image.npy", images[0])
     np.save(folder / "outside.npy", images[0] / 100)
@@ -82,6 +85,7 @@ def test_it_needs_numpy_and_tflite_micro_alone():
         ("run_tflm.py", "none.tflite", "images.npy", "No such file"),
         ("run_tflm.py", "images.npy", "images.npy", "not a .tflite file"),
         ("run_tflm.py", "step.tflite", "images.npy", "not an unrolled integer network"),
+        ("run_tflm.py", "potential.tflite", "images.npy", "its readout is by potential"),
         ("run_tflm.py", "net.tflite", "wrong.npy", "images must be (8, 8, 2)"),
         ("run_tflm.py", "net.tflite", "outside.npy", "pixels must be from 0 to 1"),
         ("to_c_array.py", "net.tflite", "images.npy", "the image must be (8, 8, 2) bytes"),

@@ -5,6 +5,7 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -35,7 +36,7 @@ STREAMING = ["step.tflite", "stateful.tflite", "step.onnx"]
 T = 24
 
 
-def make_program(number_format):
+def make_program(number_format, v_0=0.0, readout="counts"):
     """4C3-P2-12F-5F on 8 x 8 images: sums are exact, and four classes win."""
     rng = np.random.default_rng(5)
     integer = number_format == "int8"
@@ -55,7 +56,13 @@ def make_program(number_format):
         Dense("dense1", weights(64, 12), None, theta(100), "zero"),
         Dense("readout", weights(12, 5), None, theta(50), "subtract"),
     )
-    return Program(layers, (8, 8, 1), T, number_format, input_scale)
+
+    def started(layer):
+        start = np.multiply(v_0, layer.v_threshold).item()
+        return replace(layer, v_0=int(start) if integer else start)
+
+    layers = tuple(started(x) if isinstance(x, Conv | Dense) else x for x in layers)
+    return Program(layers, (8, 8, 1), T, number_format, input_scale, readout=readout)
 
 
 def make_images(count):
@@ -71,8 +78,8 @@ def make_images(count):
 class Case:
     """A program, a folder with its files in all forms, images, and what the interpreter says."""
 
-    def __init__(self, number_format, folder):
-        self.program, self.folder = make_program(number_format), folder
+    def __init__(self, number_format, folder, **settings):
+        self.program, self.folder = make_program(number_format, **settings), folder
         self.images = make_images(40)
         for name in FILES:
             form, suffix = name.split(".")
@@ -83,8 +90,10 @@ class Case:
         self.counts = np.stack([trace.spike_counts for trace in runs], axis=1)
         self.classes = self.counts[:, -1].argmax(axis=1)
         potentials = np.stack([trace.potentials[-1] for trace in runs], axis=1)
-        theta = self.program.neurons[-1].v_threshold
-        self.activity = on_device.activity(self.counts, potentials, theta)
+        readout = self.program.neurons[-1]
+        neurons = readout.v_threshold, readout.v_0
+        self.activity = on_device.activity(self.counts, potentials, *neurons)
+        self.shifted = self.counts + potentials.astype("float64") / readout.v_threshold
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +270,43 @@ def test_margin_saves_more(case, classify, name):
     assert means == sorted(means)
     assert means[1] < T / 4
     assert means[3] < 2 / 3 * T
+
+
+@pytest.fixture(scope="module", params=["float32", "int8"])
+def by_potential(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("potential")
+    return Case(request.param, folder, v_0=0.5, readout="potential")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("stop", ["certain", "never"])
+def test_a_readout_by_potential_tells_the_class(by_potential, classify, name, stop):
+    case, final = by_potential, by_potential.activity[:, -1]
+    trace = interpreter.run(case.program, case.images)
+    scores = case.program.scores(trace.spike_counts, trace.potentials[-1])
+    np.testing.assert_array_equal(final, scores)
+    assert (final.argmax(axis=1) != case.classes).any()
+    rows = classify(case.folder / name, case.folder / "images.npy", "--stop", stop)
+    assert [row["class"] for row in rows] == final.argmax(axis=1).tolist()
+    np.testing.assert_array_equal([row["spike_counts"] for row in rows], case.counts[:, -1])
+    assert {row["steps"] for row in rows} == {T}
+
+
+@pytest.mark.parametrize("name", STREAMING)
+def test_a_start_shifts_all_classes_alike_and_no_decision(by_potential, classify, name):
+    case = by_potential
+    np.testing.assert_allclose(case.activity, case.shifted + 0.5, rtol=1e-12)
+    top = np.sort(case.shifted, axis=-1)
+    lead = top[..., -1] - top[..., -2]
+    margin = 2.01  # between two leads, which are multiples of 1/50
+    arguments = ("--stop", "margin", "--margin", margin)
+    rows = classify(case.folder / name, case.folder / "images.npy", *arguments)
+    steps = np.array([row["steps"] for row in rows])
+    reached = np.where((lead >= margin).any(axis=1), (lead >= margin).argmax(axis=1) + 1, T)
+    np.testing.assert_array_equal(steps, reached)
+    assert steps.mean() < 0.9 * T
+    winners = case.shifted[np.arange(40), steps - 1].argmax(axis=1)
+    np.testing.assert_array_equal([row["class"] for row in rows], winners)
 
 
 def test_fewer_steps(case, classify, refused):

@@ -90,6 +90,8 @@ def test_error_of_a_layer_does_not_hold_that_of_the_layer_before():
         ({"v_threshold": 2.0, "proxy_activation": "clip", "readout_activation": "relu"}, [1, 1]),
         ({"v_threshold": 2.0, "proxy_activation": "clip", "readout_activation": "linear"}, [1, 2]),
         ({"v_threshold": 2.0, "proxy_activation": "clip", "use_bias": True}, [1, 2]),
+        ({"v_threshold": 2.0, "proxy_activation": "clip", "learn_threshold": True}, [1, 2]),
+        ({"v_threshold": 2.0, "proxy_activation": "clip", "v_0": 0.5}, [1, 2]),
         ({"v_threshold": 1.0, "use_bias": True}, [1, 1]),
         # A bias is right for one scale of the rates only.
         ({"v_threshold": 2.0, "use_bias": True}, [2, None]),

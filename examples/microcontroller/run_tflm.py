@@ -47,6 +47,8 @@ class Network:
         self.facts = read_facts(content)
         if (self.facts["form"], self.facts["number_format"]) != ("unrolled", "int8"):
             raise ValueError("not an unrolled integer network")
+        if self.facts.get("readout", "counts") != "counts":
+            raise ValueError("its readout is by potential, but classes are told by counts here")
         self.interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena_size)
         self.input_shape = tuple(int(n) for n in self.interpreter.get_input_details(0)["shape"])
 

@@ -17,7 +17,7 @@ __all__ = ["Check", "check", "is_borderline"]
 ROUNDINGS = (3e-6, 1e-6, 3e-7)
 # One spike more may be made up for by another, so filters are moved in several patterns.
 _PATTERNS = 8
-# Of a readout by potential, in spikes or, where that is more, as a share of an image's highest
+# Of a readout by potential, in spikes or, where that is more, as a share of an image's largest
 # score: potentials are sums over all steps, so in floats none is the same in another order.
 _SCORE_ROUNDING = 1e-4
 
@@ -62,7 +62,7 @@ def check(program: Program, images: Any, run: Callable[[Program, np.ndarray], np
     count must be equal.
 
     Of a readout by potential its scores are compared instead. In floats they are equal if they
-    differ by at most 1e-4 of a spike, or of the image's highest score if that is more.
+    differ by at most 1e-4 of a spike, or of the image's largest score if that is more.
 
     Args:
         program: The network.
@@ -114,8 +114,8 @@ def _unequal(program: Program, received: np.ndarray, expected: np.ndarray) -> np
     """Where scores differ by more than rounding can explain."""
     if program.readout == "counts" or program.is_integer:
         return received != expected
-    highest = np.abs(expected).max(axis=1, initial=1, keepdims=True)
-    return np.abs(received - expected) > _SCORE_ROUNDING * highest
+    largest = np.abs(expected).max(axis=1, initial=1, keepdims=True)
+    return np.abs(received - expected) > _SCORE_ROUNDING * largest
 
 
 def is_borderline(program: Program, images: np.ndarray) -> np.ndarray:

@@ -23,9 +23,9 @@ class LayerStatistics:
 
     `rate_error` and `rate_distance` compare both sides with the inputs that the *SNN's own*
     layer got, so they hold the error of this very layer (spikes not evenly spread, what a reset
-    to zero discards, rounding to 1/T, the bound of one spike a step) and of no layer
-    or pooling before it. `ann_error` and `ann_distance` compare r with the activation a of the
-    same layer of the ANN, in which the errors of all layers before have met.
+    to zero discards, rounding to 1/T, the start at `v_0` of a spike, the bound of one spike a
+    step) and of no layer or pooling before it. `ann_error` and `ann_distance` compare r with the
+    activation a of the same layer of the ANN, in which the errors of all layers before have met.
 
     Distances are cosine distances, 1 - <p, q> / (|p| |q|) over the neurons of an image, averaged
     over images: free of scale, 0 for proportional vectors. Two all-zero vectors have distance 0,
@@ -42,9 +42,9 @@ class LayerStatistics:
         rate_distance: Cosine distance of these two.
         ann_error: Mean of |r - a / u|, in spikes per step, where the activation u stands for a
             rate of 1: the product of v_threshold * scale over all layers up to this one, with the
-            scale of a `Rescaling` before the ReLU. So u = 1 for the proxy `"clip"`. `None` where
-            no such u exists: after a layer with u other than 1 a bias or a batch normalisation
-            does not scale with the rates.
+            scale of a `Rescaling` or a `LearnedThreshold` before the ReLU. So u = 1 for the proxy
+            `"clip"`. `None` where no such u exists: after a layer with u other than 1 a bias or a
+            batch normalisation does not scale with the rates.
         ann_distance: Cosine distance of r and a; it needs no u. A linear readout is rectified.
     """
 

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..layers import LearnedThreshold
 from ..layers._tied import TiedIF
 from ..model import ProxyModel
 
@@ -134,8 +135,8 @@ def _ann_units(model: ProxyModel) -> dict[str, float | None]:
     """Activation of each of the ANN's layers that stands for one spike a step.
 
     Where the layer below has the unit u, its inputs are u times the rates. The weights are
-    linear, so the layer's own unit is u * v_threshold * scale, with the scale of a `Rescaling`
-    before its ReLU. A bias does not grow with u: with one there is a unit only if u = 1.
+    linear, so the layer's own unit is u * v_threshold * scale, with the scale of a `Rescaling` or
+    a `LearnedThreshold` before its ReLU. A bias does not grow with u: with one there is a unit only if u = 1.
     """
     units: dict[str, float | None] = {}
     unit: float | None = 1.0
@@ -151,7 +152,7 @@ def _ann_units(model: ProxyModel) -> dict[str, float | None]:
 
 
 def _rescaling(ann: keras.Sequential, twin: keras.layers.Layer) -> float | None:
-    """Scale of the `Rescaling` between a twin and the next one; 1 if there is none."""
+    """Scale of what rescales between a twin and the next one; 1 if nothing does."""
     scale = 1.0
     for layer in ann.layers[ann.layers.index(twin) + 1 :]:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
@@ -160,6 +161,8 @@ def _rescaling(ann: keras.Sequential, twin: keras.layers.Layer) -> float | None:
             if np.ndim(layer.scale) or np.any(np.asarray(layer.offset) != 0.0):
                 return None
             scale *= float(layer.scale)
+        if isinstance(layer, LearnedThreshold):
+            scale /= layer.value
     return scale
 
 
