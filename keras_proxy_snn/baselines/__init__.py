@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..presets import PRESETS, Preset
-from . import ann, growing, proxy, surrogate
+from . import ann, growing, progressive_tandem, proxy, surrogate, tandem
 from ._training import Trained, Training
 
 __all__ = ["METHODS", "Method", "Trained", "Training", "fit"]
@@ -30,6 +30,7 @@ class Method:
 
 
 _PROXY = "Kheradpisheh et al. 2021, arXiv:2109.13208"
+_TANDEM = "Wu et al. 2021, arXiv:1907.01167"
 
 METHODS: dict[str, Method] = {
     "ann": Method("ANN", "-", ann.fit, at_time_steps=False),
@@ -40,6 +41,13 @@ METHODS: dict[str, Method] = {
     "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
     "surrogate": Method(
         "surrogate gradient, arctangent", "Fang et al. 2021, arXiv:2007.05785", surrogate.fit
+    ),
+    "tandem": Method("tandem learning, as the preset says", _TANDEM, tandem.fit),
+    "tandem_paper": Method("tandem learning, paper", _TANDEM, tandem.fit_paper),
+    "progressive_tandem": Method(
+        "progressive tandem learning",
+        "Wu et al. 2020, arXiv:2007.01204",
+        progressive_tandem.fit,
     ),
 }
 """Methods by name."""

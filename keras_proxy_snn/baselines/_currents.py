@@ -1,4 +1,4 @@
-"""Currents of the layers while they are trained: batch norm then has the batch's statistics."""
+"""Currents through the twins' own weights, batch norm not folded, for methods that train them."""
 
 import math
 from typing import Any
@@ -9,7 +9,7 @@ from ..layers import IFDense
 from ..layers._tied import TiedIF
 from ..network import SpikingNetwork
 
-__all__ = ["first_input", "training_current"]
+__all__ = ["first_input", "layer_current"]
 
 
 def first_input(snn: SpikingNetwork, images: Any) -> Any:
@@ -20,14 +20,13 @@ def first_input(snn: SpikingNetwork, images: Any) -> Any:
     return images
 
 
-def training_current(stage: TiedIF, inputs: Any) -> Any:
-    """Currents of a layer for inputs `(batch, ...)`, through its twin's own weights.
+def layer_current(stage: TiedIF, inputs: Any, training: bool) -> Any:
+    """Currents of a layer for inputs `(batch, ...)`.
 
-    Without batch norm they are those of the spiking network. With it they are normalised by the
-    statistics of `inputs`, and its running ones, which the spiking network has, follow; unless it
-    is frozen.
+    Without batch norm they are those of the spiking network. In training batch norm takes the
+    statistics of these currents, and its running ones, which the spiking network has, follow.
     """
     current = stage.twin(inputs)
     if stage.batch_norm is not None:
-        current = stage.batch_norm(current, training=True)
+        current = stage.batch_norm(current, training=training)
     return ops.cast(current, stage.compute_dtype)

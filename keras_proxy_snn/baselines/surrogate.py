@@ -15,7 +15,7 @@ from ..model import ProxyModel
 from ..network import Simulation
 from ..neuron import heaviside
 from ..presets import Preset
-from ._currents import first_input, training_current
+from ._currents import first_input, layer_current
 from ._training import Trained, Training, fit_phase
 from .ann import preset_model
 
@@ -112,11 +112,11 @@ class SurrogateModel(keras.Model):
         snn = self.network.snn
         first, *stages = snn.stages
         # The image's current is constant in time, and computed once.
-        current = training_current(first, first_input(snn, images))
+        current = layer_current(first, first_input(snn, images), training=True)
         spikes, v = first.fire(current, time_steps=snn.time_steps, spike=arctangent_spike)
         for stage in stages:
             if isinstance(stage, TiedIF):
-                current = over_time(partial(training_current, stage), spikes)
+                current = over_time(partial(layer_current, stage, training=True), spikes)
                 spikes, v = stage.fire(current, spike=arctangent_spike)
             else:
                 spikes = stage.call(spikes)
