@@ -45,7 +45,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             1; see `keras_proxy_snn.layers.IF`.
         readout: What the model gives for each class: `"counts"`, the readout's spike counts (the
             paper); or `"potential"`, counts plus remaining potential over threshold. With
-            `reset="subtract"` this is the current summed over time, over the threshold.
+            `reset="subtract"` this is the current summed over time (and the start), over the
+            threshold. It can be set at any time, after training too.
         chunk_steps: Number of time steps simulated at once: changes speed and memory, never
             a spike.
         **kwargs: Arguments of `keras.Model`, such as `name`.

@@ -46,9 +46,9 @@ class Exported:
     accuracy: float | None
 
     def run(self, images: Any) -> np.ndarray:
-        """Spike counts `(batch, classes)` of the file in its real runtime."""
-        counts: np.ndarray = writer(self.format).run(self.path, self.program, images)
-        return counts
+        """What the model predicts, `(batch, classes)`, by the file in its real runtime."""
+        scores: np.ndarray = writer(self.format).run(self.path, self.program, images)
+        return scores
 
 
 def writer(format: str) -> Any:
@@ -98,7 +98,8 @@ def export(
     Raises:
         FileExistsError: If the file exists.
         ValueError: If the format cannot express the network, or an argument is out of range.
-        ExportError: If the file's counts differ. The file is kept aside as `<name>.failed`.
+        ExportError: If the file's counts (or scores by potential) differ. The file is kept aside
+            as `<name>.failed`.
 
     Example:
 
@@ -155,8 +156,8 @@ def _check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | 
         )
 
 
-def _with_accuracy(program: Program, counts: np.ndarray, labels: Any) -> Program:
-    right = float((counts.argmax(axis=1) == np.asarray(labels)).mean())
+def _with_accuracy(program: Program, scores: np.ndarray, labels: Any) -> Program:
+    right = float((scores.argmax(axis=1) == np.asarray(labels)).mean())
     facts = {"accuracy": right, "accuracy_images": len(labels)}
     return replace(program, metadata={**program.metadata, **facts})
 
