@@ -94,9 +94,10 @@ class SurrogateModel(keras.Model):
     >>> import numpy as np, keras_proxy_snn
     >>> from keras_proxy_snn.baselines.surrogate import SurrogateModel
     >>> model = SurrogateModel(keras_proxy_snn.build("digits", time_steps=4))
-    >>> x = np.random.rand(2, 8, 8, 1)
-    >>> bool(np.all(np.array(model(x, training=True)) == np.array(model(x))))
-    True
+    >>> model.compile("adam", keras_proxy_snn.SpikeCountCrossentropy())
+    >>> history = model.fit(np.random.rand(4, 8, 8, 1), np.array([0, 1, 2, 3]), verbose=0)
+    >>> model.network.predict(np.random.rand(2, 8, 8, 1), verbose=0).shape
+    (2, 10)
     """
 
     def __init__(self, network: ProxyModel, **kwargs: Any):
