@@ -139,6 +139,5 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """
     network = preset_model(replace(preset, learn_threshold=False))
     model = SurrogateModel(network)
-    adam = type(network.optimizer).from_config(network.optimizer.get_config())
-    model.compile(adam, network.loss, metrics=[SpikeAccuracy()])
+    model.compile(network.optimizer, network.loss, metrics=[SpikeAccuracy()])
     return Trained(network, {"surrogate": fit_phase(model, x, y, training, "surrogate")})

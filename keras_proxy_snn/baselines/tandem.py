@@ -169,8 +169,7 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """
     network = preset_model(replace(preset, **TANDEM))
     model = TandemModel(network, clip=preset.proxy_activation == "clip")
-    adam = type(network.optimizer).from_config(network.optimizer.get_config())
-    model.compile(adam, network.loss, metrics=[SpikeAccuracy()])
+    model.compile(network.optimizer, network.loss, metrics=[SpikeAccuracy()])
     return Trained(network, {"tandem": fit_phase(model, x, y, training, "tandem")})
 
 
