@@ -136,7 +136,8 @@ def _ann_units(model: ProxyModel) -> dict[str, float | None]:
 
     Where the layer below has the unit u, its inputs are u times the rates. The weights are
     linear, so the layer's own unit is u * v_threshold * scale, with the scale of a `Rescaling` or
-    a `LearnedThreshold` before its ReLU. A bias does not grow with u: with one there is a unit only if u = 1.
+    a `LearnedThreshold` before its ReLU. A bias does not grow with u: with one there is a unit
+    only if u = 1.
     """
     units: dict[str, float | None] = {}
     unit: float | None = 1.0
