@@ -2,10 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ..presets import PRESETS, Preset
-from . import ann, growing, progressive_tandem, proxy, surrogate, tandem
+from . import (
+    ann,
+    ann_as_snn,
+    growing,
+    percentile,
+    progressive_tandem,
+    proxy,
+    qcfs,
+    rnl,
+    surrogate,
+    tandem,
+)
 from ._training import Trained, Training
 
 __all__ = ["METHODS", "Method", "Trained", "Training", "fit"]
@@ -29,11 +41,38 @@ class Method:
     at_time_steps: bool = True
 
 
+_PERCENTILE = "Rueckauer et al. 2017, doi:10.3389/fnins.2017.00682"
+_RNL = "Ding et al. 2021, arXiv:2105.11654"
+_QCFS = "Bu et al. 2022, arXiv:2303.04347"
 _PROXY = "Kheradpisheh et al. 2021, arXiv:2109.13208"
 _TANDEM = "Wu et al. 2021, arXiv:1907.01167"
 
 METHODS: dict[str, Method] = {
     "ann": Method("ANN", "-", ann.fit, at_time_steps=False),
+    "ann_as_snn": Method("ANN as an SNN, as it is", "-", ann_as_snn.fit, at_time_steps=False),
+    "conversion_percentile": Method(
+        "conversion, robust normalisation", _PERCENTILE, percentile.fit, at_time_steps=False
+    ),
+    "conversion_percentile_average": Method(
+        "conversion, robust normalisation, average pooling",
+        _PERCENTILE,
+        partial(percentile.fit, pooling="average"),
+        at_time_steps=False,
+    ),
+    "conversion_rnl": Method("conversion, RNL", _RNL, rnl.fit, at_time_steps=False),
+    "conversion_rnl_average": Method(
+        "conversion, RNL, average pooling",
+        _RNL,
+        partial(rnl.fit, pooling="average"),
+        at_time_steps=False,
+    ),
+    "conversion_qcfs": Method("conversion, QCFS", _QCFS, qcfs.fit, at_time_steps=False),
+    "conversion_qcfs_average": Method(
+        "conversion, QCFS, average pooling",
+        _QCFS,
+        partial(qcfs.fit, pooling="average"),
+        at_time_steps=False,
+    ),
     "proxy": Method("proxy learning, as the preset says", _PROXY, proxy.fit),
     "proxy_paper": Method("proxy learning, paper", _PROXY, proxy.fit_paper),
     "proxy_notebook": Method("proxy learning, notebook", _PROXY, proxy.fit_notebook),
@@ -50,7 +89,13 @@ METHODS: dict[str, Method] = {
         progressive_tandem.fit,
     ),
 }
-"""Methods by name."""
+"""Methods by name.
+
+A converted network has the ANN's max pooling as spike pooling, the OR of spikes. Spikes that do not
+coincide add up there: the OR fires more often than the neuron that fires most, the more so the
+longer T is, so it does not approach its ANN. The methods ending in `_average` have average pooling
+in its place, as the publications of RNL and QCFS do, and approach it.
+"""
 
 
 def fit(
