@@ -49,10 +49,11 @@ class QCFS(keras.layers.Layer):
 
     Example:
 
-    >>> import numpy as np
+    >>> import keras, numpy as np
     >>> from keras_proxy_snn.baselines.qcfs import QCFS
     >>> layer = QCFS(levels=4, initial=2.0)
-    >>> np.array(layer(np.float32([-1.0, 0.2, 0.3, 1.0, 9.0]))).tolist()
+    >>> y = layer(np.float32([-1.0, 0.2, 0.3, 1.0, 9.0]))
+    >>> keras.ops.convert_to_numpy(y).tolist()
     [0.0, 0.0, 0.5, 1.0, 2.0]
     """
 

@@ -32,8 +32,9 @@ class SharedScale(keras.layers.Layer):
 
     Example:
 
+    >>> import keras
     >>> from keras_proxy_snn.baselines.rnl import SharedScale
-    >>> round(float(SharedScale(0.0).fraction), 3)
+    >>> round(float(keras.ops.convert_to_numpy(SharedScale(0.0).fraction)), 3)
     0.5
     """
 
@@ -82,11 +83,11 @@ class RateNorm(keras.layers.Layer):
 
     Example:
 
-    >>> import numpy as np
+    >>> import keras, numpy as np
     >>> from keras_proxy_snn.baselines.rnl import RateNorm, SharedScale
     >>> layer = RateNorm(SharedScale())
     >>> y = layer(np.float32([-1.0, 0.55, 2.0]), training=True)
-    >>> round(layer.v_threshold, 3), np.round(np.array(y), 3).tolist()
+    >>> round(layer.v_threshold, 3), np.round(keras.ops.convert_to_numpy(y), 3).tolist()
     (1.1, [0.0, 0.5, 1.0])
     """
 
