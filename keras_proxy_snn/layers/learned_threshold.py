@@ -38,10 +38,11 @@ class LearnedThreshold(keras.layers.Layer):
 
     Example:
 
-    >>> import numpy as np
+    >>> import keras, numpy as np
     >>> from keras_proxy_snn.layers import LearnedThreshold
     >>> layer = LearnedThreshold(2.0)
-    >>> float(layer(np.float32([3.0]))[0]), round(layer.value, 6)
+    >>> scaled = keras.ops.convert_to_numpy(layer(np.float32([3.0])))
+    >>> round(float(scaled[0]), 6), round(layer.value, 6)
     (1.5, 2.0)
     """
 
