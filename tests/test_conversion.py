@@ -54,7 +54,7 @@ def test_qcfs_derivatives_are_those_of_a_straight_through_floor(rng):
 
     def loss(x, height):
         y, _ = layer.stateless_call([height], [], x)
-        return ops.sum(y * upstream)
+        return ops.sum(ops.multiply(y, upstream))
 
     to_x, to_height = gradient(loss, x, np.float32(height))
     half = height / (2 * levels)
@@ -117,7 +117,7 @@ def test_rate_norm_derivatives(rng, differentiate_max):
 
     def loss(x, s):
         y, _ = layer.stateless_call([s], [layer.running_max], x, training=True)
-        return ops.sum(y * upstream)
+        return ops.sum(ops.multiply(y, upstream))
 
     to_x, to_s = gradient(loss, x, np.float32(s))
     m = 0.9 * m + 0.1 * x.max()
