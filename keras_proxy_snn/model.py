@@ -8,11 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from .mapping import spiking_twin
 from .metrics import readout_potential
 from .network import Simulation, SpikingNetwork
 from .proxy import proxy_gradient
 from .training import Simulated, proxy_steps
-from .twins import Threshold, spiking_layers
+from .twins import Threshold, check_choice
 
 __all__ = ["READOUTS", "ProxyModel"]
 
@@ -35,8 +36,10 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
     without a spike in the readout, as a fresh network has them, do not count in it.
 
     Args:
-        ann: The proxy, a built `keras.Sequential`; see `keras_proxy_snn.twins.spiking_layers`
-            for the layers that it can have.
+        ann: The proxy, a built `keras.Sequential` or functional model; see
+            `keras_proxy_snn.mapping.spiking_twin` for the layers that it can have. If it ends with
+            a softmax, the gradient is taken before that, because loss and spike counts know of
+            none. Layers that prepare or augment images run once for both networks.
         time_steps: Number T of time steps.
         v_threshold: Threshold of the IF neurons: a positive number, or a mapping from names of
             the ANN's layers to such numbers (1 for layers that it does not name).
@@ -47,6 +50,9 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             paper); or `"potential"`, counts plus remaining potential over threshold. With
             `reset="subtract"` this is the current summed over time (and the start), over the
             threshold. It can be set at any time, after training too.
+        spike_height: What a spike stands for in the next layer: `"one"` (the paper), or
+            `"threshold"`, that of its neuron, for thresholds that are calibrated to a trained
+            CNN; see `keras_proxy_snn.mapping.spiking_twin`.
         chunk_steps: Number of time steps simulated at once: changes speed and memory, never
             a spike.
         **kwargs: Arguments of `keras.Model`, such as `name`.
@@ -54,6 +60,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
     Attributes:
         ann: The proxy, an ordinary Keras model.
         snn: The spiking network, `keras_proxy_snn.network.SpikingNetwork`.
+        twin: How they belong together, `keras_proxy_snn.mapping.SpikingTwin`.
 
     Call arguments:
         inputs: Images `(batch, height, width, channels)`, as the ANN takes them.
@@ -86,7 +93,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
 
     def __init__(
         self,
-        ann: keras.Sequential,
+        ann: keras.Model,
         time_steps: int,
         v_threshold: Threshold = 1.0,
         reset: str = "zero",
@@ -94,16 +101,19 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         *,
         v_0: float = 0.0,
         readout: str = "counts",
+        spike_height: str = "one",
         **kwargs: Any,
     ):
-        if readout not in READOUTS:
-            raise ValueError(f"`readout` must be one of {READOUTS}. Received: {readout!r}.")
+        check_choice("readout", readout, READOUTS)
         # Images reach the SNN in float32 whatever the policy of the ANN, so nothing is cast here.
         kwargs.setdefault("dtype", getattr(ann, "dtype_policy", None))
         super().__init__(autocast=False, **kwargs)
-        stages = spiking_layers(ann, v_threshold, reset, v_0)
+        twin = spiking_twin(ann, v_threshold, reset, v_0, spike_height)
         self.ann = ann
-        self.snn = SpikingNetwork(stages, ann.input_shape[1:], time_steps, chunk_steps, name="snn")
+        self.twin = twin
+        shape = twin.graph.input_shape
+        self.snn = SpikingNetwork(twin.nodes, shape, time_steps, chunk_steps, name="snn")
+        self.spike_height = spike_height
         self.reset = reset
         self.v_0 = v_0
         self.readout = readout
@@ -139,10 +149,15 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         if isinstance(inputs, Simulated):
             # In a train step `compute_loss` puts the counts in the place of this output.
             if training:
-                return self.ann(inputs.images, training=True)
+                return self._proxy(inputs.images)
             return self._answer(inputs.simulation)
-        counts = self._answer(self.snn.simulate(inputs))
-        return proxy_gradient(self.ann(inputs, training=True), counts) if training else counts
+        images = self.snn.preprocess(inputs, training=True) if training else inputs
+        counts = self._answer(self.snn.simulate(images, preprocessed=bool(training)))
+        return proxy_gradient(self._proxy(images), counts) if training else counts
+
+    def _proxy(self, images: Any) -> Any:
+        """What the ANN makes of preprocessed images in training, before a softmax."""
+        return self.twin.graph.output(images, training=True, start=self.twin.start)
 
     def _answer(self, simulation: Simulation) -> Any:
         """What `readout` says, `(batch, classes)`."""
@@ -261,6 +276,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             "reset": self.reset,
             "v_0": self.v_0,
             "readout": self.readout,
+            "spike_height": self.spike_height,
             "chunk_steps": self.snn.chunk_steps,
             "name": self.name,
         }

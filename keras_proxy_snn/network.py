@@ -1,17 +1,17 @@
 """The spiking network: layers of IF neurons advanced through time in chunks."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from .layers import IFDense
+from .layers import AtEachStep, Synapses
 from .layers._tied import SynapticWeights, TiedIF
 from .layers._time import over_time
 from .layers.integrate_and_fire import check_time_steps
+from .nodes import IMAGE, Node, Readers, as_nodes
 
 __all__ = ["Simulation", "SpikingNetwork"]
 
@@ -31,6 +31,22 @@ class Simulation(NamedTuple):
     firing_rates: tuple[Any, ...]
 
 
+class _Prepared(NamedTuple):
+    """What does not change with time.
+
+    Attributes:
+        weights: By stage with weights.
+        signals: Signals of stages before the first neurons, `(batch, 1, ...)`.
+        currents: Currents `(batch, ...)` of neurons that only such stages feed.
+        batch: Number of images.
+    """
+
+    weights: dict[str, SynapticWeights]
+    signals: dict[str, Any]
+    currents: dict[str, Any]
+    batch: Any
+
+
 class _State(NamedTuple):
     potentials: tuple[Any, ...]
     spike_counts: Any
@@ -41,14 +57,18 @@ class _State(NamedTuple):
 class SpikingNetwork(keras.Model):
     """IF layers, spike pooling and a readout, run for T time steps on a constant image.
 
-    The first layer's currents are computed once (direct coding, Eq. 6 of Kheradpisheh et
-    al., "Spiking neural networks trained via proxy"). Time then advances in chunks of
+    The stages are a chain, or a graph without loops in which each names what it reads. What
+    only the image feeds, up to the currents of the first neurons, is computed once (direct
+    coding, Eq. 6 of Kheradpisheh et al., "Spiking neural networks trained via proxy"). Time
+    then advances in chunks of
     `chunk_steps` steps: inside a chunk the steps are folded into the batch, so each layer is
     one large operation; between chunks only the potentials are carried. Memory does not
     grow with T. The simulation is never differentiated.
 
     Args:
-        stages: Spiking layers in order, such as `spiking_layers` makes. The last is the readout.
+        stages: Spiking layers in order, each reading the one before it; or
+            `keras_proxy_snn.nodes.Node`, which say what each reads, as
+            `keras_proxy_snn.mapping.spiking_twin` makes them. The last is the readout.
         input_shape: `(height, width, channels)` of the images, in pixels.
         time_steps: Number T of time steps.
         chunk_steps: Number k of steps simulated at once. It changes speed and memory, never
@@ -69,24 +89,27 @@ class SpikingNetwork(keras.Model):
 
     >>> import numpy as np
     >>> from keras_proxy_snn import build_ann, parse_spec
+    >>> from keras_proxy_snn.mapping import spiking_twin
     >>> from keras_proxy_snn.network import SpikingNetwork
-    >>> from keras_proxy_snn.twins import spiking_layers
     >>> ann = build_ann(parse_spec("4C3-P2-10F"), (8, 8, 1))
-    >>> snn = SpikingNetwork(spiking_layers(ann), (8, 8, 1), time_steps=6)
+    >>> snn = SpikingNetwork(spiking_twin(ann).nodes, (8, 8, 1), time_steps=6)
     >>> snn(np.zeros((2, 8, 8, 1), "float32")).shape == (2, 10)
     True
     """
 
     def __init__(
         self,
-        stages: list[keras.layers.Layer],
-        input_shape: tuple[int, int, int],
+        stages: Sequence[keras.layers.Layer | Node],
+        input_shape: tuple[int, ...],
         time_steps: int,
         chunk_steps: int = 2,
         **kwargs: Any,
     ):
         super().__init__(dtype="float32", **kwargs)
-        self.stages = list(stages)
+        nodes = as_nodes(stages)
+        self.stages = [node.stage for node in nodes]
+        self._inputs = tuple(node.inputs for node in nodes)
+        self._readers = Readers(nodes)
         self.image_shape = tuple(input_shape)
         self.time_steps = time_steps
         self.chunk_steps = chunk_steps
@@ -118,54 +141,86 @@ class SpikingNetwork(keras.Model):
         """Layers with neurons, in order."""
         return [stage for stage in self.stages if isinstance(stage, TiedIF)]
 
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Stages with the names of what they read, in order."""
+        pairs = zip(self.stages, self._inputs, strict=True)
+        return tuple(Node(stage, inputs) for stage, inputs in pairs)
+
+    @property
+    def preprocessing(self) -> list[AtEachStep]:
+        """Stages at the input whose layers prepare images, see `preprocess`."""
+        found = []
+        for node, before in zip(self.nodes, [IMAGE, *(s.name for s in self.stages)], strict=False):
+            stage = node.stage
+            prepares = isinstance(stage, AtEachStep) and stage.prepares_images
+            if not prepares or node.inputs != (before,):
+                break
+            found.append(stage)
+        return found
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build all stages and note the shapes of their potentials."""
-        shape: tuple[int | None, ...] = (None, 1, *input_shape[1:])
-        if isinstance(self.stages[0], IFDense):
-            shape = (None, 1, math.prod(self.image_shape))
+        shapes: dict[str, Any] = {IMAGE: (None, 1, *input_shape[1:])}
         self._state_shapes = []
-        for stage in self.stages:
-            if not stage.built:
-                stage.build(shape)
-            shape = stage.compute_output_shape(shape)
-            if isinstance(stage, TiedIF):
-                self._state_shapes.append(shape[2:])
+        for node in self.nodes:
+            shape = [shapes[name] for name in node.inputs]
+            if not node.stage.built:
+                node.stage.build(*shape)
+            shapes[node.name] = node.stage.compute_output_shape(*shape)
+            if node.has_neurons:
+                self._state_shapes.append(shapes[node.name][2:])
         self.built = True
 
-    def call(self, inputs: Any, return_simulation: bool = False) -> Any:
+    def call(self, inputs: Any, return_simulation: bool = False, preprocessed: bool = False) -> Any:
         """Spike counts of the readout; see the class."""
-        simulation = self._run(inputs)
+        simulation = self._run(inputs, preprocessed)
         return simulation if return_simulation else simulation.spike_counts
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """`(batch, classes)`."""
         return (input_shape[0], *self._state_shapes[-1])
 
-    def simulate(self, inputs: Any) -> Simulation:
+    def preprocess(self, inputs: Any, training: bool = False) -> Any:
+        """Images as the layers after scaling, augmentation and the like see them.
+
+        Args:
+            inputs: Images `(batch, height, width, channels)`.
+            training: Whether augmentation layers augment.
+
+        Returns:
+            Images for `simulate(..., preprocessed=True)`; the same if there are no such layers.
+        """
+        for stage in self.preprocessing:
+            inputs = stage.layer(inputs, training=training)
+        return inputs
+
+    def simulate(self, inputs: Any, preprocessed: bool = False) -> Simulation:
         """Run all T steps from the initial potentials.
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
+            preprocessed: Whether they come from `preprocess`.
 
         Returns:
             `Simulation`: spike counts, remaining potentials and firing rates.
         """
         # Through `__call__`, because there Keras leaves the dtype scope of a mixed-precision
         # caller, in which the weights would be read in half precision.
-        simulation: Simulation = self(inputs, return_simulation=True)
+        simulation: Simulation = self(inputs, return_simulation=True, preprocessed=preprocessed)
         return simulation
 
-    def _run(self, inputs: Any) -> Simulation:
-        current, weights = self._prepare(inputs)
+    def _run(self, inputs: Any, preprocessed: bool) -> Simulation:
+        prepared = self._prepare(inputs, preprocessed)
         state = _State(
-            self._initial_potentials(current),
-            ops.zeros((ops.shape(current)[0], *self._state_shapes[-1])),
+            self._initial_potentials(prepared.batch),
+            ops.zeros((prepared.batch, *self._state_shapes[-1])),
             tuple(ops.zeros(()) for _ in self._state_shapes),
         )
 
         def chunk(state: _State, steps: int) -> _State:
             potentials, rates, spikes = [], [], None
-            for stage, spikes, v in self._advance(current, weights, state.potentials, steps):
+            for stage, spikes, v in self._advance(prepared, state.potentials, steps):
                 if isinstance(stage, TiedIF):
                     potentials.append(v)
                     rates.append(ops.mean(spikes) * steps)
@@ -196,18 +251,19 @@ class SpikingNetwork(keras.Model):
                 chunk may be shorter.
 
         Yields:
-            Stage name to a pair, in order: spikes `(batch, steps, ...)`, and potentials
-            `(batch, ...)` after the chunk's last step, `None` of a stage without neurons.
+            Stage name to a pair, in order: spikes (or currents) `(batch, steps, ...)`, and
+            potentials `(batch, ...)` after the chunk's last step, `None` of a stage without
+            neurons. Stages that only the image feeds are left out.
 
         Raises:
             ValueError: If `chunk_steps` is not a positive integer.
         """
         chunk_steps = self.chunk_steps if chunk_steps is None else _check_chunk_steps(chunk_steps)
-        current, weights = self._prepare(inputs)
-        potentials = self._initial_potentials(current)
+        prepared = self._prepare(inputs)
+        potentials = self._initial_potentials(prepared.batch)
         for start in range(0, self.time_steps, chunk_steps):
             steps = min(chunk_steps, self.time_steps - start)
-            stages = self._advance(current, weights, potentials, steps)
+            stages = self._advance(prepared, potentials, steps)
             seen = {stage.name: (spikes, v) for stage, spikes, v in stages}
             potentials = tuple(seen[layer.name][1] for layer in self.if_layers)
             yield seen
@@ -229,9 +285,7 @@ class SpikingNetwork(keras.Model):
         """
         # Without potentials all steps are one chunk: a graph traced from this has no loop.
         chunks = list(self.walk(inputs, 1 if return_potentials else self.time_steps))
-        spikes = {
-            stage.name: _join([chunk[stage.name][0] for chunk in chunks]) for stage in self.stages
-        }
+        spikes = {name: _join([chunk[name][0] for chunk in chunks]) for name in chunks[0]}
         if not return_potentials:
             return spikes
         potentials = {
@@ -240,16 +294,37 @@ class SpikingNetwork(keras.Model):
         }
         return spikes, potentials
 
-    def _prepare(self, inputs: Any) -> tuple[Any, list[SynapticWeights]]:
-        """The first layer's current, and all weights: taken once for all steps."""
-        self._check_images(inputs)
-        weights = [layer.synaptic_weights() for layer in self.if_layers]
-        # The SNN is outside the differentiated part in whatever loop it runs.
-        weights = [SynapticWeights(*map(_stop_gradient, w)) for w in weights]
-        image = ops.cast(inputs, self.compute_dtype)
-        if isinstance(self.stages[0], IFDense):
-            image = ops.reshape(image, (-1, math.prod(self.image_shape)))
-        return self.if_layers[0].linear(image, weights[0]), weights
+    def _prepare(self, inputs: Any, preprocessed: bool = False) -> _Prepared:
+        """Weights, and what only the image feeds: taken once for all steps."""
+        weights = {}
+        for stage in self.stages:
+            if isinstance(stage, TiedIF | Synapses):
+                # The SNN is outside the differentiated part in whatever loop it runs.
+                synaptic = map(_stop_gradient, stage.synaptic_weights())
+                weights[stage.name] = SynapticWeights(*synaptic)
+        signals, currents = self._image_signals(inputs, preprocessed), {}
+        batch = ops.shape(next(iter(signals.values())))[0]
+        for node in self.nodes:
+            if node.name in signals or not set(node.inputs) <= set(signals):
+                continue
+            arguments = [signals[name] for name in node.inputs]
+            if node.has_neurons:
+                current = node.stage.linear(arguments[0][:, 0], weights[node.name])
+                currents[node.name] = current
+            else:
+                signals[node.name] = _pass_on(node.stage, arguments, weights)
+        kept = {name: signals[name] for name in self._readers.needed_later}
+        return _Prepared(weights, kept, currents, batch)
+
+    def _image_signals(self, inputs: Any, preprocessed: bool) -> dict[str, Any]:
+        """The image, or what its preprocessing left, by the name under which it is read."""
+        stages = self.preprocessing
+        if not preprocessed:
+            self._check_images(inputs)
+            for stage in stages:
+                inputs = stage.at_once(ops.cast(inputs, self.compute_dtype))
+        name = stages[-1].name if stages else IMAGE
+        return {name: ops.expand_dims(ops.cast(inputs, self.compute_dtype), 1)}
 
     def _check_images(self, images: Any) -> None:
         if tuple(images.shape[1:]) != self.image_shape:
@@ -258,37 +333,43 @@ class SpikingNetwork(keras.Model):
                 f"Received: an input of shape {tuple(images.shape)}."
             )
 
-    def _initial_potentials(self, current: Any) -> tuple[Any, ...]:
-        batch = ops.shape(current)[0]
+    def _initial_potentials(self, batch: Any) -> tuple[Any, ...]:
         pairs = zip(self.if_layers, self._state_shapes, strict=True)
         return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
 
     def _advance(
-        self, current: Any, weights: list[SynapticWeights], potentials: tuple[Any, ...], steps: int
+        self, prepared: _Prepared, potentials: tuple[Any, ...], steps: int
     ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
         """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
 
-        One stage at a time, so that only the spikes between two stages are ever held.
+        One stage at a time, so that only signals that are still to be read are ever held.
         """
-        spikes = None
-        neurons = zip(weights, potentials, strict=True)
-        for stage in self.stages:
-            v = None
-            if isinstance(stage, TiedIF):
-                w, v = next(neurons)
-                if spikes is None:
-                    spikes, v = stage.fire(current, v, time_steps=steps)
-                else:
-                    spikes, v = stage.fire(over_time(partial(stage.linear, weights=w), spikes), v)
+        signals = dict(prepared.signals)
+        weights, neurons = prepared.weights, iter(potentials)
+        for node, done in zip(self.nodes, self._readers.done, strict=True):
+            if node.name in self._readers.constant:
+                continue
+            stage, v = node.stage, None
+            if node.name in prepared.currents:
+                spikes, v = stage.fire(prepared.currents[node.name], next(neurons), steps)
             else:
-                # Not through `__call__`, whose records keep spikes alive until the next collection.
-                spikes = stage.call(spikes)
+                arguments = [signals[name] for name in node.inputs]
+                if node.has_neurons:
+                    linear = partial(stage.linear, weights=weights[node.name])
+                    spikes, v = stage.fire(over_time(linear, arguments.pop()), next(neurons))
+                else:
+                    spikes = _pass_on(stage, arguments, weights)
+                del arguments
+                for name in done:
+                    del signals[name]
+            signals[node.name] = spikes
             yield stage, spikes, v
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the stages serialised whole."""
         return {
             "stages": [keras.saving.serialize_keras_object(stage) for stage in self.stages],
+            "inputs": self._inputs,
             "input_shape": self.image_shape,
             "time_steps": self.time_steps,
             "chunk_steps": self.chunk_steps,
@@ -298,8 +379,21 @@ class SpikingNetwork(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SpikingNetwork":
         """Recreate the network from its configuration."""
+        config = dict(config)
+        inputs = config.pop("inputs")
         stages = [keras.saving.deserialize_keras_object(stage) for stage in config["stages"]]
-        return cls(**{**config, "stages": stages})
+        pairs = zip(stages, inputs, strict=True)
+        return cls(**{**config, "stages": [Node(stage, tuple(names)) for stage, names in pairs]})
+
+
+def _pass_on(
+    stage: keras.layers.Layer, arguments: list[Any], weights: dict[str, SynapticWeights]
+) -> Any:
+    """What a stage without neurons makes of its inputs."""
+    if isinstance(stage, Synapses):
+        return over_time(partial(stage.linear, weights=weights[stage.name]), arguments[0])
+    # Not through `__call__`, whose records keep spikes alive until the next collection.
+    return stage.call(*arguments)
 
 
 def _repeat(chunk: Callable[[_State], _State], times: int, state: _State) -> _State:

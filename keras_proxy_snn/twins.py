@@ -1,11 +1,11 @@
-"""From a spec to a plain Keras CNN, and from that CNN to the layers of its spiking twin."""
+"""From a spec to a plain Keras CNN, the proxy."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
 
-from .layers import IFConv2D, IFDense, LearnedThreshold, SpikeFlatten, SpikePool2D
+from .layers import LearnedThreshold
 from .neuron import check_neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
 
@@ -14,9 +14,9 @@ __all__ = [
     "READOUT_ACTIVATIONS",
     "Threshold",
     "build_ann",
+    "check_choice",
     "layer_thresholds",
     "neuron_names",
-    "spiking_layers",
 ]
 
 Threshold = float | Mapping[str, float]
@@ -74,8 +74,8 @@ def build_ann(
     >>> [layer.name for layer in ann.layers]
     ['conv1', 'conv1_relu', 'pool1', 'flatten', 'readout', 'readout_relu']
     """
-    _check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
-    _check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
+    check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
+    check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
     if learn_threshold and proxy_activation != "clip":
         raise ValueError(
             "`learn_threshold` needs proxy_activation='clip'. "
@@ -175,116 +175,7 @@ def layer_thresholds(v_threshold: Threshold, names: Iterable[str]) -> dict[str, 
     return {name: float(v_threshold.get(name, 1.0)) for name in names}
 
 
-def _check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise a `ValueError` unless an argument is one of the choices."""
     if value not in choices:
         raise ValueError(f"`{argument}` must be one of {choices}. Received: {value!r}.")
-
-
-def spiking_layers(
-    ann: keras.Model, v_threshold: Threshold = 1.0, reset: str = "zero", v_0: float = 0.0
-) -> list[keras.layers.Layer]:
-    """Make the spiking layers of a CNN around that CNN's own layers.
-
-    `Conv2D` and `Dense`, each with the `BatchNormalization` and the ReLU that follow it,
-    become `IFConv2D` and `IFDense` with this very layer as the twin; `MaxPooling2D` becomes
-    `SpikePool2D` and `Flatten` becomes `SpikeFlatten`.
-
-    Args:
-        ann: A built `keras.Sequential` of these layers. A `Rescaling` or a `LearnedThreshold`
-            may stand before a ReLU (see `build_ann`).
-        v_threshold: Threshold of the IF neurons; see `layer_thresholds`. A layer with a
-            `LearnedThreshold` has that one.
-        reset: `"zero"` or `"subtract"`.
-        v_0: Potential before the first step as a fraction of the threshold, in [0, 1).
-
-    Returns:
-        Layers in order; the last one is the readout, an `IFDense`.
-
-    Raises:
-        ValueError: If the model is not built or has a layer that has no spiking
-            counterpart. It gives that layer's name and type.
-
-    Example:
-
-    >>> from keras_proxy_snn import build_ann, parse_spec
-    >>> from keras_proxy_snn.twins import spiking_layers
-    >>> ann = build_ann(parse_spec("4C3-P2-10F"), (8, 8, 1))
-    >>> layers = spiking_layers(ann)
-    >>> [layer.name for layer in layers]
-    ['if_conv1', 'spike_pool1', 'spike_flatten', 'if_readout']
-    >>> layers[0].twin is ann.get_layer("conv1")
-    True
-    """
-    if not isinstance(ann, keras.Sequential) or not ann.built:
-        raise ValueError(
-            "The ANN must be a built keras.Sequential, one that starts with keras.Input. "
-            f"Received: {ann!r}."
-        )
-    names = [layer.name for layer in ann.layers if type(layer) in _IF_LAYERS]
-    thresholds = layer_thresholds(v_threshold, names)
-    stages: list[keras.layers.Layer] = []
-    layers = list(ann.layers)
-    while layers:
-        layer = layers.pop(0)
-        if isinstance(layer, keras.layers.MaxPooling2D):
-            stages.append(_spike_pool(layer))
-        elif isinstance(layer, keras.layers.Flatten):
-            # Before the first neurons there is an image without time; the network flattens it.
-            if stages:
-                stages.append(SpikeFlatten(name=f"spike_{layer.name}"))
-        elif type(layer) in _IF_LAYERS:
-            norm = _take(layers, keras.layers.BatchNormalization)
-            _take(layers, keras.layers.Rescaling)
-            learned = _take(layers, LearnedThreshold)
-            active = _take_relu(layers) or layer.activation is keras.activations.relu
-            if not active and layers:
-                raise ValueError(
-                    f"Each layer but the readout must be followed by ReLU. Received: layer "
-                    f"{layer.name!r} ({type(layer).__name__}) without one."
-                )
-            stages.append(
-                _IF_LAYERS[type(layer)](
-                    twin=layer,
-                    batch_norm=norm,
-                    name=f"if_{layer.name}",
-                    v_threshold=learned or thresholds[layer.name],
-                    reset=reset,
-                    v_0=v_0,
-                )
-            )
-        else:
-            raise ValueError(
-                "A spiking twin can be made of Conv2D, Dense, BatchNormalization and ReLU after "
-                "one of these, MaxPooling2D and Flatten. "
-                f"Received: layer {layer.name!r} ({type(layer).__name__})."
-            )
-    if not stages or not isinstance(stages[-1], IFDense):
-        raise ValueError(f"The last layer of the ANN must be a Dense readout. Received: {ann!r}.")
-    return stages
-
-
-_IF_LAYERS = {keras.layers.Conv2D: IFConv2D, keras.layers.Dense: IFDense}
-
-
-def _spike_pool(layer: keras.layers.MaxPooling2D) -> SpikePool2D:
-    return SpikePool2D(layer.pool_size, layer.strides, layer.padding, name=f"spike_{layer.name}")
-
-
-def _take(
-    layers: list[keras.layers.Layer], layer_class: type[keras.layers.Layer]
-) -> keras.layers.Layer | None:
-    """Remove and return the next layer if it is of that class."""
-    return layers.pop(0) if layers and isinstance(layers[0], layer_class) else None
-
-
-def _take_relu(layers: list[keras.layers.Layer]) -> bool:
-    is_relu = bool(layers) and (
-        isinstance(layers[0], keras.layers.ReLU)
-        or (
-            isinstance(layers[0], keras.layers.Activation)
-            and layers[0].activation is keras.activations.relu
-        )
-    )
-    if is_relu:
-        layers.pop(0)
-    return is_relu

@@ -251,8 +251,8 @@ def test_neurons_stay_in_float32_under_mixed_precision(rng):
         ),
         (lambda: IFDense(3, batch_norm="yes"), "`batch_norm` must be.*'yes'"),
         (
-            lambda: IFDense(3, batch_norm=keras.layers.BatchNormalization(axis=1)),
-            "last axis.*axis=1",
+            lambda: IFDense(3, batch_norm=keras.layers.BatchNormalization(axis=2)),
+            "last axis.*axis=2",
         ),
         (lambda: SpikePool2D(0), "pool_size"),
     ],

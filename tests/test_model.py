@@ -378,18 +378,14 @@ def test_bad_input_is_refused(act, message):
     ("layers", "message"),
     [
         ([keras.layers.Dense(3)], "must be a built keras.Sequential"),
-        ([keras.Input((6, 6, 1)), keras.layers.Conv2D(3, 3)], "'c'|must be a Dense readout"),
-        (
-            [keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(3)],
-            r"followed by ReLU. Received: layer 'a' \(Dense\)",
-        ),
+        ([keras.Input((6, 6, 1)), keras.layers.Conv2D(3, 3)], r"must be \(batch, classes\)"),
         (
             [keras.Input((6, 6, 1)), keras.layers.Conv2DTranspose(3, 3, name="up")],
             r"layer 'up' \(Conv2DTranspose\)",
         ),
         (
             [keras.Input((4,)), keras.layers.Dense(3, "tanh"), keras.layers.Dense(3)],
-            "no activation or ReLU.*'tanh'|followed by ReLU",
+            "no activation or ReLU.*'tanh'",
         ),
     ],
 )

@@ -8,12 +8,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..layers._tied import TiedIF
 from ..losses import LOSSES
+from ..mapping import spiking_twin
 from ..metrics import SpikeAccuracy
 from ..model import ProxyModel
 from ..presets import Preset
-from ..twins import spiking_layers
 
 __all__ = ["CONVERTED", "PLAIN", "POOLINGS", "check_pooling", "convert", "variant"]
 
@@ -128,7 +127,7 @@ def _normalised(
     pooling: str,
 ) -> keras.Sequential:
     """The ANN of `convert`."""
-    neurons = [stage for stage in spiking_layers(ann) if isinstance(stage, TiedIF)]
+    neurons = [node.stage for node in spiking_twin(ann).nodes if node.has_neurons]
     folded = {stage.twin.name: stage.synaptic_weights() for stage in neurons}
     stack: list[keras.layers.Layer] = [keras.Input(ann.input_shape[1:], name="image")]
     values: list[Any] = []

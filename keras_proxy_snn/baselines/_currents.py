@@ -3,19 +3,25 @@
 import math
 from typing import Any
 
+import keras
 from keras import ops
 
-from ..layers import IFDense
+from ..layers import SpikeFlatten
 from ..layers._tied import TiedIF
 from ..network import SpikingNetwork
 
-__all__ = ["first_input", "layer_current"]
+__all__ = ["first_input", "first_stages", "layer_current"]
+
+
+def first_stages(snn: SpikingNetwork) -> list[keras.layers.Layer]:
+    """Stages from the first neurons on; what `first_input` did is left out."""
+    return list(snn.stages[snn.stages.index(snn.if_layers[0]) :])
 
 
 def first_input(snn: SpikingNetwork, images: Any) -> Any:
     """Images `(batch, height, width, channels)` as the first layer takes them, in float32."""
     images = ops.cast(images, snn.compute_dtype)
-    if isinstance(snn.stages[0], IFDense):
+    if isinstance(snn.stages[0], SpikeFlatten):
         return ops.reshape(images, (-1, math.prod(snn.image_shape)))
     return images
 

@@ -15,7 +15,7 @@ from ..model import ProxyModel
 from ..network import Simulation
 from ..neuron import heaviside
 from ..presets import Preset
-from ._currents import first_input, layer_current
+from ._currents import first_input, first_stages, layer_current
 from ._training import Trained, Training, fit_phase
 from .ann import preset_model
 
@@ -111,7 +111,7 @@ class SurrogateModel(keras.Model):
 
     def _unrolled(self, images: Any) -> Any:
         snn = self.network.snn
-        first, *stages = snn.stages
+        first, *stages = first_stages(snn)
         # The image's current is constant in time, and computed once.
         current = layer_current(first, first_input(snn, images), training=True)
         spikes, v = first.fire(current, time_steps=snn.time_steps, spike=arctangent_spike)

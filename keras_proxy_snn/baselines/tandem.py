@@ -13,7 +13,7 @@ from ..model import ProxyModel
 from ..network import SpikingNetwork
 from ..presets import Preset
 from ..proxy import proxy_gradient
-from ._currents import first_input, layer_current
+from ._currents import first_input, first_stages, layer_current
 from ._training import Trained, Training, fit_phase
 from .ann import preset_model
 
@@ -123,7 +123,7 @@ class TandemModel(keras.Model):
         snn = self.network.snn
         rates = self._firing_rates(images)
         signal = first_input(snn, images)
-        for stage in snn.stages:
+        for stage in first_stages(snn):
             if not stage.trainable:
                 signal = rates[stage.name]
                 continue

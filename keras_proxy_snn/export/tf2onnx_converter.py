@@ -5,7 +5,6 @@ on the writer. The file is larger and slower, and potentials are in Keras's orde
 """
 
 import importlib
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import keras
 
 from .._version import __version__
 from ..model import ProxyModel
-from .program import Dense, from_model
+from .program import from_model
 
 __all__ = ["FORMS", "write"]
 
@@ -95,13 +94,10 @@ def _step(model: ProxyModel) -> Any:
     pairs = zip(names, program.state_shapes(), strict=True)
     state = [tf.TensorSpec((None, *shape), tf.float32, name) for name, shape in pairs]
     stages = model.snn.stages
-    shape: tuple[int, ...] = model.snn.image_shape
-    if isinstance(program.neurons[0], Dense):
-        shape = (math.prod(shape),)
 
     @tf.function(input_signature=[_image(model), *state])
     def step(image: Any, *potentials: Any) -> dict[str, Any]:
-        signal = tf.reshape(image, (-1, 1, *shape))
+        signal = image[:, None]
         before, after = iter(zip(program.neurons, potentials, strict=True)), {}
         for stage in stages:
             if stage in model.snn.if_layers:

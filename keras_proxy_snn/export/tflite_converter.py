@@ -4,12 +4,11 @@ It shares nothing with the writer but the names of inputs and outputs, which mak
 the writer. The file is larger and slower; `keras_proxy_snn.export.litert.run` runs it too.
 """
 
-import math
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from .program import Dense, from_model
+from .program import from_model
 
 __all__ = ["FORMS", "write"]
 
@@ -80,13 +79,10 @@ def _step(model: Any, batch_size: int) -> Any:
     names = [f"v_{layer.name}" for layer in program.neurons]
     pairs = zip(names, program.state_shapes(), strict=True)
     state = [tf.TensorSpec((batch_size, *shape), tf.float32, name) for name, shape in pairs]
-    shape: tuple[int, ...] = model.snn.image_shape
-    if isinstance(program.neurons[0], Dense):
-        shape = (math.prod(shape),)
 
     @tf.function(input_signature=[_image(model, batch_size), *state])
     def step(image: Any, *potentials: Any) -> dict[str, Any]:
-        signal = tf.reshape(image, (batch_size, 1, *shape))
+        signal = image[:, None]
         before, after = iter(zip(program.neurons, potentials, strict=True)), {}
         for stage in model.snn.stages:
             if stage in model.snn.if_layers:

@@ -3,12 +3,21 @@
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from ._time import over_time, without_time
 from .integrate_and_fire import IF
 
-__all__ = ["SynapticWeights", "TiedIF"]
+__all__ = ["ACTIVATIONS", "SynapticWeights", "TiedIF", "check_scale"]
+
+ACTIVATIONS = (
+    keras.activations.linear,
+    keras.activations.relu,
+    keras.activations.relu6,
+    # Of a readout, whose neurons stand for the linear part.
+    keras.activations.softmax,
+)
 
 
 class SynapticWeights(NamedTuple):
@@ -21,13 +30,19 @@ class SynapticWeights(NamedTuple):
 class TiedIF(IF):
     """IF neurons whose weights belong to a standard Keras layer, the twin.
 
-    Subclasses name the class of the twin and say how weights act on inputs.
+    Subclasses name the class of the twin and say how weights act on inputs. An input spike
+    stands for the value `input_scale`, a number or one for each input channel, by which the
+    weights are multiplied: so spikes stay zeros and ones whatever they stand for.
     """
 
     twin_class: type[keras.layers.Layer]
+    last_axis = 3  # of the twin's output
 
-    def __init__(self, twin: keras.layers.Layer, batch_norm: Any, **kwargs: Any):
+    def __init__(
+        self, twin: keras.layers.Layer, batch_norm: Any, input_scale: Any = 1.0, **kwargs: Any
+    ):
         super().__init__(**kwargs)
+        self.input_scale = check_scale(input_scale)
         self._check_twin(twin)
         self.twin = twin
         if batch_norm is True:
@@ -43,7 +58,7 @@ class TiedIF(IF):
                 f"The twin of {cls} must be a keras.layers.{self.twin_class.__name__}. "
                 f"Received: {twin!r}."
             )
-        if twin.activation not in (keras.activations.linear, keras.activations.relu):
+        if twin.activation not in ACTIVATIONS:
             raise ValueError(
                 f"The twin of {cls} must have no activation or ReLU, because IF neurons "
                 f"approximate ReLU. Received: activation={twin.activation.__name__!r} in layer "
@@ -61,7 +76,7 @@ class TiedIF(IF):
                 "`batch_norm` must be True, False or a keras.layers.BatchNormalization. "
                 f"Received: {batch_norm!r}."
             )
-        if batch_norm.axis != -1:
+        if batch_norm.axis not in (-1, self.last_axis):
             raise ValueError(
                 "Batch normalisation folds into the weights only over the last axis, axis=-1. "
                 f"Received: axis={batch_norm.axis} in layer {batch_norm.name!r}."
@@ -80,17 +95,21 @@ class TiedIF(IF):
 
         With gamma, beta, mean and variance of the normalisation (running statistics):
 
-            kernel' = kernel * gamma / sqrt(variance + epsilon)
+            kernel' = kernel * input_scale * gamma / sqrt(variance + epsilon)
             bias' = (bias - mean) * gamma / sqrt(variance + epsilon) + beta
 
         Returns:
             `SynapticWeights`; the bias is `None` if there is neither a bias nor a normalisation.
         """
         twin, norm = self.twin, self.batch_norm
-        kernel = ops.cast(twin.kernel, self.compute_dtype)
+        kernel = self.scale_inputs(ops.cast(self.twin_kernel(), self.compute_dtype))
         bias = ops.cast(twin.bias, self.compute_dtype) if twin.use_bias else None
-        if norm is None:
-            return SynapticWeights(kernel, bias)
+        return SynapticWeights(kernel, bias) if norm is None else self.fold(norm, kernel, bias)
+
+    def fold(
+        self, norm: keras.layers.BatchNormalization, kernel: Any, bias: Any | None
+    ) -> SynapticWeights:
+        """Weights with a normalisation folded in; see `synaptic_weights`."""
         mean, variance = (
             ops.cast(v, self.compute_dtype) for v in (norm.moving_mean, norm.moving_variance)
         )
@@ -99,7 +118,22 @@ class TiedIF(IF):
             scale = scale * ops.cast(norm.gamma, self.compute_dtype)
         bias = (0.0 if bias is None else bias) - mean
         shift = ops.cast(norm.beta, self.compute_dtype) if norm.center else 0.0
-        return SynapticWeights(kernel * scale, bias * scale + shift)
+        return SynapticWeights(self.scale_outputs(kernel, scale), bias * scale + shift)
+
+    def twin_kernel(self) -> Any:
+        """The twin's kernel."""
+        return self.twin.kernel
+
+    def scale_inputs(self, kernel: Any) -> Any:
+        """Multiply a kernel `(..., input channels, outputs)` by `input_scale`."""
+        if self.input_scale == 1.0:
+            return kernel
+        scale = np.asarray(self.input_scale, self.compute_dtype)
+        return kernel * (scale[:, None] if scale.ndim else scale)
+
+    def scale_outputs(self, kernel: Any, scale: Any) -> Any:
+        """Multiply a kernel by a scale of each output `(outputs,)`."""
+        return kernel * scale
 
     def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
         """Currents `(batch, ...)` that inputs `(batch, ...)` cause through given weights."""
@@ -127,6 +161,7 @@ class TiedIF(IF):
             **super().get_config(),
             "twin": serialize(self.twin),
             "batch_norm": None if norm is None else serialize(norm),
+            "input_scale": self.input_scale,
         }
 
     @classmethod
@@ -136,6 +171,18 @@ class TiedIF(IF):
         for part in ("twin", "batch_norm"):
             config[part] = keras.saving.deserialize_keras_object(config[part])
         return super().from_config(config)
+
+
+def check_scale(scale: Any) -> float | tuple[float, ...]:
+    """A scale of spikes as a number, or as a tuple with one for each channel.
+
+    Raises:
+        ValueError: If it is not positive.
+    """
+    values = np.asarray(scale, "float64")
+    if values.ndim > 1 or not values.size or not np.all(values > 0):
+        raise ValueError(f"A scale of spikes must be positive. Received: {scale!r}.")
+    return tuple(values.tolist()) if values.ndim else float(values)
 
 
 def make_twin(
@@ -165,7 +212,7 @@ def make_twin(
 def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Keyword arguments of the IF layer itself, and those that the twin gets."""
     layer = ("name", "dtype", "trainable")
-    own = (*layer, "v_threshold", "reset", "v_0", "time_steps", "return_state")
+    own = (*layer, "v_threshold", "reset", "v_0", "time_steps", "return_state", "input_scale")
     return (
         {key: value for key, value in kwargs.items() if key in own},
         {key: value for key, value in kwargs.items() if key not in own},

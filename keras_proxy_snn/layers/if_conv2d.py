@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ._tied import SynapticWeights, TiedIF, make_twin, split_layer_arguments
@@ -30,7 +31,9 @@ class IFConv2D(TiedIF):
             whose weights this layer shares.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
         **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
-            in `IF`; all others go to the new `Conv2D` (`strides`, `padding`, `use_bias`, ...).
+            in `IF`; `input_scale`, the value that a spike of the inputs stands for, a positive
+            number or one for each input channel (1 if not given); all others go to the new
+            `Conv2D` (`strides`, `padding`, `use_bias`, ...).
 
     Call arguments:
         inputs: Spikes `(batch, time, height, width, channels)`; or an image
@@ -72,6 +75,14 @@ class IFConv2D(TiedIF):
         own, new = split_layer_arguments(kwargs)
         new = {"filters": filters, "kernel_size": kernel_size, **new}
         super().__init__(make_twin(self.twin_class, twin, new, own), batch_norm, **own)
+
+    def scale_inputs(self, kernel: Any) -> Any:
+        """As in other layers; the kernel of a group has its own channels alone."""
+        groups = self.twin.groups
+        if groups == 1 or not isinstance(self.input_scale, tuple):
+            return super().scale_inputs(kernel)
+        scale = np.reshape(np.asarray(self.input_scale, self.compute_dtype), (groups, -1)).T
+        return kernel * np.repeat(scale, self.twin.filters // groups, axis=1)
 
     def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
         """Convolve `(batch, height, width, channels)` with given weights."""

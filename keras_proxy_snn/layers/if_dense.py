@@ -25,7 +25,9 @@ class IFDense(TiedIF):
         twin: An existing `keras.layers.Dense`, linear or ReLU, whose weights are shared.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
         **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
-            in `IF`; all others go to the new `Dense` (`use_bias`, `kernel_initializer`, ...).
+            in `IF`; `input_scale`, the value that a spike of the inputs stands for, a positive
+            number or one for each feature (1 if not given); all others go to the new `Dense`
+            (`use_bias`, `kernel_initializer`, ...).
 
     Call arguments:
         inputs: Spikes `(batch, time, features)`; or values `(batch, features)`, constant
@@ -54,6 +56,7 @@ class IFDense(TiedIF):
     """
 
     twin_class = keras.layers.Dense
+    last_axis = 1
 
     def __init__(
         self,

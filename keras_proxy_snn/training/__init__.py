@@ -20,7 +20,8 @@ class Simulated(NamedTuple):
     """A batch of images and what the SNN made of them.
 
     Attributes:
-        images: `(batch, height, width, channels)`.
+        images: `(batch, height, width, channels)`; in a train step as the ANN's layers that
+            prepare images left them.
         simulation: Result of the spiking network on these images. Its firing rates are
             empty in a test step, whose logs have none.
     """
@@ -32,7 +33,10 @@ class Simulated(NamedTuple):
 def simulated(snn: SpikingNetwork, data: Any, training: bool) -> Any:
     """The batch `(x, y, sample_weight)` with `Simulated` images in place of `x`."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    simulation = snn.simulate(x)
+    if training:
+        # Once, so that both networks see the same augmented images.
+        x = snn.preprocess(x, training=True)
+    simulation = snn.simulate(x, preprocessed=training)
     if not training:
         simulation = simulation._replace(firing_rates=())
     return Simulated(x, simulation), y, sample_weight

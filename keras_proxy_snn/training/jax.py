@@ -20,12 +20,12 @@ class ProxySteps:
 
     def train_step(self, state: Any, data: Any) -> Any:
         """One proxy learning step."""
-        data = self._simulated(state, data, training=True)
+        data, state = self._simulated(state, data, training=True)
         return super().train_step(state, data)  # type: ignore[misc]
 
     def test_step(self, state: Any, data: Any) -> Any:
         """One evaluation step."""
-        data = self._simulated(state, data, training=False)
+        data, state = self._simulated(state, data, training=False)
         return super().test_step(state, data)  # type: ignore[misc]
 
     def renew_steps(self) -> None:
@@ -37,8 +37,12 @@ class ProxySteps:
         for step in ("train_step", "test_step"):
             setattr(self, step, partial(getattr(type(self), step), self))
 
-    def _simulated(self, state: Any, data: Any, training: bool) -> Any:
+    def _simulated(self, state: Any, data: Any, training: bool) -> tuple[Any, Any]:
+        """The batch, and the state after layers that augment have drawn from their seeds."""
         variables = [*self.trainable_variables, *self.non_trainable_variables]
         values = [*state[0], *state[1]]
-        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-            return simulated(self.snn, data, training)
+        with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
+            data = simulated(self.snn, data, training)
+        # A variable that nobody assigned has the value that it came with.
+        drawn = [scope.get_current_value(variable) for variable in self.non_trainable_variables]
+        return data, (state[0], drawn, *state[2:])

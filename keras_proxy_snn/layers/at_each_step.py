@@ -1,0 +1,84 @@
+"""`AtEachStep`: a standard layer that needs no spiking form."""
+
+import inspect
+from typing import Any
+
+import keras
+from keras import ops
+
+from ._time import over_time, without_time
+
+__all__ = ["AtEachStep"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class AtEachStep(keras.layers.Layer):
+    """A standard Keras layer without weights, applied at each step.
+
+    What it gives is spikes if it only moves them (zero padding, reshaping), and a current if it is
+    linear in them: the average of a window's spikes at step t is a current at step t, which goes
+    on into the next layer's weighted sum. Its mean over time is what the ANN's layer makes of the
+    mean spikes, exactly, so average pooling needs no neurons of its own:
+
+        out[t] = 1/n sum of spikes[t] in the window
+
+    Args:
+        layer: Such as `keras.layers.AveragePooling2D`. It runs in inference mode.
+        prepares_images: Whether it scales or augments images at the input of a network; see
+            `keras_proxy_snn.network.SpikingNetwork.preprocess`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Input shape:
+        `(batch, time, ...)`.
+
+    Output shape:
+        `(batch, time, ...)`.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.layers import AtEachStep
+    >>> mean = AtEachStep(keras.layers.GlobalAveragePooling2D())
+    >>> spikes = np.float32([[[[[1], [0]]], [[[1], [1]]]]])  # two steps, 1 x 2 pixels
+    >>> np.array(mean(spikes)).tolist()
+    [[[0.5], [1.0]]]
+    """
+
+    def __init__(self, layer: keras.layers.Layer, prepares_images: bool = False, **kwargs: Any):
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.prepares_images = prepares_images
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the layer, unless that has been done."""
+        if not self.layer.built:
+            self.layer.build(without_time(input_shape))
+
+    def call(self, inputs: Any) -> Any:
+        """Apply the layer to each step; see the class."""
+        return over_time(self.at_once, inputs)
+
+    def at_once(self, x: Any, training: bool = False) -> Any:
+        """Apply the layer to `(batch, ...)`."""
+        knows_training = "training" in inspect.signature(self.layer.call).parameters
+        # Not through `__call__`, which would cast to the ANN's dtype and keep spikes alive.
+        y = self.layer.call(x, training=training) if knows_training else self.layer.call(x)
+        return ops.cast(y, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """The layer's own rule, for each step."""
+        shape = self.layer.compute_output_shape(without_time(tuple(input_shape)))
+        return (shape[0], input_shape[1], *shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the layer serialised whole."""
+        layer = keras.saving.serialize_keras_object(self.layer)
+        return {**super().get_config(), "layer": layer, "prepares_images": self.prepares_images}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "AtEachStep":
+        """Recreate the layer."""
+        layer = keras.saving.deserialize_keras_object(config["layer"])
+        return cls(**{**config, "layer": layer})

@@ -1,0 +1,61 @@
+"""`IFActivation`: neurons in the place of a ReLU that stands by itself."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ._tied import ACTIVATIONS, SynapticWeights, TiedIF
+
+__all__ = ["IFActivation"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class IFActivation(TiedIF):
+    """Integrate-and-fire neurons where currents have met: `IF` in the place of an ANN's layer.
+
+    Such is the ReLU after the sum of a residual block. There are no weights; what spikes among the
+    inputs stand for is all that is multiplied:
+
+        current = input_scale * inputs
+
+    Args:
+        twin: The `keras.layers.ReLU` or `keras.layers.Activation` of the ANN.
+        batch_norm: None: there are no weights to fold it into.
+        **kwargs: `input_scale` as in `IFConv2D`; all others as in `IF`.
+
+    Input shape:
+        `(batch, time, ...)`, without `time` if `time_steps` is set.
+
+    Output shape:
+        Spikes, as the inputs.
+
+    Raises:
+        ValueError: If an argument is out of range or the twin is another layer.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.layers import IFActivation
+    >>> layer = IFActivation(twin=keras.layers.ReLU(), v_threshold=2.0)
+    >>> np.array(layer(np.float32([[[1, -1], [1, 0], [3, 0]]]))).tolist()
+    [[[0.0, 0.0], [1.0, 0.0], [1.0, 0.0]]]
+    """
+
+    twin_class = keras.layers.ReLU
+
+    def __init__(self, *, twin: keras.layers.Layer, batch_norm: None = None, **kwargs: Any):
+        super().__init__(twin, batch_norm, **kwargs)
+
+    def _check_twin(self, twin: Any) -> None:
+        relu = isinstance(twin, keras.layers.ReLU | keras.layers.Softmax)
+        if not relu and getattr(twin, "activation", None) not in ACTIVATIONS:
+            raise ValueError(f"The twin of IFActivation must be a ReLU. Received: {twin!r}.")
+
+    def synaptic_weights(self) -> SynapticWeights:
+        """The scale of the inputs, in the place of a kernel."""
+        return SynapticWeights(ops.convert_to_tensor(self.input_scale, self.compute_dtype), None)
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Scale `(batch, ...)`."""
+        return inputs if self.input_scale == 1.0 else ops.multiply(inputs, weights.kernel)

@@ -1,0 +1,68 @@
+"""`IFBatchNormalization`: a batch normalisation that no layer before it can take in."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ._tied import SynapticWeights, TiedIF
+
+__all__ = ["IFBatchNormalization"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class IFBatchNormalization(TiedIF):
+    r"""Normalised currents or spikes into integrate-and-fire neurons.
+
+    Where a batch normalisation stands after a sum, a pooling or a ReLU, it is a weight and a bias
+    of each channel, by its running statistics:
+
+        current = scale * inputs + bias
+        scale = input_scale * gamma / sqrt(variance + epsilon)
+        bias = beta - mean * gamma / sqrt(variance + epsilon)
+
+    Args:
+        twin: A `keras.layers.BatchNormalization` over the last axis, whose weights this layer
+            shares.
+        batch_norm: None: that is the twin.
+        **kwargs: `input_scale` as in `IFConv2D`; all others as in `IF`.
+
+    Input shape:
+        `(batch, time, ...)`, without `time` if `time_steps` is set.
+
+    Output shape:
+        Spikes, as the inputs.
+
+    Raises:
+        ValueError: If an argument is out of range or the twin cannot be shared.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.layers import IFBatchNormalization
+    >>> layer = IFBatchNormalization(twin=keras.layers.BatchNormalization(epsilon=0.0))
+    >>> np.array(layer(np.float32([[[1, 0], [0, 0], [1, 1]]]))).tolist()
+    [[[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]]]
+    """
+
+    twin_class = keras.layers.BatchNormalization
+
+    def __init__(
+        self, *, twin: keras.layers.BatchNormalization, batch_norm: None = None, **kwargs: Any
+    ):
+        super().__init__(twin, batch_norm, **kwargs)
+
+    def _check_twin(self, twin: Any) -> None:
+        self._check_batch_norm(twin)
+
+    def synaptic_weights(self) -> SynapticWeights:
+        """Scale and bias of each channel."""
+        return self.fold(self.twin, self.scale_inputs(ops.ones((), self.compute_dtype)), None)
+
+    def scale_inputs(self, kernel: Any) -> Any:
+        """Multiply the scales, which are as many as input channels."""
+        return kernel * ops.convert_to_tensor(self.input_scale, self.compute_dtype)
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Scale and shift each channel of `(batch, ...)`."""
+        return ops.add(ops.multiply(inputs, weights.kernel), weights.bias)

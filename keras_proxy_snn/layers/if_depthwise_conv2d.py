@@ -1,0 +1,66 @@
+"""`IFDepthwiseConv2D`: a convolution of each channel by itself, into neurons."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ._tied import SynapticWeights, TiedIF
+
+__all__ = ["IFDepthwiseConv2D"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class IFDepthwiseConv2D(TiedIF):
+    """Depthwise convolution of spikes (or of a constant image) into integrate-and-fire neurons.
+
+    As `IFConv2D`, but a neuron sees one channel of its window.
+
+    Args:
+        twin: A `keras.layers.DepthwiseConv2D`, `channels_last`, linear or ReLU, whose weights
+            this layer shares.
+        batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
+        **kwargs: `input_scale` as in `IFConv2D`; all others as in `IF`.
+
+    Input shape:
+        `(batch, time, height, width, channels)`, without `time` if `time_steps` is set.
+
+    Output shape:
+        Spikes `(batch, time, height, width, channels * depth_multiplier)`.
+
+    Raises:
+        ValueError: If an argument is out of range or the twin cannot be shared.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.layers import IFDepthwiseConv2D
+    >>> conv = keras.layers.DepthwiseConv2D(2, depthwise_initializer="ones")
+    >>> layer = IFDepthwiseConv2D(twin=conv, v_threshold=4.0, time_steps=2)
+    >>> np.array(layer(np.float32([[[[1, 2], [1, 2]], [[1, 2], [1, 2]]]]))).tolist()
+    [[[[[1.0, 1.0]]], [[[1.0, 1.0]]]]]
+    """
+
+    twin_class = keras.layers.DepthwiseConv2D
+
+    def __init__(
+        self, *, twin: keras.layers.DepthwiseConv2D, batch_norm: Any = False, **kwargs: Any
+    ):
+        super().__init__(twin, batch_norm, **kwargs)
+
+    def scale_outputs(self, kernel: Any, scale: Any) -> Any:
+        """Multiply a kernel `(height, width, channels, multiplier)` by a scale of each output."""
+        return kernel * ops.reshape(scale, (-1, self.twin.depth_multiplier))
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Convolve `(batch, height, width, channels)` with given weights."""
+        twin = self.twin
+        current = ops.depthwise_conv(
+            inputs,
+            weights.kernel,
+            strides=twin.strides,
+            padding=twin.padding,
+            dilation_rate=twin.dilation_rate,
+            data_format=twin.data_format,
+        )
+        return current if weights.bias is None else ops.add(current, weights.bias)

@@ -1,0 +1,70 @@
+"""`IFSeparableConv2D`: a separable convolution into neurons."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ._tied import SynapticWeights, TiedIF
+
+__all__ = ["IFSeparableConv2D"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class IFSeparableConv2D(TiedIF):
+    """Separable convolution of spikes (or of a constant image) into integrate-and-fire neurons.
+
+    Between the twin's two kernels there is no neuron, so they are one convolution, whose kernel
+    is their product: spikes meet one weight each, which is added, as in `IFConv2D`.
+
+        kernel[i, j, c, f] = sum_m depthwise[i, j, c, m] pointwise[c M + m, f]
+
+    Args:
+        twin: A `keras.layers.SeparableConv2D`, `channels_last`, linear or ReLU, whose weights
+            this layer shares.
+        batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
+        **kwargs: `input_scale` as in `IFConv2D`; all others as in `IF`.
+
+    Input shape:
+        `(batch, time, height, width, channels)`, without `time` if `time_steps` is set.
+
+    Output shape:
+        Spikes `(batch, time, height, width, filters)`.
+
+    Raises:
+        ValueError: If an argument is out of range or the twin cannot be shared.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.layers import IFSeparableConv2D
+    >>> layer = IFSeparableConv2D(twin=keras.layers.SeparableConv2D(4, 3))
+    >>> layer(np.zeros((2, 5, 8, 8, 3), "float32")).shape == (2, 5, 6, 6, 4)
+    True
+    """
+
+    twin_class = keras.layers.SeparableConv2D
+
+    def __init__(
+        self, *, twin: keras.layers.SeparableConv2D, batch_norm: Any = False, **kwargs: Any
+    ):
+        super().__init__(twin, batch_norm, **kwargs)
+
+    def twin_kernel(self) -> Any:
+        """Product of the twin's kernels, `(height, width, channels, filters)`."""
+        twin = self.twin
+        pointwise = ops.reshape(twin.pointwise_kernel, (-1, twin.depth_multiplier, twin.filters))
+        return ops.einsum("ijcm,cmf->ijcf", ops.convert_to_tensor(twin.depthwise_kernel), pointwise)
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Convolve `(batch, height, width, channels)` with given weights."""
+        twin = self.twin
+        current = ops.conv(
+            inputs,
+            weights.kernel,
+            strides=twin.strides,
+            padding=twin.padding,
+            dilation_rate=twin.dilation_rate,
+            data_format=twin.data_format,
+        )
+        return current if weights.bias is None else ops.add(current, weights.bias)

@@ -1,0 +1,64 @@
+"""`SpikeConcatenate`: maps of several layers side by side."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+__all__ = ["SpikeConcatenate"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class SpikeConcatenate(keras.layers.Layer):
+    """Concatenate spikes or currents at each step.
+
+    An input that is constant in time has a time axis of length 1, and is repeated.
+
+    Args:
+        axis: Axis of the inputs, time not counted, as in `keras.layers.Concatenate`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Call arguments:
+        *inputs: `(batch, time, ...)`, or `(batch, 1, ...)`.
+
+    Output shape:
+        `(batch, time, ...)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.layers import SpikeConcatenate
+    >>> both = SpikeConcatenate()(np.zeros((2, 5, 4, 4, 3)), np.zeros((2, 1, 4, 4, 1)))
+    >>> both.shape == (2, 5, 4, 4, 4)
+    True
+    """
+
+    def __init__(self, axis: int = -1, **kwargs: Any):
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def build(self, *input_shapes: Any) -> None:
+        """There is nothing to build."""
+
+    def call(self, *inputs: Any) -> Any:
+        """Concatenate each step; see the class."""
+        steps = max(x.shape[1] for x in inputs)
+        repeated = [x if x.shape[1] == steps else ops.repeat(x, steps, axis=1) for x in inputs]
+        return ops.concatenate(repeated, axis=self._axis_with_time())
+
+    def _axis_with_time(self) -> int:
+        return self.axis if self.axis < 0 else self.axis + 1
+
+    def compute_output_shape(self, *input_shapes: tuple[int | None, ...]) -> Any:
+        """`(batch, time, ...)`."""
+        axis = self._axis_with_time() % len(input_shapes[0])
+        sizes = [shape[axis] or 0 for shape in input_shapes]
+        first = list(input_shapes[0])
+        first[axis] = sum(sizes)
+        return tuple(first)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {**super().get_config(), "axis": self.axis}

@@ -1,0 +1,78 @@
+"""`Synapses`: weights without neurons, for currents that meet others first."""
+
+from typing import Any
+
+import keras
+
+from ._tied import SynapticWeights, TiedIF
+
+__all__ = ["Synapses"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class Synapses(keras.layers.Layer):
+    """The currents of a layer of neurons, and not the neurons.
+
+    A convolution whose result is added to another before the ReLU has no neurons of its own.
+
+    Args:
+        layer: An `IFConv2D`, `IFDense`, ... whose weights, batch normalisation and `input_scale`
+            count alone. Its neurons never run.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Input shape:
+        `(batch, time, ...)`, as the layer's.
+
+    Output shape:
+        Currents, as the layer's spikes.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.layers import IFDense, Synapses
+    >>> currents = Synapses(IFDense(1, kernel_initializer="ones"))
+    >>> np.array(currents(np.float32([[[1, 1], [0, 1]]]))).tolist()
+    [[[2.0], [1.0]]]
+    """
+
+    def __init__(self, layer: TiedIF, **kwargs: Any):
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = "float32"
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    @property
+    def twin(self) -> keras.layers.Layer:
+        """The standard layer that owns the weights."""
+        return self.layer.twin
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the twin, unless that has been done."""
+        if not self.layer.built:
+            self.layer.build(input_shape)
+
+    def synaptic_weights(self) -> SynapticWeights:
+        """Weights with batch normalisation folded in."""
+        return self.layer.synaptic_weights()
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Currents `(batch, ...)` of inputs `(batch, ...)` through given weights."""
+        return self.layer.linear(inputs, weights)
+
+    def call(self, inputs: Any) -> Any:
+        """Currents of all steps; see the class."""
+        return self.layer.current(inputs)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """As the layer's currents."""
+        return self.layer.compute_current_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the layer serialised whole."""
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Synapses":
+        """Recreate the layer."""
+        layer = keras.saving.deserialize_keras_object(config["layer"])
+        return cls(**{**config, "layer": layer})

@@ -1,0 +1,89 @@
+"""Stages of a spiking network and what each reads: a graph, of which a chain is the simple case."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import keras
+
+from .layers._tied import TiedIF
+
+__all__ = ["IMAGE", "Node", "Readers", "as_nodes"]
+
+IMAGE = "image"
+
+
+class Node(NamedTuple):
+    """A stage and what it reads.
+
+    Attributes:
+        stage: A layer with neurons (`IFConv2D`, ...), or one that passes spikes or currents on.
+        inputs: Names of the stages that it reads; `IMAGE` for the image.
+    """
+
+    stage: keras.layers.Layer
+    inputs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the stage."""
+        return str(self.stage.name)
+
+    @property
+    def has_neurons(self) -> bool:
+        """Whether the stage has membrane potentials."""
+        return isinstance(self.stage, TiedIF)
+
+
+def as_nodes(stages: Iterable[keras.layers.Layer | Node]) -> tuple[Node, ...]:
+    """Nodes in order; a bare layer reads the one before it.
+
+    Raises:
+        ValueError: If there is none, two have one name, or one reads what is not before it.
+    """
+    nodes: list[Node] = []
+    known = [IMAGE]
+    for stage in stages:
+        node = stage if isinstance(stage, Node) else Node(stage, (known[-1],))
+        if node.name in known or not node.inputs or not set(node.inputs) <= set(known):
+            raise ValueError(
+                "Stages must have different names and read stages before them. Received: stage "
+                f"{node.name!r}, which reads {node.inputs}, after {known}."
+            )
+        nodes.append(node)
+        known.append(node.name)
+    if not nodes:
+        raise ValueError("A spiking network must have stages. Received: none.")
+    return tuple(nodes)
+
+
+class Readers:
+    """Who reads what, so that a signal is held no longer than it is needed.
+
+    Args:
+        nodes: In order.
+
+    Attributes:
+        constant: Names of stages without neurons that see only the image: nothing there changes
+            with time.
+        needed_later: Names of constant signals that stages with spikes read.
+        done: For each node names of the signals that nobody reads after it.
+    """
+
+    def __init__(self, nodes: Sequence[Node]):
+        constant = {IMAGE}
+        for node in nodes:
+            if not node.has_neurons and set(node.inputs) <= constant:
+                constant.add(node.name)
+        varying = [node for node in nodes if node.name not in constant]
+        self.constant = constant
+        self.needed_later = {
+            name
+            for node in varying
+            if not set(node.inputs) <= constant
+            for name in set(node.inputs) & constant
+        }
+        last = {name: place for place, node in enumerate(nodes) for name in node.inputs}
+        self.done = tuple(
+            tuple(name for name in set(node.inputs) if last[name] == place)
+            for place, node in enumerate(nodes)
+        )
