@@ -64,3 +64,56 @@ def run(spec, weights, x, steps, theta, reset, v_0=0.0):
 def dyadic(rng, shape, scale=256, low=-96, high=128):
     """Random multiples of 1/scale."""
     return rng.integers(low, high, shape).astype("float32") / scale
+
+
+def convolve(x, kernel, strides=(1, 1), padding="valid", dilation=(1, 1), groups=1):
+    """Convolution of (batch, height, width, channels), window by window."""
+    kh, kw, per_group, filters = kernel.shape
+    spans = [(k - 1) * d + 1 for k, d in zip((kh, kw), dilation)]
+    if padding == "same":
+        totals = [
+            max((-(-size // s) - 1) * s + span - size, 0)
+            for size, s, span in zip(x.shape[1:3], strides, spans)
+        ]
+        x = np.pad(x, ((0, 0), *((t // 2, t - t // 2) for t in totals), (0, 0)))
+    rows, columns = (
+        (size - span) // s + 1 for size, span, s in zip(x.shape[1:3], spans, strides)
+    )
+    out = np.zeros((len(x), rows, columns, filters))
+    for f in range(filters):
+        group = f // (filters // groups)
+        channels = x[..., group * per_group : (group + 1) * per_group]
+        for r in range(rows):
+            for c in range(columns):
+                top, left = r * strides[0], c * strides[1]
+                window = channels[
+                    :,
+                    top : top + spans[0] : dilation[0],
+                    left : left + spans[1] : dilation[1],
+                ]
+                out[:, r, c, f] = (window * kernel[..., f]).sum(axis=(1, 2, 3))
+    return out
+
+
+def run_graph(steps_of, x, time_steps, theta, reset, v_0=0.0, graded=False):
+    """Run a graph of functions, ReLUs replaced by neurons.
+
+    `steps_of` is a list of (function, inputs): inputs are positions in the list, -1 for the image.
+    The function "fire" stands for neurons; `graded` gives spikes the height of their threshold.
+    Returns the signals of each place, `(batch, time, ...)`, and the neurons' last potentials.
+    """
+    thetas = dict(theta)
+    potentials = {place: v_0 * value for place, value in thetas.items()}
+    history = [[] for _ in steps_of]
+    for _ in range(time_steps):
+        signals = {-1: np.asarray(x, float)}
+        for place, (function, inputs) in enumerate(steps_of):
+            values = [signals[i] for i in inputs]
+            if function == "fire":
+                threshold = thetas[place]
+                spikes, potentials[place] = fire(potentials[place], values[0], threshold, reset)
+                signals[place] = spikes * (threshold if graded else 1.0)
+            else:
+                signals[place] = function(*values)
+            history[place].append(signals[place])
+    return [np.stack(signal, axis=1) for signal in history], potentials

@@ -128,8 +128,8 @@ class TiedIF(IF):
         """Multiply a kernel `(..., input channels, outputs)` by `input_scale`."""
         if self.input_scale == 1.0:
             return kernel
-        scale = np.asarray(self.input_scale, self.compute_dtype)
-        return kernel * (scale[:, None] if scale.ndim else scale)
+        scale = np.reshape(self.input_scale, (-1, 1))
+        return kernel * ops.convert_to_tensor(scale, self.compute_dtype)
 
     def scale_outputs(self, kernel: Any, scale: Any) -> Any:
         """Multiply a kernel by a scale of each output `(outputs,)`."""

@@ -81,8 +81,9 @@ class IFConv2D(TiedIF):
         groups = self.twin.groups
         if groups == 1 or not isinstance(self.input_scale, tuple):
             return super().scale_inputs(kernel)
-        scale = np.reshape(np.asarray(self.input_scale, self.compute_dtype), (groups, -1)).T
-        return kernel * np.repeat(scale, self.twin.filters // groups, axis=1)
+        scale = np.reshape(self.input_scale, (groups, -1)).T
+        scale = np.repeat(scale, self.twin.filters // groups, axis=1)
+        return kernel * ops.convert_to_tensor(scale, self.compute_dtype)
 
     def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
         """Convolve `(batch, height, width, channels)` with given weights."""
