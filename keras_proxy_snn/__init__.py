@@ -6,7 +6,9 @@ from ._version import __version__
 # The commands import what they need, so that `--help` loads no backend.
 if not is_command_line():
     from . import datasets, statistics, visualization
+    from .calibration import calibrate
     from .callbacks import CollapseWarning, ProxyMonitor
+    from .conversion import from_keras
     from .export.nir_model import from_nir
     from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
     from .losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
@@ -34,8 +36,10 @@ __all__ = [
     "__version__",
     "build",
     "build_ann",
+    "calibrate",
     "datasets",
     "format_spec",
+    "from_keras",
     "from_nir",
     "parse_spec",
     "statistics",

@@ -1,6 +1,6 @@
 """A Keras CNN as a plain list of calls, whether it is Sequential, functional or nested."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -52,7 +52,9 @@ class Graph:
                 found[source].append(place)
         return found
 
-    def run(self, x: Any, training: bool = False, start: int = 0) -> Iterator[tuple[int, Any]]:
+    def run(
+        self, x: Any, training: bool = False, start: int = 0
+    ) -> Generator[tuple[int, Any], Any, None]:
         """Call the layers one after another, and hold only results that are still to be read.
 
         Args:

@@ -127,9 +127,7 @@ class GraphBuilder:
             return place
         layer = layers.MaxPooling2D(2)
         kind = self.kinds[place]
-        return self.add(
-            layer, lambda x: oracle.max_pool(x, 2), (place,), self.bits[place], kind
-        )
+        return self.add(layer, lambda x: oracle.max_pool(x, 2), (place,), self.bits[place], kind)
 
     def pad(self, place):
         widths = ((1, 0), (0, 1))
@@ -149,9 +147,7 @@ class GraphBuilder:
         other = int(self.rng.choice(fitting))
         bits = max(self.bits[place], self.bits[other])
         if kind == "add":
-            return self.add(
-                layers.Add(), lambda a, b: a + b, (place, other), bits, "currents"
-            )
+            return self.add(layers.Add(), lambda a, b: a + b, (place, other), bits, "currents")
         kinds = {self.kinds[place], self.kinds[other]}
         kind = kinds.pop() if len(kinds) == 1 else "currents"
         return self.add(

@@ -69,15 +69,15 @@ def dyadic(rng, shape, scale=256, low=-96, high=128):
 def convolve(x, kernel, strides=(1, 1), padding="valid", dilation=(1, 1), groups=1):
     """Convolution of (batch, height, width, channels), window by window."""
     kh, kw, per_group, filters = kernel.shape
-    spans = [(k - 1) * d + 1 for k, d in zip((kh, kw), dilation)]
+    spans = [(k - 1) * d + 1 for k, d in zip((kh, kw), dilation, strict=True)]
     if padding == "same":
         totals = [
             max((-(-size // s) - 1) * s + span - size, 0)
-            for size, s, span in zip(x.shape[1:3], strides, spans)
+            for size, s, span in zip(x.shape[1:3], strides, spans, strict=True)
         ]
         x = np.pad(x, ((0, 0), *((t // 2, t - t // 2) for t in totals), (0, 0)))
     rows, columns = (
-        (size - span) // s + 1 for size, span, s in zip(x.shape[1:3], spans, strides)
+        (size - span) // s + 1 for size, span, s in zip(x.shape[1:3], spans, strides, strict=True)
     )
     out = np.zeros((len(x), rows, columns, filters))
     for f in range(filters):

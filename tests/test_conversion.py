@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import baselines
+from keras_proxy_snn import baselines, calibration
 from keras_proxy_snn.baselines import _conversion, percentile, qcfs, rnl
 from keras_proxy_snn.presets import PRESETS, Preset
 
@@ -178,7 +178,7 @@ def test_rate_norm_needs_a_scale():
 def test_percentiles_are_those_of_nonzero_activations(rng):
     ann = kps.build("digits", proxy_activation="relu").ann
     x = rng.random((70, 8, 8, 1)).astype("float32")
-    found = {p: percentile.activation_percentiles(ann, x, p) for p in (99.9, 50, 100)}
+    found = {p: calibration.activation_percentiles(ann, x, p) for p in (99.9, 50, 100)}
     values = x
     for layer in ann.layers:
         values = to_numpy(layer(values))
@@ -187,19 +187,19 @@ def test_percentiles_are_those_of_nonzero_activations(rng):
                 expected = np.percentile(values[values > 0], p)
                 name = layer.name.removesuffix("_relu")
                 np.testing.assert_allclose(by_layer[name], expected, rtol=1e-5)
-    assert list(found[50]) == ["conv1", "conv2", "dense1"]
+    assert list(found[50]) == ["conv1", "conv2", "dense1", "readout"]
 
 
 def test_a_silent_layer_has_no_percentile():
     ann = kps.build("digits", proxy_activation="relu").ann
     with pytest.raises(ValueError, match=r"activation above zero .* none in \['conv1', 'conv2'"):
-        percentile.activation_percentiles(ann, np.zeros((3, 8, 8, 1)))
+        calibration.activation_percentiles(ann, np.zeros((3, 8, 8, 1)))
 
 
 @pytest.mark.parametrize("p", [0, -1, 100.1, float("nan")])
 def test_a_percentile_is_in_its_range(p):
     with pytest.raises(ValueError, match=r"`percentile` must be in \(0, 100\]. Received"):
-        percentile.activation_percentiles(None, None, p)
+        calibration.activation_percentiles(None, None, p)
 
 
 # Conversion

@@ -1,8 +1,6 @@
 """A CNN of any graph and its spiking twin."""
 
-import keras
 import numpy as np
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from keras import layers, ops
@@ -16,8 +14,19 @@ from .graphs import GraphBuilder
 to_numpy = ops.convert_to_numpy
 
 KINDS = st.sampled_from(
-    ["plain", "grouped", "depthwise", "separable", "normalise", "average", "maximum", "pad"]
-    + ["add", "concatenate", "dropout"]
+    [
+        "plain",
+        "grouped",
+        "depthwise",
+        "separable",
+        "normalise",
+        "average",
+        "maximum",
+        "pad",
+        "add",
+        "concatenate",
+        "dropout",
+    ]
 )
 
 
@@ -75,9 +84,7 @@ def test_random_graphs_equal_the_oracle(
     rng = np.random.default_rng(seed)
     builder, ann = random_cnn(rng, kinds, input_shape, [0.5, 1.0, 2.0], softmax)
     thresholds = thresholds_of(ann, builder)
-    model = ProxyModel(
-        ann, steps, thresholds, reset, chunk, v_0=v_0, spike_height=height
-    )
+    model = ProxyModel(ann, steps, thresholds, reset, chunk, v_0=v_0, spike_height=height)
     x = oracle.dyadic(rng, (3, *input_shape), low=0, high=257)
     signals, potentials = oracle.run_graph(
         builder.steps, x, steps, builder.neurons, reset, v_0, graded=height == "threshold"

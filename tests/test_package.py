@@ -33,6 +33,8 @@ LEVELS = {
     "twins": 2,
     "_parts": 2,
     "mapping": 2,
+    "calibration": 2,
+    "conversion": 2,
     "weights": 2,
     "network": 2,
     "training": 2,

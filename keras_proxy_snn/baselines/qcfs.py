@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..calibration import quantisation_level
 from ..presets import Preset
 from ._conversion import PLAIN, convert, variant
 from ._training import Trained, Training, fit_phase
@@ -72,7 +73,7 @@ class QCFS(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Quantised activations; see the class."""
         height = ops.cast(self.spike_height, inputs.dtype)
-        level = ops.clip(inputs * self.levels / height + 0.5, 0.0, float(self.levels))
+        level = quantisation_level(inputs, height, self.levels)
         # In this order the difference is exactly zero, and the levels are whole numbers.
         whole = ops.stop_gradient(ops.floor(level)) + (level - ops.stop_gradient(level))
         return height * (whole / self.levels)
