@@ -38,14 +38,21 @@ class SpikingTwin:
         nodes: Stages in order; the last one is the readout.
         graph: The CNN up to its logits.
         start: Number of its first calls that prepare images, for both networks.
-        activations: For each of its layers with neurons the position of the call whose result
+        activations: By name of its layers with neurons, the position of the call whose result
             their rates follow.
+        gains: By the same names, the activation that stands for one spike a step of a current in
+            its own units: the threshold times a `Rescaling` before the ReLU; without the threshold
+            after a `LearnedThreshold`, which divides by it.
+        sources: By name of each stage with weights, the position of the call whose result enters
+            the same weights of the CNN.
     """
 
     nodes: tuple[Node, ...]
     graph: Graph
     start: int
     activations: dict[str, int]
+    gains: dict[str, float]
+    sources: dict[str, int]
 
 
 def spiking_twin(
@@ -130,7 +137,8 @@ def spiking_twin(
             f"Received: {graph.calls[-1].shape} of {ann!r}."
         )
     activations = {part.layer.name: part.last for part in parts if part.neurons}
-    return SpikingTwin(tuple(mapper.nodes), graph, start, activations)
+    nodes = tuple(mapper.nodes)
+    return SpikingTwin(nodes, graph, start, activations, mapper.gains, mapper.sources)
 
 
 @dataclass(frozen=True)
@@ -165,6 +173,8 @@ class _Mapper:
         self._scaled = spike_height == "threshold"
         self._signals = {INPUT: _Signal(IMAGE, "image")}
         self.nodes: list[Node] = []
+        self.gains: dict[str, float] = {}
+        self.sources: dict[str, int] = {}
 
     def prepare(self, place: int) -> None:
         """Add a layer that prepares images."""
@@ -227,13 +237,14 @@ class _Mapper:
         )
         if part.neurons:
             # The ANN divides by a learned threshold, so its activation is 1 there.
-            height = part.scale if part.learned else part.scale * stage.v_threshold
-            unit = height if self._scaled else 1.0
-            self._put(part.last, stage, [source], "spikes", unit)
+            gain = part.scale if part.learned else part.scale * stage.v_threshold
+            self.gains[layer.name] = gain
+            self._put(part.last, stage, [source], "spikes", gain if self._scaled else 1.0)
         else:
             stage = Synapses(stage, name=f"synapses_{layer.name}")
             kind = "image" if source.kind == "image" else "currents"
             self._put(part.last, stage, [source], kind)
+        self.sources[stage.name] = part.inputs[0]
 
     def _add_maximum(self, part: Part, source: _Signal) -> None:
         layer = part.layer

@@ -148,6 +148,11 @@ class SpikingNetwork(keras.Model):
         return tuple(Node(stage, inputs) for stage, inputs in pairs)
 
     @property
+    def constant_stages(self) -> set[str]:
+        """Names of stages whose signals do not change with time, and of the image."""
+        return set(self._readers.constant)
+
+    @property
     def preprocessing(self) -> list[AtEachStep]:
         """Stages at the input whose layers prepare images, see `preprocess`."""
         found = []

@@ -572,3 +572,87 @@ def torch_layer(torch, twin):
         layer, kernel = torch.nn.Linear(*kernel.shape, bias=False), kernel.T
     layer.weight.data = torch.tensor(kernel.copy())
     return layer
+
+
+# Graphs
+
+
+def residual_model(rng, steps=3):
+    """A convolution, a residual block with an identity and one with a projection, an average."""
+    image = keras.Input((6, 6, 2))
+    x = ReLU()(Conv2D(3, 3, padding="same", name="first")(image))
+    y = ReLU()(Conv2D(3, 3, padding="same", name="inner")(x))
+    y = Conv2D(3, 3, padding="same", name="outer")(y)
+    x = ReLU(name="block")(keras.layers.Add()([x, y]))
+    y = keras.layers.BatchNormalization(name="norm")(keras.layers.AveragePooling2D(2)(x))
+    z = ReLU(name="low")(keras.layers.Add()([Conv2D(3, 1, strides=2, name="skip")(x), y]))
+    z = keras.layers.GlobalAveragePooling2D()(z)
+    ann = keras.Model(image, Dense(4, name="readout")(z))
+    model = kps.from_keras(ann, steps, 0.25)
+    model.set_weights([oracle.dyadic(rng, w.shape, high=160) for w in model.get_weights()])
+    norm = ann.get_layer("norm")
+    norm.set_weights([np.ones(3), np.zeros(3), np.zeros(3), np.ones(3)])
+    return model
+
+
+def test_synops_of_a_graph_equal_a_count_of_every_spike_and_neuron(rng):
+    model = residual_model(rng)
+    x = oracle.dyadic(rng, (2, 6, 6, 2), low=0, high=257)
+    seen = {name: to_numpy(s) for name, s in model.snn.record(x).items()}
+
+    def through(name, kernel, strides=1, padding="same"):
+        spikes = seen[name].reshape(-1, *seen[name].shape[2:])
+        ones = np.ones(kernel)
+        return oracle.convolve(spikes, ones, (strides, strides), padding).sum()
+
+    spikes = {name: values.sum() for name, values in seen.items()}
+    nonzero = {name: (values != 0).sum() for name, values in seen.items()}
+    expected = {
+        "first": 0,
+        "inner": through("if_first", (3, 3, 3, 3)),
+        "block": spikes["if_first"] + through("if_inner", (3, 3, 3, 3)),
+        # The skip, the average and the normalisation of what is averaged.
+        "low": through("if_block", (1, 1, 3, 3), 2, "valid")
+        + spikes["if_block"]
+        + nonzero["spike_average_pooling2d"],
+        "readout": spikes["if_low"] + 4 * nonzero["spike_global_average_pooling2d"],
+    }
+    costs = statistics.costs(model, x)
+    assert all(spikes[f"if_{name}"] > 0 for name in expected)
+    assert {layer.name: layer.synops for layer in costs.layers} == {
+        name: count / 2 for name, count in expected.items()
+    }
+    assert [layer.multiply_adds for layer in costs.layers] == [
+        *(model_adds(2, 3), model_adds(3, 3), model_adds(3, 3), 3 * 3 * 9 + 27, 12)
+    ]
+    assert str(statistics.report(model, x))
+
+
+def model_adds(channels, filters):
+    """Multiply-adds of a same-padded 3 x 3 convolution of 6 x 6 pixels."""
+    return 16**2 * channels * filters
+
+
+def test_rates_of_a_graph_are_compared_with_the_current_that_met(rng):
+    model = residual_model(rng, steps=4)
+    x = oracle.dyadic(rng, (2, 6, 6, 2), low=0, high=257)
+    seen = {name: to_numpy(s) for name, s in model.snn.record(x).items()}
+    found = statistics.record(model, x, layers=["block", "first"])["block"]
+    expected = np.maximum(seen["sum_add"].mean(axis=1), 0) / 0.25
+    np.testing.assert_allclose(found.expected_rates, expected, rtol=1e-6)
+    np.testing.assert_array_equal(found.spikes, seen["if_block"])
+    place = model.twin.activations["block"]
+    (activation,) = (to_numpy(y) for p, y in model.twin.graph.run(x) if p == place)
+    np.testing.assert_allclose(found.activations, activation, rtol=1e-6)
+    error = np.abs(found.firing_rates - activation / 0.25).mean()
+    assert found.ann_error == pytest.approx(error, rel=1e-5)
+
+
+def test_costs_need_an_image_that_enters_one_layer():
+    image = keras.Input((4, 4, 1))
+    x = ReLU()(Conv2D(1, 3, padding="same", name="conv")(image))
+    x = ReLU(name="later")(keras.layers.Add()([x, image]))
+    ann = keras.Model(image, Dense(2)(Flatten()(x)))
+    model = kps.from_keras(ann, 2)
+    with pytest.raises(ValueError, match=r"image enters the first layer.*'later' in place 2"):
+        statistics.costs(model, np.zeros((1, 4, 4, 1)))

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ._from_model import from_model
 from .check import Check, check
 from .interpreter import prepare_images
-from .program import Program, from_model
+from .program import Program
 
 __all__ = ["FORMATS", "ExportError", "Exported", "export"]
 

@@ -1,7 +1,7 @@
 """`Program`: the deployable network, frozen and free of Keras.
 
 `ProxyModel -> Program -> (transforms: Program -> Program) -> writer -> check in a real runtime`.
-Only `from_model` knows Keras; everything after needs NumPy alone.
+Only `_from_model.py` knows Keras; everything after needs NumPy alone.
 """
 
 import json
@@ -22,7 +22,6 @@ __all__ = [
     "Layer",
     "Pool",
     "Program",
-    "from_model",
     "load",
     "same_padding",
 ]
@@ -190,85 +189,3 @@ def load(path: str | Path) -> Program:
         raise ValueError(f"A program file of version 1 is expected. Received: {path}.")
     head["input_shape"] = tuple(head["input_shape"])
     return Program(layers=tuple(layers), **head)
-
-
-def from_model(model: Any, **metadata: Any) -> Program:
-    """Make the program of a `ProxyModel`, batch normalisation folded.
-
-    Args:
-        model: A `keras_proxy_snn.ProxyModel` from any backend.
-        **metadata: Facts to keep with the program, such as `accuracy`.
-
-    Returns:
-        A float32 `Program`.
-
-    Raises:
-        ValueError: If it is not a `ProxyModel`.
-    """
-    from .. import layers as kps_layers
-    from .._version import __version__
-    from ..model import ProxyModel
-
-    if not isinstance(model, ProxyModel):
-        raise ValueError(f"A ProxyModel can be exported. Received: {model!r}.")
-    layers: list[Layer] = []
-    for stage in model.snn.stages:
-        if isinstance(stage, kps_layers.SpikePool2D):
-            window = stage.get_config()
-            layers.append(
-                Pool(
-                    stage.name,
-                    tuple(window["pool_size"]),
-                    tuple(window["strides"]),
-                    window["padding"],
-                )
-            )
-        elif isinstance(stage, kps_layers.SpikeFlatten):
-            layers.append(Flatten(stage.name))
-        else:
-            layers.append(_neurons(stage))
-    if isinstance(layers[0], Dense):
-        layers.insert(0, Flatten("flatten_image"))
-    facts = {"spec": _spec(layers), "keras_proxy_snn": __version__, **metadata}
-    height, width, channels = model.snn.image_shape
-    shape = (height, width, channels)
-    return Program(tuple(layers), shape, model.time_steps, metadata=facts, readout=model.readout)
-
-
-def _neurons(stage: Any) -> Conv | Dense:
-    from keras import ops
-
-    from ..layers import IFConv2D
-
-    kernel, bias = (
-        None if w is None else np.asarray(ops.convert_to_numpy(w), "float32")
-        for w in stage.synaptic_weights()
-    )
-    assert kernel is not None  # only a bias can be missing
-    v_0 = stage.v_0 * stage.v_threshold
-    if not isinstance(stage, IFConv2D):
-        return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
-    twin = stage.twin
-    return Conv(
-        twin.name,
-        kernel,
-        bias,
-        stage.v_threshold,
-        stage.reset,
-        tuple(twin.strides),
-        twin.padding,
-        tuple(twin.dilation_rate),
-        v_0,
-    )
-
-
-def _spec(layers: list[Layer]) -> str:
-    tokens = []
-    for layer in layers:
-        if isinstance(layer, Conv):
-            tokens.append(f"{layer.kernel.shape[-1]}C{layer.kernel.shape[0]}")
-        elif isinstance(layer, Pool):
-            tokens.append(f"P{layer.size[0]}")
-        elif isinstance(layer, Dense):
-            tokens.append(f"{layer.kernel.shape[-1]}F")
-    return "-".join(tokens)

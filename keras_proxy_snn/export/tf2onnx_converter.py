@@ -12,7 +12,7 @@ import keras
 
 from .._version import __version__
 from ..model import ProxyModel
-from .program import from_model
+from ._from_model import from_model
 
 __all__ = ["FORMS", "write"]
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .program import from_model
+from ._from_model import from_model
 
 __all__ = ["FORMS", "write"]
 

@@ -9,13 +9,15 @@ __all__ = ["fan_out"]
 
 
 def fan_out(twin: keras.layers.Layer, input_shape: tuple[int, ...]) -> np.ndarray:
-    """Number of neurons that each input of a `Conv2D` or `Dense` reaches.
+    """Number of neurons that each input of a layer reaches.
 
     An input near the border of an image lies in fewer windows; what padding adds is no input; with
     strides some inputs may lie in none. A weight that happens to be zero connects all the same.
 
     Args:
-        twin: A built `keras.layers.Conv2D` or `keras.layers.Dense`.
+        twin: A built layer: a convolution, where a `SeparableConv2D` is the one convolution that
+            its two kernels make; a `Dense`; an average pooling, with a neuron for each window; or
+            a layer of whose neurons each has one input, such as a `BatchNormalization`.
         input_shape: Shape of its inputs without the batch.
 
     Returns:
@@ -23,14 +25,35 @@ def fan_out(twin: keras.layers.Layer, input_shape: tuple[int, ...]) -> np.ndarra
     """
     if isinstance(twin, keras.layers.Dense):
         return np.full(input_shape, twin.units)
+    if not isinstance(twin, _WINDOWED):
+        return np.ones(input_shape, int)
+    pools = isinstance(twin, keras.layers.AveragePooling2D)
+    sizes = twin.pool_size if pools else twin.kernel_size
+    dilations = (1, 1) if pools else twin.dilation_rate
     rows, columns = (
         _windows(size, kernel, stride, dilation, twin.padding)
         for size, kernel, stride, dilation in zip(
-            input_shape, twin.kernel_size, twin.strides, twin.dilation_rate, strict=False
+            input_shape, sizes, twin.strides, dilations, strict=False
         )
     )
-    per_window = twin.filters // twin.groups
-    return per_window * rows[:, None, None] * columns[:, None] * np.ones(input_shape, int)
+    return _maps(twin) * rows[:, None, None] * columns[:, None] * np.ones(input_shape, int)
+
+
+_WINDOWED = (
+    keras.layers.Conv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+    keras.layers.AveragePooling2D,
+)
+
+
+def _maps(twin: keras.layers.Layer) -> int:
+    """Number of feature maps in which an input has a part."""
+    if isinstance(twin, keras.layers.Conv2D):
+        return int(twin.filters // twin.groups)
+    if isinstance(twin, keras.layers.SeparableConv2D):
+        return int(twin.filters)
+    return int(twin.depth_multiplier) if isinstance(twin, keras.layers.DepthwiseConv2D) else 1
 
 
 def _windows(size: int, kernel: int, stride: int, dilation: int, padding: Any) -> np.ndarray:

@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from ..layers import AtEachStep, CurrentSum, IFActivation, Synapses
+from ..layers._tied import TiedIF
 from ._connections import fan_out
 from ._energy import HOROWITZ_45NM, EnergyTable, Estimate, estimates
+from ._groups import Source
 from ._signals import LayerSignals, batches
 
 __all__ = ["CostSums", "Costs", "LayerCosts", "costs"]
@@ -31,7 +34,11 @@ class LayerCosts:
         input_spikes: Spikes that enter the SNN's layer in all T steps; 0 for the first layer.
         synops: Synaptic operations, the additions of a weight to a potential: for each
             of these spikes one a neuron that it reaches; 0 for the first layer. Pooling, an OR
-            without weights, has none.
+            without weights, has none. What stands between spikes and neurons belongs to the
+            layer: each spike that goes into a sum (the shortcut of a residual block) is one
+            addition, one for each window that averages it, and where weights or averages see
+            currents a current that is not zero counts, at each step, as a spike does. Where
+            several layers read one result, it belongs to the first of them.
     """
 
     name: str
@@ -87,8 +94,8 @@ def costs(model: Any, x: Any, *, table: EnergyTable = HOROWITZ_45NM, batch_size:
 
     Raises:
         TypeError: If the model is not a `ProxyModel`.
-        ValueError: If x is empty or has another shape than the model's images, or `batch_size`
-            is not a positive integer.
+        ValueError: If x is empty or has another shape than the model's images, `batch_size`
+            is not a positive integer, or the image enters more than the first layer of neurons.
 
     Example:
 
@@ -117,6 +124,7 @@ class CostSums:
 
     def add(self, batch: list[LayerSignals]) -> None:
         """Take in a batch."""
+        _check_image(batch)
         self._batch = batch
         self._images += len(batch[0].spike_counts)
         sums = [_data_sums(signals) for signals in batch]
@@ -144,27 +152,67 @@ class CostSums:
 
 def _data_sums(signals: LayerSignals) -> np.ndarray:
     """What depends on data, summed over a batch; see `_layer_costs`."""
-    reach = fan_out(signals.layer.twin, signals.ann_inputs.shape[1:])
-    nonzero = signals.ann_inputs != 0
-    # Spikes of the first layer's inputs: there are none.
-    spikes = np.zeros(1) if signals.first else signals.inputs.astype("float64")
-    return np.array([(nonzero * reach).sum(), nonzero.sum(), spikes.sum(), (spikes * reach).sum()])
+    total = np.zeros(4)
+    for connection in signals.connections:
+        source = connection.source
+        reach = fan_out(_layer(source.stage), connection.inputs.shape[1:])
+        if _has_weights(source.stage):
+            nonzero = np.asarray(connection.ann_inputs) != 0
+            total[:2] += (nonzero * reach).sum(), nonzero.sum()
+        if not source.constant and _adds(source):
+            events = connection.inputs.astype("float64")
+            total[2:] += events.sum(), (events * reach).sum()
+    return total
 
 
 def _layer_costs(signals: LayerSignals, means: np.ndarray) -> LayerCosts:
-    layer, shape = signals.layer, signals.ann_inputs.shape[1:]
-    weights = layer.synaptic_weights()
-    sizes = [int(np.prod(w.shape)) for w in weights if w is not None]
-    multiply_adds, nonzero_inputs, spikes, synops = means.tolist()
+    weights, multiply_adds, inputs, has_bias = 0, 0, 0, False
+    for connection in signals.connections:
+        stage, shape = connection.source.stage, connection.inputs.shape[1:]
+        inputs += int(np.prod(shape)) if _adds(connection.source) else 0
+        if _has_weights(stage):
+            kernel, bias = stage.synaptic_weights()
+            weights += sum(int(np.prod(w.shape)) for w in (kernel, bias) if w is not None)
+            has_bias = has_bias or bias is not None
+            multiply_adds += int(fan_out(_layer(stage), shape).sum())
+    nonzero_multiply_adds, nonzero_inputs, spikes, synops = means.tolist()
     return LayerCosts(
-        name=layer.twin.name,
+        name=signals.layer.twin.name,
         neurons=int(np.prod(signals.spike_counts.shape[1:])),
-        inputs=int(np.prod(shape)),
-        parameters=sum(sizes),
-        has_bias=weights.bias is not None,
-        multiply_adds=int(fan_out(layer.twin, shape).sum()),
-        nonzero_multiply_adds=multiply_adds,
+        inputs=inputs,
+        parameters=weights,
+        has_bias=has_bias,
+        multiply_adds=multiply_adds,
+        nonzero_multiply_adds=nonzero_multiply_adds,
         nonzero_inputs=nonzero_inputs,
         input_spikes=spikes,
         synops=synops,
     )
+
+
+def _layer(stage: Any) -> Any:
+    """The standard layer that a stage stands for; a sum is itself."""
+    if isinstance(stage, AtEachStep):
+        return stage.layer
+    return stage if isinstance(stage, CurrentSum) else stage.twin
+
+
+def _has_weights(stage: Any) -> bool:
+    return isinstance(stage, TiedIF | Synapses) and not isinstance(stage, IFActivation)
+
+
+def _adds(source: Source) -> bool:
+    """Whether each event is an addition: currents that go into a potential were added before."""
+    only_passes = isinstance(source.stage, IFActivation | CurrentSum)
+    return source.spikes or not only_passes
+
+
+def _check_image(batch: list[LayerSignals]) -> None:
+    for place, signals in enumerate(batch):
+        constant = {connection.source.constant for connection in signals.connections}
+        if constant != {place == 0}:
+            raise ValueError(
+                "Costs are counted of networks whose image enters the first layer of neurons and "
+                f"no other. Received: one with the layer {signals.layer.twin.name!r} in place "
+                f"{place + 1}."
+            )

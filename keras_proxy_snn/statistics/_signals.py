@@ -4,15 +4,39 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from keras import ops
 
-from ..layers import LearnedThreshold
+from ..graph import INPUT
 from ..layers._tied import TiedIF
 from ..model import ProxyModel
+from ._groups import Group, Source, ann_units, groups
 
-__all__ = ["LayerSignals", "batches", "check_batch_size", "check_images", "check_model", "signals"]
+__all__ = [
+    "Connection",
+    "LayerSignals",
+    "batches",
+    "check_batch_size",
+    "check_images",
+    "check_model",
+    "signals",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """What enters a stage that leads to a layer of neurons, `(batch, ...)`, NumPy.
+
+    Attributes:
+        source: The stage, and what it reads.
+        inputs: In how many steps each input was not zero; the values, where they depend on the
+            image alone.
+        ann_inputs: What enters the same weights of the ANN; `None` of a stage without weights.
+    """
+
+    source: Source
+    inputs: np.ndarray
+    ann_inputs: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +45,11 @@ class LayerSignals:
 
     Attributes:
         layer: The layer.
-        first: Whether its input is the image, which gives a current constant in time (Eq. 6).
-        inputs: The image; of a later layer the spike counts of its inputs.
+        first: Whether its current is constant in time (Eq. 6), because it sees only the image.
+        connections: What leads to it, from the spikes or the image before.
         spike_counts: Spikes of the neurons summed over time.
         expected_rates: Rates by Eq. 9 for the rates of the inputs, in spikes per step.
-        ann_inputs: What enters the same layer of the ANN.
-        ann_activations: What leaves it after its ReLU.
+        ann_activations: What leaves it in the ANN, after its ReLU.
         ann_unit: The ANN's activation that stands for a rate of 1, `None` if there is none.
         spikes: `(batch, time, ...)`, where they are kept.
         potentials: `(batch, time, ...)` after each step, where they are kept.
@@ -34,10 +57,9 @@ class LayerSignals:
 
     layer: TiedIF
     first: bool
-    inputs: np.ndarray
+    connections: tuple[Connection, ...]
     spike_counts: np.ndarray
     expected_rates: np.ndarray
-    ann_inputs: np.ndarray
     ann_activations: np.ndarray
     ann_unit: float | None
     spikes: np.ndarray | None
@@ -64,107 +86,98 @@ def signals(model: ProxyModel, images: np.ndarray, keep: Collection[str]) -> lis
     Returns:
         One item for each layer with neurons, in order.
     """
-    snn = model.snn
-    kept = {layer.name for layer in snn.if_layers if layer.twin.name in keep}
-    counts, spikes, potentials = _run(model, images, kept)
-    walked, units = _walk_ann(model.ann, images), _ann_units(model)
-    result, below = [], None
-    for stage in snn.stages:
-        if isinstance(stage, TiedIF):
-            first = below is None
-            ann_inputs, activations = walked[stage.twin.name]
-            inputs = images.reshape(ann_inputs.shape) if first else counts[below]
-            result.append(
-                LayerSignals(
-                    stage,
-                    first,
-                    inputs,
-                    counts[stage.name],
-                    _expected_rates(stage, inputs if first else inputs / model.time_steps),
-                    ann_inputs,
-                    activations,
-                    units[stage.twin.name],
-                    spikes.get(stage.name),
-                    potentials.get(stage.name),
-                )
+    kept = {layer.name for layer in model.snn.if_layers if layer.twin.name in keep}
+    found = groups(model.snn)
+    values = _run(model, images, kept, found)
+    ann, units = _walk_ann(model, images), ann_units(model)
+    result = []
+    for group in found:
+        layer, name = group.layer, group.layer.twin.name
+        result.append(
+            LayerSignals(
+                layer,
+                group.first,
+                tuple(_connection(model, source, values, ann) for source in group.sources),
+                values.sums[layer.name],
+                _expected_rates(model, group, values, ann),
+                # Eq. 9 rectifies, so a linear readout is rectified too.
+                np.maximum(ann[model.twin.activations[name]], 0.0),
+                units[name],
+                values.spikes.get(layer.name),
+                values.potentials.get(layer.name),
             )
-        below = stage.name
+        )
     return result
 
 
-def _run(model: ProxyModel, images: np.ndarray, kept: set[str]) -> tuple[dict, dict, dict]:
-    """Spike counts of every stage; spikes and potentials, step by step, of those that are kept."""
-    counts: dict[str, Any] = {}
+@dataclass(frozen=True)
+class _Values:
+    """Signals of stages by name: summed over time, steps in which they are not 0, and in full."""
+
+    sums: dict[str, np.ndarray]
+    events: dict[str, np.ndarray]
+    spikes: dict[str, np.ndarray]
+    potentials: dict[str, np.ndarray]
+
+
+def _run(model: ProxyModel, images: np.ndarray, kept: set[str], found: list[Group]) -> _Values:
+    sums: dict[str, Any] = {}
+    events: dict[str, Any] = {}
     spikes: dict[str, Any] = {name: [] for name in kept}
     potentials: dict[str, Any] = {name: [] for name in kept}
+    # Of zeros and ones the sum says it already.
+    currents = {s.name for group in found for s in group.sources if not s.spikes}
     for chunk in model.snn.walk(images, 1 if kept else None):
         for name, (fired, v) in chunk.items():
-            counts[name] = counts.get(name, 0) + _numpy(ops.sum(fired, axis=1))
+            sums[name] = sums.get(name, 0) + _numpy(ops.sum(fired, axis=1))
+            if name in currents:
+                nonzero = ops.cast(ops.not_equal(fired, 0), "float32")
+                events[name] = events.get(name, 0) + _numpy(ops.sum(nonzero, axis=1))
             if name in kept:
                 spikes[name].append(_numpy(fired[:, 0]).astype("uint8"))
                 potentials[name].append(_numpy(v))
-    join = {name: np.stack(steps, axis=1) for name, steps in spikes.items()}
-    return counts, join, {name: np.stack(steps, axis=1) for name, steps in potentials.items()}
+    return _Values(
+        sums,
+        {**sums, **events},
+        {name: np.stack(steps, axis=1) for name, steps in spikes.items()},
+        {name: np.stack(steps, axis=1) for name, steps in potentials.items()},
+    )
 
 
-def _expected_rates(layer: TiedIF, rates: np.ndarray) -> np.ndarray:
+def _connection(
+    model: ProxyModel, source: Source, values: _Values, ann: dict[int, np.ndarray]
+) -> Connection:
+    place = model.twin.sources.get(source.stage.name)
+    ann_inputs = None if place is None else ann[place]
+    if source.constant:
+        inputs = np.zeros(1) if ann_inputs is None else ann_inputs
+    else:
+        inputs = values.events[source.name]
+    return Connection(source, inputs, ann_inputs)
+
+
+def _expected_rates(
+    model: ProxyModel, group: Group, values: _Values, ann: dict[int, np.ndarray]
+) -> np.ndarray:
     """Eq. 8 and 9: the current of the mean inputs, rectified, in units of the threshold."""
-    weights = layer.synaptic_weights()
-    current = layer.linear(ops.cast(rates, layer.compute_dtype), weights)
+    layer = group.layer
+    if group.first:
+        inputs = ann[model.twin.sources[layer.name]]
+    else:
+        inputs = values.sums[group.below] / model.time_steps
+    current = layer.linear(ops.cast(inputs, layer.compute_dtype), layer.synaptic_weights())
     return np.maximum(_numpy(current), 0.0) / layer.v_threshold
 
 
-def _walk_ann(ann: keras.Sequential, images: np.ndarray) -> dict[str, tuple[Any, Any]]:
-    """Inputs of each twin, and activations after what stands between it and the next layer."""
-    found: dict[str, tuple[Any, Any]] = {}
-    name, x = None, ops.convert_to_tensor(images)
-    for layer in ann.layers:
-        before, x = x, layer(x)
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            name = layer.name
-            found[name] = (_numpy(before), x)
-        elif isinstance(layer, keras.layers.MaxPooling2D | keras.layers.Flatten):
-            name = None
-        elif name is not None:
-            found[name] = (found[name][0], x)
-    # Eq. 9 rectifies, so a linear readout is rectified too.
-    return {name: (x, np.maximum(_numpy(y), 0.0)) for name, (x, y) in found.items()}
-
-
-def _ann_units(model: ProxyModel) -> dict[str, float | None]:
-    """Activation of each of the ANN's layers that stands for one spike a step.
-
-    Where the layer below has the unit u, its inputs are u times the rates. The weights are
-    linear, so the layer's own unit is u * v_threshold * scale, with the scale of a `Rescaling` or
-    a `LearnedThreshold` before its ReLU. A bias does not grow with u: with one there is a unit
-    only if u = 1.
-    """
-    units: dict[str, float | None] = {}
-    unit: float | None = 1.0
-    for layer in model.snn.if_layers:
-        scale = _rescaling(model.ann, layer.twin)
-        biased = layer.synaptic_weights().bias is not None
-        if scale is None or unit is None or (biased and abs(unit - 1.0) > 1e-6):
-            unit = None
-        else:
-            unit = unit * layer.v_threshold * scale
-        units[layer.twin.name] = unit
-    return units
-
-
-def _rescaling(ann: keras.Sequential, twin: keras.layers.Layer) -> float | None:
-    """Scale of what rescales between a twin and the next one; 1 if nothing does."""
-    scale = 1.0
-    for layer in ann.layers[ann.layers.index(twin) + 1 :]:
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            break
-        if isinstance(layer, keras.layers.Rescaling):
-            if np.ndim(layer.scale) or np.any(np.asarray(layer.offset) != 0.0):
-                return None
-            scale *= float(layer.scale)
-        if isinstance(layer, LearnedThreshold):
-            scale /= layer.value
-    return scale
+def _walk_ann(model: ProxyModel, images: np.ndarray) -> dict[int, np.ndarray]:
+    """What enters weights of the ANN and what leaves its ReLUs, by position of the call."""
+    twin = model.twin
+    wanted = {*twin.sources.values(), *twin.activations.values()}
+    found = {INPUT: images}
+    for place, result in twin.graph.run(ops.convert_to_tensor(images)):
+        if place in wanted:
+            found[place] = _numpy(result)
+    return found
 
 
 def _numpy(tensor: Any) -> np.ndarray:
