@@ -1,0 +1,141 @@
+"""A CNN of your own as a spiking network: train it, convert it, fine-tune it by its proxy.
+
+    python examples/from_keras.py                              # digits, in a minute
+    python examples/from_keras.py --dataset cifar10 --blocks 3 --widths 16,32,64 --epochs 100
+    python examples/from_keras.py --cnn my_cnn.keras --dataset fashion_mnist
+
+The CNN has the shape of ResNet-20 (that is what `--blocks 3 --widths 16,32,64` is). What is in the
+output folder already, `cnn.keras` or `tuned.keras`, is taken from there and not trained again.
+Writes the table to `numbers.json`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import keras
+from keras import layers
+
+import keras_proxy_snn as kps
+
+
+def residual_cnn(shape, classes, blocks, widths):
+    image = keras.Input(shape)
+
+    def convolution(x, width, strides=1, size=3, relu=True):
+        x = layers.Conv2D(width, size, strides, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        return layers.ReLU()(x) if relu else x
+
+    x = image
+    if shape[0] >= 28:
+        x = layers.RandomFlip("horizontal")(x)
+        x = layers.RandomTranslation(0.1, 0.1, fill_mode="constant")(x)
+    x = convolution(x, widths[0])
+    for stage, width in enumerate(widths):
+        for block in range(blocks):
+            strides = 2 if stage and not block else 1
+            y = convolution(convolution(x, width, strides), width, relu=False)
+            if strides == 2:
+                x = convolution(x, width, strides, 1, relu=False)
+            x = layers.ReLU()(layers.Add()([x, y]))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(classes, "softmax", name="readout")(x), name="cnn")
+
+
+def train(model, data, epochs, rate, loss, metrics):
+    """Adam with a rate that falls to zero along a cosine."""
+    (x, y), test = data
+    steps = epochs * -(-len(x) // 100)
+    decay = keras.optimizers.schedules.CosineDecay(rate, steps)
+    model.compile(keras.optimizers.Adam(decay), loss, metrics=metrics)
+    model.fit(x, y, batch_size=100, epochs=epochs, validation_data=test, verbose=2)
+
+
+def scores(model, test, all_steps):
+    return {
+        str(steps): model.evaluate(*test, batch_size=100, time_steps=steps, verbose=0)[1]
+        for steps in all_steps
+    }
+
+
+def numbers(text):
+    return [int(number) for number in text.split(",")]
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    choices = ["digits", "fashion_mnist", "cifar10"]
+    parser.add_argument("--dataset", choices=choices, default="digits")
+    parser.add_argument("--data-dir", help="folder or archive that holds the data set")
+    parser.add_argument("--cnn", type=Path, help="a trained CNN in a .keras file")
+    parser.add_argument("--blocks", type=int, default=1, help="residual blocks of a width")
+    parser.add_argument("--widths", type=numbers, default=[8, 16], help="such as 16,32,64")
+    parser.add_argument("--epochs", type=int, default=20, help="passes for the CNN")
+    parser.add_argument("--tune-epochs", type=int, default=3, help="passes by proxy")
+    parser.add_argument("--rate", type=float, default=0.003, help="learning rate of the CNN")
+    parser.add_argument("--tune-rate", type=float, default=0.001, help="the same by proxy")
+    parser.add_argument("--calibrate", choices=["percentile", "rnl", "qcfs"], default="qcfs")
+    parser.add_argument("--calibration-images", type=int, default=500)
+    parser.add_argument("--time-steps", type=int, default=16, help="T, also for tuning")
+    parser.add_argument("--evaluate-at", type=numbers, default=[4, 8, 16, 32])
+    parser.add_argument("--images", type=int, help="train on this many images only")
+    parser.add_argument("--test-images", type=int, help="test on this many images only")
+    parser.add_argument("--output", type=Path, default=Path("results/from_keras"))
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+
+    keras.utils.set_random_seed(arguments.seed)
+    (x, y), (x_test, y_test) = kps.datasets.load(arguments.dataset, data_dir=arguments.data_dir)
+    x, y = x[: arguments.images], y[: arguments.images]
+    test = x_test[: arguments.test_images], y_test[: arguments.test_images]
+    folder = arguments.output
+    folder.mkdir(parents=True, exist_ok=True)
+
+    trained = arguments.cnn or folder / "cnn.keras"
+    if trained.exists():
+        print(f"CNN: from {trained}.")
+        cnn = keras.models.load_model(trained)
+    else:
+        classes = len(kps.datasets.class_names(arguments.dataset))
+        cnn = residual_cnn(x.shape[1:], classes, arguments.blocks, arguments.widths)
+        print(f"CNN: {cnn.count_params():,} parameters, on {keras.backend.backend()}.")
+        loss = "sparse_categorical_crossentropy"
+        train(cnn, ((x, y), test), arguments.epochs, arguments.rate, loss, ["accuracy"])
+        cnn.save(trained)
+    cnn.compile(metrics=["accuracy"])
+    table = {"cnn": cnn.evaluate(*test, batch_size=100, verbose=0, return_dict=True)["accuracy"]}
+
+    some = x[: arguments.calibration_images]
+    settings = {"calibrate": arguments.calibrate, "calibration_data": some}
+    model = kps.from_keras(cnn, arguments.time_steps, **settings)
+    loss, metrics = kps.SpikeCountCrossentropy(), [kps.SpikeAccuracy()]
+    model.compile("adam", loss, metrics=metrics)
+    table["converted"] = scores(model, test, arguments.evaluate_at)
+    print(f"Converted: {table['converted']}")
+
+    tuned = folder / "tuned.keras"
+    if tuned.exists():
+        print(f"Fine-tuned: from {tuned}.")
+        model = keras.models.load_model(tuned)
+    else:
+        epochs, rate = arguments.tune_epochs, arguments.tune_rate
+        train(model, ((x, y), test), epochs, rate, loss, metrics)
+        model.save(tuned)
+    table["tuned"] = scores(model, test, arguments.evaluate_at)
+
+    print(f"\n{arguments.dataset}, {len(test[0])} test images; the CNN has {table['cnn']:.2%}")
+    print(f"{'T':>4}  {'converted':>9}  {'fine-tuned':>10}")
+    for steps in arguments.evaluate_at:
+        row = [table[name][str(steps)] for name in ("converted", "tuned")]
+        print(f"{steps:>4}  {row[0]:>9.2%}  {row[1]:>10.2%}")
+    facts = {name: str(value) for name, value in vars(arguments).items()}
+    path = folder / "numbers.json"
+    path.write_text(json.dumps({"accuracy": table, "arguments": facts}, indent=1) + "\n")
+    print(f"\nWritten to {folder}/: cnn.keras, tuned.keras, numbers.json")
+
+
+if __name__ == "__main__":
+    main()
