@@ -55,6 +55,15 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             CNN; see `keras_proxy_snn.mapping.spiking_twin`.
         chunk_steps: Number of time steps simulated at once: changes speed and memory, never
             a spike.
+        events: Whether inputs are frames of events, one for each time step, and not images. The
+            SNN sees them one after another; the ANN, and with it the gradient, their average over
+            time. That is a fair proxy where an average says what the class is: IF neurons add up
+            their currents, and with `reset="subtract"` what they have fired after T steps
+            depends on when the current came only by what they could not fire in time or held
+            below the threshold. It is not where the order of frames is what matters (a movement to
+            the left, and the same to the right, have one average), where most events come
+            in few steps, or where currents cancel in time (a neuron that fired does not take
+            spikes back). `proxy_distance` in the logs tells how far the two answers are apart.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Attributes:
@@ -63,7 +72,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         twin: How they belong together, `keras_proxy_snn.mapping.SpikingTwin`.
 
     Call arguments:
-        inputs: Images `(batch, height, width, channels)`, as the ANN takes them.
+        inputs: Images `(batch, height, width, channels)`, as the ANN takes them; with `events`
+            frames of such a shape, `(batch, time, height, width, channels)`.
         training: With `True`, gradients of the output are those of the proxy.
 
     Output shape:
@@ -102,6 +112,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         v_0: float = 0.0,
         readout: str = "counts",
         spike_height: str = "one",
+        events: bool = False,
         **kwargs: Any,
     ):
         check_choice("readout", readout, READOUTS)
@@ -112,7 +123,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         self.ann = ann
         self.twin = twin
         shape = twin.graph.input_shape
-        self.snn = SpikingNetwork(twin.nodes, shape, time_steps, chunk_steps, name="snn")
+        self.snn = SpikingNetwork(twin.nodes, shape, time_steps, chunk_steps, events, name="snn")
         self.spike_height = spike_height
         self.reset = reset
         self.v_0 = v_0
@@ -136,6 +147,11 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         return different.pop() if len(different) == 1 else thresholds
 
     @property
+    def events(self) -> bool:
+        """Whether inputs are frames of events."""
+        return self.snn.events
+
+    @property
     def time_steps(self) -> int:
         """Number T of time steps; can be set at any time, after training too."""
         return self.snn.time_steps
@@ -157,6 +173,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
 
     def _proxy(self, images: Any) -> Any:
         """What the ANN makes of preprocessed images in training, before a softmax."""
+        if self.events:
+            images = ops.mean(ops.cast(images, "float32"), axis=1)
         return self.twin.graph.output(images, training=True, start=self.twin.start)
 
     def _answer(self, simulation: Simulation) -> Any:
@@ -277,6 +295,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             "v_0": self.v_0,
             "readout": self.readout,
             "spike_height": self.spike_height,
+            "events": self.events,
             "chunk_steps": self.snn.chunk_steps,
             "name": self.name,
         }

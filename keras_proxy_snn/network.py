@@ -39,12 +39,16 @@ class _Prepared(NamedTuple):
         signals: Signals of stages before the first neurons, `(batch, 1, ...)`.
         currents: Currents `(batch, ...)` of neurons that only such stages feed.
         batch: Number of images.
+        source: Name of the stage that `frames` come from, or `IMAGE`.
+        frames: Of event data all steps `(batch, time, ...)`, else `None`.
     """
 
     weights: dict[str, SynapticWeights]
     signals: dict[str, Any]
     currents: dict[str, Any]
     batch: Any
+    source: str
+    frames: Any | None
 
 
 class _State(NamedTuple):
@@ -73,17 +77,21 @@ class SpikingNetwork(keras.Model):
         time_steps: Number T of time steps.
         chunk_steps: Number k of steps simulated at once. It changes speed and memory, never
             a spike.
+        events: Whether inputs are not images but one frame of spikes (or of other values) for
+            each time step, as event cameras give them.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Call arguments:
-        inputs: Images `(batch, height, width, channels)`.
+        inputs: Images `(batch, height, width, channels)`; with `events` frames
+            `(batch, time, height, width, channels)`, T of them.
         return_simulation: Whether to return the whole `Simulation`, as `simulate` does.
 
     Output shape:
         Spike counts `(batch, classes)`, float32.
 
     Raises:
-        ValueError: If `time_steps` or `chunk_steps` is not a positive integer.
+        ValueError: If `time_steps` or `chunk_steps` is not a positive integer, or layers augment
+            `events`, which they would do to each frame in another way.
 
     Example:
 
@@ -103,13 +111,17 @@ class SpikingNetwork(keras.Model):
         input_shape: tuple[int, ...],
         time_steps: int,
         chunk_steps: int = 2,
+        events: bool = False,
         **kwargs: Any,
     ):
         super().__init__(dtype="float32", **kwargs)
         nodes = as_nodes(stages)
         self.stages = [node.stage for node in nodes]
         self._inputs = tuple(node.inputs for node in nodes)
-        self._readers = Readers(nodes)
+        self.events = events
+        self._readers = Readers(nodes, events)
+        if events:
+            _check_no_augmentation(self.preprocessing)
         self.image_shape = tuple(input_shape)
         self.time_steps = time_steps
         self.chunk_steps = chunk_steps
@@ -196,6 +208,8 @@ class SpikingNetwork(keras.Model):
         Returns:
             Images for `simulate(..., preprocessed=True)`; the same if there are no such layers.
         """
+        if self.events:
+            return self._image_signals(inputs, False)[1]
         for stage in self.preprocessing:
             inputs = stage.layer(inputs, training=training)
         return inputs
@@ -223,9 +237,9 @@ class SpikingNetwork(keras.Model):
             tuple(ops.zeros(()) for _ in self._state_shapes),
         )
 
-        def chunk(state: _State, steps: int) -> _State:
+        def chunk(state: _State, steps: int, frames: Any | None) -> _State:
             potentials, rates, spikes = [], [], None
-            for stage, spikes, v in self._advance(prepared, state.potentials, steps):
+            for stage, spikes, v in self._advance(prepared, state.potentials, steps, frames):
                 if isinstance(stage, TiedIF):
                     potentials.append(v)
                     rates.append(ops.mean(spikes) * steps)
@@ -237,9 +251,11 @@ class SpikingNetwork(keras.Model):
             )
 
         whole, rest = divmod(self.time_steps, self.chunk_steps)
-        state = _repeat(lambda s: chunk(s, self.chunk_steps), whole, state)
+        frames = _in_chunks(prepared.frames, whole, self.chunk_steps)
+        state = _repeat(lambda s, i: chunk(s, self.chunk_steps, frames(i)), whole, state)
         if rest:
-            state = chunk(state, rest)
+            last = None if prepared.frames is None else prepared.frames[:, -rest:]
+            state = chunk(state, rest, last)
         rates = tuple(total / self.time_steps for total in state.spike_sums)
         return Simulation(state.spike_counts, state.potentials[-1], rates)
 
@@ -268,7 +284,9 @@ class SpikingNetwork(keras.Model):
         potentials = self._initial_potentials(prepared.batch)
         for start in range(0, self.time_steps, chunk_steps):
             steps = min(chunk_steps, self.time_steps - start)
-            stages = self._advance(prepared, potentials, steps)
+            frames = prepared.frames
+            frames = None if frames is None else frames[:, start : start + steps]
+            stages = self._advance(prepared, potentials, steps, frames)
             seen = {stage.name: (spikes, v) for stage, spikes, v in stages}
             potentials = tuple(seen[layer.name][1] for layer in self.if_layers)
             yield seen
@@ -307,8 +325,11 @@ class SpikingNetwork(keras.Model):
                 # The SNN is outside the differentiated part in whatever loop it runs.
                 synaptic = map(_stop_gradient, stage.synaptic_weights())
                 weights[stage.name] = SynapticWeights(*synaptic)
-        signals, currents = self._image_signals(inputs, preprocessed), {}
-        batch = ops.shape(next(iter(signals.values())))[0]
+        source, image = self._image_signals(inputs, preprocessed)
+        batch = ops.shape(image)[0]
+        if self.events:
+            return _Prepared(weights, {}, {}, batch, source, image)
+        signals, currents = {source: image}, {}
         for node in self.nodes:
             if node.name in signals or not set(node.inputs) <= set(signals):
                 continue
@@ -319,22 +340,25 @@ class SpikingNetwork(keras.Model):
             else:
                 signals[node.name] = _pass_on(node.stage, arguments, weights)
         kept = {name: signals[name] for name in self._readers.needed_later}
-        return _Prepared(weights, kept, currents, batch)
+        return _Prepared(weights, kept, currents, batch, source, None)
 
-    def _image_signals(self, inputs: Any, preprocessed: bool) -> dict[str, Any]:
-        """The image, or what its preprocessing left, by the name under which it is read."""
+    def _image_signals(self, inputs: Any, preprocessed: bool) -> tuple[str, Any]:
+        """Name under which the image is read, and what is read, `(batch, 1 or time, ...)`."""
         stages = self.preprocessing
         if not preprocessed:
             self._check_images(inputs)
-            for stage in stages:
-                inputs = stage.at_once(ops.cast(inputs, self.compute_dtype))
-        name = stages[-1].name if stages else IMAGE
-        return {name: ops.expand_dims(ops.cast(inputs, self.compute_dtype), 1)}
+        image = ops.cast(inputs, self.compute_dtype)
+        image = image if self.events else ops.expand_dims(image, 1)
+        for stage in [] if preprocessed else stages:
+            image = stage.call(image)
+        return stages[-1].name if stages else IMAGE, image
 
     def _check_images(self, images: Any) -> None:
-        if tuple(images.shape[1:]) != self.image_shape:
+        shape = (self.time_steps, *self.image_shape) if self.events else self.image_shape
+        if tuple(images.shape[1:]) != shape:
+            name = "Frames, one for each time step," if self.events else "Images"
             raise ValueError(
-                f"Images must have shape (batch, {', '.join(map(str, self.image_shape))}). "
+                f"{name} must have shape (batch, {', '.join(map(str, shape))}). "
                 f"Received: an input of shape {tuple(images.shape)}."
             )
 
@@ -343,16 +367,19 @@ class SpikingNetwork(keras.Model):
         return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
 
     def _advance(
-        self, prepared: _Prepared, potentials: tuple[Any, ...], steps: int
+        self, prepared: _Prepared, potentials: tuple[Any, ...], steps: int, frames: Any | None
     ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
         """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
 
         One stage at a time, so that only signals that are still to be read are ever held.
         """
         signals = dict(prepared.signals)
+        if frames is not None:
+            signals[prepared.source] = frames
+        ready = {*self._readers.constant, *(stage.name for stage in self.preprocessing)}
         weights, neurons = prepared.weights, iter(potentials)
         for node, done in zip(self.nodes, self._readers.done, strict=True):
-            if node.name in self._readers.constant:
+            if node.name in ready:
                 continue
             stage, v = node.stage, None
             if node.name in prepared.currents:
@@ -378,6 +405,7 @@ class SpikingNetwork(keras.Model):
             "input_shape": self.image_shape,
             "time_steps": self.time_steps,
             "chunk_steps": self.chunk_steps,
+            "events": self.events,
             "name": self.name,
         }
 
@@ -401,13 +429,33 @@ def _pass_on(
     return stage.call(*arguments)
 
 
-def _repeat(chunk: Callable[[_State], _State], times: int, state: _State) -> _State:
+def _check_no_augmentation(stages: list[AtEachStep]) -> None:
+    fixed = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.Resizing)
+    for stage in stages:
+        if not isinstance(stage.layer, fixed):
+            raise ValueError(
+                "Of layers that prepare images event data can have Rescaling, Normalization and "
+                "Resizing: others would augment each frame in another way. Augment frames before. "
+                f"Received: layer {stage.layer.name!r} ({type(stage.layer).__name__})."
+            )
+
+
+def _in_chunks(frames: Any | None, whole: int, steps: int) -> Callable[[Any], Any]:
+    """Frames of one chunk by its number, which may be a tensor."""
+    if frames is None:
+        return lambda _: None
+    shape = (-1, whole, steps, *frames.shape[2:])
+    chunks = ops.reshape(frames[:, : whole * steps], shape) if whole else frames
+    return lambda number: ops.take(chunks, number, axis=1)
+
+
+def _repeat(chunk: Callable[[_State, Any], _State], times: int, state: _State) -> _State:
     """Apply a chunk several times, as a loop in the graph, so its size does not grow with T."""
     if times <= 1:
-        return chunk(state) if times else state
+        return chunk(state, 0) if times else state
 
     def body(done: Any, state: _State) -> tuple[Any, _State]:
-        state = chunk(state)
+        state = chunk(state, done)
         # TensorFlow starts an iteration once the counter is known, up to ten at a time, and the
         # first layer would run far ahead of the last, holding the spikes of all these chunks.
         # A counter that waits for the readout (whose counts are never negative) prevents that.

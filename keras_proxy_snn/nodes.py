@@ -61,18 +61,19 @@ class Readers:
 
     Args:
         nodes: In order.
+        events: Whether the image itself changes with time.
 
     Attributes:
-        constant: Names of stages without neurons that see only the image: nothing there changes
-            with time.
+        constant: `IMAGE` and names of stages without neurons that see only it: nothing there
+            changes with time. Nothing at all with `events`.
         needed_later: Names of constant signals that stages with spikes read.
         done: For each node names of the signals that nobody reads after it.
     """
 
-    def __init__(self, nodes: Sequence[Node]):
-        constant = {IMAGE}
+    def __init__(self, nodes: Sequence[Node], events: bool = False):
+        constant = set() if events else {IMAGE}
         for node in nodes:
-            if not node.has_neurons and set(node.inputs) <= constant:
+            if not events and not node.has_neurons and set(node.inputs) <= constant:
                 constant.add(node.name)
         varying = [node for node in nodes if node.name not in constant]
         self.constant = constant

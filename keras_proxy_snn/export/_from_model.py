@@ -34,6 +34,11 @@ def from_model(model: Any, **metadata: Any) -> Program:
 
     if not isinstance(model, ProxyModel):
         raise ValueError(f"A ProxyModel can be exported. Received: {model!r}.")
+    if model.events:
+        raise ValueError(
+            "A program takes an image that is constant in time. Received: a model of event data; "
+            "run it in Keras."
+        )
     shape = model.snn.image_shape
     if len(shape) != 3:
         raise ValueError(

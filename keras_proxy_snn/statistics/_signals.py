@@ -185,9 +185,14 @@ def _numpy(tensor: Any) -> np.ndarray:
 
 
 def check_model(model: Any) -> None:
-    """Raise a `TypeError` unless it is a `ProxyModel`."""
+    """Raise a `TypeError` unless it is a `ProxyModel`, a `ValueError` if it is one of events."""
     if not isinstance(model, ProxyModel):
         raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
+    if model.events:
+        raise ValueError(
+            "Statistics are those of images that are constant in time. Received: a model of event "
+            f"data, {model.name!r}; see `model.snn.record` for its spikes."
+        )
 
 
 def check_images(x: Any, shape: tuple[int, ...]) -> np.ndarray:
