@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from . import calibration
 from .model import ProxyModel
@@ -49,11 +50,12 @@ def from_keras(
             needs those of its activations, see `calibrate`.
         calibrate: `"percentile"`, `"rnl"` or `"qcfs"`: thresholds from the activations on
             `calibration_data`, see `keras_proxy_snn.calibrate`; not with `v_threshold`.
-        calibration_data: Some hundred images.
+        calibration_data: Some hundred images; with `events=True` recordings, whose average over
+            time counts.
         reset: `"subtract"` or `"zero"`.
         v_0: As in `ProxyModel`.
         readout: As in `ProxyModel`.
-        **kwargs: Further arguments of `ProxyModel`, such as `chunk_steps` and `name`.
+        **kwargs: Further arguments of `ProxyModel`, such as `events`, `chunk_steps` and `name`.
 
     Returns:
         `ProxyModel`, not compiled; `model.ann` is the CNN.
@@ -85,6 +87,8 @@ def from_keras(
                 f"Received: v_threshold={v_threshold!r}, calibration_data="
                 f"{'None' if calibration_data is None else 'images'}."
             )
+        if kwargs.get("events"):
+            calibration_data = np.mean(calibration_data, axis=1)
         v_threshold = calibration.calibrate(cnn, calibration_data, calibrate, time_steps=time_steps)
     elif calibration_data is not None:
         raise ValueError("`calibration_data` needs `calibrate`. Received: calibrate=None.")
