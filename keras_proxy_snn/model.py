@@ -173,8 +173,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
 
     def _proxy(self, images: Any) -> Any:
         """What the ANN makes of preprocessed images in training, before a softmax."""
-        if self.events:
-            images = ops.mean(ops.cast(images, "float32"), axis=1)
+        images = ops.cast(images, "float32")
+        images = ops.mean(images, axis=1) if self.events else images
         return self.twin.graph.output(images, training=True, start=self.twin.start)
 
     def _answer(self, simulation: Simulation) -> Any:

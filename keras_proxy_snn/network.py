@@ -1,12 +1,13 @@
 """The spiking network: layers of IF neurons advanced through time in chunks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
+from ._loop import State, in_chunks, repeat
 from .layers import AtEachStep, Synapses
 from .layers._tied import SynapticWeights, TiedIF
 from .layers._time import over_time
@@ -49,12 +50,6 @@ class _Prepared(NamedTuple):
     batch: Any
     source: str
     frames: Any | None
-
-
-class _State(NamedTuple):
-    potentials: tuple[Any, ...]
-    spike_counts: Any
-    spike_sums: tuple[Any, ...]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
@@ -231,28 +226,28 @@ class SpikingNetwork(keras.Model):
 
     def _run(self, inputs: Any, preprocessed: bool) -> Simulation:
         prepared = self._prepare(inputs, preprocessed)
-        state = _State(
+        state = State(
             self._initial_potentials(prepared.batch),
             ops.zeros((prepared.batch, *self._state_shapes[-1])),
             tuple(ops.zeros(()) for _ in self._state_shapes),
         )
 
-        def chunk(state: _State, steps: int, frames: Any | None) -> _State:
+        def chunk(state: State, steps: int, frames: Any | None) -> State:
             potentials, rates, spikes = [], [], None
             for stage, spikes, v in self._advance(prepared, state.potentials, steps, frames):
                 if isinstance(stage, TiedIF):
                     potentials.append(v)
                     rates.append(ops.mean(spikes) * steps)
             sums = zip(state.spike_sums, rates, strict=True)
-            return _State(
+            return State(
                 tuple(potentials),
                 state.spike_counts + ops.sum(spikes, axis=1),
                 tuple(total + rate for total, rate in sums),
             )
 
         whole, rest = divmod(self.time_steps, self.chunk_steps)
-        frames = _in_chunks(prepared.frames, whole, self.chunk_steps)
-        state = _repeat(lambda s, i: chunk(s, self.chunk_steps, frames(i)), whole, state)
+        frames = in_chunks(prepared.frames, whole, self.chunk_steps)
+        state = repeat(lambda s, i: chunk(s, self.chunk_steps, frames(i)), whole, state)
         if rest:
             last = None if prepared.frames is None else prepared.frames[:, -rest:]
             state = chunk(state, rest, last)
@@ -438,32 +433,6 @@ def _check_no_augmentation(stages: list[AtEachStep]) -> None:
                 "Resizing: others would augment each frame in another way. Augment frames before. "
                 f"Received: layer {stage.layer.name!r} ({type(stage.layer).__name__})."
             )
-
-
-def _in_chunks(frames: Any | None, whole: int, steps: int) -> Callable[[Any], Any]:
-    """Frames of one chunk by its number, which may be a tensor."""
-    if frames is None:
-        return lambda _: None
-    shape = (-1, whole, steps, *frames.shape[2:])
-    chunks = ops.reshape(frames[:, : whole * steps], shape) if whole else frames
-    return lambda number: ops.take(chunks, number, axis=1)
-
-
-def _repeat(chunk: Callable[[_State, Any], _State], times: int, state: _State) -> _State:
-    """Apply a chunk several times, as a loop in the graph, so its size does not grow with T."""
-    if times <= 1:
-        return chunk(state, 0) if times else state
-
-    def body(done: Any, state: _State) -> tuple[Any, _State]:
-        state = chunk(state, done)
-        # TensorFlow starts an iteration once the counter is known, up to ten at a time, and the
-        # first layer would run far ahead of the last, holding the spikes of all these chunks.
-        # A counter that waits for the readout (whose counts are never negative) prevents that.
-        step = 1 - ops.cast(ops.any(state.spike_counts < 0), "int32")
-        return done + step, state
-
-    _, state = ops.while_loop(lambda done, _: done < times, body, (ops.zeros((), "int32"), state))
-    return state
 
 
 def _check_chunk_steps(value: Any) -> int:

@@ -159,10 +159,14 @@ def load_weights(model: Any, source: str | Path) -> dict[str, Any]:
     return card
 
 
-def _variables(ann: keras.Model) -> Iterator[tuple[str, Any]]:
+def _variables(ann: keras.Model, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for layer in ann.layers:
+        name = f"{prefix}{layer.name}"
+        if isinstance(layer, keras.Model):
+            yield from _variables(layer, f"{name}/")
+            continue
         for variable in layer.weights:
-            yield f"{layer.name}/{variable.name}", variable
+            yield f"{name}/{variable.name}", variable
 
 
 def _is_url(source: str) -> bool:

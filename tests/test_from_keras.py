@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import calibration
+from keras_proxy_snn import calibration, weights
 from keras_proxy_snn.mapping import spiking_twin
 
 from . import oracle
@@ -198,6 +198,27 @@ def test_a_model_inside_a_model_is_opened(images):
     head = [keras.Input((8, 8, 1)), layers.Rescaling(2.0), base, layers.Dense(3, name="top")]
     model = kps.from_keras(keras.Sequential(head), 2, 0.5)
     assert model.snn.nodes[0].name == "image_rescaling"
+
+
+def test_weights_of_models_inside_models_are_kept_in_their_file(images, tmp_path):
+    head = [keras.Input((8, 8, 1)), residual_cnn(), layers.Dense(3, name="top")]
+    model = kps.from_keras(keras.Sequential(head), 2, 0.5)
+    kernels = [np.round(w * 256) / 256 for w in model.get_weights()]
+    model.set_weights(kernels)
+    weights.save_weights(model, tmp_path / "net.json")
+    model.set_weights([np.zeros_like(w) for w in kernels])
+    weights.load_weights(model, tmp_path / "net.json")
+    for one, other in zip(model.get_weights(), kernels, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_whole_numbers_are_images_too(rng):
+    """As Keras takes them: pixels of 0 to 255 in one byte."""
+    model = compiled(kps.from_keras(residual_cnn(widths=(4,)), 2, 4.0))
+    x, y = rng.integers(0, 256, (4, 8, 8, 1)).astype("uint8"), np.arange(4)
+    counts = model.predict(x, verbose=0)
+    np.testing.assert_array_equal(model.predict(x.astype("float32"), verbose=0), counts)
+    assert np.isfinite(model.fit(x, y, verbose=0).history["loss"]).all()
 
 
 def test_operations_of_functional_models(images):

@@ -32,6 +32,8 @@ LEVELS = {
     "nodes": 2,
     "twins": 2,
     "_parts": 2,
+    "_loop": 2,
+    "_mapper": 2,
     "mapping": 2,
     "calibration": 2,
     "conversion": 2,

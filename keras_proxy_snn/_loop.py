@@ -1,0 +1,48 @@
+"""Time as a loop over chunks of steps."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from keras import ops
+
+__all__ = ["State", "in_chunks", "repeat"]
+
+
+class State(NamedTuple):
+    """What is carried from chunk to chunk.
+
+    Attributes:
+        potentials: Membrane potentials of each layer with neurons.
+        spike_counts: Spikes of the readout so far.
+        spike_sums: Mean spikes of a neuron so far, for each layer with neurons.
+    """
+
+    potentials: tuple[Any, ...]
+    spike_counts: Any
+    spike_sums: tuple[Any, ...]
+
+
+def in_chunks(frames: Any | None, whole: int, steps: int) -> Callable[[Any], Any]:
+    """Frames of one chunk by its number, which may be a tensor."""
+    if frames is None:
+        return lambda _: None
+    shape = (-1, whole, steps, *frames.shape[2:])
+    chunks = ops.reshape(frames[:, : whole * steps], shape) if whole else frames
+    return lambda number: ops.take(chunks, number, axis=1)
+
+
+def repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:
+    """Apply a chunk several times, as a loop in the graph, so its size does not grow with T."""
+    if times <= 1:
+        return chunk(state, 0) if times else state
+
+    def body(done: Any, state: State) -> tuple[Any, State]:
+        state = chunk(state, done)
+        # TensorFlow starts an iteration once the counter is known, up to ten at a time, and the
+        # first layer would run far ahead of the last, holding the spikes of all these chunks.
+        # A counter that waits for the readout (whose counts are never negative) prevents that.
+        step = 1 - ops.cast(ops.any(state.spike_counts < 0), "int32")
+        return done + step, state
+
+    _, state = ops.while_loop(lambda done, _: done < times, body, (ops.zeros((), "int32"), state))
+    return state
