@@ -18,6 +18,8 @@ from keras import layers
 
 import keras_proxy_snn as kps
 
+CROSSENTROPY = "sparse_categorical_crossentropy"
+
 
 def residual_cnn(shape, classes, blocks, widths):
     image = keras.Input(shape)
@@ -102,10 +104,10 @@ def main():
         classes = len(kps.datasets.class_names(arguments.dataset))
         cnn = residual_cnn(x.shape[1:], classes, arguments.blocks, arguments.widths)
         print(f"CNN: {cnn.count_params():,} parameters, on {keras.backend.backend()}.")
-        loss = "sparse_categorical_crossentropy"
-        train(cnn, ((x, y), test), arguments.epochs, arguments.rate, loss, ["accuracy"])
+        epochs, rate = arguments.epochs, arguments.rate
+        train(cnn, ((x, y), test), epochs, rate, CROSSENTROPY, ["accuracy"])
         cnn.save(trained)
-    cnn.compile(metrics=["accuracy"])
+    cnn.compile(loss=CROSSENTROPY, metrics=["accuracy"])
     table = {"cnn": cnn.evaluate(*test, batch_size=100, verbose=0, return_dict=True)["accuracy"]}
 
     some = x[: arguments.calibration_images]

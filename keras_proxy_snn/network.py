@@ -59,10 +59,9 @@ class SpikingNetwork(keras.Model):
     The stages are a chain, or a graph without loops in which each names what it reads. What
     only the image feeds, up to the currents of the first neurons, is computed once (direct
     coding, Eq. 6 of Kheradpisheh et al., "Spiking neural networks trained via proxy"). Time
-    then advances in chunks of
-    `chunk_steps` steps: inside a chunk the steps are folded into the batch, so each layer is
-    one large operation; between chunks only the potentials are carried. Memory does not
-    grow with T. The simulation is never differentiated.
+    then advances in chunks of `chunk_steps` steps: inside a chunk the steps are folded into the
+    batch, so each layer is one large operation; between chunks only the potentials are carried.
+    Memory does not grow with T. The simulation is never differentiated.
 
     Args:
         stages: Spiking layers in order, each reading the one before it; or

@@ -416,7 +416,8 @@ def test_maps_refuse_bad_arguments(model, image):
     for filters in (0, -1, 2.5, True):
         with pytest.raises(ValueError, match=f"must be a positive integer. Received: {filters}"):
             feature_maps(model, image, filters=filters)
-    with pytest.raises(ValueError, match=r"convolutional layer. Received: layers \['if_readout'\]"):
+    message = r"convolutional layer. Received: layers \['spike_flatten', 'if_readout'\]"
+    with pytest.raises(ValueError, match=message):
         feature_maps(make_model("10F"), image)
 
 
