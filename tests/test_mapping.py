@@ -66,7 +66,7 @@ def thresholds_of(ann, builder):
     return found
 
 
-@settings(max_examples=10, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(
     kinds=st.lists(KINDS, min_size=1, max_size=7),
     input_shape=st.tuples(st.integers(4, 6), st.integers(4, 6), st.integers(1, 2)),

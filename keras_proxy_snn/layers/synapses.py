@@ -28,10 +28,11 @@ class Synapses(keras.layers.Layer):
 
     Example:
 
-    >>> import numpy as np
+    >>> import keras, numpy as np
     >>> from keras_proxy_snn.layers import IFDense, Synapses
-    >>> currents = Synapses(IFDense(1, kernel_initializer="ones"))
-    >>> np.array(currents(np.float32([[[1, 1], [0, 1]]]))).tolist()
+    >>> layer = Synapses(IFDense(1, kernel_initializer="ones"))
+    >>> currents = layer(np.float32([[[1, 1], [0, 1]]]))  # two steps
+    >>> keras.ops.convert_to_numpy(currents).tolist()
     [[[2.0], [1.0]]]
     """
 
