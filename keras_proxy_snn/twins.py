@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from .layers import IFConv2D, IFDense, LearnedThreshold, SpikeFlatten, SpikePool2D
+from .layers._tied import TiedIF, check_current_dtype
 from .neuron import check_neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
 
@@ -181,7 +182,11 @@ def _check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
 
 
 def spiking_layers(
-    ann: keras.Model, v_threshold: Threshold = 1.0, reset: str = "zero", v_0: float = 0.0
+    ann: keras.Model,
+    v_threshold: Threshold = 1.0,
+    reset: str = "zero",
+    v_0: float = 0.0,
+    current_dtype: str = "float32",
 ) -> list[keras.layers.Layer]:
     """Make the spiking layers of a CNN around that CNN's own layers.
 
@@ -196,6 +201,8 @@ def spiking_layers(
             `LearnedThreshold` has that one.
         reset: `"zero"` or `"subtract"`.
         v_0: Potential before the first step as a fraction of the threshold, in [0, 1).
+        current_dtype: `"float32"` or `"bfloat16"`, in what hidden layers sum their weighted spikes.
+            The first layer, whose sums are taken once, and the readout stay in float32.
 
     Returns:
         Layers in order; the last one is the readout, an `IFDense`.
@@ -260,6 +267,8 @@ def spiking_layers(
             )
     if not stages or not isinstance(stages[-1], IFDense):
         raise ValueError(f"The last layer of the ANN must be a Dense readout. Received: {ann!r}.")
+    for stage in [stage for stage in stages if isinstance(stage, TiedIF)][1:-1]:
+        stage.current_dtype = check_current_dtype(current_dtype)
     return stages
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._tied import SynapticWeights, TiedIF, make_twin, split_layer_arguments
+from ._tied import TiedIF, make_twin, split_layer_arguments
 
 __all__ = ["IFConv2D"]
 
@@ -29,6 +29,8 @@ class IFConv2D(TiedIF):
         twin: An existing `keras.layers.Conv2D`, `channels_last`, linear or ReLU,
             whose weights this layer shares.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
+        current_dtype: In what weighted inputs are summed: `"float32"`; or `"bfloat16"`, currents of
+            8 bits, faster on processors that have it. Potentials stay float32.
         **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
             in `IF`; all others go to the new `Conv2D` (`strides`, `padding`, `use_bias`, ...).
 
@@ -67,21 +69,23 @@ class IFConv2D(TiedIF):
         *,
         twin: keras.layers.Conv2D | None = None,
         batch_norm: Any = False,
+        current_dtype: str = "float32",
         **kwargs: Any,
     ):
         own, new = split_layer_arguments(kwargs)
         new = {"filters": filters, "kernel_size": kernel_size, **new}
-        super().__init__(make_twin(self.twin_class, twin, new, own), batch_norm, **own)
+        super().__init__(
+            make_twin(self.twin_class, twin, new, own), batch_norm, current_dtype, **own
+        )
 
-    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
-        """Convolve `(batch, height, width, channels)` with given weights."""
+    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve `(batch, height, width, channels)` with a kernel."""
         twin = self.twin
-        current = ops.conv(
+        return ops.conv(
             inputs,
-            weights.kernel,
+            kernel,
             strides=twin.strides,
             padding=twin.padding,
             dilation_rate=twin.dilation_rate,
             data_format=twin.data_format,
         )
-        return current if weights.bias is None else ops.add(current, weights.bias)
