@@ -445,7 +445,8 @@ def test_figures_are_drawn_of_what_was_trained(trained):
     for name, smallest in (("figure2", 10_000), ("figure4", 10_000), ("figure3", 8_000)):
         size = EXPERIMENTS[name].sizes["tiny"]
         (wanted,) = (row for row in size.runs if row.time_steps == 8)
-        size = replace(size, runs=(replace(wanted, method="proxy"),))
+        proxy = replace(wanted, method="proxy", fields={"readout_v_threshold": 8.0})
+        size = replace(size, runs=(proxy,))
         experiment = replace(EXPERIMENTS[name], sizes={"tiny": size})
         text, figure = draw(experiment, "tiny", trained / "results").files
         assert (text.name, figure.name) == (f"{name}-tiny.md", f"{name}-tiny.png")
