@@ -11,6 +11,7 @@ __all__ = [
     "NOTEBOOK_SPEC",
     "PACKAGE",
     "PUBLISHED",
+    "TABLE_1",
     "Figures",
     "against_time_steps",
     "learning_rules",
@@ -20,9 +21,15 @@ __all__ = [
 
 NONE: Mapping[Any, Any] = {}
 
-PUBLISHED: Mapping[str, Any] = {"v_threshold": 2.0}
-"""Table 1's threshold for the compact networks, whose own are 1: there the published form fails."""
+TABLE_1: Mapping[str, Any] = {"v_threshold": 2.0}
+"""Table 1's threshold for the compact networks, whose own is 1."""
 
+PUBLISHED: Mapping[str, Any] = {**TABLE_1, "learning_rate": 1e-4}
+"""The published form for the compact networks, with the learning rate of the authors' notebook.
+
+With Table 1's 1e-3 it collapses there: activations are credited beyond the one spike a step that a
+neuron can fire, weights grow, and held-out accuracy is that of chance after an epoch.
+"""
 
 NOTEBOOK_SPEC = "128C3-128C3-P2-128C3-P2-2560F-1152F-256F-10F"
 """Network of the authors' notebook for Fashion-MNIST: larger dense layers than Table 1's."""
