@@ -8,7 +8,16 @@ from keras import ops
 
 from ..layers import SpikePool2D
 from ..model import ProxyModel
-from ._figure import BLUE, VERMILLION, check_positive, draw_image, new_figure, one_image
+from ._figure import (
+    BLUE,
+    VERMILLION,
+    check_positive,
+    class_labels,
+    draw_image,
+    new_figure,
+    one_image,
+    winners,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +91,7 @@ def spike_raster(
     """
     check_positive("neurons", neurons)
     batch = one_image(image, model.snn.image_shape)
-    names = _names(class_names, model.snn.stages[-1].twin.units)
+    names = class_labels(class_names, model.snn.stages[-1].twin.units)
     panels = _panels(model, batch, neurons, seed, names, pooling)
     rows = [0.036 * len(panel.neurons) for panel in panels[:-1]] + [0.17 * len(names)]
     heights = [1.0, *np.clip(rows, 1.1, 7.0)]
@@ -104,17 +113,6 @@ def spike_raster(
         for axes in (raster, bars):
             axes.tick_params(labelbottom=last)
     return figure
-
-
-def _names(class_names: Sequence[str] | None, classes: int) -> list[str]:
-    if class_names is None:
-        return [str(i) for i in range(classes)]
-    if len(class_names) != classes:
-        raise ValueError(
-            f"`class_names` must have one name for each of the {classes} classes. "
-            f"Received: {len(class_names)} names."
-        )
-    return [str(name) for name in class_names]
 
 
 def _panels(
@@ -157,21 +155,16 @@ def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generato
 def _readout(name: str, spikes: np.ndarray, class_names: list[str]) -> _Panel:
     """All classes, in order."""
     counts = spikes.sum(axis=0)
-    best = [class_names[i] for i in _winners(counts)]
+    best = [class_names[i] for i in winners(counts)]
     answer = ", ".join(best) or "none" if len(best) < 4 else f"a tie of {len(best)} classes"
     title = f"{name}: all {len(counts)} classes; rate {spikes.mean():.3f}; most spikes: {answer}"
     return _Panel(title, np.arange(len(counts)), spikes)
 
 
-def _winners(counts: np.ndarray) -> np.ndarray:
-    """Classes with the most spikes; none if no class fired."""
-    return np.flatnonzero((counts == counts.max()) & (counts > 0))
-
-
 def _colours(panel: _Panel, readout: bool) -> list[str]:
     colours = np.full(len(panel.neurons), BLUE, object)
     if readout:
-        colours[_winners(panel.counts)] = VERMILLION
+        colours[winners(panel.counts)] = VERMILLION
     return colours.tolist()
 
 
@@ -231,7 +224,7 @@ def _label_classes(raster: "Axes", bars: "Axes", panel: _Panel, names: list[str]
     raster.set_xlabel("time step")
     bars.set_xlabel("spikes")
     crowded = len(labelled) < len(names)
-    for i in _winners(panel.counts)[:1] if crowded else labelled:
+    for i in winners(panel.counts)[:1] if crowded else labelled:
         bars.annotate(
             f"{panel.counts[i]:.0f}",
             (panel.counts[i], i),
