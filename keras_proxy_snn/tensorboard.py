@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from . import statistics, visualization
 
@@ -86,7 +85,7 @@ class SpikeTensorBoard(keras.callbacks.Callback):
                 "TensorBoard's files need tensorboardX: pip install keras-proxy-snn[viz]"
             ) from error
         self._writer = SummaryWriter(str(self.log_dir))
-        self._drawn_at = 0
+        self._drawn_at = self._step = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write what the epoch has shown."""
@@ -121,8 +120,9 @@ class SpikeTensorBoard(keras.callbacks.Callback):
         self._drawn_at = self._step
         if self.images is None:
             return
-        image = np.asarray(self.images[0])
-        figure = visualization.spike_raster(self.model, image, class_names=self.class_names)
+        figure = visualization.spike_raster(
+            self.model, self.images[0], class_names=self.class_names
+        )
         # Pyplot, which would have to close it, does not know of it.
         self._writer.add_figure("spike_raster", figure, self._step, close=False)
 

@@ -205,7 +205,7 @@ def test_raster_shows_the_spikes(model, image):
         assert counts == sorted(counts, reverse=True)
         assert min(counts) > 0
         assert raster.get_title(loc="left") == (
-            f"if_{name}: {len(rows)} of the {fired} that fired, of {spikes.shape[1]} neurons; "
+            f"{name}: {len(rows)} of the {fired} that fired, of {spikes.shape[1]} neurons; "
             f"rate {spikes.mean():.3f}"
         )
     check_legible(figure)
@@ -230,7 +230,7 @@ def test_raster_can_show_pooling_stages(model, image):
     figure = spike_raster(model, image, pooling=True)
     panels = raster_panels(figure)
     titles = [raster.get_title(loc="left").split(":")[0] for raster, _ in panels]
-    assert titles == ["if_conv1", "spike_pool1", "if_conv2", "if_readout"]
+    assert titles == ["conv1", "spike_pool1", "conv2", "readout"]
     check_rows(*panels[1], simulate(model, image)["pool1"].reshape(TIME_STEPS, -1))
 
 

@@ -16,6 +16,7 @@ from ._figure import (
     draw_image,
     new_figure,
     one_image,
+    short,
     winners,
 )
 
@@ -124,15 +125,15 @@ def _panels(
     pooling: bool,
 ) -> list[_Panel]:
     record = model.snn.record(batch)
-    shown = [
-        stage.name
-        for stage in model.snn.stages
-        if stage in model.snn.if_layers or (pooling and isinstance(stage, SpikePool2D))
-    ]
     panels = []
-    for name in shown:
-        spikes = np.asarray(ops.convert_to_numpy(record[name])).reshape(model.time_steps, -1)
-        if name == shown[-1]:
+    for stage in model.snn.stages:
+        neural = stage in model.snn.if_layers
+        if not neural and not (pooling and isinstance(stage, SpikePool2D)):
+            continue
+        name = stage.twin.name if neural else stage.name
+        spikes = np.asarray(ops.convert_to_numpy(record[stage.name]))
+        spikes = spikes.reshape(model.time_steps, -1)
+        if stage is model.snn.if_layers[-1]:
             panels.append(_readout(name, spikes, class_names))
         else:
             panels.append(_sample(name, spikes, neurons, np.random.default_rng(seed)))
@@ -146,8 +147,8 @@ def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generato
     chosen = np.sort(rng.permutation(fired)[:neurons])
     chosen = chosen[np.argsort(-counts[chosen], kind="stable")]
     title = (
-        f"{name}: {len(chosen):,} of the {len(fired):,} that fired, of {counts.size:,} neurons; "
-        f"rate {spikes.mean():.3f}"
+        f"{short(name, 30)}: {len(chosen):,} of the {len(fired):,} that fired, "
+        f"of {counts.size:,} neurons; rate {spikes.mean():.3f}"
     )
     return _Panel(title, chosen, spikes[:, chosen])
 
