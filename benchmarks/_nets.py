@@ -54,7 +54,7 @@ def describe(name, **overrides):
 
 
 def shapes(net):
-    """Of each layer with weights: `(kernel shape in Keras's layout, height x width of its output)`."""
+    """Of each layer with weights: kernel shape in Keras's layout, and height x width of outputs."""
     height, width, maps = net["input_shape"]
     found, inputs = [], None
     for kind, number, *size in net["layers"]:

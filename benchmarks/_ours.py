@@ -1,4 +1,4 @@
-"""This package's proxy step and simulation, and the ANN alone, on the backend of `KERAS_BACKEND`."""
+"""This package's proxy step and simulation, and the ANN alone, on `KERAS_BACKEND`."""
 
 import keras
 import numpy as np

@@ -43,8 +43,9 @@ def race(contestants, repetitions, threads=2, least_seconds=0.2, warm_up=1):
 
     Returns:
         Names to results: `label`, `status` ("measured", or why there are no numbers) and, of those
-        measured, `seconds` (each turn's steps), `first_step_seconds`, `start_bytes` and `peak_bytes`
-        (before the first step, and of all), `device_peak_bytes`, `facts` and the last `result`.
+        measured, `seconds` (each turn's steps), `first_step_seconds`, peak memory before the first
+        step and of all (`start_bytes`, `peak_bytes`, `device_peak_bytes`), `facts` and the last
+        `result`.
     """
     results, running = {}, {}
     try:

@@ -1,4 +1,4 @@
-"""What every benchmark writes: Markdown tables, and JSON with the circumstances beside the samples."""
+"""What every benchmark writes: Markdown tables, and JSON with the circumstances beside samples."""
 
 import argparse
 import datetime
@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shlex
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -87,6 +88,7 @@ def hardware():
 
 def circumstances(script, argv):
     """Versions, hardware, date and command; to be called before the measurements begin."""
+    argv = sys.argv[1:] if argv is None else argv
     now = datetime.datetime.now(datetime.UTC)
     return {
         "command": shlex.join(["python", f"benchmarks/{script}.py", *map(str, argv)]),

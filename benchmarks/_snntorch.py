@@ -2,7 +2,7 @@
 
 `Leaky` with `beta=1` is an IF neuron (it fires above the threshold, not at it; its reset is never
 differentiated). Its neurons know single steps only, so they are called step by step, but layer by
-layer: the convolution of all steps is one, which is faster than the tutorials' loop over whole steps.
+layer: the convolution of all steps is one, not one a step as in the tutorials' loop over the net.
 """
 
 import snntorch

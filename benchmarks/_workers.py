@@ -7,8 +7,8 @@ all can take turns. The parent writes one JSON line a request, the worker answer
                                   {"facts": {...}, "peak_bytes": ..., ...}    once it is ready
     {"least_seconds": 0.2}        {"seconds": [...], "result": ..., "peak_bytes": ..., ...}
 
-A request runs steps until they add up to `least_seconds`, at least one. Peak memory is Linux's VmHWM
-of the worker: `getrusage` would start from the peak of the process that forked it.
+A request runs steps until they add up to `least_seconds`, at least one. Peak memory is Linux's
+VmHWM of the worker: `getrusage` would start from the peak of the process that forked it.
 """
 
 import importlib
@@ -42,11 +42,7 @@ class Prepared(NamedTuple):
 
 
 class WorkerError(Exception):
-    """The worker is gone; the text says why."""
-
-
-class DoesNotFit(WorkerError):
-    """The worker was stopped before it took the memory that the machine needs."""
+    """The worker is gone; the text says why: an error, or memory that the machine does not have."""
 
 
 class Worker:
@@ -62,7 +58,7 @@ class Worker:
 
     def __init__(self, module, prepare, settings, threads=2, environment=None):
         settings = {**settings, "module": module, "prepare": prepare, "threads": threads}
-        self._errors = tempfile.TemporaryFile("w+")
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the worker)
         self._process = subprocess.Popen(
             [sys.executable, __file__, json.dumps(settings)],
             stdin=subprocess.PIPE,
@@ -92,12 +88,12 @@ class Worker:
             if available_memory() < RESERVE:
                 reached = status_bytes("VmRSS", self._process.pid)
                 self._process.kill()
-                raise DoesNotFit(f"does not fit: stopped at {reached / 2**30:.1f} GiB")
+                raise WorkerError(f"does not fit: stopped at {reached / 2**30:.1f} GiB")
         line = self._process.stdout.readline()
         if line:
             return json.loads(line)
         if self._process.wait() == -9:
-            raise DoesNotFit("does not fit: killed by the system")
+            raise WorkerError("does not fit: killed by the system")
         self._errors.seek(0)
         said = [text.strip() for text in self._errors if text.strip()] or ["no message"]
         raise WorkerError(f"failed: {said[-1]}")
