@@ -6,7 +6,8 @@ Everyone has the same network, weights, images, batch and cores and does a whole
 included; each lives in a process of its own and they take turns. Presets, time steps, batches and
 opponents can be chosen: `--preset fashion_mnist --time-steps 50 --batch 100 --opponents tensorflow
 spikingjelly` is one cell of the grid and two rows. A step whose memory the machine does not have is
-not begun (smaller ones tell what it needs) or stopped. Writes `benchmarks/results/train_step/<label>.json`.
+not begun (smaller ones tell what it needs) or stopped. Writes
+`benchmarks/results/train_step/<label>.json`.
 """
 
 import numpy as np
