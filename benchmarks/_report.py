@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import importlib
 import json
 import os
 import platform
@@ -26,6 +27,16 @@ PACKAGES = (
     "onnxruntime",
     "ai-edge-litert",
 )
+
+
+def import_example(name):
+    """The module `examples/NAME.py`, which is no part of a package."""
+    folder = str(Path(__file__).resolve().parent.parent / "examples")
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)
 
 
 def parser(description):

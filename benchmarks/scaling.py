@@ -2,10 +2,10 @@
 
     python benchmarks/scaling.py
 
-One factor is changed at a time, all its values and all opponents in one race. With time = a x^b, b is
-the slope of least squares on logarithms of the medians; what a step costs at any size (a call, the
-optimizer, the first layer) pulls b below what the arithmetic alone would give: 1, 1, 2 and 1. Writes
-`benchmarks/results/scaling/<label>.json`.
+One factor is changed at a time, all its values and all opponents in one race. With time = a x^b, b
+is the slope of least squares on logarithms of the medians. What a step costs at any size (a call,
+the optimizer, the first layer) pulls b below what the arithmetic alone would give: 1, 1, 2 and 1.
+Writes `benchmarks/results/scaling/<label>.json`.
 """
 
 import numpy as np
