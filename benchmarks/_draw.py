@@ -12,8 +12,8 @@ WIDTH = 9.0
 AXES = {"ms": 1e3, "GiB": 2.0**-30}
 # Colours tell libraries apart, lines the kind of work, open markers bfloat16.
 COLOURS = dict(zip((*FRAMEWORKS, "spikingjelly", "snntorch"), OKABE_ITO, strict=False))
-LINES = {"_ours": "-", "bptt": ":", "authors": "--", "ann": "-."}
-MARKERS = {"_ours": "o", "bptt": "^", "authors": "s", "ann": "x"}
+LINES = {"ours": "-", "bptt": ":", "authors": "--", "authors, multi": "--", "ann": "-."}
+MARKERS = {"ours": "o", "bptt": "^", "authors": "s", "authors, multi": "D", "ann": "x"}
 
 
 def kind(name):
@@ -22,8 +22,8 @@ def kind(name):
     if opponent.through_time:
         return "bptt"
     if opponent.module == "_ours":
-        return "ann" if name.endswith("-ann") else "_ours"
-    return "authors"
+        return "ann" if name.endswith("-ann") else "ours"
+    return "authors, multi" if "-multi" in name else "authors"
 
 
 def draw_train_step(document):
@@ -32,7 +32,7 @@ def draw_train_step(document):
     columns = []
     for key in keys:
         cells = [cell for cell in document["cells"] if (cell["preset"], cell["batch"]) == key]
-        columns.append((f"{key[0]}, batch {key[1]}", cells))
+        columns.append((f"{key[0]}\nbatch {key[1]}", cells))
     return _draw(columns, ["ms", "GiB"])
 
 
@@ -57,11 +57,14 @@ def _draw(columns, rows):
     for what, axes in zip(rows, grid[:, 0], strict=True):
         axes.set_ylabel(says[what])
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize="small")
+    options = {"ncols": 2, "fontsize": "small", "handlelength": 4}
+    figure.legend(handles, labels, loc="outside lower center", **options)
     return figure
 
 
 def _panel(axes, cells, names, what):
+    from matplotlib.ticker import LogLocator
+
     for name in names:
         results = [cell["results"].get(name, {}) for cell in cells]
         values = [_value(result, what) for result in results]
@@ -80,9 +83,10 @@ def _panel(axes, cells, names, what):
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(steps, map(str, steps))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.minorticks_off()
     axes.grid(alpha=0.3)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _value(result, what):

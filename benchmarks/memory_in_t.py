@@ -62,8 +62,9 @@ def table(document):
     for name in cells[0]["results"]:
         results = [cell["results"][name] for cell in cells]
         row = [gibibytes(peak(r)) if peak(r) else r["status"] for r in results]
-        start = min((r["start_bytes"] for r in results if peak(r)), default=0)
-        rows.append([results[0]["label"], gibibytes(start), *row, _growth(steps, results)])
+        starts = [r["start_bytes"] for r in results if peak(r)]
+        start = gibibytes(min(starts)) if starts else "-"
+        rows.append([results[0]["label"], start, *row, _growth(steps, results)])
     head = [f"{document['preset']}, batch {document['batch']}, GiB"]
     head += ["before the first step", *(f"T={t}" for t in steps), "T=50 / T=5"]
     return f"{caption(document)}\n\n{markdown(head, rows)}"

@@ -79,14 +79,14 @@ def table(document):
 
 def _grid(cells):
     steps = [cell["time_steps"] for cell in cells]
-    head = ["", *(f"T={t}, ms" for t in steps), *(f"T={t}, GiB" for t in steps)]
-    head += [f"T={t}, {what}" for t in steps for what in ("of authors'", "of surrogate")]
-    rows = []
+    columns = ("ms", "faster than authors'", "than surrogate", "GiB")
+    head, rows = ["", *(f"T={t}, {column}" for t in steps for column in columns)], []
     for name in cells[0]["results"]:
-        results = [cell["results"][name] for cell in cells]
-        row = [results[0]["label"], *map(_time, results), *map(_memory, results)]
+        row = [cells[0]["results"][name]["label"]]
         for cell in cells:
-            row += [ratio(cell["results"], other, name) for other in (AUTHORS, SURROGATE)]
+            results = cell["results"]
+            ratios = [ratio(results, other, name) for other in (AUTHORS, SURROGATE)]
+            row += [_time(results[name]), *ratios, _memory(results[name])]
         rows.append(row)
     return markdown(head, rows)
 
