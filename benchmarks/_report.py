@@ -118,8 +118,13 @@ def caption(document):
     return f"```\n{document['command']}\n```\n\n{place}"
 
 
-def finish(document, table, arguments, script):
-    """Write the JSON and print the table, which is made of the JSON alone."""
+def save(document, arguments, script):
+    """Write what there is so far: a run that is cut off keeps its whole cells."""
     label = arguments.label or document["label"]
     write_json(document, arguments.results / script / f"{label}.json")
+
+
+def finish(document, table, arguments, script):
+    """Write the JSON and print the table, which is made of the JSON alone."""
+    save(document, arguments, script)
     print(table(document))

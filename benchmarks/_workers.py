@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +43,19 @@ class Prepared(NamedTuple):
 
 
 class WorkerError(Exception):
-    """The worker is gone; the text says why: an error, or memory that the machine does not have."""
+    """The worker is gone; the text says why."""
+
+
+class MemoryShortageError(WorkerError):
+    """The worker was stopped because the machine's memory came to an end.
+
+    Attributes:
+        reached: Bytes that the worker had.
+    """
+
+    def __init__(self, reached):
+        super().__init__(f"does not fit: stopped at {reached / 2**30:.1f} GiB")
+        self.reached = reached
 
 
 class Worker:
@@ -74,21 +87,25 @@ class Worker:
 
     def step(self, least_seconds=0.0):
         """One turn; its answer."""
-        print(json.dumps({"least_seconds": least_seconds}), file=self._process.stdin, flush=True)
+        request = json.dumps({"least_seconds": least_seconds})
+        # A worker that was killed while it waited has closed the pipe; `_answer` says so.
+        with suppress(BrokenPipeError):
+            print(request, file=self._process.stdin, flush=True)
         return self._answer()
 
     def close(self):
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
-            stream.close()
+            with suppress(BrokenPipeError):
+                stream.close()
 
     def _answer(self):
         while not select.select([self._process.stdout], [], [], POLL_SECONDS)[0]:
             if available_memory() < RESERVE:
                 reached = status_bytes("VmRSS", self._process.pid)
                 self._process.kill()
-                raise WorkerError(f"does not fit: stopped at {reached / 2**30:.1f} GiB")
+                raise MemoryShortageError(reached)
         line = self._process.stdout.readline()
         if line:
             return json.loads(line)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from _nets import describe
 from _opponents import contestant, names
 from _race import peak, race
-from _report import add_output, caption, circumstances, finish, gibibytes, markdown, parser
+from _report import add_output, caption, circumstances, finish, gibibytes, markdown, parser, save
 from train_step import too_large
 
 TASK = "memory_in_t"
@@ -51,6 +51,7 @@ def main(argv=None):
             if "peak_bytes" in results[name]:
                 seen.setdefault(name, []).append((steps, results[name]["peak_bytes"]))
         document["cells"].append({"time_steps": steps, "results": results})
+        save(document, arguments, TASK)
     finish(document, table, arguments, TASK)
 
 

@@ -13,7 +13,7 @@ from _fit import exponent
 from _nets import describe, multiply_adds
 from _opponents import OPPONENTS, contestant, names
 from _race import race, turns
-from _report import add_output, caption, circumstances, finish, markdown, parser, spread
+from _report import add_output, caption, circumstances, finish, markdown, parser, save, spread
 
 TASK = "scaling"
 FACTORS = {
@@ -43,6 +43,7 @@ def main(argv=None):
         values = getattr(arguments, factor)
         if values:
             document["factors"][factor] = measure(factor, values, base, arguments)
+            save(document, arguments, TASK)
     finish(document, table, arguments, TASK)
 
 

@@ -15,7 +15,17 @@ from _fit import line
 from _nets import describe
 from _opponents import AUTHORS, OPPONENTS, SURROGATE, contestant, names
 from _race import peak, race, turns
-from _report import add_output, caption, circumstances, finish, gibibytes, markdown, parser, spread
+from _report import (
+    add_output,
+    caption,
+    circumstances,
+    finish,
+    gibibytes,
+    markdown,
+    parser,
+    save,
+    spread,
+)
 from _workers import RESERVE, available_memory
 
 TASK = "train_step"
@@ -31,14 +41,16 @@ def main(argv=None):
     arguments = options.parse_args(argv)
     document = {**circumstances(TASK, argv), "label": "-".join(arguments.preset), "cells": []}
     for preset in arguments.preset:
-        document["cells"] += measure(preset, arguments)
+        for cell in measure(preset, arguments):
+            document["cells"].append(cell)
+            save(document, arguments, TASK)
     finish(document, table, arguments, TASK)
 
 
 def measure(preset, arguments):
     """Cells of the grid, small ones first, so that they tell what the large ones need."""
     grid = [(steps, size) for steps in arguments.time_steps for size in arguments.batch]
-    net, cells, seen = describe(preset), [], {}
+    net, seen = describe(preset), {}
     for steps, size in sorted(grid, key=lambda cell: cell[0] * cell[1]):
         contestants = {
             name: contestant(name, TASK, net, steps, size, too_large(name, steps * size, seen))
@@ -48,10 +60,7 @@ def measure(preset, arguments):
         for name, result in results.items():
             if "peak_bytes" in result:
                 seen.setdefault(name, []).append((steps * size, result["peak_bytes"]))
-        cells.append(
-            {"preset": preset, "time_steps": steps, "batch": size, "results": results},
-        )
-    return cells
+        yield {"preset": preset, "time_steps": steps, "batch": size, "results": results}
 
 
 def too_large(name, volume, seen):
@@ -95,7 +104,8 @@ def _time(result):
     seconds = turns(result)
     if not len(seconds):
         return result["status"]
-    return spread(seconds, ".0f" if np.median(seconds) > 0.1 else ".1f", 1e3)
+    text = spread(seconds, ".0f" if np.median(seconds) > 0.1 else ".1f", 1e3)
+    return f"{text}, alone" if result.get("alone") else text
 
 
 def _memory(result):

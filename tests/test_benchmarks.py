@@ -228,9 +228,11 @@ class FakeWorker:
     """Answers at once, and fails where it is told to."""
 
     log: ClassVar[list[str]] = []
+    alive: ClassVar[list["FakeWorker"]] = []
 
     def __init__(self, module, prepare, settings, threads, environment):
         self.settings, self.steps = settings, 0
+        self.alive.append(self)
 
     def ready(self):
         return {"facts": {"device": "cpu"}, "peak_bytes": 10}
@@ -238,12 +240,15 @@ class FakeWorker:
     def step(self, least_seconds=0.0):
         self.steps += 1
         self.log.append(self.settings["name"])
+        if len(self.alive) > 1 and self.settings.get("needs"):
+            raise _workers.MemoryShortageError(self.settings["needs"])
         if self.settings.get("fails_at") == self.steps:
             raise _workers.WorkerError("failed: on purpose")
         seconds = [2.0] if self.steps == 1 else [0.5, 0.25]
         return {"seconds": seconds, "result": 1, "peak_bytes": 20, "device_peak_bytes": None}
 
     def close(self):
+        self.alive.remove(self)
         self.log.append(f"end of {self.settings['name']}")
 
 
@@ -270,6 +275,16 @@ def test_contestants_take_turns(fake_workers):
     assert results["b"] == {"label": "label of b", "status": "failed: on purpose"}
     assert results["c"] == {"label": "label of c", "status": "not there"}
     assert _race.peak(results["c"]) == len(_race.turns(results["c"])) == 0
+
+
+def test_who_runs_out_of_memory_that_others_hold_is_measured_alone(fake_workers, monkeypatch):
+    monkeypatch.setattr(_race, "available_memory", lambda: 11 * 2**30)
+    entrants = {"a": entrant("a"), "b": entrant("b", needs=2**30), "c": entrant("c", needs=2**33)}
+    results = _race.race(entrants, repetitions=1)
+    assert results["b"]["alone"] is True
+    assert results["b"]["seconds"] == [[0.5, 0.25]]
+    assert results["c"]["status"] == "does not fit: stopped at 8.0 GiB"
+    assert "alone" not in results["a"]
 
 
 def test_what_is_missing_is_named(monkeypatch):
@@ -419,13 +434,14 @@ def test_peers_run_in_memory_in_t(tmp_path, capsys):
 @pytest.mark.slow
 def test_simulate_runs(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(simulate, "FRAMEWORKS", {BACKEND: _opponents.FRAMEWORKS[BACKEND]})
+    monkeypatch.setattr(simulate, "DTYPES", ("float32",))
     options = ["--preset", "digits", "--time-steps", 2, "--batch", 2, "--threads", 1]
     options += ["--ceiling-images", 2, "--ceiling-maps", 4, "--ceiling-size", 32]
     document = run(simulate, tmp_path, *options, "--opponents", BACKEND)
     check_circumstances(document, simulate)
     work = 2 * (9 * 16 * 64 + 2 * (9 * 16 * 32 * 64 + 512 * 64 + 640))
     assert document["results"][BACKEND]["multiply_adds"] == work
-    assert len(document["ceilings"]) == 4
+    assert len(document["ceilings"]) == 2
     convolution = document["ceilings"][f"ceiling-{BACKEND}-convolution-float32"]
     assert convolution["multiply_adds"] == 2 * 28**2 * 9 * 4**2
     assert "| 100.0% |" in capsys.readouterr().out
@@ -478,11 +494,27 @@ def test_the_onnx_twin_is_the_ann(tmp_path, digits):
     np.testing.assert_allclose(scores, model.ann.predict_on_batch(x), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
-def test_startup_runs(tmp_path, capsys):
-    document = run(startup, tmp_path, "--backends", BACKEND)
+def test_startup_takes_turns(tmp_path, capsys, monkeypatch):
+    parts = ("keras", "keras_proxy_snn", "build", "first step", "second step", "process")
+    seconds = dict(zip(parts, (1.5, 0.125, 0.25, 2.0, 0.5, 5.0), strict=True))
+    log = []
+
+    def fake(backend, words):
+        log.append((backend, words[-1]))
+        return seconds
+
+    monkeypatch.setattr(startup, "run", fake)
+    document = run(startup, tmp_path, "--backends", BACKEND, "--repetitions", 2)
     check_circumstances(document, startup)
-    (sample,) = document["results"][BACKEND]["samples"]["step"]
+    programs = ["step", *["keras", "keras_proxy_snn", "step"] * 2]
+    assert log == [(BACKEND, name) for name in programs]
+    row = "1.50 (1.50 to 1.50) | 0.125 (0.125 to 0.125) | 5.00 (5.00 to 5.00) |"
+    assert f"| {_opponents.FRAMEWORKS[BACKEND]} | {row}" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_process_of_startup_tells_its_parts():
+    sample = startup.run(BACKEND, startup.PROGRAMS["step"])
     parts = ("keras", "keras_proxy_snn", "build", "first step", "second step")
-    assert 0 < sum(sample[part] for part in parts) < sample["process"]
-    assert f"| {_opponents.FRAMEWORKS[BACKEND]} |" in capsys.readouterr().out
+    assert min(sample[part] for part in parts) > 0
+    assert sum(sample[part] for part in parts) < sample["process"]
