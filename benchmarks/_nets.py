@@ -76,13 +76,15 @@ def multiply_adds(net):
 
 
 def kernels(net, seed=0):
-    """Float32 kernels in Keras's layout, with which every layer fires."""
+    """Float32 kernels in Keras's layout, one after the other, with which every layer fires."""
     rng = np.random.default_rng(seed)
-    made = []
     for (shape, _), theta in zip(shapes(net), net["thresholds"], strict=True):
-        scale = DRIVE * theta / math.sqrt(math.prod(shape[:-1]))
-        made.append((np.rint(GRAIN * scale * rng.normal(size=shape)) / GRAIN).astype("float32"))
-    return made
+        # In place: copies in float64 would be seen in the peak memory.
+        kernel = rng.standard_normal(shape, "float32")
+        kernel *= np.float32(GRAIN * DRIVE * theta / math.sqrt(math.prod(shape[:-1])))
+        np.rint(kernel, out=kernel)
+        kernel /= np.float32(GRAIN)
+        yield kernel
 
 
 def batch(net, size, seed=1):
