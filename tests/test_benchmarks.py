@@ -363,6 +363,30 @@ def test_table_of_a_training_step():
     assert "| surrogate | does not fit | - | - | - |" in text
 
 
+def test_table_of_a_simulation():
+    """Shares of the own framework's convolution, and of the best ceiling, turn by turn."""
+    ceilings = {
+        "a": ("convolution", "float32", "jax", [1.0, 2.0]),
+        "b": ("product", "float32", "torch", [0.5, 1.0]),
+        "c": ("convolution", "bfloat16", "jax", [0.1, 0.1]),
+    }
+    document = _report.circumstances("simulate", ["--made-up"])
+    document |= {"preset": "digits", "time_steps": 2, "batch": 1}
+    document["ceilings"] = {
+        name: {"operation": operation, "dtype": dtype, "framework": framework}
+        | {"multiply_adds": 10**9, **result(name, seconds, 1)}
+        for name, (operation, dtype, framework, seconds) in ceilings.items()
+    }
+    mine = {"multiply_adds": 3 * 10**9, "result": [[1, 2]], **result("ours", [4.0, 8.0], 1)}
+    theirs = {**mine, "result": [[1, 3]], "label": "authors"}
+    document["results"] = {"jax": mine, "spikingjelly": theirs, "jax-bf16": mine}
+    text = simulate.table(document)
+    speed = "6000.0 (4000.0 to 8000.0) | 0.6 (0.4 to 0.8)"
+    assert f"| ours | {speed} | 75% | 38% | 100.0% |" in text
+    assert f"| authors | {speed} | - | 38% | 50.0% |" in text
+    assert f"| ours | {speed} | 6% | 6% | 100.0% |" in text
+
+
 def test_table_of_memory():
     text = memory_in_t.table(made_up(memory_in_t))
     assert "| ours | 0.25 | 0.50 | 0.50 | 1.000 |" in text
