@@ -4,8 +4,6 @@ Same-padded convolution in channels-last layout, `images x 28 x 28 x maps` to as
 product of square matrices, both without anything around them, in float32 or bfloat16.
 """
 
-import os
-
 import numpy as np
 from _devices import place
 from _workers import Prepared
@@ -22,7 +20,6 @@ def multiply_adds(settings):
 
 def prepare(settings):
     """One operation of one framework."""
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     rng = np.random.default_rng(0)
     if settings["operation"] == "product":
         arrays = [rng.normal(size=(settings["size"],) * 2) for _ in range(2)]

@@ -78,7 +78,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={**os.environ, **_thread_variables(threads), **(environment or {})},
+            env={**os.environ, **_variables(threads), **(environment or {})},
         )
 
     def ready(self):
@@ -116,7 +116,7 @@ class Worker:
         raise WorkerError(f"failed: {said[-1]}")
 
 
-def _thread_variables(threads):
+def _variables(threads):
     names = ("OMP", "MKL", "OPENBLAS")
     variables = {f"{name}_NUM_THREADS": str(threads) for name in names}
     return {
@@ -124,6 +124,9 @@ def _thread_variables(threads):
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        # Nobody takes a whole GPU, on which the others wait.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
 
 
