@@ -22,8 +22,8 @@ ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 BACKENDS = ("tensorflow", "jax", "torch")
 EXTRAS = {"demo": "tensorflow,datasets,viz", "test": "all"}
-# Their own requirements pull in far more than the tests of interchange need.
-ALONE = {"test": ["spikingjelly==2.0.0", "loguru"]}
+# Their own requirements pull in far more than the tests against them need.
+ALONE = {"test": ["spikingjelly==2.0.0", "loguru", "snntorch==1.0.0", "neurobench==2.3.0"]}
 
 
 def call(*command, **environment):

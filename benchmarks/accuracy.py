@@ -14,21 +14,16 @@ A run that was cut off goes on from its last whole epoch. Writes one JSON file a
 `benchmarks/results/accuracy/` and prints the table of all that are there.
 """
 
-import argparse
 import ast
-import importlib
 import json
-import os
-import platform
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
+from _report import RESULTS, hardware, markdown, parser, versions, write_json
 
 import keras_proxy_snn as kps
-
-RESULTS = Path(__file__).parent / "results" / "accuracy"
 
 
 class Clock(keras.callbacks.Callback):
@@ -106,20 +101,16 @@ def run(arguments, seed):
         "twin_seconds_per_epoch": float(np.median(twin_seconds)) if twin_seconds else None,
         "history": history,
         "twin_history": twin_history,
-        "versions": {
-            "keras": keras.__version__,
-            keras.config.backend(): importlib.import_module(keras.config.backend()).__version__,
-            "keras_proxy_snn": kps.__version__,
-        },
-        "hardware": f"{os.cpu_count()} x {platform.machine()}",
+        "versions": versions(),
+        "hardware": hardware(),
     }
 
 
 def table():
-    head = "| preset | changed | evaluated on | backend | T | images | epochs | seed | strict |"
-    head += " tie-inclusive | potential | ANN twin alone | s/epoch | twin s/epoch |"
-    lines = [head, "|" + "---|" * 14]
-    for path in sorted(RESULTS.glob("*.json")):
+    head = ["preset", "changed", "evaluated on", "backend", "T", "images", "epochs", "seed"]
+    head += ["strict", "tie-inclusive", "potential", "ANN twin alone", "s/epoch", "twin s/epoch"]
+    rows = []
+    for path in sorted((RESULTS / "accuracy").glob("*.json")):
         r = json.loads(path.read_text())
         a = r["accuracy"]
         values = [a["first"], a["any"], a["potential"], r["twin_accuracy"]]
@@ -128,8 +119,8 @@ def table():
         cells += [r["images"], r["epochs"], r["seed"]]
         cells += [f"{100 * v:.2f} %" for v in values]
         cells += [f"{r[key]:.0f}" for key in ("seconds_per_epoch", "twin_seconds_per_epoch")]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return markdown(head, rows)
 
 
 def setting(text):
@@ -141,32 +132,29 @@ def setting(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("preset", choices=kps.PRESETS)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--batch-size", type=int, default=100)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--images", type=int, help="train on this many images only")
-    parser.add_argument("--hold-out", type=int, default=0, help="evaluate on training images")
-    parser.add_argument(
+    options = parser(__doc__)
+    options.add_argument("preset", choices=kps.PRESETS)
+    options.add_argument("--epochs", type=int, default=10)
+    options.add_argument("--batch-size", type=int, default=100)
+    options.add_argument("--seeds", type=int, nargs="+", default=[0])
+    options.add_argument("--images", type=int, help="train on this many images only")
+    options.add_argument("--hold-out", type=int, default=0, help="evaluate on training images")
+    options.add_argument(
         "--set", nargs="+", default=[], metavar="FIELD=VALUE", help="other values for the preset"
     )
-    parser.add_argument("--data-dir", help="where the data set lies")
-    parser.add_argument("--save", help="write the trained model to this .keras file")
-    parser.add_argument("--scratch", type=Path, default=Path("runs"), help="for checkpoints")
-    arguments = parser.parse_args()
+    options.add_argument("--data-dir", help="where the data set lies")
+    options.add_argument("--save", help="write the trained model to this .keras file")
+    options.add_argument("--scratch", type=Path, default=Path("runs"), help="for checkpoints")
+    arguments = options.parse_args()
     arguments.settings = dict(map(setting, arguments.set))
     arguments.dataset = arguments.preset.removesuffix("_compact")
     changes = "".join(f"-{field}" for field in arguments.set)
     size = f"-images{arguments.images}" if arguments.images else ""
     arguments.label = f"{arguments.preset}-{keras.config.backend()}{changes}{size}"
-    RESULTS.mkdir(parents=True, exist_ok=True)
     for seed in arguments.seeds:
         result = run(arguments, seed)
-        path = RESULTS / f"{arguments.label}-epochs{arguments.epochs}-seed{seed}.json"
-        path.write_text(json.dumps(result, indent=1) + "\n")
+        label = f"{arguments.label}-epochs{arguments.epochs}-seed{seed}"
+        write_json(result, RESULTS / "accuracy" / f"{label}.json")
     print(table())
 
 

@@ -7,29 +7,18 @@ Runs the network's ONNX file of the form "step" on the test images, with the sto
 one JSON file a run to `benchmarks/results/early_stopping/` and prints it as a table.
 """
 
-import argparse
-import importlib.util
-import json
 import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
+from _report import RESULTS, import_example, markdown, parser, write_json
 
 import keras_proxy_snn as kps
 from keras_proxy_snn.export import from_model, onnx
 
-ROOT = Path(__file__).parent
-RESULTS = ROOT / "results" / "early_stopping"
 BATCH = 200
-
-
-def import_on_device():
-    path = ROOT.parent / "examples" / "on_device.py"
-    spec = importlib.util.spec_from_file_location("on_device", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+MARGINS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3]
 
 
 def stream(on_device, program, images):
@@ -71,60 +60,58 @@ def apply(on_device, scores, labels, stop, margin):
     return float(np.mean(steps)), float(np.mean(right))
 
 
-def measure(arguments):
-    on_device = import_on_device()
-    program = from_model(keras.models.load_model(arguments.model, compile=False))
-    if arguments.time_steps:
-        program = program.with_time_steps(arguments.time_steps)
+def measure(program, name, margins, training_images=0):
+    """Mean steps and accuracy of every rule, on the test images or the last training images."""
+    on_device = import_example("on_device")
     train, test = kps.datasets.load(kps.datasets.name_by_shape(program.input_shape))
-    x, y = (part[-arguments.train :] for part in train) if arguments.train else test
+    x, y = (part[-training_images:] for part in train) if training_images else test
     counts, activity = stream(on_device, program, x)
     # A step can add any number to a potential, so no class is certain by it before T.
     rules = [("never", activity, 0)]
     if program.readout == "counts":
         rules = [("never", counts, 0), ("certain", counts, 0)]
-    rules += [("margin", activity, margin) for margin in arguments.margins]
+    rules += [("margin", activity, margin) for margin in margins]
     rows = []
     for stop, scores, margin in rules:
         steps, accuracy = apply(on_device, scores, y, stop, margin)
         rows.append({"stop": stop, "margin": margin, "mean_steps": steps, "accuracy": accuracy})
     return {
-        "model": arguments.model.name,
+        "model": name,
         "spec": program.metadata["spec"],
         "time_steps": program.time_steps,
-        "images": f"{len(x)} {'training' if arguments.train else 'test'} images",
+        "images": f"{len(x)} {'training' if training_images else 'test'} images",
         "rows": rows,
     }
 
 
 def table(result):
     full = result["rows"][0]["accuracy"]
-    lines = [f"{result['model']}, T={result['time_steps']}, {result['images']}", ""]
-    lines += ["| rule | mean steps | of T | accuracy | points lost |", "|---|---|---|---|---|"]
+    rows = []
     for row in result["rows"]:
         rule = f"margin {row['margin']:g}" if row["stop"] == "margin" else row["stop"]
         share = row["mean_steps"] / result["time_steps"]
         lost = 100 * (full - row["accuracy"])
         cells = [rule, f"{row['mean_steps']:.2f}", f"{share:.1%}", f"{row['accuracy']:.2%}"]
-        lines.append("| " + " | ".join([*cells, f"{lost:+.2f}"]) + " |")
-    return "\n".join(lines)
+        rows.append([*cells, f"{lost:+.2f}"])
+    title = f"{result['model']}, T={result['time_steps']}, {result['images']}"
+    return f"{title}\n\n{markdown(['rule', 'mean steps', 'of T', 'accuracy', 'points lost'], rows)}"
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--train", type=int, default=0, metavar="N", help="for choosing a margin")
-    parser.add_argument("--time-steps", type=int)
-    parser.add_argument("--margins", type=float, nargs="+", default=[0.25, 0.5, 0.75, 1, 1.5, 2, 3])
-    arguments = parser.parse_args()
-    result = measure(arguments)
+    options = parser(__doc__)
+    options.add_argument("model", type=Path)
+    options.add_argument("--train", type=int, default=0, metavar="N", help="for choosing a margin")
+    options.add_argument("--time-steps", type=int)
+    options.add_argument("--margins", type=float, nargs="+", default=MARGINS)
+    arguments = options.parse_args()
+    program = from_model(keras.models.load_model(arguments.model, compile=False))
+    if arguments.time_steps:
+        program = program.with_time_steps(arguments.time_steps)
+    result = measure(program, arguments.model.name, arguments.margins, arguments.train)
     print(table(result))
-    RESULTS.mkdir(parents=True, exist_ok=True)
     part = "train" if arguments.train else "test"
-    path = RESULTS / f"{arguments.model.stem}-T{result['time_steps']}-{part}.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    label = f"{arguments.model.stem}-T{result['time_steps']}-{part}"
+    write_json(result, RESULTS / "early_stopping" / f"{label}.json")
 
 
 if __name__ == "__main__":

@@ -6,27 +6,24 @@ One thread, batch 1, the net 8C3-P2-16C3-P2-32F-10F on 28x28x1. The files are me
 and ratios are taken of each turn; their median and spread are printed.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
+from _report import markdown, parser, spread
 
 import keras_proxy_snn as kps
 from keras_proxy_snn.export import from_model, litert, tflite_converter
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--time-steps", type=int, nargs="+", default=[10, 50])
-    parser.add_argument("--turns", type=int, default=12)
-    arguments = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--time-steps", type=int, nargs="+", default=[10, 50])
+    options.add_argument("--turns", type=int, default=12)
+    arguments = options.parse_args()
     spec = kps.parse_spec("8C3-P2-16C3-P2-32F-10F")
-    print("| T | ours, ms | ours / (T x ANN twin) | ours / converter's file |")
-    print("|---|---|---|---|")
+    rows = []
     for steps in arguments.time_steps:
         model = kps.ProxyModel(kps.build_ann(spec, (28, 28, 1)), steps)
         program = from_model(model)
@@ -44,16 +41,13 @@ def main():
             ]
         ours = np.array([turn["ours"] for turn in turns])
         cells = [str(steps), f"{1e3 * np.median(ours):.3f}"]
-        cells.append(ratio(ours / (steps * np.array([turn["twin"] for turn in turns]))))
+        cells.append(spread(ours / (steps * np.array([turn["twin"] for turn in turns]))))
         if "theirs" in files:
-            cells.append(ratio(ours / np.array([turn["theirs"] for turn in turns])))
+            cells.append(spread(ours / np.array([turn["theirs"] for turn in turns])))
         else:
             cells.append("needs KERAS_BACKEND=tensorflow")
-        print("| " + " | ".join(cells) + " |")
-
-
-def ratio(values):
-    return f"{np.median(values):.2f} ({values.min():.2f} to {values.max():.2f})"
+        rows.append(cells)
+    print(markdown(["T", "ours, ms", "ours / (T x ANN twin)", "ours / converter's file"], rows))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ step is a convolution of its own. One thread, batch 1, ONNX Runtime; the files a
 turns, and ratios to the first are taken of each turn; their median and spread are printed.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from _report import markdown, parser, spread
 
 import keras_proxy_snn as kps
 from keras_proxy_snn.export import from_model, onnx
@@ -20,18 +20,17 @@ SPECS = ["8C3-P2-16C3-P2-32F-10F", "32C3-P2-64C3-P2-64C3-P2-128F-10F"]
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--time-steps", type=int, nargs="+", default=[10, 50])
-    parser.add_argument("--turns", type=int, default=12)
-    arguments = parser.parse_args()
-    print("| network | T | order | KiB | nodes | ms | of step by step |")
-    print("|---|---|---|---|---|---|---|")
-    for spec in SPECS:
-        for steps in arguments.time_steps:
-            for cells in measure(spec, steps, arguments.turns):
-                print("| " + " | ".join([f"`{spec}`", str(steps), *cells]) + " |", flush=True)
+    options = parser(__doc__)
+    options.add_argument("--time-steps", type=int, nargs="+", default=[10, 50])
+    options.add_argument("--turns", type=int, default=12)
+    arguments = options.parse_args()
+    rows = [
+        [f"`{spec}`", steps, *cells]
+        for spec in SPECS
+        for steps in arguments.time_steps
+        for cells in measure(spec, steps, arguments.turns)
+    ]
+    print(markdown(["network", "T", "order", "KiB", "nodes", "ms", "of step by step"], rows))
 
 
 def measure(spec, steps, turns):
@@ -49,14 +48,13 @@ def measure(spec, steps, turns):
         for name, path in files.items():
             seconds = np.array([turn[name] for turn in times])
             ratio = seconds / np.array([turn["step by step"] for turn in times])
-            spread = f"{np.median(ratio):.2f} ({ratio.min():.2f} to {ratio.max():.2f})"
             size = f"{path.stat().st_size / 1024:.0f}"
             yield [
                 name,
                 size,
                 str(onnx.node_count(path)),
                 f"{1e3 * np.median(seconds):.2f}",
-                spread,
+                spread(ratio),
             ]
 
 

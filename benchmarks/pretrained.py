@@ -8,11 +8,11 @@ Weights are rounded to float16; the card's accuracy and firing rates are those o
 network on the test images.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import keras
+from _report import parser
 
 import keras_proxy_snn as kps
 from keras_proxy_snn.weights import load_weights, save_weights
@@ -29,13 +29,11 @@ def command(run):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", type=Path, help="the .keras file")
-    parser.add_argument("run", type=Path, help="the JSON file that benchmarks/accuracy.py wrote")
-    parser.add_argument("--force", action="store_true", help="replace the weights that are there")
-    arguments = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("model", type=Path, help="the .keras file")
+    options.add_argument("run", type=Path, help="the JSON file that benchmarks/accuracy.py wrote")
+    options.add_argument("--force", action="store_true", help="replace the weights that are there")
+    arguments = options.parse_args()
     run = json.loads(arguments.run.read_text())
     trained = keras.models.load_model(arguments.model, compile=False)
     card = PLACE / f"{run['preset']}.json"

@@ -16,6 +16,7 @@ if not is_command_line():
     from .model import ProxyModel
     from .presets import PRESETS, Preset, build
     from .spec import SpecError, format_spec, parse_spec
+    from .tensorboard import SpikeTensorBoard
     from .twins import build_ann
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "SpikeCountMeanSquaredError",
     "SpikeFlatten",
     "SpikePool2D",
+    "SpikeTensorBoard",
     "__version__",
     "build",
     "build_ann",

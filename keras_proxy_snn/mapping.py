@@ -7,7 +7,9 @@ import keras
 from ._mapper import Mapper
 from ._parts import find_parts, preprocessing_length
 from .graph import Graph, read_graph
-from .nodes import Node
+from .layers import Synapses
+from .layers._tied import TiedIF, check_current_dtype
+from .nodes import Node, Readers
 from .twins import Threshold, check_choice, layer_thresholds
 
 __all__ = ["SPIKE_HEIGHTS", "SpikingTwin", "spiking_twin"]
@@ -46,6 +48,7 @@ def spiking_twin(
     reset: str = "zero",
     v_0: float = 0.0,
     spike_height: str = "one",
+    current_dtype: str = "float32",
 ) -> SpikingTwin:
     """Make the spiking stages of a CNN around that CNN's own layers.
 
@@ -87,6 +90,8 @@ def spiking_twin(
             threshold of its neuron, so that rates times thresholds follow the CNN's activations
             whatever the thresholds are. Spikes stay zeros and ones; the weights that they meet
             are multiplied (`input_scale` of the stages).
+        current_dtype: `"float32"` or `"bfloat16"`, in what hidden layers sum their weighted spikes.
+            The first layer, whose sums are taken once, and the readout stay in float32.
 
     Returns:
         `SpikingTwin`.
@@ -123,4 +128,13 @@ def spiking_twin(
         )
     activations = {part.layer.name: part.last for part in parts if part.neurons}
     nodes = tuple(mapper.nodes)
+    _set_current_dtype(nodes, check_current_dtype(current_dtype))
     return SpikingTwin(nodes, graph, start, activations, mapper.gains, mapper.sources)
+
+
+def _set_current_dtype(nodes: tuple[Node, ...], current_dtype: str) -> None:
+    constant = Readers(nodes).constant
+    for node in nodes[:-1]:
+        stage = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
+        if isinstance(stage, TiedIF) and not set(node.inputs) <= constant:
+            stage.current_dtype = current_dtype

@@ -43,6 +43,7 @@ class Preset:
         epsilon: Adam's epsilon.
         l2: Penalty lambda * ||w||^2 on all weights.
         chunk_steps: Time steps simulated at once; changes speed and memory, never a spike.
+        current_dtype: `"float32"` or `"bfloat16"`, see `keras_proxy_snn.ProxyModel`.
     """
 
     spec: str
@@ -65,6 +66,7 @@ class Preset:
     epsilon: float = 1e-7
     l2: float = 1e-5
     chunk_steps: int = 2
+    current_dtype: str = "float32"
 
 
 PRESETS: dict[str, Preset] = {
@@ -162,7 +164,7 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
             "l2",
         ),
     )
-    neurons = _pick(preset, "time_steps", "reset", "v_0", "readout", "chunk_steps")
+    neurons = _pick(preset, "time_steps", "reset", "v_0", "readout", "chunk_steps", "current_dtype")
     model = ProxyModel(ann, v_threshold=thresholds, **neurons)
     adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
     model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])

@@ -28,6 +28,10 @@ TINY = ["--images", 60, "--time-steps", 3, "--batch-size", 30]
 TINY += ["--set", "spec=4C3-P2-10F", "--set", "readout_v_threshold=0.5"]
 
 
+# What examples of the help are given beside, so that they are quick.
+QUICK = {"train": [*TINY, "--epochs", 1], "bench": ["--repeats", 1]}
+
+
 def call(*arguments):
     """A command in this very process."""
     return CliRunner().invoke(commands, [*map(str, arguments)])
@@ -265,6 +269,75 @@ def test_presets():
     assert "fashion_mnist" not in text
 
 
+PICTURES = {
+    "accuracy_against_time_steps.png",
+    "confusion_matrix.png",
+    "feature_maps.png",
+    "firing_rates.png",
+    "potential_traces.png",
+    "rates_against_relu.png",
+    "spike_gif.gif",
+    "spike_raster.png",
+    "training_curve.png",
+}
+
+
+def test_draw_draws_everything_and_overwrites_nothing(folder):
+    result = json.loads(good("draw", "net.keras", "--images", 50, "--image", 3, "--json"))
+    assert (result["dataset"], len(result["files"])) == ("digits", 9)
+    drawn = {path.name: path.read_bytes() for path in Path("net_pictures").iterdir()}
+    assert set(drawn) == PICTURES
+    for name in PICTURES:
+        with Image.open(Path("net_pictures") / name) as picture:
+            assert picture.width == (675 if name == "spike_gif.gif" else 900)
+            assert np.ptp(np.asarray(picture.convert("L"))) > 200
+    assert "spike_raster.png exist already; --force" in refused(
+        "draw", "net.keras", "--picture", "spike_raster"
+    )
+    good("draw", "net.keras", "--picture", "spike_raster", "--force", "--time-steps", 2)
+    again = {path.name: path.read_bytes() for path in Path("net_pictures").iterdir()}
+    assert [name for name in PICTURES if again[name] != drawn[name]] == ["spike_raster.png"]
+
+
+def test_draw_leaves_out_what_there_cannot_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kps.build("10F", input_shape=(8, 8, 1), time_steps=2).save("plain.keras")
+    text = good("draw", "plain.keras", "--output", "p", "--images", 10)
+    left_out = {"feature_maps.png", "training_curve.png"}
+    assert {path.name for path in Path("p").iterdir()} == PICTURES - left_out
+    assert text.startswith("Written to p/: spike_raster.png, spike_gif.gif")
+    arguments = ["draw", "plain.keras", "--picture", "training_curve"]
+    assert "needs a file that `train` wrote" in refused(*arguments)
+
+
+def test_bench(folder):
+    options = ["--batch-size", 4, "--time-steps", 1, "--time-steps", 2, "--repeats", 2]
+    result = json.loads(good("bench", "net.keras", *options, "--json"))
+    assert result["backend"] == keras.config.backend()
+    rows = [
+        (row["what"], row["network"], row["time_steps"], row["batch_size"])
+        for row in result["timings"]
+    ]
+    assert rows == [
+        ("training step", "SNN", 3, 4),
+        ("training step", "ANN", None, 4),
+        *(("prediction", "SNN", t, images) for images in (4,) for t in (1, 2)),
+        ("prediction", "ANN", None, 4),
+        *(("prediction", "SNN", t, 1) for t in (1, 2)),
+        ("prediction", "ANN", None, 1),
+    ]
+    for row in result["timings"]:
+        low, high = row["quartiles"]
+        assert 0 < low <= row["median"] <= high
+        assert row["images_per_second"] == pytest.approx(row["batch_size"] / row["median"])
+        assert len(row["seconds"]) == 2
+    text = good("bench", "net.keras", "--batch-size", 1, "--repeats", 1)
+    assert text.splitlines()[0].split() == (
+        ["network", "T", "images", "median", "ms", "quartiles", "ms", "images/s"]
+    )
+    assert len(text.splitlines()) == 5  # of one image there is no second batch
+
+
 def test_examples_of_the_help_run(folder):
     shown = []
     # `train` comes first, for the others take its file.
@@ -273,8 +346,7 @@ def test_examples_of_the_help_run(folder):
         for example in examples:
             program, *arguments = example.split()
             assert (program, arguments[0]) == ("keras-proxy-snn", name)
-            tiny = [*TINY, "--epochs", 1] if name == "train" else []
-            good(*arguments, *tiny)
+            good(*arguments, *QUICK.get(name, []))
             shown.append(name)
     assert set(shown) == set(commands.commands)
 
@@ -316,6 +388,11 @@ def test_examples_of_the_help_run(folder):
         (["predict", "net.keras", "net.keras"], "image net.keras: "),
         (["predict", "net.keras", "three.png", "--labels", "two.txt"], "two.txt of 2"),
         (["presets", "mnist"], "Received: ['mnist']"),
+        (["draw", "net.keras", "--picture", "x"], "'x' is not one of"),
+        (["draw", "net.keras", "--image", "360"], "must be below 360"),
+        (["draw", "none.keras"], "There is no file none.keras"),
+        (["draw", "cifar10"], "Received: 'cifar10'"),
+        (["bench", "none.keras"], "There is no file none.keras"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, folder):
@@ -364,15 +441,28 @@ def test_help_loads_no_backend(command, tmp_path):
     assert "Usage" in done.stdout or kps.__version__ in done.stdout
 
 
-def test_the_whole_command_line_in_a_process_of_its_own(folder):
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name == "inspect" else pytest.mark.slow)
+        for name in commands.commands
+    ],
+)
+def test_each_command_in_a_process_of_its_own(name, folder):
+    """The first example of its help."""
+    if name != "train":
+        Path("net.keras").rename("digits.keras")
+    text = good(name, "--help").split("Example:")[1].strip().splitlines()[0]
+    arguments = [*text.split()[1:], *map(str, QUICK.get(name, []))]
     done = subprocess.run(
-        [sys.executable, "-m", "keras_proxy_snn", "inspect", "net.keras", "--json"],
+        [sys.executable, "-m", "keras_proxy_snn", *arguments],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["time_steps"] == 3
+    assert done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_a_backend_that_is_not_there():

@@ -147,3 +147,46 @@ def test_a_readout_by_potential_adds_what_is_left_of_a_spike(rng, reset):
         np.testing.assert_array_equal(expected, current / 0.5 + 0.5)
     model.readout = "counts"
     np.testing.assert_array_equal(model.predict(x, verbose=0), counts)
+
+
+def coarse(rng, shape):
+    """Multiples of 1/4 so small that their sums over a few inputs fit the 8 bits of bfloat16."""
+    return rng.integers(-1, 3, shape).astype("float32") / 4
+
+
+def test_bfloat16_currents_are_exact_where_eight_bits_are_enough(rng):
+    spec, shape = "2C3-P2-3C3-5F-4F", (6, 6, 1)
+    model, weights = random_model(
+        spec, shape, rng, time_steps=6, v_threshold=0.5, current_dtype="bfloat16"
+    )
+    hidden = [coarse(rng, w.shape) for w in weights[1:-1]]
+    weights = [weights[0], *hidden, weights[-1]]
+    model.set_weights(weights)
+    x = oracle.dyadic(rng, (8, *shape), low=0, high=257)
+    expected, _ = oracle.run(spec, weights, x, 6, 0.5, "zero")
+    assert expected[-1].any()
+    np.testing.assert_array_equal(to_numpy(model.snn(x)), expected[-1].sum(axis=1))
+
+
+def test_bfloat16_currents_are_those_of_rounded_weights(rng):
+    """One spike's current is its weight: rounded in hidden layers, as it is in first and last."""
+    ann = build_ann(parse_spec("3F-3F-3F", (1, 1, 3)), (1, 1, 3))
+    model = ProxyModel(ann, time_steps=1, v_threshold=100.0, current_dtype="bfloat16")
+    assert [x.current_dtype for x in model.snn.if_layers] == ["float32", "bfloat16", "float32"]
+    fine = np.eye(3, dtype="float32") * (1 + 2**-12)
+    for layer, rounded in zip(model.snn.if_layers, (False, True, False), strict=True):
+        layer.twin.kernel.assign(fine)
+        current = to_numpy(layer.linear(np.eye(3, dtype="float32"), layer.synaptic_weights()))
+        np.testing.assert_array_equal(current, np.eye(3) if rounded else fine)
+        assert current.dtype == "float32"
+
+
+def test_bfloat16_currents_survive_a_file_and_another_name_is_refused(tmp_path, rng):
+    model, _ = random_model("3C3-5F-4F", (6, 6, 1), rng, time_steps=6, current_dtype="bfloat16")
+    model.save(tmp_path / "net.keras")
+    loaded = keras.models.load_model(tmp_path / "net.keras", compile=False)
+    assert loaded.current_dtype == "bfloat16"
+    x = rng.random((4, 6, 6, 1), "float32")
+    np.testing.assert_array_equal(to_numpy(loaded(x)), to_numpy(model(x)))
+    with pytest.raises(ValueError, match=r"`current_dtype` must be one of .*Received: 'float16'"):
+        random_model("4F", (2, 2, 1), rng, time_steps=1, current_dtype="float16")

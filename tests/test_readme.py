@@ -82,7 +82,8 @@ def test_the_main_job_takes_what_is_there(tmp_path):
 @pytest.mark.slow
 def test_the_accuracy_benchmark_runs(tmp_path):
     script = tmp_path / "accuracy.py"
-    script.write_text((ROOT / "benchmarks" / "accuracy.py").read_text())
+    for name in ("accuracy.py", "_report.py"):
+        (tmp_path / name).write_text((ROOT / "benchmarks" / name).read_text())
     options = ["--epochs", 1, "--images", 600, "--hold-out", 200, "--set", "time_steps=8"]
     done = run(script, "digits", *options, cwd=tmp_path, PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
@@ -99,8 +100,9 @@ def test_the_accuracy_benchmark_runs(tmp_path):
 
 @pytest.mark.slow
 def test_the_early_stopping_benchmark_runs(tmp_path):
-    for name in ("benchmarks/early_stopping.py", "examples/on_device.py"):
-        (tmp_path / name).parent.mkdir()
+    scripts = ("benchmarks/early_stopping.py", "benchmarks/_report.py", "examples/on_device.py")
+    for name in scripts:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     keras_proxy_snn.build("digits", weights="pretrained").save(tmp_path / "digits.keras")
     script, model = tmp_path / "benchmarks" / "early_stopping.py", tmp_path / "digits.keras"

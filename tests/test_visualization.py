@@ -1,18 +1,13 @@
 """The pictures show the numbers that they should, legibly."""
 
-import io
 import re
-import struct
 import sys
-from itertools import combinations
-from unittest import mock
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-import keras_proxy_snn
 from keras_proxy_snn.visualization import (
     accuracy_against_time_steps,
     feature_maps,
@@ -21,12 +16,11 @@ from keras_proxy_snn.visualization import (
 )
 
 pytest.importorskip("matplotlib")
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import EventCollection
 from matplotlib.colors import to_rgba
-from matplotlib.text import Text
 
-TIME_STEPS = 6
+from .pictures import TIME_STEPS, check_legible, make_model, png, simulate
+
 LOGS = {
     "accuracy": [0.5, 0.75, 0.875],
     "loss": [2.0, 1.0, 0.5],
@@ -39,16 +33,6 @@ LOGS = {
 }
 
 
-def make_model(spec="4C3-P2-6C3-10F", **overrides):
-    """A model whose sums are exact in float32, so that no two routes differ by a rounding."""
-    keras.utils.set_random_seed(7)
-    settings = {"input_shape": (8, 8, 1), "time_steps": TIME_STEPS, **overrides}
-    model = keras_proxy_snn.build(spec, **settings)
-    weights = model.ann.get_weights()
-    model.ann.set_weights([np.round(2.0 * w * 64) / 64 for w in weights])
-    return model
-
-
 @pytest.fixture(scope="module")
 def model():
     return make_model()
@@ -59,59 +43,12 @@ def image():
     return np.random.default_rng(1).integers(0, 17, (8, 8, 1)) / np.float32(16)
 
 
-def simulate(model, image):
-    """IF neurons with reset to zero, in NumPy, driven by the layers of the ANN."""
-    potentials, spikes = {}, {}
-    for _ in range(model.time_steps):
-        x = image[None]
-        for layer in model.ann.layers:
-            if isinstance(layer, keras.layers.ReLU | keras.layers.Rescaling):
-                continue
-            x = np.array(ops.convert_to_numpy(layer(x)))
-            if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-                v = potentials.get(layer.name, 0.0) + x
-                fired = v >= model.v_threshold
-                potentials[layer.name] = np.where(fired, 0.0, v)
-                x = fired.astype("float32")
-            spikes.setdefault(layer.name, []).append(x[0])
-    return {name: np.array(steps) for name, steps in spikes.items()}
-
-
-def png(figure):
-    file = io.BytesIO()
-    figure.savefig(file, format="png")
-    return file.getvalue()
-
-
 def panel_titles(figure):
     return [axes.get_title(loc="left") for axes in figure.axes]
 
 
 def line_data(axes):
     return {line.get_label(): line.get_xydata().T.tolist() for line in axes.lines}
-
-
-def check_legible(figure):
-    """All text is inside the figure and no two pieces of it overlap; 900 pixels wide."""
-    boxes, draw = [], Text.draw
-
-    def draw_and_note(text, renderer):
-        draw(text, renderer)
-        if text.get_visible() and text.get_text():
-            boxes.append((text.get_text(), text.get_window_extent(renderer)))
-
-    with mock.patch.object(Text, "draw", draw_and_note):
-        FigureCanvasAgg(figure).draw()
-    file = png(figure)
-    assert file.startswith(b"\x89PNG")
-    assert struct.unpack(">I", file[16:20]) == (900,)
-    assert boxes
-    page = figure.bbox.padded(1)
-    for text, box in boxes:
-        assert page.contains(*box.min), text
-        assert page.contains(*box.max), text
-    for (text, box), (other_text, other) in combinations(boxes, 2):
-        assert not box.padded(-1).overlaps(other.padded(-1)), (text, other_text)
 
 
 # Training curve
@@ -268,7 +205,7 @@ def test_raster_shows_the_spikes(model, image):
         assert counts == sorted(counts, reverse=True)
         assert min(counts) > 0
         assert raster.get_title(loc="left") == (
-            f"if_{name}: {len(rows)} of the {fired} that fired, of {spikes.shape[1]} neurons; "
+            f"{name}: {len(rows)} of the {fired} that fired, of {spikes.shape[1]} neurons; "
             f"rate {spikes.mean():.3f}"
         )
     check_legible(figure)
@@ -293,7 +230,7 @@ def test_raster_can_show_pooling_stages(model, image):
     figure = spike_raster(model, image, pooling=True)
     panels = raster_panels(figure)
     titles = [raster.get_title(loc="left").split(":")[0] for raster, _ in panels]
-    assert titles == ["if_conv1", "spike_pool1", "if_conv2", "if_readout"]
+    assert titles == ["conv1", "spike_pool1", "conv2", "readout"]
     check_rows(*panels[1], simulate(model, image)["pool1"].reshape(TIME_STEPS, -1))
 
 

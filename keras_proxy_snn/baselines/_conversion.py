@@ -113,7 +113,13 @@ def convert(
     converted = _normalised(ann, thresholds, spike_heights, max_rate, pooling)
     readout = {converted.layers[-1].name: preset.readout_v_threshold or 1.0}
     model = ProxyModel(
-        converted, preset.time_steps, readout, chunk_steps=preset.chunk_steps, v_0=v_0, **CONVERTED
+        converted,
+        preset.time_steps,
+        readout,
+        chunk_steps=preset.chunk_steps,
+        v_0=v_0,
+        current_dtype=preset.current_dtype,
+        **CONVERTED,
     )
     model.compile(loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
     return model

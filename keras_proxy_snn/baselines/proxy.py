@@ -10,7 +10,15 @@ from ..presets import Preset
 from ._training import Trained, Training, fit_phase
 from .ann import preset_model
 
-__all__ = ["LOW_T", "NOTEBOOK", "PAPER", "fit", "fit_low_t", "fit_notebook", "fit_paper"]
+__all__ = [
+    "LOW_T",
+    "NOTEBOOK",
+    "PAPER",
+    "fit",
+    "fit_low_t",
+    "fit_notebook",
+    "fit_paper",
+]
 
 PAPER: dict[str, Any] = {
     "proxy_activation": "relu",
@@ -35,7 +43,7 @@ NOTEBOOK: dict[str, Any] = {
     "epsilon": 1e-8,
     "l2": 1e-6,
 }
-"""Fields that make it the authors' notebook's."""
+"""Fields that make it the authors' notebook's; its network and its T of 15 are another preset's."""
 
 LOW_T: dict[str, Any] = {
     "proxy_activation": "clip",
@@ -75,9 +83,10 @@ def fit_low_t(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 def fit_notebook(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train as the authors' notebook does, see `NOTEBOOK`.
 
-    Batch normalisation is frozen from the second epoch on, with which Adam starts anew. One thing
-    differs: the notebook keeps running statistics of the SNN's currents beside the ANN's; here
-    the SNN has the ANN's, because they are folded into the weights that both share.
+    Batch normalisation is frozen from the second epoch on, with which Adam starts anew. Two things
+    differ: the notebook keeps running statistics of the SNN's currents beside the ANN's; here
+    the SNN has the ANN's, because they are folded into the weights that both share. And it crops
+    images at random; here every method sees them as they are.
     """
     model = preset_model(replace(preset, **NOTEBOOK))
     history = {"first_epoch": fit_phase(model, x, y, training, "first_epoch", epochs=1)}

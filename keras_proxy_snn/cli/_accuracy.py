@@ -11,9 +11,8 @@ import keras
 
 from ..metrics import SpikeAccuracy
 from ..model import ProxyModel
-from ._shared import BadInput
 
-__all__ = ["accuracies", "bar", "check_data", "print_accuracies"]
+__all__ = ["accuracies", "bar", "print_accuracies"]
 
 _RULES = {"strict": "first", "tie_inclusive": "any", "potential": "potential"}
 _TITLES = {
@@ -34,6 +33,9 @@ class _Steps(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         self._progress.update(1)
 
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._progress.update(1)
+
 
 @contextmanager
 def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.Callback]:
@@ -48,16 +50,6 @@ def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.C
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=steps, label=label, file=sys.stderr, hidden=hidden) as progress:
         yield _Steps(progress)
-
-
-def check_data(model: ProxyModel, dataset: str, images: Any, classes: int) -> None:
-    """Raise `BadInput` unless a model fits a data set."""
-    shape, outputs = tuple(model.ann.input_shape[1:]), model.ann.output_shape[-1]
-    if shape != tuple(images.shape[1:]) or outputs != classes:
-        raise BadInput(
-            f"Images of {dataset} are {tuple(images.shape[1:])}, of {classes} classes. "
-            f"Received: a model for {shape} and {outputs} classes."
-        )
 
 
 def accuracies(

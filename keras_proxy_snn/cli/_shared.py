@@ -16,7 +16,9 @@ __all__ = [
     "example",
     "import_backend",
     "json_option",
+    "load_network",
     "model_argument",
+    "network_argument",
     "print_json",
     "print_rows",
     "steps_option",
@@ -40,6 +42,7 @@ def example(*commands: str) -> str:
 
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
+network_argument = click.argument("model", metavar="MODEL|PRESET")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 steps_option = click.option(
     "--time-steps", type=click.IntRange(1), metavar="T", help="Default: the model's own."
@@ -67,6 +70,14 @@ def import_backend() -> None:
             "KERAS_BACKEND must name an installed backend: tensorflow, jax or torch. "
             f"Received: {os.environ.get('KERAS_BACKEND', 'nothing')} ({error})."
         ) from error
+
+
+def load_network(name: str, weights: str | None = None) -> Any:
+    """A saved `ProxyModel`, or that of a preset with `weights` as `build` takes them."""
+    from ..model_file import load_model
+    from ..presets import PRESETS, build
+
+    return build(name, weights=weights) if name in PRESETS else load_model(name)
 
 
 def print_json(value: Any) -> None:

@@ -17,7 +17,8 @@ from ..callbacks import CollapseWarning, ProxyMonitor
 from ..model import ProxyModel
 from ..model_file import load_model, save_model
 from ..presets import PRESETS, build
-from ._accuracy import accuracies, bar, check_data
+from ._accuracy import accuracies, bar
+from ._data import check_data
 from ._shared import BadInput, Interrupted
 
 __all__ = ["run"]

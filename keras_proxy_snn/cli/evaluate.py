@@ -1,12 +1,10 @@
 """`keras-proxy-snn evaluate`."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ._shared import (
-    BadInput,
     data_options,
     example,
     import_backend,
@@ -41,17 +39,12 @@ def evaluate(
     Output neurons often fire equally often, so accuracy is given by three rules for ties.
     """
     import_backend()
-    from .. import datasets
     from ..model_file import load_model, read_record
-    from ._accuracy import accuracies, check_data, print_accuracies
+    from ._accuracy import accuracies, print_accuracies
+    from ._data import test_images
 
     network = load_model(model)
-    dataset = dataset or _trained_on(read_record(model))
-    dataset = dataset or datasets.name_by_shape(network.ann.input_shape[1:])
-    if dataset is None:
-        raise BadInput(f"Give --dataset. Received: images {network.ann.input_shape[1:]}.")
-    _, (x, y) = datasets.load(dataset, data_dir=data_dir)
-    check_data(network, dataset, x, len(datasets.class_names(dataset)))
+    dataset, x, y = test_images(network, read_record(model), dataset, data_dir)
     x, y = x[:images], y[:images]
     result = {
         "model": str(model),
@@ -64,7 +57,3 @@ def evaluate(
         print_json(result)
     else:
         print_accuracies(result)
-
-
-def _trained_on(record: dict[str, Any] | None) -> str | None:
-    return None if record is None else record["settings"]["dataset"]

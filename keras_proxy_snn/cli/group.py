@@ -8,6 +8,8 @@ import click
 
 from .._version import __version__
 from ._shared import Interrupted
+from .bench import bench
+from .draw import draw
 from .evaluate import evaluate
 from .export import export
 from .inspect import inspect
@@ -58,5 +60,5 @@ def commands() -> None:
     """Convolutional spiking neural networks trained through an ANN proxy."""
 
 
-for command in (train, evaluate, predict, export, inspect, presets, paper):
+for command in (train, evaluate, predict, export, inspect, draw, bench, presets, paper):
     commands.add_command(command)

@@ -18,6 +18,8 @@ from ._shared import (
 
 __all__ = ["predict"]
 
+_BATCH = 100
+
 
 @click.command(epilog=example("predict digits.keras three.png --time-steps 10"))
 @model_argument
@@ -43,10 +45,14 @@ def predict(
     import numpy as np
 
     from ..model_file import load_model
+    from ._accuracy import bar
 
     network = load_model(model)
     names, x = _read(images, network.ann.input_shape[1:], invert)
-    counts = network.predict(np.stack(x), time_steps=time_steps, verbose=0).astype(int)
+    with bar("predicting", _BATCH, len(x)) as callback:
+        counts = network.predict(
+            np.stack(x), _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0
+        ).astype(int)
     classes = _class_names(model, labels, counts.shape[-1])
     results = [
         {

@@ -9,7 +9,14 @@ from keras import ops
 from ._time import over_time, without_time
 from .integrate_and_fire import IF
 
-__all__ = ["ACTIVATIONS", "SynapticWeights", "TiedIF", "check_scale"]
+__all__ = [
+    "ACTIVATIONS",
+    "CURRENT_DTYPES",
+    "SynapticWeights",
+    "TiedIF",
+    "check_current_dtype",
+    "check_scale",
+]
 
 ACTIVATIONS = (
     keras.activations.linear,
@@ -18,6 +25,7 @@ ACTIVATIONS = (
     # Of a readout, whose neurons stand for the linear part.
     keras.activations.softmax,
 )
+CURRENT_DTYPES = ("float32", "bfloat16")
 
 
 class SynapticWeights(NamedTuple):
@@ -39,9 +47,15 @@ class TiedIF(IF):
     last_axis = 3  # of the twin's output
 
     def __init__(
-        self, twin: keras.layers.Layer, batch_norm: Any, input_scale: Any = 1.0, **kwargs: Any
+        self,
+        twin: keras.layers.Layer,
+        batch_norm: Any,
+        current_dtype: str = "float32",
+        input_scale: Any = 1.0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.current_dtype = check_current_dtype(current_dtype)
         self.input_scale = check_scale(input_scale)
         self._check_twin(twin)
         self.twin = twin
@@ -136,7 +150,17 @@ class TiedIF(IF):
         return kernel * scale
 
     def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
-        """Currents `(batch, ...)` that inputs `(batch, ...)` cause through given weights."""
+        """Currents `(batch, ...)` that inputs `(batch, ...)` cause through given weights.
+
+        Weighted inputs are summed in `current_dtype`; the bias and the potentials that take the
+        sum are in the compute dtype whatever it is.
+        """
+        inputs, kernel = (ops.cast(x, self.current_dtype) for x in (inputs, weights.kernel))
+        current = ops.cast(self.weighted_sum(inputs, kernel), self.compute_dtype)
+        return current if weights.bias is None else ops.add(current, weights.bias)
+
+    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+        """Sum of inputs `(batch, ...)` times weights, all in one dtype."""
         raise NotImplementedError
 
     def current(self, inputs: Any) -> Any:
@@ -159,6 +183,7 @@ class TiedIF(IF):
         norm = self.batch_norm
         return {
             **super().get_config(),
+            "current_dtype": self.current_dtype,
             "twin": serialize(self.twin),
             "batch_norm": None if norm is None else serialize(norm),
             "input_scale": self.input_scale,
@@ -217,3 +242,16 @@ def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[
         {key: value for key, value in kwargs.items() if key in own},
         {key: value for key, value in kwargs.items() if key not in own},
     )
+
+
+def check_current_dtype(current_dtype: str) -> str:
+    """Return `current_dtype` if it is one of `CURRENT_DTYPES`.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if current_dtype not in CURRENT_DTYPES:
+        raise ValueError(
+            f"`current_dtype` must be one of {CURRENT_DTYPES}. Received: {current_dtype!r}."
+        )
+    return current_dtype

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ._tied import SynapticWeights, TiedIF, make_twin, split_layer_arguments
+from ._tied import TiedIF, make_twin, split_layer_arguments
 
 __all__ = ["IFConv2D"]
 
@@ -30,6 +30,8 @@ class IFConv2D(TiedIF):
         twin: An existing `keras.layers.Conv2D`, `channels_last`, linear or ReLU,
             whose weights this layer shares.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
+        current_dtype: In what weighted inputs are summed: `"float32"`; or `"bfloat16"`, currents of
+            8 bits, faster on processors that have it. Potentials stay float32.
         **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
             in `IF`; `input_scale`, the value that a spike of the inputs stands for, a positive
             number or one for each input channel (1 if not given); all others go to the new
@@ -70,11 +72,14 @@ class IFConv2D(TiedIF):
         *,
         twin: keras.layers.Conv2D | None = None,
         batch_norm: Any = False,
+        current_dtype: str = "float32",
         **kwargs: Any,
     ):
         own, new = split_layer_arguments(kwargs)
         new = {"filters": filters, "kernel_size": kernel_size, **new}
-        super().__init__(make_twin(self.twin_class, twin, new, own), batch_norm, **own)
+        super().__init__(
+            make_twin(self.twin_class, twin, new, own), batch_norm, current_dtype, **own
+        )
 
     def scale_inputs(self, kernel: Any) -> Any:
         """As in other layers; the kernel of a group has its own channels alone."""
@@ -85,15 +90,14 @@ class IFConv2D(TiedIF):
         scale = np.repeat(scale, self.twin.filters // groups, axis=1)
         return kernel * ops.convert_to_tensor(scale, self.compute_dtype)
 
-    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
-        """Convolve `(batch, height, width, channels)` with given weights."""
+    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve `(batch, height, width, channels)` with a kernel."""
         twin = self.twin
-        current = ops.conv(
+        return ops.conv(
             inputs,
-            weights.kernel,
+            kernel,
             strides=twin.strides,
             padding=twin.padding,
             dilation_rate=twin.dilation_rate,
             data_format=twin.data_format,
         )
-        return current if weights.bias is None else ops.add(current, weights.bias)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._tied import SynapticWeights, TiedIF, make_twin, split_layer_arguments
+from ._tied import TiedIF, make_twin, split_layer_arguments
 
 __all__ = ["IFDense"]
 
@@ -24,6 +24,8 @@ class IFDense(TiedIF):
         units: Number of neurons. Not with `twin`.
         twin: An existing `keras.layers.Dense`, linear or ReLU, whose weights are shared.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
+        current_dtype: In what weighted inputs are summed: `"float32"`; or `"bfloat16"`, currents of
+            8 bits, faster on processors that have it. Potentials stay float32.
         **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
             in `IF`; `input_scale`, the value that a spike of the inputs stands for, a positive
             number or one for each feature (1 if not given); all others go to the new `Dense`
@@ -64,13 +66,15 @@ class IFDense(TiedIF):
         *,
         twin: keras.layers.Dense | None = None,
         batch_norm: Any = False,
+        current_dtype: str = "float32",
         **kwargs: Any,
     ):
         own, new = split_layer_arguments(kwargs)
         new = {"units": units, **new}
-        super().__init__(make_twin(self.twin_class, twin, new, own), batch_norm, **own)
+        super().__init__(
+            make_twin(self.twin_class, twin, new, own), batch_norm, current_dtype, **own
+        )
 
-    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
-        """Multiply `(batch, features)` with given weights."""
-        current = ops.matmul(inputs, weights.kernel)
-        return current if weights.bias is None else ops.add(current, weights.bias)
+    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+        """Multiply `(batch, features)` with a kernel."""
+        return ops.matmul(inputs, kernel)

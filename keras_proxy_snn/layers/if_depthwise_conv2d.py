@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._tied import SynapticWeights, TiedIF
+from ._tied import TiedIF
 
 __all__ = ["IFDepthwiseConv2D"]
 
@@ -20,7 +20,7 @@ class IFDepthwiseConv2D(TiedIF):
         twin: A `keras.layers.DepthwiseConv2D`, `channels_last`, linear or ReLU, whose weights
             this layer shares.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
-        **kwargs: `input_scale` as in `IFConv2D`; all others as in `IF`.
+        **kwargs: `input_scale` and `current_dtype` as in `IFConv2D`; all others as in `IF`.
 
     Input shape:
         `(batch, time, height, width, channels)`, without `time` if `time_steps` is set.
@@ -52,15 +52,14 @@ class IFDepthwiseConv2D(TiedIF):
         """Multiply a kernel `(height, width, channels, multiplier)` by a scale of each output."""
         return kernel * ops.reshape(scale, (-1, self.twin.depth_multiplier))
 
-    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
-        """Convolve `(batch, height, width, channels)` with given weights."""
+    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve `(batch, height, width, channels)` with a kernel."""
         twin = self.twin
-        current = ops.depthwise_conv(
+        return ops.depthwise_conv(
             inputs,
-            weights.kernel,
+            kernel,
             strides=twin.strides,
             padding=twin.padding,
             dilation_rate=twin.dilation_rate,
             data_format=twin.data_format,
         )
-        return current if weights.bias is None else ops.add(current, weights.bias)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._tied import SynapticWeights, TiedIF
+from ._tied import TiedIF
 
 __all__ = ["IFSeparableConv2D"]
 
@@ -23,7 +23,7 @@ class IFSeparableConv2D(TiedIF):
         twin: A `keras.layers.SeparableConv2D`, `channels_last`, linear or ReLU, whose weights
             this layer shares.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
-        **kwargs: `input_scale` as in `IFConv2D`; all others as in `IF`.
+        **kwargs: `input_scale` and `current_dtype` as in `IFConv2D`; all others as in `IF`.
 
     Input shape:
         `(batch, time, height, width, channels)`, without `time` if `time_steps` is set.
@@ -56,15 +56,14 @@ class IFSeparableConv2D(TiedIF):
         pointwise = ops.reshape(twin.pointwise_kernel, (-1, twin.depth_multiplier, twin.filters))
         return ops.einsum("ijcm,cmf->ijcf", ops.convert_to_tensor(twin.depthwise_kernel), pointwise)
 
-    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
-        """Convolve `(batch, height, width, channels)` with given weights."""
+    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+        """Convolve `(batch, height, width, channels)` with a kernel."""
         twin = self.twin
-        current = ops.conv(
+        return ops.conv(
             inputs,
-            weights.kernel,
+            kernel,
             strides=twin.strides,
             padding=twin.padding,
             dilation_rate=twin.dilation_rate,
             data_format=twin.data_format,
         )
-        return current if weights.bias is None else ops.add(current, weights.bias)

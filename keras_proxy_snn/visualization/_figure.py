@@ -1,5 +1,7 @@
-"""What the pictures share: the figure, the colours, and the check of the image."""
+"""What the pictures share: figures, colours, names, and the checks of images and records."""
 
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +17,14 @@ __all__ = [
     "VERMILLION",
     "WIDTH",
     "check_positive",
+    "check_record",
+    "class_labels",
     "draw_image",
     "new_figure",
+    "new_panels",
     "one_image",
+    "short",
+    "winners",
 ]
 
 WIDTH = 7.5
@@ -48,6 +55,42 @@ def new_figure(height: float, width: float = WIDTH, layout: str | None = "constr
     return Figure(figsize=(width, height), dpi=_DPI, layout=layout)  # type: ignore[arg-type]
 
 
+def new_panels(
+    title: str, names: Sequence[str], columns: int, height: float, notes: Sequence[str] = ()
+) -> tuple["Figure", list["Axes"]]:
+    """A figure with a small panel for each name, row by row.
+
+    Args:
+        title: Of the figure.
+        names: Titles of the panels.
+        columns: Number of panels in a row, if there are as many.
+        height: Of a row in inches.
+        notes: What stands below each panel's title.
+
+    Returns:
+        Figure and panels, in the order of the names.
+    """
+    columns = min(columns, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(0.9 + rows * height)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axes in grid[len(names) :]:
+        axes.remove()
+    for axes, name in zip(grid, names, strict=False):
+        bold: Any = {"loc": "left", "fontsize": "small", "fontweight": "bold"}
+        lines = notes[0].count("\n") + 1 if notes else 0
+        axes.set_title(short(name, 84 // columns), pad=5 + 11 * lines, **bold)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize="small")
+        axes.locator_params(axis="x", nbins=4)
+    for axes, note in zip(grid, notes, strict=False):
+        place: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        text = axes.annotate(note, (0, 1), (0, 5), fontsize="x-small", **place)
+        text.set_in_layout(False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize="large", fontweight="bold")
+    return figure, grid[: len(names)]
+
+
 def one_image(image: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A batch with one image, float32, from an image or from a batch with one image.
 
@@ -67,6 +110,43 @@ def check_positive(argument: str, value: Any) -> None:
     """Raise a `ValueError` unless the value is a positive integer."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"`{argument}` must be a positive integer. Received: {value!r}.")
+
+
+def check_record(record: Any) -> None:
+    """Raise a `ValueError` unless it looks like what `statistics.record` returns."""
+    layers = list(record.values()) if isinstance(record, Mapping) else []
+    if not layers or not all(hasattr(layer, "expected_rates") for layer in layers):
+        raise ValueError(
+            "`record` must be what `keras_proxy_snn.statistics.record(model, x)` returns. "
+            f"Received: {textwrap.shorten(repr(record), 100)}."
+        )
+
+
+def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
+    """Names of the classes, or their numbers.
+
+    Raises:
+        ValueError: If there is not one name a class.
+    """
+    if class_names is None:
+        return [str(i) for i in range(classes)]
+    if len(class_names) != classes:
+        raise ValueError(
+            f"`class_names` must have one name for each of the {classes} classes. "
+            f"Received: {len(class_names)} names."
+        )
+    return [str(name) for name in class_names]
+
+
+def winners(counts: np.ndarray) -> np.ndarray:
+    """Classes with the most spikes; none if no class fired."""
+    return np.flatnonzero((counts == counts.max()) & (counts > 0))
+
+
+def short(name: str, length: int) -> str:
+    """A name with dots in its middle, where it is longer than `length` characters."""
+    half = (length - 3) // 2
+    return name if len(name) <= length else f"{name[:half]}...{name[-half:]}"
 
 
 def draw_image(axes: "Axes", image: np.ndarray) -> None:

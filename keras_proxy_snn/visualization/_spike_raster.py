@@ -8,7 +8,17 @@ from keras import ops
 
 from ..layers import SpikePool2D
 from ..model import ProxyModel
-from ._figure import BLUE, VERMILLION, check_positive, draw_image, new_figure, one_image
+from ._figure import (
+    BLUE,
+    VERMILLION,
+    check_positive,
+    class_labels,
+    draw_image,
+    new_figure,
+    one_image,
+    short,
+    winners,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +92,7 @@ def spike_raster(
     """
     check_positive("neurons", neurons)
     batch = one_image(image, model.snn.image_shape)
-    names = _names(class_names, model.snn.stages[-1].twin.units)
+    names = class_labels(class_names, model.snn.stages[-1].twin.units)
     panels = _panels(model, batch, neurons, seed, names, pooling)
     rows = [0.036 * len(panel.neurons) for panel in panels[:-1]] + [0.17 * len(names)]
     heights = [1.0, *np.clip(rows, 1.1, 7.0)]
@@ -106,17 +116,6 @@ def spike_raster(
     return figure
 
 
-def _names(class_names: Sequence[str] | None, classes: int) -> list[str]:
-    if class_names is None:
-        return [str(i) for i in range(classes)]
-    if len(class_names) != classes:
-        raise ValueError(
-            f"`class_names` must have one name for each of the {classes} classes. "
-            f"Received: {len(class_names)} names."
-        )
-    return [str(name) for name in class_names]
-
-
 def _panels(
     model: ProxyModel,
     batch: np.ndarray,
@@ -126,15 +125,15 @@ def _panels(
     pooling: bool,
 ) -> list[_Panel]:
     record = model.snn.record(batch)
-    shown = [
-        stage.name
-        for stage in model.snn.stages
-        if stage in model.snn.if_layers or (pooling and isinstance(stage, SpikePool2D))
-    ]
     panels = []
-    for name in shown:
-        spikes = np.asarray(ops.convert_to_numpy(record[name])).reshape(model.time_steps, -1)
-        if name == shown[-1]:
+    for stage in model.snn.stages:
+        neural = stage in model.snn.if_layers
+        if not neural and not (pooling and isinstance(stage, SpikePool2D)):
+            continue
+        name = stage.twin.name if neural else stage.name
+        spikes = np.asarray(ops.convert_to_numpy(record[stage.name]))
+        spikes = spikes.reshape(model.time_steps, -1)
+        if stage is model.snn.if_layers[-1]:
             panels.append(_readout(name, spikes, class_names))
         else:
             panels.append(_sample(name, spikes, neurons, np.random.default_rng(seed)))
@@ -148,8 +147,8 @@ def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generato
     chosen = np.sort(rng.permutation(fired)[:neurons])
     chosen = chosen[np.argsort(-counts[chosen], kind="stable")]
     title = (
-        f"{name}: {len(chosen):,} of the {len(fired):,} that fired, of {counts.size:,} neurons; "
-        f"rate {spikes.mean():.3f}"
+        f"{short(name, 30)}: {len(chosen):,} of the {len(fired):,} that fired, "
+        f"of {counts.size:,} neurons; rate {spikes.mean():.3f}"
     )
     return _Panel(title, chosen, spikes[:, chosen])
 
@@ -157,21 +156,16 @@ def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generato
 def _readout(name: str, spikes: np.ndarray, class_names: list[str]) -> _Panel:
     """All classes, in order."""
     counts = spikes.sum(axis=0)
-    best = [class_names[i] for i in _winners(counts)]
+    best = [class_names[i] for i in winners(counts)]
     answer = ", ".join(best) or "none" if len(best) < 4 else f"a tie of {len(best)} classes"
     title = f"{name}: all {len(counts)} classes; rate {spikes.mean():.3f}; most spikes: {answer}"
     return _Panel(title, np.arange(len(counts)), spikes)
 
 
-def _winners(counts: np.ndarray) -> np.ndarray:
-    """Classes with the most spikes; none if no class fired."""
-    return np.flatnonzero((counts == counts.max()) & (counts > 0))
-
-
 def _colours(panel: _Panel, readout: bool) -> list[str]:
     colours = np.full(len(panel.neurons), BLUE, object)
     if readout:
-        colours[_winners(panel.counts)] = VERMILLION
+        colours[winners(panel.counts)] = VERMILLION
     return colours.tolist()
 
 
@@ -231,7 +225,7 @@ def _label_classes(raster: "Axes", bars: "Axes", panel: _Panel, names: list[str]
     raster.set_xlabel("time step")
     bars.set_xlabel("spikes")
     crowded = len(labelled) < len(names)
-    for i in _winners(panel.counts)[:1] if crowded else labelled:
+    for i in winners(panel.counts)[:1] if crowded else labelled:
         bars.annotate(
             f"{panel.counts[i]:.0f}",
             (panel.counts[i], i),

@@ -20,7 +20,7 @@ EXPERIMENT = Experiment(
     "Figure 5: proxy learning on CIFAR-10 against T",
     {
         "full": Size("cifar10", 100, against_time_steps(_FULL, 60, paper=_PAPER), (0, 1, 2)),
-        "compact": Size("cifar10_compact", 4, against_time_steps((5, 10, 20, 30), 20, PUBLISHED)),
+        "compact": Size("cifar10_compact", 4, against_time_steps((8, 20), 20, PUBLISHED)),
         "tiny": Size("digits", 2, against_time_steps((4, 8), 8), batch_size=32),
     },
     ("table", "time_steps"),

@@ -9,11 +9,11 @@ Time: full: not measured. compact: 2 to 6 minutes a training, 21 of the surrogat
     to 4 to evaluate one at every T, on two cores with other work beside. tiny: not measured.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .._experiment import Experiment, Run, Size
-from ._shared import NONE, PUBLISHED, package
+from ._shared import NONE, PACKAGE, PUBLISHED, rival
 
 __all__ = ["EXPERIMENT"]
 
@@ -34,7 +34,7 @@ def _runs(
     others: tuple[int, ...],
     curve: tuple[int, ...],
     published: Mapping[str, Any] = NONE,
-    fields: Callable[[int], Mapping[str, Any]] = lambda t: NONE,
+    fields: Mapping[str, Any] = NONE,
 ) -> tuple[Run, ...]:
     """Rows of what is trained at some T, and of converted networks.
 
@@ -43,25 +43,19 @@ def _runs(
         others: Each T at which the other methods are.
         curve: Each T at which converted networks are run, and of the others that of the longest T.
         published: Fields that the paper's form replaces.
-        fields: Function of T that gives the fields that this package's form replaces.
+        fields: Fields that this package's form replaces.
     """
-
-    def rival(name: str, t: int) -> Mapping[str, Any]:
-        """Neurons and readout of this package's form, for the rule of learning alone to differ."""
-        levers = {"readout": "potential", "reset": "subtract", "v_0": 0.5}
-        steep = {"readout_v_threshold": float(t)}
-        return {**levers, **steep} if name == "surrogate" else steep
 
     def further(t: int, trained: tuple[int, ...]) -> tuple[int, ...]:
         return curve if t == max(trained) else ()
 
     return (
         Run("ann"),
-        *(Run("proxy_low_t", t, fields(t), evaluate_at=further(t, ours)) for t in ours),
+        *(Run("proxy_low_t", t, fields, evaluate_at=further(t, ours)) for t in ours),
         *(Run("proxy_paper", t, published, evaluate_at=further(t, others)) for t in others),
         *(Run(method, t) for method in _CONVERTED for t in curve),
         *(
-            Run(name, t, {**fields(t), **rival(name, t)}, evaluate_at=further(t, others))
+            Run(name, t, {**fields, **rival(name, t)}, evaluate_at=further(t, others))
             for name in _OTHERS
             for t in others
         ),
@@ -76,7 +70,7 @@ EXPERIMENT = Experiment(
     "Few time steps on Fashion-MNIST",
     {
         "full": Size(
-            "fashion_mnist", 100, _runs((2, 4, 8), (4, 8), _CURVE, fields=package), (0, 1, 2)
+            "fashion_mnist", 100, _runs((2, 4, 8), (4, 8), _CURVE, fields=PACKAGE), (0, 1, 2)
         ),
         "compact": Size("fashion_mnist_compact", 4, _runs((2, 4, 8), (8,), _CURVE, PUBLISHED)),
         "tiny": Size("digits", 2, _runs(_TINY, _TINY, _TINY), batch_size=32),

@@ -1,0 +1,108 @@
+"""Everyone who can take part in a race, and what they need for it."""
+
+import importlib.util
+from dataclasses import dataclass, field, fields
+
+from _race import Contestant
+
+TASKS = ("train_step", "simulate")
+FRAMEWORKS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+INSTALL = {
+    **{name: f"keras-proxy-snn[{name}]" for name in FRAMEWORKS},
+    "spikingjelly": "--no-deps spikingjelly loguru",
+    "snntorch": "--no-deps snntorch",
+}
+PACKAGES = {**FRAMEWORKS, "spikingjelly": "SpikingJelly", "snntorch": "snnTorch"}
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """One way to do the work.
+
+    Attributes:
+        label: What tables call it.
+        package: What has to be installed for it.
+        module: Module in this folder.
+        prepare: The task to the name of its function; a task that is missing it does not do.
+        settings: For that function.
+        fields: Fields of `keras_proxy_snn.Preset` that it sets; the version has to have them.
+        through_time: Whether its memory grows with T x batch.
+    """
+
+    label: str
+    package: str
+    module: str
+    prepare: dict
+    settings: dict = field(default_factory=dict)
+    fields: dict = field(default_factory=dict)
+    through_time: bool = False
+
+
+def _ours():
+    tasks = {task: task for task in TASKS}
+    for name, label in FRAMEWORKS.items():
+        label = f"this package, {label}"
+        yield name, Opponent(f"{label}, float32", name, "_ours", tasks)
+        half = {"current_dtype": "bfloat16"}
+        yield f"{name}-bf16", Opponent(f"{label}, bf16", name, "_ours", tasks, fields=half)
+
+
+def _anns():
+    for name, label in FRAMEWORKS.items():
+        prepare = {"train_step": "ann_step"}
+        yield f"{name}-ann", Opponent(f"ANN alone, {label}", name, "_ours", prepare)
+
+
+def _peers():
+    tasks = {task: task for task in TASKS}
+    orders = {"s": ("", "step by step"), "m": ("-multi", "layer by layer")}
+    for mode, (suffix, order) in orders.items():
+        for half in (False, True):
+            name = f"spikingjelly{suffix}" + "-bf16" * half
+            label = f"authors' algorithm on SpikingJelly, {order}, {'bf16' if half else 'float32'}"
+            settings = {"step_mode": mode, "half": half}
+            yield name, Opponent(label, "spikingjelly", "_spikingjelly", tasks, settings)
+    for package in ("spikingjelly", "snntorch"):
+        for half in (False, True):
+            name = f"{package}-bptt" + "-bf16" * half
+            label = f"surrogate gradient on {PACKAGES[package]}, {'bf16' if half else 'float32'}"
+            prepare = {"train_step": "surrogate_step"}
+            yield (
+                name,
+                Opponent(label, package, f"_{package}", prepare, {"half": half}, {}, True),
+            )
+
+
+OPPONENTS = {**dict(_ours()), **dict(_peers()), **dict(_anns())}
+# Those to which others are compared.
+AUTHORS, SURROGATE = "spikingjelly", "spikingjelly-bptt"
+
+
+def names(task):
+    """Names of those who do a task."""
+    return [name for name, opponent in OPPONENTS.items() if task in opponent.prepare]
+
+
+def absence(opponent):
+    """Why an opponent cannot take part, or an empty string."""
+    from keras_proxy_snn import Preset
+
+    package = opponent.package
+    if importlib.util.find_spec(package) is None:
+        return f"{PACKAGES[package]}: not installed; pip install {INSTALL[package]}"
+    unknown = sorted(set(opponent.fields) - {known.name for known in fields(Preset)})
+    return f"not in this version: {', '.join(unknown)}" if unknown else ""
+
+
+def contestant(name, task, net, time_steps, batch, absent=""):
+    """An opponent as a `Contestant` of a race; `absent` is a reason why it does not take part."""
+    opponent = OPPONENTS[name]
+    settings = {"net": net, "time_steps": time_steps, "batch": batch, "fields": opponent.fields}
+    return Contestant(
+        opponent.label,
+        opponent.module,
+        opponent.prepare[task],
+        {**settings, **opponent.settings},
+        {"KERAS_BACKEND": opponent.package} if opponent.package in FRAMEWORKS else {},
+        absence(opponent) or absent,
+    )

@@ -1,0 +1,130 @@
+"""What every benchmark writes: Markdown tables, and JSON with the circumstances beside samples."""
+
+import argparse
+import datetime
+import importlib
+import json
+import os
+import platform
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+RESULTS = Path(__file__).resolve().parent / "results"
+PACKAGES = (
+    "keras-proxy-snn",
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "jax",
+    "torch",
+    "numpy",
+    "spikingjelly",
+    "snntorch",
+    "onnxruntime",
+    "ai-edge-litert",
+)
+
+
+def import_example(name):
+    """The module `examples/NAME.py`, which is no part of a package."""
+    folder = str(Path(__file__).resolve().parent.parent / "examples")
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(folder)
+
+
+def parser(description):
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_output(options, repetitions):
+    """The options that all races have."""
+    options.add_argument("--repetitions", type=int, default=repetitions, help="turns of each")
+    options.add_argument("--threads", type=int, default=2, help="cores that each may use")
+    options.add_argument("--label", help="name of the JSON file")
+    options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+
+
+def markdown(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def spread(values, form=".2f", factor=1.0):
+    """`median (lowest to highest)`; the median alone of one value."""
+    values = np.asarray(values, float) * factor
+    middle = f"{np.median(values):{form}}"
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({values.min():{form}} to {values.max():{form}})"
+
+
+def gibibytes(count):
+    return f"{count / 2**30:.2f}"
+
+
+def write_json(document, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def versions():
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware():
+    """The processor's name, its cores and the memory; never a machine's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    name = next(names, platform.processor() or platform.machine())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB"
+
+
+def circumstances(script, argv):
+    """Versions, hardware, date and command; to be called before the measurements begin."""
+    argv = sys.argv[1:] if argv is None else argv
+    now = datetime.datetime.now(datetime.UTC)
+    return {
+        "command": shlex.join(["python", f"benchmarks/{script}.py", *map(str, argv)]),
+        "date": f"{now:%Y-%m-%d %H:%M} UTC",
+        "hardware": hardware(),
+        "load_average": os.getloadavg()[0],
+        "versions": versions(),
+    }
+
+
+def caption(document):
+    """The line above a table."""
+    facts = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+    load = f"load average {document['load_average']:.1f} at the start"
+    place = f"{document['hardware']}, {load}, {document['date']}; {facts}."
+    return f"```\n{document['command']}\n```\n\n{place}"
+
+
+def save(document, arguments, script):
+    """Write what there is so far: a run that is cut off keeps its whole cells."""
+    label = arguments.label or document["label"]
+    write_json(document, arguments.results / script / f"{label}.json")
+
+
+def finish(document, table, arguments, script):
+    """Write the JSON and print the table, which is made of the JSON alone."""
+    save(document, arguments, script)
+    print(table(document))

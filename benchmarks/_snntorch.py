@@ -1,0 +1,57 @@
+"""Surrogate gradients through time on snnTorch, weights and layout as in `_torch_net`.
+
+`Leaky` with `beta=1` is an IF neuron (it fires above the threshold, not at it; its reset is never
+differentiated). Its neurons know single steps only, so they are called step by step, but layer by
+layer: the convolution of all steps is one, not one a step as in the tutorials' loop over the net.
+"""
+
+import snntorch
+import torch
+from _devices import place
+from _torch_net import TorchNet
+from _workers import Prepared
+from snntorch import surrogate
+
+
+class SnnTorch(TorchNet):
+    """Neurons of snnTorch behind the blocks."""
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.neurons = torch.nn.ModuleList(
+            snntorch.Leaky(
+                beta=1.0,
+                threshold=block.v_threshold,
+                spike_grad=surrogate.atan(),
+                reset_mechanism=self.net["reset"],
+            )
+            for block in self.blocks
+        ).to(self.device)
+
+    def differentiable_counts(self):
+        """Spike counts that can be differentiated through all steps."""
+        with self.autocast():
+            current = self.blocks[0].current(self.x)
+            currents = [current] * self.time_steps
+            for at, (neurons, block) in enumerate(zip(self.neurons, self.blocks, strict=True)):
+                v, spikes = torch.zeros_like(currents[0]), []
+                for step_current in currents:
+                    fired, v = neurons(step_current, v)
+                    spikes.append(fired)
+                if at + 1 < len(self.blocks):
+                    together = block.pooled(torch.cat(spikes))
+                    current = self.blocks[at + 1].current(together)
+                    currents = current.unflatten(0, (self.time_steps, -1)).unbind()
+            return torch.stack(spikes).sum(0)
+
+
+def surrogate_step(settings):
+    """Backpropagation through time with Adam."""
+    net = SnnTorch(settings)
+
+    def step():
+        loss = net.surrogate_gradient(net.differentiable_counts())
+        net.optimizer.step()
+        return net.done(loss)
+
+    return Prepared(step, *place("torch"))

@@ -1,0 +1,100 @@
+"""The authors' algorithm, and surrogate gradients through time, written on SpikingJelly.
+
+The best setting found for each, weights and layout as in `_torch_net`:
+
+* The first layer's current is computed once, and batch normalisation is folded into the weights of
+  the spiking forward, which runs under `no_grad`.
+* `"s"`: all layers step by step, as the authors' notebook does. `"m"`: layer by layer, all steps
+  folded into the batch of one convolution, SpikingJelly's multi-step mode.
+* Through time always layer by layer, arctangent, SpikingJelly's default of a differentiated reset.
+"""
+
+import torch
+from _devices import place
+from _torch_net import TorchNet
+from _workers import Prepared
+from spikingjelly.activation_based import functional, neuron, surrogate
+
+
+class SpikingJelly(TorchNet):
+    """IF neurons of SpikingJelly behind the blocks."""
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.step_mode = settings["step_mode"]
+        v_reset = 0.0 if self.net["reset"] == "zero" else None
+        self.neurons = torch.nn.ModuleList(
+            neuron.IFNode(
+                v_threshold=block.v_threshold,
+                v_reset=v_reset,
+                surrogate_function=surrogate.ATan(),
+                step_mode=self.step_mode,
+            )
+            for block in self.blocks
+        )
+
+    def counts(self):
+        """Spike counts `(batch, classes)`, nothing kept for a derivative."""
+        with torch.no_grad(), self.autocast():
+            linear = [block.folded() for block in self.blocks]
+            forward = self._step_by_step if self.step_mode == "s" else self._layer_by_layer
+            counts = forward(linear)
+        functional.reset_net(self.neurons)
+        return counts
+
+    def differentiable_counts(self):
+        """Spike counts that can be differentiated through all steps."""
+        with self.autocast():
+            counts = self._layer_by_layer([block.current for block in self.blocks])
+        functional.reset_net(self.neurons)
+        return counts
+
+    def _step_by_step(self, linear):
+        current, counts = linear[0](self.x), 0
+        for _ in range(self.time_steps):
+            spikes = self.blocks[0].pooled(self.neurons[0](current))
+            rest = zip(linear[1:], self.neurons[1:], self.blocks[1:], strict=True)
+            for function, neurons, block in rest:
+                spikes = block.pooled(neurons(function(spikes)))
+            counts = counts + spikes
+        return counts
+
+    def _layer_by_layer(self, linear):
+        current = linear[0](self.x)
+        current = current.expand(self.time_steps, *current.shape)
+        fold = (self.time_steps, -1)
+        for at, (neurons, block) in enumerate(zip(self.neurons, self.blocks, strict=True)):
+            spikes = block.pooled(neurons(current).flatten(0, 1))
+            if at + 1 < len(linear):
+                current = linear[at + 1](spikes).unflatten(0, fold)
+        return spikes.unflatten(0, fold).sum(0)
+
+
+def train_step(settings):
+    """The authors' algorithm: SNN and ANN forward, counts in place of the output, Adam."""
+    net = SpikingJelly(settings)
+
+    def step():
+        loss = net.proxy_gradient(net.counts())
+        net.optimizer.step()
+        return net.done(loss)
+
+    return Prepared(step, *place("torch"))
+
+
+def surrogate_step(settings):
+    """Backpropagation through time with Adam."""
+    net = SpikingJelly({**settings, "step_mode": "m"})
+
+    def step():
+        loss = net.surrogate_gradient(net.differentiable_counts())
+        net.optimizer.step()
+        return net.done(loss)
+
+    return Prepared(step, *place("torch"))
+
+
+def simulate(settings):
+    """The spiking forward alone; the result is the spike counts."""
+    net = SpikingJelly(settings)
+    return Prepared(lambda: net.counts().round().int().tolist(), *place("torch"))

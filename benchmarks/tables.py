@@ -1,0 +1,57 @@
+"""Write the sections of benchmarks/README.md, and the figures, from the JSON files alone.
+
+    python benchmarks/tables.py
+
+A section stands between `<!-- begin NAME -->` and `<!-- end NAME -->`, and holds a table for each
+file in `benchmarks/results/NAME/`. Nothing in it is typed by hand.
+"""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import _draw
+from _report import RESULTS, parser
+
+README = Path(__file__).with_name("README.md")
+DRAWINGS = {"train_step": _draw.draw_train_step, "memory_in_t": _draw.draw_memory_in_t}
+
+
+def section(name, results=RESULTS):
+    """Markdown of all results of a benchmark."""
+    files = sorted((results / name).glob("*.json"))
+    parts = []
+    for file in files:
+        table = importlib.import_module(name).table(json.loads(file.read_text()))
+        parts.append(table)
+        if name in DRAWINGS:
+            parts.append(f"![{name} against T](results/{name}/{file.stem}.png)")
+    return "\n\n".join(parts) or "Not measured yet."
+
+
+def render(text, results=RESULTS):
+    """The text with every section as the results make it."""
+
+    def fill(match):
+        name = match[1]
+        return f"<!-- begin {name} -->\n\n{section(name, results)}\n\n<!-- end {name} -->"
+
+    return re.sub(r"<!-- begin (\w+) -->.*?<!-- end \1 -->", fill, text, flags=re.DOTALL)
+
+
+def draw(results=RESULTS):
+    """Draw the figures beside their JSON files."""
+    for name, drawing in DRAWINGS.items():
+        for file in sorted((results / name).glob("*.json")):
+            drawing(json.loads(file.read_text())).savefig(file.with_suffix(".png"))
+
+
+def main(argv=None):
+    parser(__doc__).parse_args(argv)
+    draw()
+    README.write_text(render(README.read_text()))
+
+
+if __name__ == "__main__":
+    main()

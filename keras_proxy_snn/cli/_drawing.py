@@ -1,0 +1,126 @@
+"""The job of `keras-proxy-snn draw`: each picture and what it needs."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from .. import datasets, statistics, visualization
+from ..layers import IFConv2D
+from ..model import ProxyModel
+from ._shared import BadInput
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Artist"]
+
+# For histograms of rates: they hold all spikes of these.
+_RECORDED = 32
+
+
+class Artist:
+    """Draws one model; each method is named as the picture.
+
+    Args:
+        model: The model.
+        dataset: Name of the data set.
+        x: Its test images.
+        y: Their labels.
+        image: Number of the image of pictures that show one.
+        images: Number of images to take accuracies of.
+        history: Logs of each epoch, if the training is known.
+    """
+
+    def __init__(
+        self,
+        model: ProxyModel,
+        dataset: str,
+        x: Any,
+        y: Any,
+        image: int,
+        images: int,
+        history: list[dict[str, float]] | None,
+    ):
+        self._model, self._history = model, history
+        self._image, self._x, self._y = x[image], x[:images], y[:images]
+        self._names = datasets.class_names(dataset)
+
+    def possible(self, pictures: Sequence[str]) -> list[str]:
+        """Those that can be drawn of this model."""
+        impossible = set()
+        if self._history is None:
+            impossible.add("training_curve")
+        if not any(isinstance(layer, IFConv2D) for layer in self._model.snn.if_layers):
+            impossible.add("feature_maps")
+        return [name for name in pictures if name not in impossible]
+
+    def write(self, files: Mapping[str, Path]) -> None:
+        """Write pictures to files, which are replaced."""
+        hidden = not sys.stderr.isatty()
+        with click.progressbar(
+            files.items(), label="drawing", file=sys.stderr, hidden=hidden
+        ) as progress:
+            for name, path in progress:
+                if name == "spike_gif":
+                    visualization.spike_gif(
+                        self._model, self._image, path, class_names=self._names, overwrite=True
+                    )
+                else:
+                    figure: Figure = getattr(self, name)()
+                    figure.savefig(path)
+
+    @cached_property
+    def _record(self) -> dict[str, statistics.LayerRecord]:
+        return statistics.record(self._model, self._x[:_RECORDED])
+
+    def _counts(self, time_steps: int) -> np.ndarray:
+        counts: np.ndarray = self._model.predict(self._x, time_steps=time_steps, verbose=0)
+        return counts
+
+    def spike_raster(self) -> "Figure":
+        """Of the image."""
+        return visualization.spike_raster(self._model, self._image, class_names=self._names)
+
+    def feature_maps(self) -> "Figure":
+        """Of the image."""
+        return visualization.feature_maps(self._model, self._image)
+
+    def potential_traces(self) -> "Figure":
+        """Of the image."""
+        return visualization.potential_traces(self._model, self._image, class_names=self._names)
+
+    def firing_rates(self) -> "Figure":
+        """On the first images."""
+        return visualization.firing_rates(self._record)
+
+    def rates_against_relu(self) -> "Figure":
+        """On the first images."""
+        return visualization.rates_against_relu(self._record)
+
+    def confusion_matrix(self) -> "Figure":
+        """Of the strict answers at the model's T."""
+        counts = self._counts(self._model.time_steps)
+        return visualization.confusion_matrix(self._y, counts, class_names=self._names)
+
+    def accuracy_against_time_steps(self) -> "Figure":
+        """Strict accuracy at powers of two up to the model's T, and the ANN's."""
+        last = self._model.time_steps
+        steps = [*(2**i for i in range(last.bit_length()) if 2**i < last), last]
+        curve = {t: self._accuracy(self._counts(t)) for t in steps}
+        ann = self._accuracy(self._model.ann.predict(self._x, verbose=0))
+        return visualization.accuracy_against_time_steps({"SNN": curve}, levels={"ANN": ann})
+
+    def _accuracy(self, outputs: np.ndarray) -> float:
+        return float(np.mean(outputs.argmax(axis=-1) == self._y))
+
+    def training_curve(self) -> "Figure":
+        """Of the training that `train` recorded."""
+        if self._history is None:
+            raise BadInput("A training_curve needs a file that `train` wrote. Received: another.")
+        logs = {name: [epoch[name] for epoch in self._history] for name in self._history[0]}
+        return visualization.training_curve(logs)

@@ -1,0 +1,104 @@
+"""`keras-proxy-snn draw`."""
+
+from pathlib import Path
+
+import click
+
+from ._shared import (
+    BadInput,
+    data_options,
+    example,
+    import_backend,
+    json_option,
+    load_network,
+    network_argument,
+    print_json,
+    steps_option,
+)
+
+__all__ = ["draw"]
+
+# Named as the functions of `keras_proxy_snn.visualization`.
+_PICTURES = (
+    "spike_raster",
+    "spike_gif",
+    "feature_maps",
+    "potential_traces",
+    "firing_rates",
+    "rates_against_relu",
+    "accuracy_against_time_steps",
+    "confusion_matrix",
+    "training_curve",
+)
+
+
+@click.command(epilog=example("draw digits --picture spike_raster --picture spike_gif"))
+@network_argument
+@click.option(
+    "--picture",
+    "pictures",
+    type=click.Choice(_PICTURES),
+    multiple=True,
+    metavar="NAME",
+    help=f"One of {', '.join(_PICTURES)}; can be given several times. Default: all that there "
+    "can be.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Folder. Default: MODEL_pictures.")
+@data_options
+@click.option(
+    "--image", type=click.IntRange(0), metavar="N", default=0, help="Number of the test image."
+)
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1000,
+    help="The first N test images for accuracies.",
+)
+@steps_option
+@click.option("--force", is_flag=True, help="Replace existing pictures.")
+@json_option
+def draw(
+    model: str,
+    pictures: tuple[str, ...],
+    output: Path | None,
+    dataset: str | None,
+    data_dir: str | None,
+    image: int,
+    images: int,
+    time_steps: int | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Draw MODEL, a .keras file or a preset with pretrained weights, on test images.
+
+    Each picture is a PNG (spike_gif a GIF) in a folder. The data set is found as by `evaluate`.
+    """
+    import_backend()
+    from ..model_file import read_record
+    from ..presets import PRESETS
+    from ._data import test_images
+    from ._drawing import Artist
+
+    network = load_network(model, weights="pretrained")
+    record = None if model in PRESETS else read_record(model)
+    dataset, x, y = test_images(network, record, dataset, data_dir)
+    if image >= len(x):
+        raise BadInput(f"--image must be below {len(x)}, the test images. Received: {image}.")
+    if time_steps is not None:
+        network.time_steps = time_steps
+    artist = Artist(
+        network, dataset, x, y, image, images, None if record is None else record["history"]
+    )
+    chosen = pictures or artist.possible(_PICTURES)
+    folder = output or Path(f"{Path(model).stem}_pictures")
+    files = {name: folder / f"{name}.{'gif' if name == 'spike_gif' else 'png'}" for name in chosen}
+    there = [str(path) for path in files.values() if path.exists()]
+    if there and not force:
+        raise BadInput(f"{', '.join(there)} exist already; --force replaces them.")
+    folder.mkdir(parents=True, exist_ok=True)
+    artist.write(files)
+    if as_json:
+        print_json({"model": model, "dataset": dataset, "files": [*map(str, files.values())]})
+    else:
+        click.echo(f"Written to {folder}/: {', '.join(path.name for path in files.values())}.")

@@ -1,0 +1,99 @@
+"""Which classes a network takes for which."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from keras import ops
+
+from ._figure import WIDTH, class_labels, new_figure, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["confusion_matrix"]
+
+# With more classes there is no room for numbers in the cells.
+_NUMBERED_CLASSES = 20
+_LABELLED_CLASSES = 40
+
+
+def confusion_matrix(
+    labels: Any, counts: Any, *, class_names: Sequence[str] | None = None
+) -> "Figure":
+    """Draw how often images of each class (rows) are taken for each class (columns).
+
+    The answer is the class with the most spikes, the first of them where several have as many
+    (strict accuracy). Numbers are images, of up to 20 classes; colours are shares of the row.
+
+    Args:
+        labels: The right classes, `(images,)`, integers.
+        counts: What the network gives, `(images, classes)`, such as `model.predict(x)`.
+        class_names: Names of the classes; their numbers if not given.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 900 pixels wide; the shares are the array of its one image.
+
+    Raises:
+        ValueError: If the shapes do not fit, a label is no class, or there is not one name a class.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> from keras_proxy_snn.visualization import confusion_matrix
+    >>> figure = confusion_matrix([0, 1, 1], [[3, 1], [0, 2], [4, 2]])
+    >>> figure.axes[0].get_title(loc="left")
+    'Confusion matrix, 3 images, accuracy 66.67 %'
+    """
+    matrix = _matrix(np.asarray(labels), np.asarray(ops.convert_to_numpy(counts)))
+    names = [short(name, 16) for name in class_labels(class_names, len(matrix))]
+    figure = new_figure(0.88 * WIDTH)
+    axes = figure.subplots()
+    # A class without images has an empty row.
+    shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+    if len(matrix) <= _NUMBERED_CLASSES:
+        _write_numbers(axes, matrix, shares)
+    _label(axes, matrix, names)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=30)
+    bar.set_label("share of the row (%)")
+    return figure
+
+
+def _matrix(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Number of images, `(right class, answer)`."""
+    if counts.ndim != 2 or labels.shape != counts.shape[:1] or not counts.size:
+        raise ValueError(
+            "`labels` must be (images,) and `counts` (images, classes). "
+            f"Received: shapes {labels.shape} and {counts.shape}."
+        )
+    classes = counts.shape[1]
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(
+            f"`labels` must be integers from 0 to {classes - 1}. "
+            f"Received: {labels.dtype} from {labels.min()} to {labels.max()}."
+        )
+    pairs = classes * labels.astype(int) + counts.argmax(axis=1)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def _write_numbers(axes: "Axes", matrix: np.ndarray, shares: np.ndarray) -> None:
+    for row, column in zip(*np.nonzero(matrix), strict=True):
+        colour = "white" if shares[row, column] > 50 else "black"
+        style: Any = {"ha": "center", "va": "center", "color": colour, "fontsize": "small"}
+        axes.text(column, row, f"{matrix[row, column]}", **style)
+
+
+def _label(axes: "Axes", matrix: np.ndarray, names: list[str]) -> None:
+    accuracy, images = np.trace(matrix) / matrix.sum(), int(matrix.sum())
+    title = f"Confusion matrix, {images:,} images, accuracy {100 * accuracy:.2f} %"
+    axes.set_title(title, loc="left", fontsize="large", fontweight="bold")
+    labelled = range(0, len(names), -(-len(names) // _LABELLED_CLASSES))
+    shown = [names[i] for i in labelled]
+    turned = max(map(len, shown)) > 2 or len(shown) > 20
+    style: Any = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    axes.set_xticks(labelled, shown, fontsize="small", **style)
+    axes.set_yticks(labelled, shown, fontsize="small")
+    axes.set_xlabel("answer of the network")
+    axes.set_ylabel("class of the image")

@@ -1,0 +1,80 @@
+"""How the firing rates of a layer's neurons are spread."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._figure import BLUE, VERMILLION, check_record, new_panels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["firing_rates"]
+
+_BINS = 20
+
+
+def firing_rates(record: Mapping[str, Any]) -> "Figure":
+    """Draw a histogram of firing rates for each layer.
+
+    A neuron's rate is its mean over the images, in spikes per step. The vermillion bar left of
+    zero is the share of neurons that never fire. All panels have one scale of rates.
+
+    Args:
+        record: What `keras_proxy_snn.statistics.record(model, x)` returns.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 900 pixels wide. The bars of each panel are, from left to
+        right, the neurons that never fire and 20 bins of those that do, in percent of all.
+
+    Raises:
+        ValueError: If it is no such record.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn.visualization import firing_rates
+    >>> model = keras_proxy_snn.build("digits", weights="pretrained")
+    >>> (x, _), _ = keras_proxy_snn.datasets.load("digits")
+    >>> figure = firing_rates(keras_proxy_snn.statistics.record(model, x[:4]))
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['conv1', 'conv2', 'dense1', 'readout']
+    """
+    check_record(record)
+    layers = list(record.values())
+    images, time_steps = layers[0].spikes.shape[:2]
+    rates = [layer.firing_rates.reshape(images, -1).mean(axis=0) for layer in layers]
+    # Rounded up to a tenth, and never empty.
+    most = max(0.1, np.ceil(10 * max(float(r.max()) for r in rates) - 1e-3) / 10)
+    of = f"{images} images" if images > 1 else "one image"
+    title = f"Firing rates of the neurons, {of}, T = {time_steps}"
+    figure, panels = new_panels(title, list(record), 3, 1.9, [_note(layer) for layer in layers])
+    for axes, values in zip(panels, rates, strict=True):
+        dead = _draw(axes, values, float(most))
+    figure.legend([dead], ["never fired"], loc="upper right", frameon=False, fontsize="small")
+    figure.supxlabel("firing rate (spikes per step)", fontsize="medium")
+    figure.supylabel("neurons (%)", fontsize="medium")
+    return figure
+
+
+def _note(layer: Any) -> str:
+    percent = f"dead {layer.dead_fraction:.1%}, saturated {layer.saturated_fraction:.1%}"
+    return f"mean {layer.firing_rate:.3f}\n{percent}".replace("%", " %")
+
+
+def _draw(axes: "Axes", rates: np.ndarray, most: float) -> Any:
+    """Draw the bars; gives that of the silent neurons."""
+    fired = rates[rates > 0]
+    shares = np.histogram(fired, _BINS, (0, most))[0] / len(rates)
+    heights = 100 * np.concatenate([[1 - len(fired) / len(rates)], shares])
+    width = most / _BINS
+    left = width * np.array([-1.5, *range(_BINS)])
+    colours = [VERMILLION, *[BLUE] * _BINS]
+    bars = axes.bar(left, heights, 0.92 * width, align="edge", color=colours)
+    axes.set_xlim(-2 * width, most + width / 2)
+    axes.set_ylim(0, 1.05 * heights.max())
+    return bars[0]

@@ -1,0 +1,170 @@
+"""Membrane potentials of a few neurons, step by step."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from ..model import ProxyModel
+from ._figure import (
+    OKABE_ITO,
+    check_positive,
+    class_labels,
+    new_panels,
+    one_image,
+    short,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["potential_traces"]
+
+_MARKERS = "os^Dv"
+
+
+class _Traces(NamedTuple):
+    """Some neurons of a layer: potentials over threshold and spikes, `(time, neurons)`."""
+
+    title: str
+    labels: list[str]
+    start: float
+    potentials: np.ndarray
+    spikes: np.ndarray
+
+
+def potential_traces(
+    model: ProxyModel,
+    image: Any,
+    *,
+    neurons: int = 3,
+    seed: int = 0,
+    class_names: Sequence[str] | None = None,
+) -> "Figure":
+    """Draw membrane potentials of a few neurons of each layer for one image.
+
+    Potentials are those after each step and its reset, in units of the threshold (the dashed
+    line), so a spike shows as a fall; from step 0, the start at `v_0`. Ticks at the top are the
+    spikes. The neurons are a random sample of those that fired; where none did, those that
+    came nearest to the threshold; of the readout the classes with the most spikes.
+
+    Args:
+        model: Spiking network and proxy.
+        image: `(height, width, channels)`, or a batch of exactly one.
+        neurons: Number of neurons a layer at most, up to 5.
+        seed: Of the random sample.
+        class_names: Names of the classes for the readout; their numbers if not given.
+
+    Returns:
+        A `matplotlib.figure.Figure`, 900 pixels wide; the lines of a panel are labelled with
+        the neuron's index in its flattened layer, or the class.
+
+    Raises:
+        ValueError: If the image has another shape than the model's, `neurons` is not an integer
+            from 1 to 5, or there is not one name a class.
+        ImportError: If matplotlib is not installed.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn.visualization import potential_traces
+    >>> model = keras_proxy_snn.build("digits", weights="pretrained", time_steps=4)
+    >>> figure = potential_traces(model, np.ones((8, 8, 1)), neurons=2)
+    >>> len(figure.axes)
+    4
+    """
+    check_positive("neurons", neurons)
+    if neurons > len(_MARKERS):
+        raise ValueError(f"`neurons` must be at most {len(_MARKERS)}. Received: {neurons!r}.")
+    batch = one_image(image, model.snn.image_shape)
+    layers = _layers(model, batch, neurons, np.random.default_rng(seed), class_names)
+    title = f"Membrane potentials for one image, T = {model.time_steps}"
+    figure, panels = new_panels(title, [layer.title for layer in layers], 1, 1.5)
+    for axes, layer in zip(panels, layers, strict=True):
+        threshold = _draw(axes, layer)
+        axes.tick_params(labelbottom=axes is panels[-1])
+    figure.legend([threshold], ["threshold"], loc="upper right", frameon=False, fontsize="small")
+    figure.supxlabel("time step", fontsize="medium")
+    figure.supylabel("potential / threshold", fontsize="medium")
+    return figure
+
+
+def _layers(
+    model: ProxyModel,
+    batch: np.ndarray,
+    neurons: int,
+    rng: np.random.Generator,
+    class_names: Sequence[str] | None,
+) -> list[_Traces]:
+    spikes, potentials = model.snn.record(batch, return_potentials=True)
+    layers = []
+    for layer in model.snn.if_layers:
+        fired, v = (
+            np.asarray(ops.convert_to_numpy(signal[layer.name])).reshape(model.time_steps, -1)
+            for signal in (spikes, potentials)
+        )
+        v = v / layer.v_threshold
+        counts = fired.sum(axis=0)
+        readout = layer is model.snn.if_layers[-1]
+        chosen, which = _choose(counts, v, neurons, rng, readout)
+        names = [f"neuron {i}" for i in range(len(counts))]
+        if readout:
+            names = class_labels(class_names, len(counts))
+            names = names if class_names is not None else [f"class {name}" for name in names]
+        labels = [short(names[i], 14) for i in chosen]
+        title = f"{short(layer.twin.name, 40)}: {which}"
+        layers.append(_Traces(title, labels, layer.v_0, v[:, chosen], fired[:, chosen]))
+    return layers
+
+
+def _choose(
+    counts: np.ndarray, v: np.ndarray, neurons: int, rng: np.random.Generator, readout: bool
+) -> tuple[np.ndarray, str]:
+    """Indices of the neurons to show, and what they are."""
+    active = np.flatnonzero(counts)
+    if not len(active):
+        nearest = np.argsort(-v.max(axis=0), kind="stable")[:neurons]
+        return nearest, f"none fired; the {len(nearest)} that came nearest"
+    if readout:
+        # Where counts are equal, the potential that is left decides.
+        best = np.lexsort((-v[-1], -counts))[:neurons]
+        return best, f"the {len(best)} classes with the most spikes"
+    chosen = np.sort(rng.permutation(active)[:neurons])
+    return chosen, f"{len(chosen)} of the {len(active):,} that fired"
+
+
+def _draw(axes: "Axes", layer: _Traces) -> Any:
+    """Draw traces and spikes; gives the line of the threshold."""
+    from matplotlib.ticker import MaxNLocator
+
+    steps = np.arange(len(layer.potentials) + 1)
+    threshold = axes.axhline(1.0, color="0.35", linestyle="--", linewidth=1.0, label="_threshold")
+    for i, label in enumerate(layer.labels):
+        v = np.concatenate([[layer.start], layer.potentials[:, i]])
+        style: Any = {"color": OKABE_ITO[i], "marker": _MARKERS[i]}
+        axes.plot(steps, v, label=label, linewidth=1.2, markersize=3, **style)
+    axes.set_xlim(-0.02 * len(steps), 1.02 * (len(steps) - 1))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    _draw_spikes(axes, layer)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05), frameon=False, fontsize="small")
+    return threshold
+
+
+def _draw_spikes(axes: "Axes", layer: _Traces) -> None:
+    """Ticks in a strip of their own at the top, one row a neuron."""
+    from matplotlib.ticker import MaxNLocator
+
+    low = min(float(layer.potentials.min()), layer.start)
+    high = max(float(layer.potentials.max()), 1.0)
+    row = 0.12 * (high - low)
+    top = high + row * (len(layer.labels) + 0.5)
+    axes.set_ylim(low - 0.05 * (high - low), top)
+    # No numbers beside the strip, where there are no potentials.
+    ticks = MaxNLocator(nbins=4).tick_values(low, high)
+    axes.set_yticks([tick for tick in ticks if low <= tick <= high])
+    for i, spikes in enumerate(layer.spikes.T):
+        fired = 1 + np.flatnonzero(spikes)
+        axes.vlines(fired, top - row * (i + 0.8), top - row * i, color=OKABE_ITO[i], linewidth=2)
