@@ -45,13 +45,12 @@ def residual_cnn(shape, classes, blocks, widths):
     return keras.Model(image, layers.Dense(classes, "softmax", name="readout")(x), name="cnn")
 
 
-def train(model, data, epochs, rate, loss, metrics):
+def train(model, x, y, epochs, rate, loss, metrics):
     """Adam with a rate that falls to zero along a cosine."""
-    (x, y), test = data
     steps = epochs * -(-len(x) // 100)
     decay = keras.optimizers.schedules.CosineDecay(rate, steps)
     model.compile(keras.optimizers.Adam(decay), loss, metrics=metrics)
-    model.fit(x, y, batch_size=100, epochs=epochs, validation_data=test, verbose=2)
+    model.fit(x, y, batch_size=100, epochs=epochs, verbose=2)
 
 
 def scores(model, test, all_steps):
@@ -105,7 +104,7 @@ def main():
         cnn = residual_cnn(x.shape[1:], classes, arguments.blocks, arguments.widths)
         print(f"CNN: {cnn.count_params():,} parameters, on {keras.backend.backend()}.")
         epochs, rate = arguments.epochs, arguments.rate
-        train(cnn, ((x, y), test), epochs, rate, CROSSENTROPY, ["accuracy"])
+        train(cnn, x, y, epochs, rate, CROSSENTROPY, ["accuracy"])
         cnn.save(trained)
     cnn.compile(loss=CROSSENTROPY, metrics=["accuracy"])
     table = {"cnn": cnn.evaluate(*test, batch_size=100, verbose=0, return_dict=True)["accuracy"]}
@@ -124,7 +123,7 @@ def main():
         model = keras.models.load_model(tuned)
     else:
         epochs, rate = arguments.tune_epochs, arguments.tune_rate
-        train(model, ((x, y), test), epochs, rate, loss, metrics)
+        train(model, x, y, epochs, rate, loss, metrics)
         model.save(tuned)
     table["tuned"] = scores(model, test, arguments.evaluate_at)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_proxy_snn import from_keras
 from keras_proxy_snn.visualization import (
     accuracy_against_time_steps,
     feature_maps,
@@ -413,3 +414,28 @@ def test_accuracies_over_time_steps_that_cannot_be_drawn():
     ):
         with pytest.raises(ValueError, match=message):
             accuracy_against_time_steps(curves)
+
+
+def test_feature_maps_of_a_graph():
+    """A layer's maps are those after the ReLU that its rates follow, wherever that stands."""
+    image = keras.Input((6, 6, 1))
+    x = keras.layers.Conv2D(3, 3, padding="same", name="a", activation="relu")(image)
+    y = keras.layers.Conv2D(3, 3, padding="same", name="b")(x)
+    y = keras.layers.ReLU()(keras.layers.Add()([x, y]))
+    y = keras.layers.Conv2D(2, 3, padding="same", name="c")(y)
+    y = keras.layers.ReLU()(keras.layers.BatchNormalization()(y))
+    cnn = keras.Model(image, keras.layers.Dense(4)(keras.layers.Flatten()(y)))
+    model = from_keras(cnn, 8)
+    picture = np.random.default_rng(0).random((6, 6, 1), "float32")
+    figure = feature_maps(model, picture, filters=2)
+    titles = [text.get_text() for text in figure.texts if "filters" in text.get_text()]
+    assert titles == ["a: 2 of 3 filters, 6 x 6 pixels", "c: 2 of 2 filters, 6 x 6 pixels"]
+    inside = keras.Model(image, [cnn.layers[1].output, cnn.layers[-3].output])
+    expected = [ops.convert_to_numpy(a)[0] for a in inside(picture[None])]
+    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    above = [
+        m
+        for m in shown
+        if any(np.array_equal(m, a[..., i]) for a in expected for i in range(a.shape[-1]))
+    ]
+    assert len(above) == 4

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import keras
 
+from ..losses import SpikeCountCrossentropy
 from ..metrics import SpikeAccuracy
 from ..model import ProxyModel
 
@@ -57,7 +58,8 @@ def accuracies(
 ) -> dict[str, float]:
     """Accuracy by each rule; compiles the model for it."""
     metrics = [SpikeAccuracy(rule, name=name) for name, rule in _RULES.items()]
-    model.compile(metrics=metrics)
+    # Keras wants a loss even where nobody asks for it.
+    model.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
     with bar("evaluating", batch_size, len(x)) as callback:
         scores = model.evaluate(
             x,

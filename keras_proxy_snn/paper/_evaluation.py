@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from .. import statistics
+from ..losses import SpikeCountCrossentropy
 from ..metrics import SpikeAccuracy
 from ..model import ProxyModel
 from ._data import Split
@@ -26,7 +27,9 @@ def accuracy(
     """Accuracy by each rule for ties at one T; of an ANN, which has none, the strict one."""
     if not isinstance(network, ProxyModel):
         return {"time_steps": None, "strict": ann_accuracy(network, split, batch_size)}
-    network.compile(metrics=[SpikeAccuracy(rule, name=name) for name, rule in RULES.items()])
+    metrics = [SpikeAccuracy(rule, name=name) for name, rule in RULES.items()]
+    # Keras wants a loss even where nobody asks for it.
+    network.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
     scores = network.evaluate(
         *split, batch_size=batch_size, time_steps=time_steps, verbose=0, return_dict=True
     )

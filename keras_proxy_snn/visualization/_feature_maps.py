@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -104,7 +103,7 @@ def feature_maps(model: ProxyModel, image: Any, *, filters: int = 5, seed: int =
 def _layers(
     model: ProxyModel, batch: np.ndarray, filters: int, rng: np.random.Generator
 ) -> list[_Maps]:
-    record, activations = model.snn.record(batch), _activations(model.ann, batch)
+    record, activations = model.snn.record(batch), _activations(model, batch)
     layers = []
     for stage in model.snn.if_layers:
         if not isinstance(stage, IFConv2D):
@@ -122,22 +121,15 @@ def _layers(
     return layers
 
 
-_NEXT = (keras.layers.MaxPooling2D, keras.layers.Flatten, keras.layers.Dense)
-
-
-def _activations(ann: keras.Sequential, batch: np.ndarray) -> dict[str, np.ndarray]:
-    """Outputs of the convolutions, after what stands between them and the next layer."""
-    found: dict[str, np.ndarray] = {}
-    name, x = None, batch
-    for layer in ann.layers:
-        x = layer(x)
-        if isinstance(layer, keras.layers.Conv2D):
-            name = layer.name
-        elif isinstance(layer, _NEXT):
-            name = None
-        if name is not None:
-            found[name] = np.asarray(ops.convert_to_numpy(ops.cast(x, "float32")))[0]
-    return found
+def _activations(model: ProxyModel, batch: np.ndarray) -> dict[str, np.ndarray]:
+    """What the rates of each layer with neurons follow in the ANN, by the layer's name."""
+    names = {place: name for name, place in model.twin.activations.items()}
+    walk = model.twin.graph.run(ops.convert_to_tensor(batch))
+    return {
+        names[place]: np.asarray(ops.convert_to_numpy(ops.cast(result, "float32")))[0]
+        for place, result in walk
+        if place in names
+    }
 
 
 def _draw_head(sheet: _Sheet, image: np.ndarray, time_steps: int) -> None:
