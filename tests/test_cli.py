@@ -19,6 +19,7 @@ from PIL import Image
 import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.cli import _pictures, _training, commands
+from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.export import FORMATS
 from keras_proxy_snn.model_file import load_model, read_record
 
@@ -96,10 +97,10 @@ def test_training_writes_a_model_and_its_record(trained):
 def ctrl_c_in_epoch(number):
     """The user presses Ctrl-C in an epoch, numbered from 0."""
 
-    def run(model, x, y, settings, epoch, learning_rate):
+    def run(model, x, y, settings, epoch, *rest):
         if epoch == number:
             raise KeyboardInterrupt
-        return whole(model, x, y, settings, epoch, learning_rate)
+        return whole(model, x, y, settings, epoch, *rest)
 
     whole = _training._epoch
     with pytest.MonkeyPatch.context() as patch:
@@ -161,6 +162,24 @@ def test_ctrl_c_leaves_a_model_that_resumes(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["digits.keras"]
     again = train(output, "--resume", "--epochs", done + 1)
     assert len(again["history"]) == done + 1
+
+
+def test_a_ctrl_c_that_python_drops_is_repeated():
+    """As when it falls into a finaliser: the exception goes nowhere."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with Interrupts() as interrupts:
+            interrupts.on_train_batch_end(0)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                interrupts.on_train_batch_end(1)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with Interrupts():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_before_the_first_epoch(tmp_path):

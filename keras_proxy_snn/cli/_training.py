@@ -19,6 +19,7 @@ from ..model_file import load_model, save_model
 from ..presets import PRESETS, build
 from ._accuracy import accuracies, bar
 from ._data import check_data
+from ._interrupts import Interrupts
 from ._shared import BadInput, Interrupted
 
 __all__ = ["run"]
@@ -56,11 +57,13 @@ def run(
     record = {**record, "settings": settings, "versions": versions}
     saved = len(record["history"])
     try:
-        for epoch in range(saved, settings["epochs"]):
-            rate = record["learning_rate"] * (1 - epoch / settings["epochs"])
-            record["history"].append(_epoch(model, x, y, settings, epoch, rate))
-            save_model(model, output, record)
-            saved = epoch + 1
+        with Interrupts() as interrupts:
+            for epoch in range(saved, settings["epochs"]):
+                rate = record["learning_rate"] * (1 - epoch / settings["epochs"])
+                logs = _epoch(model, x, y, settings, epoch, rate, interrupts)
+                record["history"].append(logs)
+                save_model(model, output, record)
+                saved = epoch + 1
         accuracy = accuracies(model, x_test, y_test, batch_size=settings["batch_size"])
     except KeyboardInterrupt:
         raise Interrupted(_what_is_left(output, saved, settings["epochs"])) from None
@@ -96,7 +99,13 @@ def _build(settings: dict[str, Any], image_shape: tuple[int, ...]) -> ProxyModel
 
 
 def _epoch(
-    model: ProxyModel, x: Any, y: Any, settings: dict[str, Any], epoch: int, learning_rate: float
+    model: ProxyModel,
+    x: Any,
+    y: Any,
+    settings: dict[str, Any],
+    epoch: int,
+    learning_rate: float,
+    interrupts: Interrupts,
 ) -> dict[str, float]:
     """Train for one epoch, which depends on nothing but the model, the settings and its number."""
     model.optimizer.learning_rate = learning_rate
@@ -113,7 +122,7 @@ def _epoch(
             shuffle=False,
             batch_size=batch_size,
             validation_data=(x[cut:], y[cut:]) if cut < len(x) else None,
-            callbacks=[ProxyMonitor(), callback],
+            callbacks=[ProxyMonitor(), callback, interrupts],
             verbose=0,
         ).history
     logs = {name: values[0] for name, values in history.items()}

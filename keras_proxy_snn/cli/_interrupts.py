@@ -1,0 +1,53 @@
+"""Ctrl-C that is heard wherever it falls."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import keras
+
+__all__ = ["Interrupts"]
+
+
+class Interrupts(keras.callbacks.Callback):
+    """Raise `KeyboardInterrupt` after the batch in which one got lost.
+
+    Python prints an exception that falls into a finaliser or a callback of the garbage collector,
+    and goes on as if nothing had been. JAX has such callbacks: in a trial one Ctrl-C of six had no
+    effect there. Used as a context, this notes each Ctrl-C; used as a callback, it repeats it.
+
+    Example:
+
+    >>> import signal
+    >>> from keras_proxy_snn.cli._interrupts import Interrupts
+    >>> with Interrupts() as interrupts:
+    ...     interrupts.on_train_batch_end(0)  # nothing: there was no Ctrl-C
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heard = False
+        self._replaced = False
+
+    def __enter__(self) -> "Interrupts":
+        # A shell's background job ignores Ctrl-C, and an embedding program may handle it itself.
+        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if usual and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._note)
+            self._replaced = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._replaced:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self._replaced = False
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._heard = True
+        signal.default_int_handler(number, frame)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Repeat a Ctrl-C that was noted and did not end the training."""
+        if self._heard:
+            raise KeyboardInterrupt
