@@ -164,17 +164,22 @@ def test_ctrl_c_leaves_a_model_that_resumes(tmp_path):
     assert len(again["history"]) == done + 1
 
 
-def test_a_ctrl_c_that_python_drops_is_repeated():
-    """As when it falls into a finaliser: the exception goes nowhere."""
+def test_ctrl_c_waits_for_the_end_of_the_batch():
+    """Where it falls into a finaliser, Python would print the exception and go on."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with Interrupts() as interrupts:
             interrupts.on_train_batch_end(0)
-            with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+            for end in (interrupts.on_train_batch_end, interrupts.on_test_batch_end):
+                with pytest.raises(KeyboardInterrupt):
+                    end(1)
+            with pytest.raises(KeyboardInterrupt):  # the second is not waited for
                 signal.raise_signal(signal.SIGINT)
-            with pytest.raises(KeyboardInterrupt):
-                interrupts.on_train_batch_end(1)
+            interrupts._heard = False
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        with pytest.raises(KeyboardInterrupt), Interrupts():  # after the last batch
+            signal.raise_signal(signal.SIGINT)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         with Interrupts():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -11,11 +11,12 @@ __all__ = ["Interrupts"]
 
 
 class Interrupts(keras.callbacks.Callback):
-    """Raise `KeyboardInterrupt` after the batch in which one got lost.
+    """Raise `KeyboardInterrupt` after the batch in which Ctrl-C was pressed.
 
-    Python prints an exception that falls into a finaliser or a callback of the garbage collector,
-    and goes on as if nothing had been. JAX has such callbacks: in a trial one Ctrl-C of six had no
-    effect there. Used as a context, this notes each Ctrl-C; used as a callback, it repeats it.
+    Python raises it wherever it is. Where that is a finaliser or a callback of the garbage
+    collector, it prints the exception and goes on as if nothing had been. JAX has such callbacks:
+    in a trial one Ctrl-C of six had no effect there. Used as a context, this notes the first
+    Ctrl-C, and used as a callback it raises it; a second one is raised at once.
 
     Example:
 
@@ -38,16 +39,26 @@ class Interrupts(keras.callbacks.Callback):
             self._replaced = True
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._replaced:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             self._replaced = False
+        if error is None:
+            self._raise_what_was_heard()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._heard:
+            signal.default_int_handler(number, frame)
         self._heard = True
-        signal.default_int_handler(number, frame)
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Repeat a Ctrl-C that was noted and did not end the training."""
+    def _raise_what_was_heard(self) -> None:
         if self._heard:
             raise KeyboardInterrupt
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Raise a Ctrl-C that was noted."""
+        self._raise_what_was_heard()
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Raise a Ctrl-C that was noted."""
+        self._raise_what_was_heard()
