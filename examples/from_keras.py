@@ -77,7 +77,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=20, help="passes for the CNN")
     parser.add_argument("--tune-epochs", type=int, default=3, help="passes by proxy")
     parser.add_argument("--rate", type=float, default=0.003, help="learning rate of the CNN")
-    parser.add_argument("--tune-rate", type=float, default=0.001, help="the same by proxy")
+    parser.add_argument("--tune-rate", type=float, default=0.0003, help="the same by proxy")
     parser.add_argument("--calibrate", choices=["percentile", "rnl", "qcfs"], default="qcfs")
     parser.add_argument("--calibration-images", type=int, default=500)
     parser.add_argument("--time-steps", type=int, default=16, help="T, also for tuning")
@@ -122,6 +122,11 @@ def main():
         print(f"Fine-tuned: from {tuned}.")
         model = keras.models.load_model(tuned)
     else:
+        # The spiking network has the running statistics; with those of each batch the CNN would
+        # be another network than the one whose gradient is wanted.
+        for layer in cnn.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False
         epochs, rate = arguments.tune_epochs, arguments.tune_rate
         train(model, x, y, epochs, rate, loss, metrics)
         model.save(tuned)
