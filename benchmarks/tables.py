@@ -18,14 +18,19 @@ README = Path(__file__).with_name("README.md")
 DRAWINGS = {"train_step": _draw.draw_train_step, "memory_in_t": _draw.draw_memory_in_t}
 
 
+def has_figure(name, document):
+    """Whether there is a figure against T: of a benchmark that has one, with more than one T."""
+    return name in DRAWINGS and len({cell["time_steps"] for cell in document["cells"]}) > 1
+
+
 def section(name, results=RESULTS):
     """Markdown of all results of a benchmark."""
     files = sorted((results / name).glob("*.json"))
     parts = []
     for file in files:
-        table = importlib.import_module(name).table(json.loads(file.read_text()))
-        parts.append(table)
-        if name in DRAWINGS:
+        document = json.loads(file.read_text())
+        parts.append(importlib.import_module(name).table(document))
+        if has_figure(name, document):
             parts.append(f"![{name} against T](results/{name}/{file.stem}.png)")
     return "\n\n".join(parts) or "Not measured yet."
 
@@ -44,7 +49,9 @@ def draw(results=RESULTS):
     """Draw the figures beside their JSON files."""
     for name, drawing in DRAWINGS.items():
         for file in sorted((results / name).glob("*.json")):
-            drawing(json.loads(file.read_text())).savefig(file.with_suffix(".png"))
+            document = json.loads(file.read_text())
+            if has_figure(name, document):
+                drawing(document).savefig(file.with_suffix(".png"))
 
 
 def main(argv=None):
