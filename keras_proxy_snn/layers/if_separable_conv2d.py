@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from ._tied import TiedIF
+from .if_conv2d import IFConv2D
 
 __all__ = ["IFSeparableConv2D"]
 
@@ -56,14 +57,5 @@ class IFSeparableConv2D(TiedIF):
         pointwise = ops.reshape(twin.pointwise_kernel, (-1, twin.depth_multiplier, twin.filters))
         return ops.einsum("ijcm,cmf->ijcf", ops.convert_to_tensor(twin.depthwise_kernel), pointwise)
 
-    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
-        """Convolve `(batch, height, width, channels)` with a kernel."""
-        twin = self.twin
-        return ops.conv(
-            inputs,
-            kernel,
-            strides=twin.strides,
-            padding=twin.padding,
-            dilation_rate=twin.dilation_rate,
-            data_format=twin.data_format,
-        )
+    # The product of the kernels is a kernel of an ordinary convolution.
+    weighted_sum = IFConv2D.weighted_sum
