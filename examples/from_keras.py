@@ -77,7 +77,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=20, help="passes for the CNN")
     parser.add_argument("--tune-epochs", type=int, default=3, help="passes by proxy")
     parser.add_argument("--rate", type=float, default=0.003, help="learning rate of the CNN")
-    parser.add_argument("--tune-rate", type=float, default=0.0003, help="the same by proxy")
+    parser.add_argument("--tune-rate", type=float, default=0.0001, help="the same by proxy")
     parser.add_argument("--calibrate", choices=["percentile", "rnl", "qcfs"], default="qcfs")
     parser.add_argument("--calibration-images", type=int, default=500)
     parser.add_argument("--time-steps", type=int, default=16, help="T, also for tuning")
