@@ -67,8 +67,9 @@ def test(backends, rest):
     for backend in backends:
         print(f"\n=== {backend} ===", flush=True)
         start = time.monotonic()
-        environment = {**os.environ, "KERAS_BACKEND": backend}
-        done = subprocess.run([python, "-m", "pytest", *rest], cwd=ROOT, env=environment)
+        # Two workers with a thread each: their threads would wait for one another on two cores.
+        environment = {"OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": backend}
+        done = subprocess.run([python, "-m", "pytest", "-n", "2", *rest], cwd=ROOT, env=environment)
         print(f"=== {backend}: {time.monotonic() - start:.0f} s ===", flush=True)
         if done.returncode:
             failed.append(backend)

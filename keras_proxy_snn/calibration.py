@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from .mapping import SpikingTwin, spiking_twin
+from .responses import quantisation_level
 from .twins import check_choice
 
 __all__ = [
@@ -16,7 +17,6 @@ __all__ = [
     "activation_percentiles",
     "calibrate",
     "least_error_steps",
-    "quantisation_level",
     "scaled_maxima",
 ]
 
@@ -156,29 +156,6 @@ def least_error_steps(ann: keras.Model, x: Any, levels: int) -> dict[str, float]
             level = np.floor(ops.convert_to_numpy(quantisation_level(heard, step, levels)))
             errors[name][i] += np.sum((level * (step / levels) - heard) ** 2, dtype="float64")
     return {name: float(_CANDIDATES[e.argmin()] * maxima[name]) for name, e in errors.items()}
-
-
-def quantisation_level(x: Any, step: Any, levels: int) -> Any:
-    """Level of currents before it is rounded down (Eq. 15 of Bu et al. 2022, see `calibrate`).
-
-        clip(x L / lambda + 1/2, 0, L)
-
-    Args:
-        x: Currents.
-        step: lambda, the output at the highest level.
-        levels: Number L of levels.
-
-    Returns:
-        Numbers from 0 to L.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from keras_proxy_snn.calibration import quantisation_level
-    >>> np.array(quantisation_level(np.float32([-1, 0.5, 3]), 2.0, 4)).tolist()
-    [0.0, 1.5, 4.0]
-    """
-    return ops.clip(x * levels / step + 0.5, 0.0, float(levels))
 
 
 def _activations(twin: SpikingTwin, x: Any) -> Iterator[tuple[str, np.ndarray]]:

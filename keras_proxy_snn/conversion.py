@@ -22,6 +22,7 @@ def from_keras(
     reset: str = "subtract",
     v_0: float = 0.5,
     readout: str = "potential",
+    proxy_activation: str | None = "qcfs",
     **kwargs: Any,
 ) -> ProxyModel:
     """Build the spiking twin of a Keras CNN, trained or not, around that CNN's own layers.
@@ -32,9 +33,13 @@ def from_keras(
 
         theta r ~ min(a, theta)
 
-    Then `fit` fine-tunes it by its proxy, which is the CNN. What neurons cannot do, the CNN need
-    not be changed for: the heights are multiplied into the weights that the spikes meet, so the
-    network that runs or is exported has spikes of 0 and 1.
+    Then `fit` fine-tunes it by its proxy, which is the CNN with its activations in the steps that
+    such neurons can follow: without that bound weights grow where rates cannot. Batch
+    normalisation should be frozen for this (`trainable = False`): the neurons have the running
+    statistics, and with those of each batch the CNN would be another network.
+
+    What neurons cannot do, the CNN need not be changed for: the heights are multiplied into the
+    weights that the spikes meet, so the network that runs or is exported has spikes of 0 and 1.
 
     The defaults are those that suit a conversion (Rueckauer et al. 2017, Bu et al. 2022): reset by
     subtraction, which loses no current, a start at half the threshold, which rounds to the nearest
@@ -55,6 +60,7 @@ def from_keras(
         reset: `"subtract"` or `"zero"`.
         v_0: As in `ProxyModel`.
         readout: As in `ProxyModel`.
+        proxy_activation: As in `ProxyModel`: `"qcfs"`, `"clip"` or `None`.
         **kwargs: Further arguments of `ProxyModel`, such as `events`, `chunk_steps` and `name`.
 
     Returns:
@@ -100,5 +106,6 @@ def from_keras(
         v_0=v_0,
         readout=readout,
         spike_height="threshold",
+        proxy_activation=proxy_activation,
         **kwargs,
     )

@@ -13,6 +13,7 @@ from .mapping import spiking_twin
 from .metrics import readout_potential
 from .network import Simulation, SpikingNetwork
 from .proxy import proxy_gradient
+from .responses import RESPONSES, proxy_output
 from .training import Simulated, proxy_steps
 from .twins import Threshold, check_choice
 
@@ -65,6 +66,10 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             the left, and the same to the right, have one average), where most events come
             in few steps, or where currents cancel in time (a neuron that fired does not take
             spikes back). `proxy_distance` in the logs tells how far the two answers are apart.
+        proxy_activation: What stands for the ANN's ReLUs while it is the proxy: `None`, those that
+            it has; `"clip"`, bounded at the rate that an IF neuron can reach; `"qcfs"`, in the T
+            steps of that rate too, see `keras_proxy_snn.responses.response`. The ANN by itself
+            is what it was.
         current_dtype: `"float32"`, or `"bfloat16"`: hidden layers sum their weighted spikes in 8
             bits, which is faster on processors with bfloat16 units and changes some spikes.
             Potentials stay float32, and exported files compute in float32.
@@ -117,10 +122,12 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         readout: str = "counts",
         spike_height: str = "one",
         events: bool = False,
+        proxy_activation: str | None = None,
         current_dtype: str = "float32",
         **kwargs: Any,
     ):
         check_choice("readout", readout, READOUTS)
+        check_choice("proxy_activation", proxy_activation, (None, *RESPONSES))
         # Images reach the SNN in float32 whatever the policy of the ANN, so nothing is cast here.
         kwargs.setdefault("dtype", getattr(ann, "dtype_policy", None))
         super().__init__(autocast=False, **kwargs)
@@ -133,12 +140,13 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         self.reset = reset
         self.v_0 = v_0
         self.readout = readout
+        self.proxy_activation = proxy_activation
         self.current_dtype = check_current_dtype(current_dtype)
         self._distance = keras.metrics.Mean(name="proxy_distance")
         self._rates = [
             keras.metrics.Mean(name=f"rate_{layer.twin.name}") for layer in self.snn.if_layers
         ]
-        self._traced_for: tuple[int, int, str] | None = None
+        self._traced_for: tuple[Any, ...] | None = None
         self.build(ann.input_shape)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -181,7 +189,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         """What the ANN makes of preprocessed images in training, before a softmax."""
         images = ops.cast(images, "float32")
         images = ops.mean(images, axis=1) if self.events else images
-        return self.twin.graph.output(images, training=True, start=self.twin.start)
+        return proxy_output(self.twin, images, self.proxy_activation, self.time_steps, self.v_0)
 
     def _answer(self, simulation: Simulation) -> Any:
         """What `readout` says, `(batch, classes)`."""
@@ -268,8 +276,8 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         return super().make_predict_function(force)
 
     def _forget_stale_functions(self) -> None:
-        """T, the chunk's length and the readout are constants of a traced graph."""
-        now = (self.snn.time_steps, self.snn.chunk_steps, self.readout)
+        """T, the chunk's length and these choices are constants of a traced graph."""
+        now = (self.snn.time_steps, self.snn.chunk_steps, self.readout, self.proxy_activation)
         if self._traced_for not in (None, now):
             self.train_function = self.test_function = self.predict_function = None
             self.renew_steps()
@@ -302,6 +310,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             "readout": self.readout,
             "spike_height": self.spike_height,
             "events": self.events,
+            "proxy_activation": self.proxy_activation,
             "chunk_steps": self.snn.chunk_steps,
             "current_dtype": self.current_dtype,
             "name": self.name,

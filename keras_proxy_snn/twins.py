@@ -175,7 +175,7 @@ def layer_thresholds(v_threshold: Threshold, names: Iterable[str]) -> dict[str, 
     return {name: float(v_threshold.get(name, 1.0)) for name in names}
 
 
-def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_choice(argument: str, value: Any, choices: tuple[str | None, ...]) -> None:
     """Raise a `ValueError` unless an argument is one of the choices."""
     if value not in choices:
         raise ValueError(f"`{argument}` must be one of {choices}. Received: {value!r}.")

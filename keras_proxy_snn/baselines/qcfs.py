@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..calibration import quantisation_level
 from ..presets import Preset
+from ..responses import quantisation_level, whole
 from ._conversion import PLAIN, convert, variant
 from ._training import Trained, Training, fit_phase
 from .ann import compile_ann, preset_model
@@ -74,9 +74,7 @@ class QCFS(keras.layers.Layer):
         """Quantised activations; see the class."""
         height = ops.cast(self.spike_height, inputs.dtype)
         level = quantisation_level(inputs, height, self.levels)
-        # In this order the difference is exactly zero, and the levels are whole numbers.
-        whole = ops.stop_gradient(ops.floor(level)) + (level - ops.stop_gradient(level))
-        return height * (whole / self.levels)
+        return height * (whole(level) / self.levels)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """As the inputs."""

@@ -1,0 +1,103 @@
+"""Activations that a neuron can follow, against neurons in NumPy, and the proxy that has them."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.responses import response
+
+from . import oracle
+from .test_proxy import gradient, softmax
+
+to_numpy = ops.convert_to_numpy
+
+
+@pytest.mark.parametrize(("steps", "v_0"), [(1, 0.5), (4, 0.5), (7, 0.0), (16, 0.25)])
+def test_qcfs_is_the_mean_output_of_a_neuron_with_constant_current(steps, v_0):
+    gain = 0.75
+    current = (np.arange(-64, 256) / 128).astype("float32")  # thresholds met exactly among them
+    v, counts = np.full(current.shape, v_0 * gain), 0
+    for _ in range(steps):
+        spikes, v = oracle.fire(v, current.astype(float), gain, "subtract")
+        counts += spikes
+    found = to_numpy(response(current, gain, "qcfs", steps, v_0))
+    np.testing.assert_allclose(found * steps / gain, counts, atol=1e-5)
+
+
+def test_clip_is_bounded_at_one_spike_a_step():
+    a = np.float32([-1, 0, 0.25, 0.75, 4])
+    found = to_numpy(response(a, 0.75, "clip", 4, 0.0))
+    np.testing.assert_array_equal(found, np.float32([0, 0, 0.25, 0.75, 0.75]))
+
+
+@pytest.mark.parametrize(
+    ("activation", "passes"), [("clip", [0, 1, 1, 1, 0]), ("qcfs", [0, 1, 1, 0, 0])]
+)
+def test_the_derivative_is_one_as_far_as_the_neuron_follows(activation, passes):
+    # With 4 steps and v_0 = 1/2 the highest level starts an eighth below the gain.
+    a = np.float32([-0.5, 0.25, 0.75, 0.9, 1.5])
+    (found,) = gradient(lambda a: ops.sum(response(a, 1.0, activation, 4, 0.5)), a)
+    np.testing.assert_array_equal(found, passes)
+
+
+def test_levels_are_whole_in_half_precision():
+    a = ops.convert_to_tensor(np.float32([0.503]), "bfloat16")
+    found = response(a, 1.0, "qcfs", 1000, 0.5)
+    assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
+    assert to_numpy(ops.cast(found, "float32"))[0] == pytest.approx(0.503, rel=2**-8)
+
+
+def small(activation):
+    stack = [
+        layers.Dense(5, "relu", use_bias=False, name="hidden"),
+        layers.Dense(3, use_bias=False, name="readout"),
+    ]
+    cnn = keras.Sequential([keras.Input((4,)), *stack])
+    theta = {"hidden": 0.5, "readout": 2.0}
+    return kps.from_keras(cnn, 4, theta, readout="counts", proxy_activation=activation), stack
+
+
+@pytest.mark.parametrize("activation", [None, "clip", "qcfs"])
+def test_the_proxys_gradient_is_taken_at_these_activations(activation, rng):
+    model, (hidden, readout) = small(activation)
+    w1, w2 = oracle.dyadic(rng, (4, 5)), oracle.dyadic(rng, (5, 3))
+    hidden.set_weights([w1])
+    readout.set_weights([w2])
+    x, y = oracle.dyadic(rng, (6, 4), low=0, high=257), np.array([0, 1, 2, 0, 1, 2])
+    counts = model.predict(x, verbose=0)
+    model.compile(keras.optimizers.SGD(1.0), kps.SpikeCountCrossentropy())
+    model.fit(x, y, batch_size=6, verbose=0)
+
+    z = x @ w1
+    level = z * 4 / 0.5 + 0.5
+    a, passes = {
+        None: (np.maximum(z, 0), z > 0),
+        "clip": (np.clip(z, 0, 0.5), (z > 0) & (z < 0.5)),
+        "qcfs": (0.5 * np.floor(np.clip(level, 0, 4)) / 4, (z > 0) & (level < 4)),
+    }[activation]
+    error = (softmax(counts.astype(float)) - np.eye(3)[y]) / 6
+    np.testing.assert_allclose(w2 - readout.get_weights()[0], a.T @ error, atol=1e-5)
+    to_hidden = x.T @ ((error @ w2.T) * passes)
+    np.testing.assert_allclose(w1 - hidden.get_weights()[0], to_hidden, atol=1e-5)
+
+
+def test_it_can_change_between_trainings_and_is_saved(rng, tmp_path):
+    model, (hidden, _) = small("clip")
+    hidden.set_weights([np.full((4, 5), 1.0, "float32")])  # all currents above the threshold
+    model.compile(keras.optimizers.SGD(1.0), kps.SpikeCountCrossentropy())
+    x, y = rng.random((6, 4)).astype("float32") + 1, np.arange(6) % 3
+    model.fit(x, y, verbose=0)
+    np.testing.assert_array_equal(hidden.get_weights()[0], 1.0)
+    model.proxy_activation = None
+    model.fit(x, y, verbose=0)
+    assert np.any(hidden.get_weights()[0] != 1.0)
+    model.proxy_activation = "qcfs"
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").proxy_activation == "qcfs"
+
+
+def test_an_unknown_activation_is_refused():
+    with pytest.raises(ValueError, match=r"`proxy_activation` must be one of.*Received: 'gelu'"):
+        small("gelu")
