@@ -1,12 +1,16 @@
 """A CNN of your own as a spiking network: train it, convert it, fine-tune it by its proxy.
 
+Fine-tuning has two parts: first the CNN alone, its activations in the steps of its neurons
+(`QuantisedANN`), which simulates nothing; then via proxy, for the spikes as they come.
+
     python examples/from_keras.py                              # digits, in a minute
     python examples/from_keras.py --dataset cifar10 --blocks 3 --widths 16,32,64 --epochs 100
     python examples/from_keras.py --cnn my_cnn.keras --dataset fashion_mnist
 
 The CNN has the shape of ResNet-20 (that is what `--blocks 3 --widths 16,32,64` is). What is in the
-output folder already, `cnn.keras` or `tuned.keras`, is taken from there and not trained again.
-Writes the table to `numbers.json`.
+output folder already, `cnn.keras`, `quantised.keras` or `tuned.keras`, is taken from there and not
+trained again. Writes the table to `numbers.json`. With `--hold-out N` the last N training images
+are left out of training and stand for the test images: to choose settings with.
 """
 
 import argparse
@@ -47,10 +51,21 @@ def residual_cnn(shape, classes, blocks, widths):
 
 def train(model, x, y, epochs, rate, loss, metrics):
     """Adam with a rate that falls to zero along a cosine."""
-    steps = epochs * -(-len(x) // 100)
-    decay = keras.optimizers.schedules.CosineDecay(rate, steps)
-    model.compile(keras.optimizers.Adam(decay), loss, metrics=metrics)
-    model.fit(x, y, batch_size=100, epochs=epochs, verbose=2)
+    if epochs:
+        steps = epochs * -(-len(x) // 100)
+        decay = keras.optimizers.schedules.CosineDecay(rate, steps)
+        model.compile(keras.optimizers.Adam(decay), loss, metrics=metrics)
+        model.fit(x, y, batch_size=100, epochs=epochs, verbose=2)
+
+
+def freeze_normalisation(cnn):
+    """The spiking network has the running statistics.
+
+    With those of each batch the CNN would be another network than the one whose gradient is wanted.
+    """
+    for layer in cnn.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
 
 
 def scores(model, test, all_steps):
@@ -75,13 +90,17 @@ def main():
     parser.add_argument("--blocks", type=int, default=1, help="residual blocks of a width")
     parser.add_argument("--widths", type=numbers, default=[8, 16], help="such as 16,32,64")
     parser.add_argument("--epochs", type=int, default=20, help="passes for the CNN")
-    parser.add_argument("--tune-epochs", type=int, default=3, help="passes by proxy")
+    parser.add_argument("--quantised-epochs", type=int, default=3, help="passes with steps")
+    parser.add_argument("--tune-epochs", type=int, default=1, help="passes by proxy")
     parser.add_argument("--rate", type=float, default=0.003, help="learning rate of the CNN")
-    parser.add_argument("--tune-rate", type=float, default=0.0001, help="the same by proxy")
+    parser.add_argument("--quantised-rate", type=float, default=0.001, help="that with steps")
+    parser.add_argument("--tune-rate", type=float, default=0.0001, help="that by proxy")
+    parser.add_argument("--levels", type=int, default=8, help="steps of an activation")
     parser.add_argument("--calibrate", choices=["percentile", "rnl", "qcfs"], default="qcfs")
     parser.add_argument("--calibration-images", type=int, default=500)
     parser.add_argument("--time-steps", type=int, default=16, help="T, also for tuning")
     parser.add_argument("--evaluate-at", type=numbers, default=[4, 8, 16, 32])
+    parser.add_argument("--hold-out", type=int, default=0, help="test on training images left out")
     parser.add_argument("--images", type=int, help="train on this many images only")
     parser.add_argument("--test-images", type=int, help="test on this many images only")
     parser.add_argument("--output", type=Path, default=Path("results/from_keras"))
@@ -90,6 +109,9 @@ def main():
 
     keras.utils.set_random_seed(arguments.seed)
     (x, y), (x_test, y_test) = kps.datasets.load(arguments.dataset, data_dir=arguments.data_dir)
+    if arguments.hold_out:
+        x_test, y_test = x[-arguments.hold_out :], y[-arguments.hold_out :]
+        x, y = x[: -arguments.hold_out], y[: -arguments.hold_out]
     x, y = x[: arguments.images], y[: arguments.images]
     test = x_test[: arguments.test_images], y_test[: arguments.test_images]
     folder = arguments.output
@@ -110,37 +132,44 @@ def main():
     table = {"cnn": cnn.evaluate(*test, batch_size=100, verbose=0, return_dict=True)["accuracy"]}
 
     some = x[: arguments.calibration_images]
-    settings = {"calibrate": arguments.calibrate, "calibration_data": some}
-    model = kps.from_keras(cnn, arguments.time_steps, **settings)
+    thresholds = kps.calibrate(cnn, some, arguments.calibrate, time_steps=arguments.levels)
+    model = kps.from_keras(cnn, arguments.time_steps, thresholds)
     loss, metrics = kps.SpikeCountCrossentropy(), [kps.SpikeAccuracy()]
     model.compile("adam", loss, metrics=metrics)
     table["converted"] = scores(model, test, arguments.evaluate_at)
     print(f"Converted: {table['converted']}")
 
-    tuned = folder / "tuned.keras"
-    if tuned.exists():
-        print(f"Fine-tuned: from {tuned}.")
-        model = keras.models.load_model(tuned)
-    else:
-        # The spiking network has the running statistics; with those of each batch the CNN would
-        # be another network than the one whose gradient is wanted.
-        for layer in cnn.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = False
-        epochs, rate = arguments.tune_epochs, arguments.tune_rate
-        train(model, x, y, epochs, rate, loss, metrics)
-        model.save(tuned)
-    table["tuned"] = scores(model, test, arguments.evaluate_at)
+    logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    parts = {
+        "quantised": lambda: train(
+            kps.QuantisedANN(model, arguments.levels),
+            *(x, y, arguments.quantised_epochs, arguments.quantised_rate, logits, ["accuracy"]),
+        ),
+        "tuned": lambda: train(
+            model, x, y, arguments.tune_epochs, arguments.tune_rate, loss, metrics
+        ),
+    }
+    for part, run in parts.items():
+        file = folder / f"{part}.keras"
+        if file.exists():
+            print(f"{part.capitalize()}: from {file}.")
+            model.load_weights(file)
+        else:
+            run()
+            model.save(file)
+        table[part] = scores(model, test, arguments.evaluate_at)
+        print(f"{part.capitalize()}: {table[part]}")
+        freeze_normalisation(cnn)
 
-    print(f"\n{arguments.dataset}, {len(test[0])} test images; the CNN has {table['cnn']:.2%}")
-    print(f"{'T':>4}  {'converted':>9}  {'fine-tuned':>10}")
+    print(f"\n{arguments.dataset}, {len(test[0])} images; the CNN had {table['cnn']:.2%}")
+    print(f"{'T':>4}  {'converted':>9}  {'quantised':>9}  {'fine-tuned':>10}")
     for steps in arguments.evaluate_at:
-        row = [table[name][str(steps)] for name in ("converted", "tuned")]
-        print(f"{steps:>4}  {row[0]:>9.2%}  {row[1]:>10.2%}")
+        row = [table[name][str(steps)] for name in ("converted", "quantised", "tuned")]
+        print(f"{steps:>4}  {row[0]:>9.2%}  {row[1]:>9.2%}  {row[2]:>10.2%}")
     facts = {name: str(value) for name, value in vars(arguments).items()}
     path = folder / "numbers.json"
     path.write_text(json.dumps({"accuracy": table, "arguments": facts}, indent=1) + "\n")
-    print(f"\nWritten to {folder}/: cnn.keras, tuned.keras, numbers.json")
+    print(f"\nWritten to {folder}/: cnn.keras, quantised.keras, tuned.keras, numbers.json")
 
 
 if __name__ == "__main__":

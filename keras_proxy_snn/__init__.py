@@ -15,6 +15,7 @@ if not is_command_line():
     from .metrics import SpikeAccuracy
     from .model import ProxyModel
     from .presets import PRESETS, Preset, build
+    from .quantised_ann import QuantisedANN
     from .spec import SpecError, format_spec, parse_spec
     from .tensorboard import SpikeTensorBoard
     from .twins import build_ann
@@ -28,6 +29,7 @@ __all__ = [
     "Preset",
     "ProxyModel",
     "ProxyMonitor",
+    "QuantisedANN",
     "SpecError",
     "SpikeAccuracy",
     "SpikeCountCrossentropy",

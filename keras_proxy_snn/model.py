@@ -187,9 +187,13 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
 
     def _proxy(self, images: Any) -> Any:
         """What the ANN makes of preprocessed images in training, before a softmax."""
-        images = ops.cast(images, "float32")
-        images = ops.mean(images, axis=1) if self.events else images
+        images = self.ann_images(images)
         return proxy_output(self.twin, images, self.proxy_activation, self.time_steps, self.v_0)
+
+    def ann_images(self, images: Any) -> Any:
+        """Preprocessed images as the ANN sees them: float32, frames of events averaged."""
+        images = ops.cast(images, "float32")
+        return ops.mean(images, axis=1) if self.events else images
 
     def _answer(self, simulation: Simulation) -> Any:
         """What `readout` says, `(batch, classes)`."""

@@ -10,7 +10,14 @@ from .losses import LOSSES
 from .metrics import SpikeAccuracy
 from .model import ProxyModel
 from .spec import parse_spec
-from .twins import Threshold, build_ann, layer_thresholds, neuron_names
+from .twins import (
+    PROXY_ACTIVATIONS,
+    Threshold,
+    build_ann,
+    check_choice,
+    layer_thresholds,
+    neuron_names,
+)
 from .weights import load_weights, pretrained_card
 
 __all__ = ["PRESETS", "Preset", "build"]
@@ -32,7 +39,9 @@ class Preset:
         v_0: Potential before the first step as a fraction of the threshold; 0 in the paper.
         learn_threshold: Whether thresholds but the readout's are trained with the weights.
         readout: `"counts"` (the paper) or `"potential"`, see `keras_proxy_snn.ProxyModel`.
-        proxy_activation: `"relu"` (the paper) or `"clip"`, see `keras_proxy_snn.build_ann`.
+        proxy_activation: `"relu"` (the paper) or `"clip"`, see `keras_proxy_snn.build_ann`; or
+            `"qcfs"`: the same ANN as with `"clip"`, whose activations are in the T steps of the
+            rate while it is the proxy, see `keras_proxy_snn.ProxyModel`.
         readout_activation: `"relu"` (the paper) or `"linear"` (the authors' notebook).
         use_bias: Whether layers have biases.
         batch_norm: Whether all layers but the readout are batch-normalised.
@@ -150,13 +159,15 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
         thresholds = layer_thresholds(
             {**thresholds, "readout": preset.readout_v_threshold}, thresholds
         )
+    check_choice("proxy_activation", preset.proxy_activation, (*PROXY_ACTIVATIONS, "qcfs"))
+    quantised = preset.proxy_activation == "qcfs"
     ann = build_ann(
         spec,
         preset.input_shape,
         v_threshold=thresholds,
+        proxy_activation="clip" if quantised else preset.proxy_activation,
         **_pick(
             preset,
-            "proxy_activation",
             "readout_activation",
             "use_bias",
             "batch_norm",
@@ -165,7 +176,12 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
         ),
     )
     neurons = _pick(preset, "time_steps", "reset", "v_0", "readout", "chunk_steps", "current_dtype")
-    model = ProxyModel(ann, v_threshold=thresholds, **neurons)
+    model = ProxyModel(
+        ann,
+        v_threshold=thresholds,
+        proxy_activation="qcfs" if quantised else None,
+        **neurons,
+    )
     adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
     model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
     if card is not None:

@@ -12,9 +12,14 @@ RESPONSES = ("clip", "qcfs")
 
 
 def proxy_output(
-    twin: SpikingTwin, images: Any, activation: str | None, time_steps: int, v_0: float
+    twin: SpikingTwin,
+    images: Any,
+    activation: str | None,
+    time_steps: int,
+    v_0: float,
+    training: bool = True,
 ) -> Any:
-    """The ANN's output in training, its activations replaced by `response`.
+    """The ANN's output, its activations replaced by `response`.
 
     Args:
         twin: The ANN and what its neurons' rates follow.
@@ -22,15 +27,16 @@ def proxy_output(
         activation: One of `RESPONSES`, or `None`: the ANN as it is.
         time_steps: Number T of time steps.
         v_0: Potential before the first step as a fraction of the threshold.
+        training: Whether the ANN's layers train.
 
     Returns:
         Logits `(batch, classes)`. Those are never replaced.
     """
     if activation is None:
-        return twin.graph.output(images, training=True, start=twin.start)
+        return twin.graph.output(images, training=training, start=twin.start)
     last = len(twin.graph.calls) - 1
     gains = {place: twin.gains[name] for name, place in twin.activations.items() if place != last}
-    run = twin.graph.run(images, training=True, start=twin.start)
+    run = twin.graph.run(images, training=training, start=twin.start)
     place, result = next(run)
     while place != last:
         if place in gains:

@@ -141,7 +141,7 @@ def test_thresholds_by_layer(rng, tmp_path):
         (("8C3-P2-10G", {"input_shape": (8, 8, 1)}), kps.SpecError, "'10G' at position 7"),
         (("digits", {"depth": 3}), TypeError, r"Received: \['depth'\]"),
         (("digits", {"loss": "hinge"}), ValueError, r"\('crossentropy', 'mse'\).*'hinge'"),
-        (("digits", {"proxy_activation": "elu"}), ValueError, r"\('relu', 'clip'\).*'elu'"),
+        (("digits", {"proxy_activation": "elu"}), ValueError, r"\('relu', 'clip', 'qcfs'\).*'elu'"),
         (("digits", {"readout_activation": "elu"}), ValueError, r"\('relu', 'linear'\).*'elu'"),
         (("digits", {"v_threshold": 0}), ValueError, "positive number. Received: 0"),
         (("digits", {"readout_v_threshold": 0.0}), ValueError, "number. Received: 0.0"),
@@ -156,3 +156,15 @@ def test_bad_arguments_are_refused(arguments, error, message):
     name, overrides = (*arguments, {})[:2]
     with pytest.raises(error, match=message):
         kps.build(name, **overrides)
+
+
+def test_qcfs_is_the_clipped_ann_with_the_steps_of_its_neurons(rng):
+    x = rng.random((8, 8, 8, 1)).astype("float32")
+    clip, qcfs = (kps.build("digits", proxy_activation=name) for name in ("clip", "qcfs"))
+    qcfs.set_weights(clip.get_weights())
+    assert (clip.proxy_activation, qcfs.proxy_activation) == (None, "qcfs")
+    np.testing.assert_array_equal(clip.ann.predict(x, verbose=0), qcfs.ann.predict(x, verbose=0))
+    np.testing.assert_array_equal(clip.predict(x, verbose=0), qcfs.predict(x, verbose=0))
+    for model in (clip, qcfs):
+        model.fit(x, np.arange(8), batch_size=8, verbose=0)
+    assert any((a != b).any() for a, b in zip(clip.get_weights(), qcfs.get_weights(), strict=True))

@@ -101,3 +101,39 @@ def test_it_can_change_between_trainings_and_is_saved(rng, tmp_path):
 def test_an_unknown_activation_is_refused():
     with pytest.raises(ValueError, match=r"`proxy_activation` must be one of.*Received: 'gelu'"):
         small("gelu")
+
+
+def test_the_ann_by_itself_has_the_steps_of_its_neurons(rng):
+    model, (hidden, readout) = small("qcfs")
+    w1, w2 = oracle.dyadic(rng, (4, 5)), oracle.dyadic(rng, (5, 3))
+    hidden.set_weights([w1])
+    readout.set_weights([w2])
+    x = oracle.dyadic(rng, (6, 4), low=0, high=257)
+    ann = kps.QuantisedANN(model, levels=8)
+    a = 0.5 * np.floor(np.clip(x @ w1 * 8 / 0.5 + 0.5, 0, 8)) / 8
+    np.testing.assert_allclose(ann.predict(x, verbose=0), a @ w2, atol=1e-6)
+    assert ann.compute_output_shape((None, 4)) == (None, 3)
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    ann.compile(keras.optimizers.SGD(0.1), loss, metrics=["accuracy"])
+    history = ann.fit(x, np.arange(6) % 3, verbose=0).history
+    assert set(history) == {"accuracy", "loss"}
+    # It has the model's very layers.
+    assert np.any(hidden.get_weights()[0] != w1)
+
+
+def test_the_ann_of_a_model_of_events_sees_their_average(rng):
+    cnn = keras.Sequential([keras.Input((4,)), layers.Dense(3, use_bias=False)])
+    model = kps.from_keras(cnn, 4, events=True)
+    frames = rng.random((5, 4, 4)).astype("float32")
+    found = kps.QuantisedANN(model).predict(frames, verbose=0)
+    expected = cnn.predict(frames.mean(axis=1), verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("levels", [0, 2.5, True])
+def test_levels_are_a_positive_integer(levels):
+    with pytest.raises(
+        ValueError, match=f"`levels` must be a positive integer. Received: {levels}"
+    ):
+        kps.QuantisedANN(small("qcfs")[0], levels=levels)

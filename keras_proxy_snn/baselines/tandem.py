@@ -160,7 +160,7 @@ class TandemModel(keras.Model):
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train by tandem learning, see `TandemModel`, with `clip` if that is the preset's activation.
+    """Train by tandem learning, see `TandemModel`, with `clip` unless the preset has a ReLU.
 
     Thresholds, loss and optimizer are the preset's.
 
@@ -168,7 +168,7 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
         `Trained`; `network` is a `ProxyModel` with the fields of `TANDEM`.
     """
     network = preset_model(replace(preset, **TANDEM))
-    model = TandemModel(network, clip=preset.proxy_activation == "clip")
+    model = TandemModel(network, clip=preset.proxy_activation != "relu")
     model.compile(network.optimizer, network.loss, metrics=[SpikeAccuracy()])
     return Trained(network, {"tandem": fit_phase(model, x, y, training, "tandem")})
 
