@@ -23,7 +23,12 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 BACKENDS = ("tensorflow", "jax", "torch")
 EXTRAS = {"demo": "tensorflow,datasets,viz", "test": "all"}
 # Their own requirements pull in far more than the tests against them need.
-ALONE = {"test": ["spikingjelly==2.0.0", "loguru", "snntorch==1.0.0", "neurobench==2.3.0"]}
+ALONE = {
+    "test": [
+        *("spikingjelly==2.0.0", "loguru", "snntorch==1.0.0", "neurobench==2.3.0"),
+        *("tonic==1.7.0", "expelliarmus==1.1.12", "importRosbag==1.0.4"),
+    ]
+}
 
 
 def call(*command, **environment):

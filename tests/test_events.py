@@ -161,6 +161,22 @@ def test_frames_of_a_data_set_are_taken_as_they_are(rng):
     assert y.tolist() == [0, 1]
 
 
+def test_frames_of_tonic(rng):
+    transforms = pytest.importorskip(
+        "tonic.transforms", reason="pip install keras-proxy-snn[events]"
+    )
+    events, label = Moving(1, rng)[0]
+    # tonic rounds the length of a bin down to whole units of time, and leaves the last event out.
+    events["t"][[0, -1]] = 0, 60_000
+    made = transforms.ToFrame(Moving.sensor_size, n_time_bins=6)(events)
+    ours = datasets.event_frames(events, Moving.sensor_size, 6, binary=False)
+    last = events[-1]
+    ours[-1, last["y"], last["x"], last["p"]] -= 1
+    x, y = datasets.load_events([(made, label)], 6, binary=False)
+    np.testing.assert_array_equal(x[0], ours)
+    assert y.tolist() == [label]
+
+
 def recording(**columns):
     events = np.zeros(1, [(name, int) for name in columns])
     for name, value in columns.items():

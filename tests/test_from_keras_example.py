@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def run(folder):
     command = [sys.executable, "examples/from_keras.py", "--output", str(folder)]
-    options = "--widths 4 --epochs 2 --tune-epochs 1 --images 400 --calibration-images 50"
-    sizes = "--test-images 100 --time-steps 4 --evaluate-at 2,4"
+    options = "--widths 4 --epochs 2 --quantised-epochs 1 --images 400 --calibration-images 50"
+    sizes = "--hold-out 100 --time-steps 4 --evaluate-at 2,4"
     command += [*options.split(), *sizes.split()]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
@@ -21,12 +21,11 @@ def run(folder):
 def test_the_example_converts_tunes_and_goes_on_from_its_files(tmp_path):
     printed, table = run(tmp_path)
     assert "Epoch 2/2" in printed
-    assert set(table) == {"cnn", "converted", "tuned"}
-    assert list(table["tuned"]) == ["2", "4"]
-    assert all(
-        0 <= accuracy <= 1 for name in ("converted", "tuned") for accuracy in table[name].values()
-    )
-    assert f"the CNN has {table['cnn']:.2%}" in printed
+    assert list(table) == ["cnn", "converted", "quantised", "tuned"]
+    for name in ("converted", "quantised", "tuned"):
+        assert list(table[name]) == ["2", "4"]
+        assert all(0 <= accuracy <= 1 for accuracy in table[name].values())
+    assert f"100 images; the CNN had {table['cnn']:.2%}" in printed
     again, same = run(tmp_path)
     assert "Epoch" not in again
     assert same == table
