@@ -122,22 +122,24 @@ def learning_rules(
 def against_time_steps(
     all_t: Sequence[int],
     one: int,
-    fields: Mapping[str, Any] = NONE,
+    method: str = "proxy_paper",
+    fields: Callable[[int], Mapping[str, Any]] = lambda t: NONE,
     paper: Mapping[int, float] = NONE,
 ) -> tuple[Run, ...]:
-    """The paper's form trained at each T; what is trained at one of them is run for all.
+    """A form of proxy learning trained at each T; what is trained at one of them is run for all.
 
     Args:
         all_t: Every T.
         one: One of them.
-        fields: Fields that the paper's form replaces.
+        method: The form.
+        fields: Function of T that gives the fields that the form replaces.
         paper: T to accuracy in the paper.
     """
     return tuple(
         Run(
-            "proxy_paper",
+            method,
             t,
-            fields,
+            fields(t),
             paper=paper.get(t),
             evaluate_at=tuple(all_t) if t == one else (),
         )

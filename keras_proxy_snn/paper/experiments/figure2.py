@@ -5,12 +5,14 @@ Command: keras-proxy-snn paper figure2
 Expected: above 94.0 % and an MSSE below 1.5 within 30 epochs, on the test images. Here the curve is
     that of held-out training images; the test images are used once. The paper does not define
     MSSE, so two are drawn, see `keras_proxy_snn.paper._curve.mean_sum_of_squared_errors`.
-Time: full and compact: that of proxy_paper in table2, whose training it shares. tiny: 15 s on two
+    The compact network is trained in this package's form: the published one collapses there, see
+    `PUBLISHED` and table2.
+Time: full and compact: that of a row of table2, whose training it shares. tiny: 15 s on two
     shared cores.
 """
 
 from .._experiment import Experiment, Run, Size
-from ._shared import PUBLISHED
+from ._shared import steep
 
 __all__ = ["EXPERIMENT"]
 
@@ -19,7 +21,7 @@ EXPERIMENT = Experiment(
     "Figure 2: proxy learning on Fashion-MNIST, epoch by epoch",
     {
         "full": Size("fashion_mnist", 100, (Run("proxy_paper", 50, paper=94.56),), (0, 1, 2)),
-        "compact": Size("fashion_mnist_compact", 4, (Run("proxy_paper", 20, PUBLISHED),)),
+        "compact": Size("fashion_mnist_compact", 4, (Run("proxy", 20, steep(20)),)),
         "tiny": Size("digits", 2, (Run("proxy_paper", 8),), batch_size=32),
     },
     ("table", "epochs"),

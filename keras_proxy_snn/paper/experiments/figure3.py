@@ -5,12 +5,14 @@ Command: keras-proxy-snn paper figure3
 Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not say whether each T is a
     training of its own, so both are drawn: networks trained at each T, and the one trained
     at the T of Table 2 and run for each.
+    The compact network is trained in this package's form: the published one collapses there, see
+    `PUBLISHED` and table2.
 Time: full and compact: not measured; one of the trainings is table2's. tiny: 40 s on two
     shared cores.
 """
 
 from .._experiment import Experiment, Size
-from ._shared import PUBLISHED, against_time_steps
+from ._shared import against_time_steps, steep
 
 __all__ = ["EXPERIMENT"]
 
@@ -22,7 +24,9 @@ EXPERIMENT = Experiment(
     "Figure 3: proxy learning on Fashion-MNIST against T",
     {
         "full": Size("fashion_mnist", 100, against_time_steps(_FULL, 50, paper=_PAPER), (0, 1, 2)),
-        "compact": Size("fashion_mnist_compact", 4, against_time_steps((4, 8, 20), 20, PUBLISHED)),
+        "compact": Size(
+            "fashion_mnist_compact", 4, against_time_steps((4, 8, 20), 20, "proxy", steep)
+        ),
         "tiny": Size("digits", 2, against_time_steps((4, 8), 8), batch_size=32),
     },
     ("table", "time_steps"),

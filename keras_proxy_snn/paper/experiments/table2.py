@@ -10,7 +10,16 @@ Time: full and compact: not measured. tiny: not measured.
 """
 
 from .._experiment import Experiment, Run, Size
-from ._shared import NOTEBOOK_SPEC, PACKAGE, PUBLISHED, TABLE_1, Figures, learning_rules, rival
+from ._shared import (
+    NOTEBOOK_SPEC,
+    PACKAGE,
+    PUBLISHED,
+    TABLE_1,
+    Figures,
+    learning_rules,
+    rival,
+    steep,
+)
 
 __all__ = ["EXPERIMENT"]
 
@@ -24,7 +33,7 @@ _COMPACT = (
     *learning_rules(8, _PAPER, PUBLISHED, rivals=rival),
     Run("proxy_paper", 8, TABLE_1, "proxy learning, paper, with Table 1's learning rate"),
     Run("proxy_paper", 20, PUBLISHED),
-    Run("proxy", 20),
+    Run("proxy", 20, steep(20)),
     Run("proxy_low_t", 20),
 )
 
