@@ -1,7 +1,8 @@
 """Ablation: what each lever for few time steps is worth, on Fashion-MNIST at T = 8 (compact: 4).
 
 Source: not in the paper. The levers are those of `keras_proxy_snn.baselines.proxy.LOW_T`, learned
-    thresholds, batch normalisation and a T that grows in training.
+    thresholds, batch normalisation, a T that grows in training, and a proxy whose activations
+    have the T steps of the rate (`"qcfs"`).
 Command: keras-proxy-snn paper ablation
 Expected: no figure in the paper. The first row has all levers, each other row is without one of
     them; the last row is the paper's form.
@@ -41,6 +42,7 @@ def _runs(t: int, published: Mapping[str, Any] = NONE) -> tuple[Run, ...]:
     every = {**_ALL, "readout_v_threshold": float(t)}
     return (
         Run("proxy", t, every, "all levers"),
+        Run("proxy", t, {**every, "proxy_activation": "qcfs"}, "all levers, and a QCFS proxy"),
         Run("proxy_growing_t", t, every, "all levers, and T grows in training"),
         *(Run("proxy", t, {**every, **fields}, name) for name, fields in _WITHOUT.items()),
         Run("proxy_paper", t, published, "the paper's form"),
