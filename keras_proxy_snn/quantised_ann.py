@@ -22,10 +22,16 @@ class QuantisedANN(keras.Model):
         QuantisedANN(model, levels=8)   train this first, batch normalisation and all
         model                           then this, for the spikes as they come
 
+    In training `v_0` is dithered, drawn from [0, 1) for each activation, so that it is rounded up
+    or down by chance and right in the mean: spikes of deep layers come unevenly, one more or
+    less than a constant current would give. Without, an ANN learns what only its own steps do.
+
     Args:
         model: The model. Its thresholds and `v_0` are those of the activations here.
-        levels: Number L of steps of an activation; the model's T if not given. Fewer steps than T
-            leave room for spikes that come unevenly.
+        levels: Number L of steps of an activation; the model's T if not given. Fewer than T leave
+            more room for spikes that come unevenly.
+        dither: Whether to round by chance in training.
+        seed: Seed of that chance; if not given, one drawn from Keras's global generator.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Call arguments:
@@ -52,13 +58,22 @@ class QuantisedANN(keras.Model):
     (4, 10)
     """
 
-    def __init__(self, model: ProxyModel, levels: int | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        model: ProxyModel,
+        levels: int | None = None,
+        dither: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ):
         levels = model.time_steps if levels is None else levels
         if not isinstance(levels, int) or isinstance(levels, bool) or levels < 1:
             raise ValueError(f"`levels` must be a positive integer. Received: {levels!r}.")
         kwargs.setdefault("dtype", model.dtype_policy)
         super().__init__(autocast=False, **kwargs)
         self.levels = levels
+        self.dither = dither
+        self._chance = keras.random.SeedGenerator(seed)
         self.model = model
         self.built = True
 
@@ -66,7 +81,12 @@ class QuantisedANN(keras.Model):
         """Logits; see the class."""
         model, training = self.model, bool(training)
         images = model.ann_images(model.snn.preprocess(inputs, training=training))
-        return proxy_output(model.twin, images, "qcfs", self.levels, model.v_0, training)
+        dithers = self.dither and training
+        v_0 = self._draw if dithers else model.v_0
+        return proxy_output(model.twin, images, "qcfs", self.levels, v_0, training)
+
+    def _draw(self, shape: Any) -> Any:
+        return keras.random.uniform(shape, seed=self._chance)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """`(batch, classes)`."""

@@ -1,5 +1,6 @@
 """What IF neurons make of a constant current: the activations that a proxy can have for them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from keras import ops
@@ -16,7 +17,7 @@ def proxy_output(
     images: Any,
     activation: str | None,
     time_steps: int,
-    v_0: float,
+    v_0: float | Callable[[Any], Any],
     training: bool = True,
 ) -> Any:
     """The ANN's output, its activations replaced by `response`.
@@ -26,7 +27,8 @@ def proxy_output(
         images: Preprocessed images `(batch, ...)`, float32.
         activation: One of `RESPONSES`, or `None`: the ANN as it is.
         time_steps: Number T of time steps.
-        v_0: Potential before the first step as a fraction of the threshold.
+        v_0: Potential before the first step as a fraction of the threshold; or a function of the
+            shape of activations that gives one for each.
         training: Whether the ANN's layers train.
 
     Returns:
@@ -40,12 +42,13 @@ def proxy_output(
     place, result = next(run)
     while place != last:
         if place in gains:
-            result = response(result, gains[place], activation, time_steps, v_0)
+            start = v_0(ops.shape(result)) if callable(v_0) else v_0
+            result = response(result, gains[place], activation, time_steps, start)
         place, result = run.send(result)
     return result
 
 
-def response(a: Any, gain: float, activation: str, time_steps: int, v_0: float) -> Any:
+def response(a: Any, gain: float, activation: str, time_steps: int, v_0: Any) -> Any:
     """Activations as far as an IF neuron follows them, the firing rate times `gain`.
 
         "clip":  min(max(0, a), gain)                       (one spike a step at most)
@@ -83,7 +86,7 @@ def response(a: Any, gain: float, activation: str, time_steps: int, v_0: float) 
     return ops.cast(gain * (whole(level) / time_steps), a.dtype)
 
 
-def quantisation_level(x: Any, step: Any, levels: int, shift: float = 0.5) -> Any:
+def quantisation_level(x: Any, step: Any, levels: int, shift: Any = 0.5) -> Any:
     """Level of currents before it is rounded down.
 
     (Eq. 15 of Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency

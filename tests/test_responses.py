@@ -109,7 +109,7 @@ def test_the_ann_by_itself_has_the_steps_of_its_neurons(rng):
     hidden.set_weights([w1])
     readout.set_weights([w2])
     x = oracle.dyadic(rng, (6, 4), low=0, high=257)
-    ann = kps.QuantisedANN(model, levels=8)
+    ann = kps.QuantisedANN(model, levels=8, seed=0)
     a = 0.5 * np.floor(np.clip(x @ w1 * 8 / 0.5 + 0.5, 0, 8)) / 8
     np.testing.assert_allclose(ann.predict(x, verbose=0), a @ w2, atol=1e-6)
     assert ann.compute_output_shape((None, 4)) == (None, 3)
@@ -120,6 +120,24 @@ def test_the_ann_by_itself_has_the_steps_of_its_neurons(rng):
     assert set(history) == {"accuracy", "loss"}
     # It has the model's very layers.
     assert np.any(hidden.get_weights()[0] != w1)
+
+
+def test_dithered_steps_are_right_in_the_mean(rng):
+    image = keras.Input((1000,))
+    outputs = layers.Dense(1000, use_bias=False, name="out")(layers.ReLU(name="neurons")(image))
+    cnn = keras.Model(image, outputs)
+    cnn.get_layer("out").set_weights([np.eye(1000, dtype="float32")])
+    model = kps.from_keras(cnn, 4)
+    ann = kps.QuantisedANN(model, levels=4, seed=0)
+    x = np.float32([[0.3] * 1000, [0.75] * 1000, [2.0] * 1000])
+    found = to_numpy(ann(x, training=True))
+    # 0.3 is 1.2 steps: 1 with a chance of 0.8, else 2. What is a whole number of steps stays.
+    assert set(np.unique(found[0])) == {0.25, 0.5}
+    assert found[0].mean() == pytest.approx(0.3, abs=4 * 0.25 * np.sqrt(0.16 / 1000))
+    np.testing.assert_array_equal(found[1:], np.minimum(x[1:], 1))
+    assert np.any(to_numpy(ann(x, training=True)) != found)
+    plain = to_numpy(kps.QuantisedANN(model, levels=4, dither=False)(x, training=True))
+    np.testing.assert_array_equal(plain[0], 0.25)
 
 
 def test_the_ann_of_a_model_of_events_sees_their_average(rng):
