@@ -1,18 +1,16 @@
 """The spiking network: layers of IF neurons advanced through time in chunks."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from ._loop import State, in_chunks, repeat
-from .layers import AtEachStep, Synapses
-from .layers._tied import SynapticWeights, TiedIF
-from .layers._time import over_time
+from ._wiring import Wiring
+from .layers._tied import TiedIF
 from .layers.integrate_and_fire import check_time_steps
-from .nodes import IMAGE, Node, Readers, as_nodes
+from .nodes import IMAGE, Node, as_nodes
 
 __all__ = ["Simulation", "SpikingNetwork"]
 
@@ -30,26 +28,6 @@ class Simulation(NamedTuple):
     spike_counts: Any
     potential: Any
     firing_rates: tuple[Any, ...]
-
-
-class _Prepared(NamedTuple):
-    """What does not change with time.
-
-    Attributes:
-        weights: By stage with weights.
-        signals: Signals of stages before the first neurons, `(batch, 1, ...)`.
-        currents: Currents `(batch, ...)` of neurons that only such stages feed.
-        batch: Number of images.
-        source: Name of the stage that `frames` come from, or `IMAGE`.
-        frames: Of event data all steps `(batch, time, ...)`, else `None`.
-    """
-
-    weights: dict[str, SynapticWeights]
-    signals: dict[str, Any]
-    currents: dict[str, Any]
-    batch: Any
-    source: str
-    frames: Any | None
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
@@ -111,11 +89,7 @@ class SpikingNetwork(keras.Model):
         super().__init__(dtype="float32", **kwargs)
         nodes = as_nodes(stages)
         self.stages = [node.stage for node in nodes]
-        self._inputs = tuple(node.inputs for node in nodes)
-        self.events = events
-        self._readers = Readers(nodes, events)
-        if events:
-            _check_no_augmentation(self.preprocessing)
+        self._wiring = Wiring(nodes, events)
         self.image_shape = tuple(input_shape)
         self.time_steps = time_steps
         self.chunk_steps = chunk_steps
@@ -143,6 +117,11 @@ class SpikingNetwork(keras.Model):
         self.predict_function = None
 
     @property
+    def events(self) -> bool:
+        """Whether inputs are frames of events."""
+        return self._wiring.events
+
+    @property
     def if_layers(self) -> list[TiedIF]:
         """Layers with neurons, in order."""
         return [stage for stage in self.stages if isinstance(stage, TiedIF)]
@@ -150,25 +129,12 @@ class SpikingNetwork(keras.Model):
     @property
     def nodes(self) -> tuple[Node, ...]:
         """Stages with the names of what they read, in order."""
-        pairs = zip(self.stages, self._inputs, strict=True)
-        return tuple(Node(stage, inputs) for stage, inputs in pairs)
+        return self._wiring.nodes
 
     @property
     def constant_stages(self) -> set[str]:
         """Names of stages whose signals do not change with time, and of the image."""
-        return set(self._readers.constant)
-
-    @property
-    def preprocessing(self) -> list[AtEachStep]:
-        """Stages at the input whose layers prepare images, see `preprocess`."""
-        found = []
-        for node, before in zip(self.nodes, [IMAGE, *(s.name for s in self.stages)], strict=False):
-            stage = node.stage
-            prepares = isinstance(stage, AtEachStep) and stage.prepares_images
-            if not prepares or node.inputs != (before,):
-                break
-            found.append(stage)
-        return found
+        return set(self._wiring.constant)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build all stages and note the shapes of their potentials."""
@@ -203,8 +169,8 @@ class SpikingNetwork(keras.Model):
             Images for `simulate(..., preprocessed=True)`; the same if there are no such layers.
         """
         if self.events:
-            return self._image_signals(inputs, False)[1]
-        for stage in self.preprocessing:
+            return self._image_signal(inputs, False)[1]
+        for stage in self._wiring.preprocessing:
             inputs = stage.layer(inputs, training=training)
         return inputs
 
@@ -224,7 +190,7 @@ class SpikingNetwork(keras.Model):
         return simulation
 
     def _run(self, inputs: Any, preprocessed: bool) -> Simulation:
-        prepared = self._prepare(inputs, preprocessed)
+        prepared = self._wiring.prepare(*self._image_signal(inputs, preprocessed))
         state = State(
             self._initial_potentials(prepared.batch),
             ops.zeros((prepared.batch, *self._state_shapes[-1])),
@@ -233,7 +199,8 @@ class SpikingNetwork(keras.Model):
 
         def chunk(state: State, steps: int, frames: Any | None) -> State:
             potentials, rates, spikes = [], [], None
-            for stage, spikes, v in self._advance(prepared, state.potentials, steps, frames):
+            advance = self._wiring.advance
+            for stage, spikes, v in advance(prepared, state.potentials, steps, frames):
                 if isinstance(stage, TiedIF):
                     potentials.append(v)
                     rates.append(ops.mean(spikes) * steps)
@@ -274,13 +241,13 @@ class SpikingNetwork(keras.Model):
             ValueError: If `chunk_steps` is not a positive integer.
         """
         chunk_steps = self.chunk_steps if chunk_steps is None else _check_chunk_steps(chunk_steps)
-        prepared = self._prepare(inputs)
+        prepared = self._wiring.prepare(*self._image_signal(inputs, False))
         potentials = self._initial_potentials(prepared.batch)
         for start in range(0, self.time_steps, chunk_steps):
             steps = min(chunk_steps, self.time_steps - start)
             frames = prepared.frames
             frames = None if frames is None else frames[:, start : start + steps]
-            stages = self._advance(prepared, potentials, steps, frames)
+            stages = self._wiring.advance(prepared, potentials, steps, frames)
             seen = {stage.name: (spikes, v) for stage, spikes, v in stages}
             potentials = tuple(seen[layer.name][1] for layer in self.if_layers)
             yield seen
@@ -311,41 +278,10 @@ class SpikingNetwork(keras.Model):
         }
         return spikes, potentials
 
-    def _prepare(self, inputs: Any, preprocessed: bool = False) -> _Prepared:
-        """Weights, and what only the image feeds: taken once for all steps."""
-        weights = {}
-        for stage in self.stages:
-            if isinstance(stage, TiedIF | Synapses):
-                # The SNN is outside the differentiated part in whatever loop it runs.
-                synaptic = map(_stop_gradient, stage.synaptic_weights())
-                weights[stage.name] = SynapticWeights(*synaptic)
-        source, image = self._image_signals(inputs, preprocessed)
-        batch = ops.shape(image)[0]
-        if self.events:
-            return _Prepared(weights, {}, {}, batch, source, image)
-        signals, currents = {source: image}, {}
-        for node in self.nodes:
-            if node.name in signals or not set(node.inputs) <= set(signals):
-                continue
-            arguments = [signals[name] for name in node.inputs]
-            if node.has_neurons:
-                current = node.stage.linear(arguments[0][:, 0], weights[node.name])
-                currents[node.name] = current
-            else:
-                signals[node.name] = _pass_on(node.stage, arguments, weights)
-        kept = {name: signals[name] for name in self._readers.needed_later}
-        return _Prepared(weights, kept, currents, batch, source, None)
-
-    def _image_signals(self, inputs: Any, preprocessed: bool) -> tuple[str, Any]:
-        """Name under which the image is read, and what is read, `(batch, 1 or time, ...)`."""
-        stages = self.preprocessing
+    def _image_signal(self, inputs: Any, preprocessed: bool) -> tuple[str, Any]:
         if not preprocessed:
             self._check_images(inputs)
-        image = ops.cast(inputs, self.compute_dtype)
-        image = image if self.events else ops.expand_dims(image, 1)
-        for stage in [] if preprocessed else stages:
-            image = stage.call(image)
-        return stages[-1].name if stages else IMAGE, image
+        return self._wiring.image_signal(ops.cast(inputs, self.compute_dtype), preprocessed)
 
     def _check_images(self, images: Any) -> None:
         shape = (self.time_steps, *self.image_shape) if self.events else self.image_shape
@@ -360,42 +296,11 @@ class SpikingNetwork(keras.Model):
         pairs = zip(self.if_layers, self._state_shapes, strict=True)
         return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
 
-    def _advance(
-        self, prepared: _Prepared, potentials: tuple[Any, ...], steps: int, frames: Any | None
-    ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
-        """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
-
-        One stage at a time, so that only signals that are still to be read are ever held.
-        """
-        signals = dict(prepared.signals)
-        if frames is not None:
-            signals[prepared.source] = frames
-        ready = {*self._readers.constant, *(stage.name for stage in self.preprocessing)}
-        weights, neurons = prepared.weights, iter(potentials)
-        for node, done in zip(self.nodes, self._readers.done, strict=True):
-            if node.name in ready:
-                continue
-            stage, v = node.stage, None
-            if node.name in prepared.currents:
-                spikes, v = stage.fire(prepared.currents[node.name], next(neurons), steps)
-            else:
-                arguments = [signals[name] for name in node.inputs]
-                if node.has_neurons:
-                    linear = partial(stage.linear, weights=weights[node.name])
-                    spikes, v = stage.fire(over_time(linear, arguments.pop()), next(neurons))
-                else:
-                    spikes = _pass_on(stage, arguments, weights)
-                del arguments
-                for name in done:
-                    del signals[name]
-            signals[node.name] = spikes
-            yield stage, spikes, v
-
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the stages serialised whole."""
         return {
             "stages": [keras.saving.serialize_keras_object(stage) for stage in self.stages],
-            "inputs": self._inputs,
+            "inputs": tuple(node.inputs for node in self.nodes),
             "input_shape": self.image_shape,
             "time_steps": self.time_steps,
             "chunk_steps": self.chunk_steps,
@@ -413,27 +318,6 @@ class SpikingNetwork(keras.Model):
         return cls(**{**config, "stages": [Node(stage, tuple(names)) for stage, names in pairs]})
 
 
-def _pass_on(
-    stage: keras.layers.Layer, arguments: list[Any], weights: dict[str, SynapticWeights]
-) -> Any:
-    """What a stage without neurons makes of its inputs."""
-    if isinstance(stage, Synapses):
-        return over_time(partial(stage.linear, weights=weights[stage.name]), arguments[0])
-    # Not through `__call__`, whose records keep spikes alive until the next collection.
-    return stage.call(*arguments)
-
-
-def _check_no_augmentation(stages: list[AtEachStep]) -> None:
-    fixed = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.Resizing)
-    for stage in stages:
-        if not isinstance(stage.layer, fixed):
-            raise ValueError(
-                "Of layers that prepare images event data can have Rescaling, Normalization and "
-                "Resizing: others would augment each frame in another way. Augment frames before. "
-                f"Received: layer {stage.layer.name!r} ({type(stage.layer).__name__})."
-            )
-
-
 def _check_chunk_steps(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"`chunk_steps` must be a positive integer. Received: {value!r}.")
@@ -442,7 +326,3 @@ def _check_chunk_steps(value: Any) -> int:
 
 def _join(chunks: list[Any]) -> Any:
     return chunks[0] if len(chunks) == 1 else ops.concatenate(chunks, axis=1)
-
-
-def _stop_gradient(weights: Any) -> Any:
-    return None if weights is None else ops.stop_gradient(weights)
