@@ -36,7 +36,8 @@ def from_keras(
     Then `fit` fine-tunes it by its proxy, which is the CNN with its activations in the steps that
     such neurons can follow: without that bound weights grow where rates cannot. Batch
     normalisation should be frozen for this (`trainable = False`): the neurons have the running
-    statistics, and with those of each batch the CNN would be another network.
+    statistics, and with those of each batch the CNN would be another network. Deep CNNs need
+    `keras_proxy_snn.QuantisedANN` before.
 
     What neurons cannot do, the CNN need not be changed for: the heights are multiplied into the
     weights that the spikes meet, so the network that runs or is exported has spikes of 0 and 1.

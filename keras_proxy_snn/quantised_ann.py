@@ -16,10 +16,10 @@ class QuantisedANN(keras.Model):
     To train it is to make the ANN one whose activations survive in few spikes (the QCFS activation
     of Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural
     networks", 2022, see `keras_proxy_snn.responses.response`). Nothing is simulated, so that costs
-    no more than the training of the CNN itself, and deep CNNs need it before the proxy can follow
+    about as much as to train the CNN itself, and deep CNNs need it before the proxy can follow
     their spikes. It has the very layers of the model, which learns with it:
 
-        QuantisedANN(model, levels=8)   train this first, batch normalisation and all
+        QuantisedANN(model, levels=4)   train this first, batch normalisation and all
         model                           then this, for the spikes as they come
 
     In training `v_0` is dithered, drawn from [0, 1) for each activation, so that it is rounded up
@@ -50,7 +50,7 @@ class QuantisedANN(keras.Model):
     >>> import keras_proxy_snn as kps
     >>> cnn = kps.build_ann(kps.parse_spec("4C3-P2-10F"), (8, 8, 1))
     >>> model = kps.from_keras(cnn, time_steps=16)
-    >>> ann = kps.QuantisedANN(model, levels=8)
+    >>> ann = kps.QuantisedANN(model, levels=4)
     >>> ann.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     >>> x, y = np.random.rand(4, 8, 8, 1), np.array([0, 1, 2, 3])
     >>> history = ann.fit(x, y, verbose=0)
