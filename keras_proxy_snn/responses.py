@@ -123,5 +123,6 @@ def whole(level: Any) -> Any:
     >>> keras.ops.convert_to_numpy(whole(np.float32([0.0, 1.75, 3.0]))).tolist()
     [0.0, 1.0, 3.0]
     """
+    level = ops.convert_to_tensor(level)
     # In this order the difference is exactly zero, and the levels are whole numbers.
     return ops.stop_gradient(ops.floor(level)) + (level - ops.stop_gradient(level))
