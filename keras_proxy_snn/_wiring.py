@@ -1,12 +1,13 @@
 """One look at all stages: what they do before time starts, and in the steps of a chunk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
+from . import neuron
 from .layers import AtEachStep, Synapses
 from .layers._tied import SynapticWeights, TiedIF
 from .layers._time import over_time
@@ -104,7 +105,12 @@ class Wiring:
         return Prepared(weights, kept, currents, batch, source, None)
 
     def advance(
-        self, prepared: Prepared, potentials: tuple[Any, ...], steps: int, frames: Any | None
+        self,
+        prepared: Prepared,
+        potentials: tuple[Any, ...],
+        steps: int,
+        frames: Any | None,
+        simulate: Callable[..., tuple[Any, Any]] = neuron.simulate,
     ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
         """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
 
@@ -115,6 +121,7 @@ class Wiring:
             potentials: Potentials before, one `(batch, ...)` for each stage with neurons.
             steps: Number of steps of the chunk.
             frames: Of event data these steps, `(batch, steps, ...)`.
+            simulate: `keras_proxy_snn.neuron.simulate`, or what gives the same values.
         """
         signals = dict(prepared.signals)
         if frames is not None:
@@ -126,12 +133,15 @@ class Wiring:
                 continue
             stage, v = node.stage, None
             if node.name in prepared.currents:
-                spikes, v = stage.fire(prepared.currents[node.name], next(neurons), steps)
+                current = prepared.currents[node.name]
+                spikes, v = stage.fire(current, next(neurons), steps, simulate)
             else:
                 arguments = [signals[name] for name in node.inputs]
                 if node.has_neurons:
                     linear = partial(stage.linear, weights=weights[node.name])
-                    spikes, v = stage.fire(over_time(linear, arguments.pop()), next(neurons))
+                    spikes, v = stage.fire(
+                        over_time(linear, arguments.pop()), next(neurons), simulate=simulate
+                    )
                 else:
                     spikes = _pass_on(stage, arguments, weights)
                 del arguments

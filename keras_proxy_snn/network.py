@@ -1,11 +1,13 @@
 """The spiking network: layers of IF neurons advanced through time in chunks."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
+from . import _fused
 from ._loop import State, in_chunks, repeat
 from ._wiring import Wiring
 from .layers._tied import TiedIF
@@ -199,7 +201,7 @@ class SpikingNetwork(keras.Model):
 
         def chunk(state: State, steps: int, frames: Any | None) -> State:
             potentials, rates, spikes = [], [], None
-            advance = self._wiring.advance
+            advance = partial(self._wiring.advance, simulate=_fused.simulate)
             for stage, spikes, v in advance(prepared, state.potentials, steps, frames):
                 if isinstance(stage, TiedIF):
                     potentials.append(v)

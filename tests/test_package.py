@@ -23,6 +23,7 @@ LEVELS = {
     "_startup": 0,
     "spec": 0,
     "neuron": 0,
+    "_fused": 0,
     "proxy": 0,
     "_targets": 0,
     "layers": 1,

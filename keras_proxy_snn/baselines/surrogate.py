@@ -13,7 +13,7 @@ from ..layers._time import over_time
 from ..metrics import SpikeAccuracy
 from ..model import ProxyModel
 from ..network import Simulation
-from ..neuron import heaviside
+from ..neuron import heaviside, simulate
 from ..presets import Preset
 from ._currents import first_input, first_stages, layer_current
 from ._training import Trained, Training, fit_phase
@@ -111,14 +111,15 @@ class SurrogateModel(keras.Model):
 
     def _unrolled(self, images: Any) -> Any:
         snn = self.network.snn
+        run = partial(simulate, spike=arctangent_spike)
         first, *stages = first_stages(snn)
         # The image's current is constant in time, and computed once.
         current = layer_current(first, first_input(snn, images), training=True)
-        spikes, v = first.fire(current, time_steps=snn.time_steps, spike=arctangent_spike)
+        spikes, v = first.fire(current, time_steps=snn.time_steps, simulate=run)
         for stage in stages:
             if isinstance(stage, TiedIF):
                 current = over_time(partial(layer_current, stage, training=True), spikes)
-                spikes, v = stage.fire(current, spike=arctangent_spike)
+                spikes, v = stage.fire(current, simulate=run)
             else:
                 spikes = stage.call(spikes)
         return self.network._answer(Simulation(ops.sum(spikes, axis=1), v, ()))

@@ -116,7 +116,7 @@ class IF(keras.layers.Layer):
         current: Any,
         v: Any = None,
         time_steps: int | None = None,
-        spike: Callable[[Any, Any], Any] = neuron.heaviside,
+        simulate: Callable[..., tuple[Any, Any]] = neuron.simulate,
     ) -> tuple[Any, Any]:
         """Spikes `(batch, time, ...)` and final potentials for given currents.
 
@@ -124,7 +124,7 @@ class IF(keras.layers.Layer):
             current: Currents, with a time axis unless `time_steps` is given.
             v: Potentials before the first step; `initial_potentials` if `None`.
             time_steps: For how many steps a constant current flows.
-            spike: As in `keras_proxy_snn.neuron.fire`.
+            simulate: `keras_proxy_snn.neuron.simulate`, or what gives the same values.
 
         Returns:
             `(spikes, v)`.
@@ -135,9 +135,8 @@ class IF(keras.layers.Layer):
             v = self.initial_potentials(
                 ops.shape(current if time_steps is not None else current[:, 0])
             )
-        return neuron.simulate(
-            current, ops.cast(v, current.dtype), self.threshold(), self.reset, time_steps, spike
-        )
+        v = ops.cast(v, current.dtype)
+        return simulate(current, v, self.threshold(), self.reset, time_steps)
 
     def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Shape of the currents for a given input shape, both with a time axis or both without."""

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from keras import ops
@@ -37,7 +37,9 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "
 BLUE, VERMILLION = OKABE_ITO[:2]
 
 
-def new_figure(height: float, width: float = WIDTH, layout: str | None = "constrained") -> "Figure":
+def new_figure(
+    height: float, width: float = WIDTH, layout: Literal["constrained"] | None = "constrained"
+) -> "Figure":
     """An empty figure that pyplot does not know of, so nothing has to be closed.
 
     Args:
@@ -52,7 +54,7 @@ def new_figure(height: float, width: float = WIDTH, layout: str | None = "constr
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("Pictures need matplotlib: pip install keras-proxy-snn[viz]") from error
-    return Figure(figsize=(width, height), dpi=_DPI, layout=layout)  # type: ignore[arg-type]
+    return Figure(figsize=(width, height), dpi=_DPI, layout=layout)
 
 
 def new_panels(
