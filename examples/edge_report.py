@@ -27,6 +27,7 @@ from keras_proxy_snn.export.check import check
 from keras_proxy_snn.export.exporter import writer
 from keras_proxy_snn.export.interpreter import prepare_images
 from keras_proxy_snn.export.interpreter import run as interpret
+from keras_proxy_snn.export.program import with_shortcuts
 from keras_proxy_snn.export.quantise import quantise
 
 NUMBERS = {"litert": ["float32", "float16", "int8"], "onnx": ["float32", "int8"]}
@@ -55,13 +56,19 @@ def load(path, time_steps):
     return program if time_steps is None else program.with_time_steps(time_steps)
 
 
+def in_half(layer):
+    """Neurons whose kernels are rounded to float16."""
+
+    def rounded(part):
+        return replace(part, kernel=part.kernel.astype("float16").astype("float32"))
+
+    return with_shortcuts(rounded(layer), map(rounded, layer.shortcuts))
+
+
 def number_formats(program, calibration):
     """The program in float32, with kernels rounded to float16, and as integers."""
-    half = list(program.layers)
-    for at, layer in enumerate(half):
-        if layer in program.neurons:
-            half[at] = replace(layer, kernel=layer.kernel.astype("float16").astype("float32"))
-    programs = {"float32": program, "float16": replace(program, layers=tuple(half))}
+    half = tuple(in_half(layer) if layer in program.neurons else layer for layer in program.layers)
+    programs = {"float32": program, "float16": replace(program, layers=half)}
     try:
         return programs | {"int8": quantise(program, calibration)}
     except ValueError as error:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .program import Conv, Dense, Flatten, Pool, Program, same_padding
+from .program import Conv, Dense, Flatten, Pool, Program, Shortcut, same_padding
 
 __all__ = ["Trace", "initial_state", "prepare_images", "run", "step"]
 
@@ -96,9 +96,12 @@ def step(
     first = program.layers.index(program.neurons[0])
     signal, new_state, before = current, [], []
     potentials = iter(state)
+    spikes: dict[str, np.ndarray] = {}
     for index, layer in enumerate(program.layers[first:]):
         if isinstance(layer, Conv | Dense):
             charge = signal if index == 0 else _linear(layer, signal)
+            for shortcut in layer.shortcuts:
+                charge = charge + _convolve(shortcut, spikes[shortcut.source])
             v = next(potentials) + charge
             fired = v >= layer.firing_level.astype(v.dtype)
             before.append(v)
@@ -110,6 +113,8 @@ def step(
             signal = fired.astype(v.dtype)
         else:
             signal = _apply(layer, signal)
+        if layer.name in program.sources:
+            spikes[layer.name] = signal
     return signal, tuple(new_state), before
 
 
@@ -122,15 +127,19 @@ def _apply(layer: Any, x: np.ndarray) -> np.ndarray:
 
 
 def _linear(layer: Conv | Dense, x: np.ndarray) -> np.ndarray:
-    kernel = layer.kernel.astype(x.dtype)
     if isinstance(layer, Dense):
-        out = x @ kernel
+        out = (x @ layer.kernel.astype(x.dtype)).astype(x.dtype, copy=False)
     else:
-        size = (kernel.shape[0], kernel.shape[1])
-        windows = _windows(x, size, layer.strides, layer.dilation, layer.padding)
-        out = np.tensordot(windows, kernel, axes=((-2, -1, -3), (0, 1, 2)))
-    out = out.astype(x.dtype, copy=False)
+        out = _convolve(layer, x)
     return out if layer.bias is None else out + layer.bias.astype(x.dtype)
+
+
+def _convolve(layer: Conv | Shortcut, x: np.ndarray) -> np.ndarray:
+    kernel = layer.kernel.astype(x.dtype)
+    size = (kernel.shape[0], kernel.shape[1])
+    windows = _windows(x, size, layer.strides, layer.dilation, layer.padding)
+    out: np.ndarray = np.tensordot(windows, kernel, axes=((-2, -1, -3), (0, 1, 2)))
+    return out.astype(x.dtype, copy=False)
 
 
 def _windows(

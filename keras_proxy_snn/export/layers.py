@@ -1,20 +1,63 @@
 """Layers of a `Program`: frozen data and the shapes that follow from it."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Conv", "Dense", "Flatten", "Layer", "Pool", "output_shape", "same_padding"]
+__all__ = [
+    "Conv",
+    "Dense",
+    "Flatten",
+    "Layer",
+    "Pool",
+    "Shortcut",
+    "output_shape",
+    "same_padding",
+    "with_shortcuts",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Shortcut:
+    """A further convolution into the neurons of a `Conv`, from the spikes of an earlier layer.
+
+    Where a residual block ends, currents of several layers meet before the neurons:
+
+        current[t] = kernel * spikes[t] + sum_i kernel_i * spikes_i[t] + bias
+
+    Spikes that are added as they are have the kernel of an identity, times what one stands for.
+
+    Attributes:
+        source: Name of the layer whose spikes it reads.
+        kernel: Weights, as those of `Conv`, and so are the others.
+        strides: `(vertical, horizontal)`, in pixels.
+        padding: `"same"` or `"valid"`.
+        dilation: `(vertical, horizontal)`.
+    """
+
+    source: str
+    kernel: np.ndarray
+    strides: tuple[int, int] = (1, 1)
+    padding: str = "same"
+    dilation: tuple[int, int] = (1, 1)
 
 
 class _Neurons:
     """IF neurons whose potentials are counted from where they start; see `Conv`."""
 
     kernel: np.ndarray
+    shortcuts: tuple[Shortcut, ...] = ()
     v_threshold: Any
     v_0: Any
+
+    @property
+    def weights(self) -> np.ndarray:
+        """All weights into each neuron's filter, `(inputs, filters)`."""
+        kernels = [self.kernel, *(shortcut.kernel for shortcut in self.shortcuts)]
+        return np.concatenate([kernel.reshape(-1, kernel.shape[-1]) for kernel in kernels])
 
     @property
     def firing_level(self) -> np.ndarray:
@@ -59,6 +102,7 @@ class Conv(_Neurons):
         dilation: `(vertical, horizontal)`.
         v_0: Potential before the first step, from 0 to below `v_threshold` and in its unit (not a
             fraction of it, as in Keras); a number, or one for each filter `(filters,)`.
+        shortcuts: Further convolutions whose currents reach the same neurons.
     """
 
     name: str
@@ -70,11 +114,15 @@ class Conv(_Neurons):
     padding: str = "same"
     dilation: tuple[int, int] = (1, 1)
     v_0: Any = 0.0
+    shortcuts: tuple[Shortcut, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Dense(_Neurons):
-    """Fully connected IF neurons; attributes as in `Conv`, kernel `(features, units)`."""
+    """Fully connected IF neurons; attributes as in `Conv`, kernel `(features, units)`.
+
+    It has no shortcuts.
+    """
 
     name: str
     kernel: np.ndarray
@@ -104,6 +152,11 @@ class Flatten:
 Layer = Conv | Dense | Pool | Flatten
 
 
+def with_shortcuts(layer: Conv | Dense, shortcuts: Iterable[Shortcut]) -> Conv | Dense:
+    """A `Conv` with others in the place of its shortcuts; a `Dense`, which has none, as it is."""
+    return replace(layer, shortcuts=tuple(shortcuts)) if isinstance(layer, Conv) else layer
+
+
 def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
     """Pixels added before and after one axis by padding `"same"`, as TensorFlow defines it."""
     span = (kernel - 1) * dilation + 1
@@ -111,13 +164,13 @@ def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[in
     return total // 2, total - total // 2
 
 
-def output_shape(layer: Layer, shape: tuple[int, ...]) -> tuple[int, ...]:
+def output_shape(layer: Layer | Shortcut, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape of a layer's output for that of its input, both without batch."""
     if isinstance(layer, Flatten):
         return (math.prod(shape),)
     if isinstance(layer, Dense):
         return (layer.kernel.shape[-1],)
-    if isinstance(layer, Conv):
+    if isinstance(layer, Conv | Shortcut):
         spans = [
             (k - 1) * d + 1 for k, d in zip(layer.kernel.shape[:2], layer.dilation, strict=True)
         ]

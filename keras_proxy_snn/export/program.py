@@ -1,7 +1,7 @@
 """`Program`: the deployable network, frozen and free of Keras.
 
 `ProxyModel -> Program -> (transforms: Program -> Program) -> writer -> check in a real runtime`.
-Only `_from_model.py` knows Keras; everything after needs NumPy alone.
+Only `_from_model.py` and `_stages.py` know Keras; everything after needs NumPy alone.
 """
 
 import json
@@ -13,7 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from .layers import Conv, Dense, Flatten, Layer, Pool, output_shape, same_padding
+from .layers import (
+    Conv,
+    Dense,
+    Flatten,
+    Layer,
+    Pool,
+    Shortcut,
+    output_shape,
+    same_padding,
+    with_shortcuts,
+)
 
 __all__ = [
     "Conv",
@@ -22,8 +32,10 @@ __all__ = [
     "Layer",
     "Pool",
     "Program",
+    "Shortcut",
     "load",
     "same_padding",
+    "with_shortcuts",
 ]
 
 READOUTS = ("counts", "potential")
@@ -35,7 +47,8 @@ class Program:
 
     An image is multiplied by `input_scale` (and rounded in an integer program), flows as a
     constant current into the first layer for `time_steps` steps, and the spikes of the last
-    layer are counted.
+    layer are counted. Each layer reads the one before it; shortcuts of a `Conv` read spikes of
+    earlier ones.
 
     Attributes:
         layers: In order; the last is the readout, a `Dense`.
@@ -48,7 +61,7 @@ class Program:
         readout: What the classes are compared by, `"counts"` or `"potential"`; see `scores`.
 
     Raises:
-        ValueError: If `readout` is neither.
+        ValueError: If `readout` is neither, or a shortcut does not fit.
     """
 
     layers: tuple[Layer, ...]
@@ -62,6 +75,42 @@ class Program:
     def __post_init__(self) -> None:
         if self.readout not in READOUTS:
             raise ValueError(f"`readout` must be one of {READOUTS}. Received: {self.readout!r}.")
+        if self.sources:
+            self._check_shortcuts()
+
+    def _check_shortcuts(self) -> None:
+        spikes: dict[str, tuple[int, ...]] = {}
+        for layer, shape in zip(self.layers, self.shapes(), strict=True):
+            for shortcut in layer.shortcuts if isinstance(layer, Conv) else ():
+                source = spikes.get(shortcut.source)
+                if source is None or output_shape(shortcut, source) != shape:
+                    raise ValueError(
+                        "A shortcut must read spikes of a layer before its own and give currents "
+                        f"of its layer's shape. Received: in layer {layer.name!r}, of shape "
+                        f"{shape}, a shortcut from {shortcut.source!r}, of shape {source}."
+                    )
+            if spikes or isinstance(layer, Conv | Dense):
+                spikes[layer.name] = shape
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Names of the layers whose spikes shortcuts read."""
+        return frozenset(shortcut.source for layer in self.neurons for shortcut in layer.shortcuts)
+
+    def check_is_chain(self, what: str) -> None:
+        """Raise an error if there are shortcuts.
+
+        Raises:
+            ValueError: With the first layer that has one.
+        """
+        for layer in self.neurons:
+            if layer.shortcuts:
+                raise ValueError(
+                    f"{what} can be made of a network that is a chain, without residual sums; "
+                    "ONNX and LiteRT files of any form are written of others too. "
+                    f"Received: layer {layer.name!r} with spikes of "
+                    f"{layer.shortcuts[0].source!r} besides those of the layer before it."
+                )
 
     @property
     def neurons(self) -> tuple[Conv | Dense, ...]:
@@ -139,15 +188,7 @@ class Program:
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
         arrays: dict[str, np.ndarray] = {}
-        layers = []
-        for index, layer in enumerate(self.layers):
-            entry: dict[str, Any] = {"type": type(layer).__name__}
-            for key, value in vars(layer).items():
-                if isinstance(value, np.ndarray):
-                    arrays[f"{index}.{key}"] = value
-                    value = {"array": f"{index}.{key}"}
-                entry[key] = value
-            layers.append(entry)
+        layers = [_packed(layer, str(i), arrays) for i, layer in enumerate(self.layers)]
         head = {
             "format": "keras_proxy_snn program",
             "version": 1,
@@ -169,23 +210,40 @@ def load(path: str | Path) -> Program:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is not a program.
     """
-    kinds = {kind.__name__: kind for kind in (Conv, Dense, Pool, Flatten)}
     try:
         with zipfile.ZipFile(path) as file:
             head = json.loads(file.read("program.json"))
-            layers = []
-            for entry in head.pop("layers"):
-                kind = kinds[entry.pop("type")]
-                for key, value in entry.items():
-                    if isinstance(value, dict):
-                        data = BytesIO(file.read(f"{value['array']}.npy"))
-                        entry[key] = np.load(data, allow_pickle=False)
-                    elif isinstance(value, list):
-                        entry[key] = tuple(value)
-                layers.append(kind(**entry))
+            layers = tuple(_unpacked(entry, file) for entry in head.pop("layers"))
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"A program file is expected. Received: {path} ({error}).") from error
     if head.pop("format", None) != "keras_proxy_snn program" or head.pop("version", None) != 1:
         raise ValueError(f"A program file of version 1 is expected. Received: {path}.")
     head["input_shape"] = tuple(head["input_shape"])
-    return Program(layers=tuple(layers), **head)
+    return Program(layers=layers, **head)
+
+
+def _packed(part: Any, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """A layer or shortcut as JSON values; arrays go where the file has them."""
+    entry: dict[str, Any] = {"type": type(part).__name__}
+    for key, value in vars(part).items():
+        if isinstance(value, np.ndarray):
+            arrays[f"{name}.{key}"] = value
+            value = {"array": f"{name}.{key}"}
+        elif key == "shortcuts":
+            value = [_packed(s, f"{name}.shortcut{i}", arrays) for i, s in enumerate(value)]
+        entry[key] = value
+    return entry
+
+
+def _unpacked(entry: dict[str, Any], file: zipfile.ZipFile) -> Any:
+    """What `_packed` made an entry of."""
+    kinds = {kind.__name__: kind for kind in (Conv, Dense, Pool, Flatten, Shortcut)}
+    values = dict(entry)
+    kind = kinds[values.pop("type")]
+    for key, value in values.items():
+        if isinstance(value, dict):
+            data = BytesIO(file.read(f"{value['array']}.npy"))
+            values[key] = np.load(data, allow_pickle=False)
+        elif isinstance(value, list):
+            values[key] = tuple(_unpacked(v, file) if key == "shortcuts" else v for v in value)
+    return kind(**values)

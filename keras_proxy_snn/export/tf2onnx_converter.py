@@ -90,6 +90,7 @@ def _step(model: ProxyModel) -> Any:
     import tensorflow as tf
 
     program = from_model(model)
+    program.check_is_chain("The step form by tf2onnx")
     names = [f"v_{layer.name}" for layer in program.neurons]
     pairs = zip(names, program.state_shapes(), strict=True)
     state = [tf.TensorSpec((None, *shape), tf.float32, name) for name, shape in pairs]

@@ -76,6 +76,7 @@ def _step(model: Any, batch_size: int) -> Any:
     import tensorflow as tf
 
     program = from_model(model)
+    program.check_is_chain("The step form by TFLiteConverter")
     names = [f"v_{layer.name}" for layer in program.neurons]
     pairs = zip(names, program.state_shapes(), strict=True)
     state = [tf.TensorSpec((batch_size, *shape), tf.float32, name) for name, shape in pairs]

@@ -1,12 +1,13 @@
 """Writing the file: what the format cannot express is refused, the rest goes to the metadata."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..program import Program
+from ..program import Pool, Program
 from . import _forms
 from ._flatbuffer import ModelBuilder, parse
 
@@ -121,9 +122,15 @@ def refuse(program: Program, form: str, weights: str = "float32", batch_size: in
                 f"Thresholds must be between 2^-40 and 2^40, so that potentials can be scaled "
                 f"in float32. Received in layer {layer.name!r}: {layer.v_threshold!r}."
             )
-        elif weights == "float16" and np.abs(layer.kernel).max(initial=0) > 65504:
+        elif weights == "float16" and np.abs(layer.weights).max(initial=0) > 65504:
             raise ValueError(f"The kernel of layer {layer.name!r} exceeds float16's 65504.")
         _refuse_start(layer, theta, program.is_integer)
+    for below, above in pairwise(program.layers):
+        if below.name in program.sources and isinstance(below, Pool) and isinstance(above, Pool):
+            raise ValueError(
+                "A shortcut reads neurons, or the last of the poolings after them. "
+                f"Received: one that reads {below.name!r}, before {above.name!r}."
+            )
     if program.is_integer and max(program.time_steps, program.input_scale) > _INT16_MAX:
         raise ValueError(
             f"Spike counts and pixels are int16, so T and the input scale must be at most "
@@ -137,7 +144,7 @@ def _refuse_integers(layer: Any, theta: np.ndarray) -> None:
             f"Potentials are int16, so thresholds must be integers from 1 to {_INT16_MAX}. "
             f"Received in layer {layer.name!r}: {layer.v_threshold!r}."
         )
-    kernel = np.asarray(layer.kernel)
+    kernel = layer.weights
     if kernel.size and (kernel.min() < -127 or kernel.max() > 127):
         raise ValueError(
             "LiteRT's int8 weights must be from -127 to 127. "

@@ -22,16 +22,17 @@ def unrolled(program: Program, model: ModelBuilder, batch: int, float16: bool) -
     Of a readout by potential its potentials after the last step too.
     """
     graph, image, stages = _begin(program, model, batch, float16)
-    current = stages[0].currents(image)
+    current = stages[0].currents(image, {})
     # The NPU takes no batches, so an integer network goes step by step.
     longest = 1 if program.is_integer else _CHUNK_STEPS
     asked_for = stages[-1] if program.readout == "potential" else None
     totals: dict[int, Tensor] = {}
     for steps, last in _chunks(program.time_steps, longest):
-        signal = stages[0].advance([current] * steps, last and stages[0] is not asked_for)
+        spikes: dict[str, Tensor] = {}
+        signal = stages[0].advance([current] * steps, spikes, last and stages[0] is not asked_for)
         for stage in stages[1:]:
-            currents = ops.split(graph, stage.currents(signal), steps)
-            signal = stage.advance(currents, last and stage is not asked_for)
+            currents = ops.split(graph, stage.currents(signal, spikes), steps)
+            signal = stage.advance(currents, spikes, last and stage is not asked_for)
         totals[steps] = ops.add(graph, totals[steps], signal) if steps in totals else signal
     counts, *rest = (ops.sum_over_leading(graph, total, n) for n, total in totals.items())
     for other in rest:
@@ -93,8 +94,9 @@ def _begin(
 
 def _advance(signal: Tensor, stages: list[Stage]) -> Tensor:
     """Spikes of the readout after one step, which leaves its potentials in the stages."""
+    spikes: dict[str, Tensor] = {}
     for stage in stages:
-        signal = stage.advance([stage.currents(signal)])
+        signal = stage.advance([stage.currents(signal, spikes)], spikes)
     return signal
 
 

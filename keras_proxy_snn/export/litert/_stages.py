@@ -1,10 +1,11 @@
 """A program's network as stages: currents, neurons, pooling, with the potentials between steps."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
-from ..program import Conv, Dense, Pool, Program
+from ..program import Conv, Dense, Pool, Program, Shortcut
 from . import _ops as ops
 from ._flatbuffer import GraphBuilder, Tensor
 from ._neurons import Neurons
@@ -28,6 +29,8 @@ class Stage:
         bias: Of the same unit.
         gain: What makes potentials of currents; `None` if the weights are scaled already.
         pools: Pooling after it, with the shape of the result.
+        shortcuts: Those of the layer, each with its weights and a bias of zeros.
+        unpooled: Whether a shortcut reads its spikes before they are pooled.
         v: Potentials, scaled as `neurons` say; `None` before the first step.
     """
 
@@ -39,35 +42,55 @@ class Stage:
     bias: Tensor
     gain: Tensor | None
     pools: list[tuple[Pool, tuple[int, ...]]] = field(default_factory=list)
+    shortcuts: list[tuple[Shortcut, Tensor, Tensor]] = field(default_factory=list)
+    unpooled: bool = False
     v: Tensor | None = None
 
-    def currents(self, signal: Tensor) -> Tensor:
-        """Weighted input, in the unit of the potentials."""
+    def currents(self, signal: Tensor, spikes: dict[str, Tensor]) -> Tensor:
+        """Weighted input, in the unit of the potentials.
+
+        Args:
+            signal: What the stage before gives.
+            spikes: What `advance` has left there, for shortcuts.
+        """
         if isinstance(self.layer, Conv):
             out = ops.conv(self.graph, signal, self.kernel, self.bias, self.layer, self.shape)
         else:
             out = ops.dense(self.graph, signal, self.kernel, self.bias)
+        for shortcut, kernel, bias in self.shortcuts:
+            source = spikes[shortcut.source]
+            further = ops.conv(self.graph, source, kernel, bias, shortcut, self.shape)
+            out = ops.add(self.graph, out, further)
         return out if self.gain is None else ops.multiply(self.graph, out, self.gain)
 
-    def advance(self, currents: list[Tensor], last: bool = False) -> Tensor:
+    def advance(
+        self, currents: list[Tensor], spikes: dict[str, Tensor], last: bool = False
+    ) -> Tensor:
         """Run one step for each current.
 
         Args:
             currents: In order of time.
+            spikes: By layer, where those of this stage are left, time folded into the batch.
             last: Whether nobody asks for the potentials after.
 
         Returns:
             Pooled spikes, time folded into the batch.
         """
-        pooled = []
+        pooled, unpooled = [], []
         for index, current in enumerate(currents):
             # Vela visits the last input first. The potentials in that place make it go through
             # all layers step by step; else it runs all steps of a layer first and keeps T maps.
             self.v = current if self.v is None else ops.add(self.graph, current, self.v)
+            unpooled.append(self.v)
             pooled.append(self._pool(self.v))
             if not last or index < len(currents) - 1:
                 self.v = self.neurons.after_reset(self.v)
-        return self.neurons.spikes(ops.concatenate(self.graph, pooled))
+        signal = self.neurons.spikes(ops.concatenate(self.graph, pooled))
+        if self.unpooled:
+            whole = ops.concatenate(self.graph, unpooled)
+            spikes[self.layer.name] = self.neurons.spikes(whole)
+        spikes[self.pools[-1][0].name if self.pools else self.layer.name] = signal
+        return signal
 
     def _pool(self, x: Tensor) -> Tensor:
         for layer, shape in self.pools:
@@ -90,13 +113,21 @@ def stages_of(program: Program, graph: GraphBuilder, float16: bool) -> list[Stag
             gain = None
             if float16:
                 # Half precision has no room for scaled weights, so the currents are scaled.
-                weights = _half_weights(graph, layer)
+                weigh = partial(_half_weights, graph)
                 gain = graph.constant(neurons.scale, f"{layer.name}/gain")
             else:
-                weights = whole_weights(graph, layer, neurons.scale)
-            stages.append(Stage(graph, layer, shape, neurons, *weights, gain))
+                weigh = partial(whole_weights, graph, scale=neurons.scale)
+            stage = Stage(graph, layer, shape, neurons, *weigh(layer), gain)
+            for place, shortcut in enumerate(layer.shortcuts):
+                by_itself = replace(
+                    layer, name=f"{layer.name}/shortcut{place}", kernel=shortcut.kernel, bias=None
+                )
+                stage.shortcuts.append((shortcut, *weigh(by_itself)))
+            stages.append(stage)
         elif isinstance(layer, Pool) and stages:
             stages[-1].pools.append((layer, shape))
+    for stage in stages:
+        stage.unpooled = bool(stage.pools) and stage.layer.name in program.sources
     return stages
 
 

@@ -48,6 +48,7 @@ def write_twin(
     """
     if program.is_integer:
         raise ValueError("The ANN twin is written of a float32 program. Received: integers.")
+    program.check_is_chain("The ANN twin")
     model = ModelBuilder(f"ANN twin of {program.metadata.get('spec', 'a spiking network')}")
     graph = model.graph("main")
     image = graph.input("image", (batch_size, *program.input_shape), "float32")

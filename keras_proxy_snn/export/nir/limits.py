@@ -27,6 +27,7 @@ def refuse(program: Program, form: str = "graph") -> None:
     """
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS} for NIR. Received: {form!r}.")
+    program.check_is_chain("A NIR graph")
     for layer in program.neurons:
         if layer.reset != "zero":
             raise ValueError(

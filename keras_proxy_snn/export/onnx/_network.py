@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..program import Conv, Dense, Flatten, Pool, Program, same_padding
+from ..program import Conv, Dense, Flatten, Pool, Program, Shortcut, same_padding
 from ._graph import Graph, split
 
 __all__ = ["Network"]
@@ -37,7 +37,8 @@ class Network:
         self.potential_type = INT32 if program.is_integer else FLOAT
         self._spike_type = UINT8 if program.is_integer else FLOAT
         self._first = program.layers.index(program.neurons[0])
-        self._input_shapes = (program.input_shape, *program.shapes()[:-1])
+        self._shapes = program.shapes()
+        self._input_shapes = (program.input_shape, *self._shapes[:-1])
         self._has_maps = any(isinstance(layer, Conv | Pool) for layer in program.layers)
 
     def first_current(self, graph: Graph) -> str:
@@ -68,19 +69,34 @@ class Network:
             The readout's spikes `(steps * batch, classes)`, and the new potentials.
         """
         signal, after, before = "", [], iter(potentials)
+        spikes: dict[str, tuple[str, tuple[int, ...]]] = {}
         for index, layer in enumerate(self.program.layers[self._first :], self._first):
-            if not isinstance(layer, Conv | Dense):
-                signal = self._apply(graph, index, signal)
-                continue
-            if index == self._first:
-                currents: tuple[str, ...] = (current,) * steps
+            if isinstance(layer, Conv | Dense):
+                if index == self._first:
+                    currents: tuple[str, ...] = (current,) * steps
+                else:
+                    charge = self._linear(graph, index, signal)
+                    for place, shortcut in enumerate(layer.shortcuts):
+                        name = f"{layer.name}.shortcut{place}"
+                        further = self._shortcut(graph, name, shortcut, *spikes[shortcut.source])
+                        charge = graph.add("Add", charge, further)
+                    currents = split(graph, charge, steps)
+                silent, v = self._fire(graph, layer, next(before), currents)
+                after.append(v)
+                quiet = silent[0] if steps == 1 else graph.add("Concat", *silent, axis=0)
+                signal = graph.add("Cast", graph.add("Not", quiet), to=self._spike_type)
             else:
-                currents = split(graph, self._linear(graph, index, signal), steps)
-            silent, v = self._fire(graph, layer, next(before), currents)
-            after.append(v)
-            quiet = silent[0] if steps == 1 else graph.add("Concat", *silent, axis=0)
-            signal = graph.add("Cast", graph.add("Not", quiet), to=self._spike_type)
+                signal = self._apply(graph, index, signal)
+            spikes[layer.name] = signal, self._shapes[index]
         return signal, after
+
+    def _shortcut(
+        self, graph: Graph, name: str, shortcut: Shortcut, x: str, shape: tuple[int, ...]
+    ) -> str:
+        if name not in graph.initializers:
+            graph.weights(name, shortcut.kernel.transpose(3, 2, 0, 1))
+        op = "ConvInteger" if self.program.is_integer else "Conv"
+        return graph.add(op, x, name, **_convolution(shortcut, shape))
 
     def _fire(
         self, graph: Graph, layer: Conv | Dense, v: str, currents: tuple[str, ...]
@@ -119,9 +135,7 @@ class Network:
         inputs = [x, *self._kernel(graph, index)]
         options: dict[str, Any] = {}
         if isinstance(layer, Conv):
-            size = (layer.kernel.shape[0], layer.kernel.shape[1])
-            shape = self._input_shapes[index]
-            options = _window(shape, size, layer.strides, layer.dilation, layer.padding)
+            options = _convolution(layer, self._input_shapes[index])
         bias = self._bias(graph, layer)
         if self.program.is_integer:
             op = "ConvInteger" if isinstance(layer, Conv) else "MatMulInteger"
@@ -180,6 +194,12 @@ class Network:
 
 def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape
+
+
+def _convolution(layer: Conv | Shortcut, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Attributes of a convolution over maps of a shape."""
+    size = (layer.kernel.shape[0], layer.kernel.shape[1])
+    return _window(shape, size, layer.strides, layer.dilation, layer.padding)
 
 
 def _window(

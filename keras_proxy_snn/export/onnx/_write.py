@@ -149,7 +149,7 @@ def refuse(program: Program, form: str = "unrolled") -> None:
 def _reach(program: Program, layer: Conv | Dense) -> int:
     """Bound of a layer's potentials and thresholds, from the sums of its weights."""
     most = math.ceil(program.input_scale) if layer is program.neurons[0] else 1
-    weights = np.abs(layer.kernel.astype("int64")).reshape(-1, layer.kernel.shape[-1])
+    weights = np.abs(layer.weights.astype("int64"))
     bias = 0 if layer.bias is None else np.abs(layer.bias.astype("int64"))
     current = weights.sum(axis=0) * most + bias
     return int(current.max() * program.time_steps + np.max(np.abs(layer.v_threshold)))

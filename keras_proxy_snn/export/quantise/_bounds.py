@@ -6,7 +6,16 @@ import numpy as np
 
 from ..program import Conv, Dense, Program
 
-__all__ = ["INT16", "INT32", "Range", "input_tops", "largest_sum", "potential_range", "threshold"]
+__all__ = [
+    "INT16",
+    "INT32",
+    "Range",
+    "input_tops",
+    "largest_sum",
+    "meeting_sums",
+    "potential_range",
+    "threshold",
+]
 
 INT16 = 2**15 - 1
 INT32 = 2**31 - 1
@@ -53,10 +62,10 @@ def potential_range(layer: Conv | Dense, top: float, time_steps: int) -> Range:
         top: Largest input; the smallest is 0.
         time_steps: T.
     """
-    kernel = layer.kernel.astype("float64").reshape(-1, layer.kernel.shape[-1]) * top
+    weights = layer.weights.astype("float64") * top
     bias = 0.0 if layer.bias is None else layer.bias.astype("float64")
-    lowest = np.minimum(kernel, 0).sum(axis=0) + bias
-    highest = np.maximum(kernel, 0).sum(axis=0) + bias
+    lowest = np.minimum(weights, 0).sum(axis=0) + bias
+    highest = np.maximum(weights, 0).sum(axis=0) + bias
     level = layer.firing_level.astype("float64")
     most_carried = level - 1 if layer.kernel.dtype.kind == "i" else level
     carried = high = np.zeros_like(highest)
@@ -70,11 +79,25 @@ def potential_range(layer: Conv | Dense, top: float, time_steps: int) -> Range:
     return Range(fall * (time_steps - 1) + np.minimum(lowest, layer.v_reset), high)
 
 
+def meeting_sums(layer: Conv | Dense) -> np.ndarray:
+    """Bound of the sizes of all partial sums of currents that meet, `(filters,)`; else 0.
+
+    A convolution by itself can reach further than all together, and its result has 16 bits too.
+    """
+    if not layer.shortcuts:
+        return np.zeros(layer.kernel.shape[-1])
+    weights = layer.weights.astype("float64")
+    bias = np.zeros(weights.shape[1]) if layer.bias is None else layer.bias.astype("float64")
+    highest = np.maximum(weights, 0).sum(axis=0) + np.maximum(bias, 0)
+    lowest = np.minimum(weights, 0).sum(axis=0) + np.minimum(bias, 0)
+    return np.maximum(highest, -lowest)
+
+
 def largest_sum(program: Program) -> int:
     """Bound of the size of every partial sum and potential of an integer program."""
     largest = 0
     for layer, top in zip(program.neurons, input_tops(program), strict=True):
-        sizes = np.abs(layer.kernel.astype("float64")).reshape(-1, layer.kernel.shape[-1])
+        sizes = np.abs(layer.weights.astype("float64"))
         bias = 0.0 if layer.bias is None else np.abs(layer.bias.astype("float64"))
         current = sizes.sum(axis=0) * top + bias
         largest = max(largest, int((current * program.time_steps + threshold(layer)).max()))

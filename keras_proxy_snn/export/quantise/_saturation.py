@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..program import Conv, Dense, Program
-from ._bounds import INT16, Range, input_tops, potential_range, threshold
+from ._bounds import INT16, Range, input_tops, meeting_sums, potential_range, threshold
 from ._scales import LARGEST_THRESHOLD, Limit
 from ._simulation import observe
 
@@ -47,12 +47,13 @@ def scale_limits(
     limits = [Limit(np.full(program.neurons[0].kernel.shape[-1], np.inf), False)]
     for index, layer in enumerate(program.neurons[1:], start=1):
         bound = potential_range(layer, 1, program.time_steps)
-        scale = INT16 / np.maximum(bound.size(), threshold(layer))
+        least = np.maximum(threshold(layer), meeting_sums(layer))
+        scale = INT16 / np.maximum(bound.size(), least)
         strongest, weak = _weight_limits(layer, levels)
         by_sums = bool((scale >= np.minimum(min(levels, _FEWEST_LEVELS) * strongest, weak)).all())
         if not by_sums:
             seen = seen or observe(program, images)
-            needed = np.maximum(safety_factor * seen[index].size(), threshold(layer))
+            needed = np.maximum(safety_factor * seen[index].size(), least)
             scale = np.maximum(scale, _OBSERVED_SHARE * INT16 / needed)
         limits.append(Limit(np.minimum(scale, weak), by_sums))
     return limits
@@ -60,7 +61,7 @@ def scale_limits(
 
 def _weight_limits(layer: Conv | Dense, levels: int) -> tuple[np.ndarray, np.ndarray]:
     """Scale a level of each filter's largest weight, and the largest scale worth having."""
-    largest = np.abs(layer.kernel).astype("float64").max(axis=tuple(range(layer.kernel.ndim - 1)))
+    largest = np.abs(layer.weights).astype("float64").max(axis=0)
     with np.errstate(divide="ignore"):
         per_level = 1 / largest
         return per_level, np.maximum(_WEAK_THRESHOLD / threshold(layer), levels * per_level.min())
@@ -82,8 +83,8 @@ def prove(program: Program, images: np.ndarray, safety_factor: float) -> list[Pr
     seen: list[Range] | None = None
     proofs = []
     for index, (layer, bound) in enumerate(zip(program.neurons, bounds, strict=True)):
-        extra = {}
-        if (bound.size() <= INT16).all():
+        extra, meeting = {}, meeting_sums(layer)
+        if (np.maximum(bound.size(), meeting) <= INT16).all():
             kind, shown, needed = "weight sums", bound, bound.size()
         elif index == 0 and threshold(layer).max() <= LARGEST_THRESHOLD:
             kind, shown, needed = "constant current", bound, threshold(layer)
@@ -94,5 +95,6 @@ def prove(program: Program, images: np.ndarray, safety_factor: float) -> list[Pr
             extra = {"safety_factor": float(safety_factor)}
         facts = {"proof": kind, "low": int(shown.low.min()), "high": int(shown.high.max())}
         facts |= {"limit": INT16, "time_steps": program.time_steps, **extra}
+        needed = np.maximum(needed, meeting)
         proofs.append(Proof(facts, INT16 / np.maximum(needed, 1)))
     return proofs

@@ -12,12 +12,13 @@ firing level, theta - v_0, is rounded up with both, and what it lacks of the thr
 integer `v_0`.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from ..program import Conv, Dense, Program
+from ..program import Conv, Dense, Program, Shortcut, with_shortcuts
 from ._bounds import INT16, INT32, potential_range, threshold
 from ._simulation import layer_counts
 
@@ -77,9 +78,13 @@ def integer_layer(layer: Conv | Dense, scale: np.ndarray, gain: float, levels: i
         levels: Largest size of an integer weight.
 
     Returns:
-        The layer with an int8 kernel, int32 bias, int32 thresholds and `v_0`, each `(filters,)`.
+        The layer with int8 kernels, int32 bias, int32 thresholds and `v_0`, each `(filters,)`.
     """
-    kernel = np.clip(np.rint(layer.kernel * scale), -levels, levels).astype("int8")
+
+    def rounded(kernel: np.ndarray) -> np.ndarray:
+        return np.clip(np.rint(kernel * scale), -levels, levels).astype("int8")
+
+    shortcuts = (replace(s, kernel=rounded(s.kernel)) for s in layer.shortcuts)
     bias = None if layer.bias is None else np.rint(layer.bias * scale * gain)
     if bias is not None:
         bias = np.clip(bias, -INT32, INT32).astype("int32")
@@ -89,7 +94,10 @@ def integer_layer(layer: Conv | Dense, scale: np.ndarray, gain: float, levels: i
     level = _ceil(theta - np.asarray(layer.v_0, "float64") * scale * gain)
     theta = np.clip(_ceil(theta), 1, LARGEST_THRESHOLD).astype("int32")
     level = np.clip(level, 1, theta).astype("int32")
-    return replace(layer, kernel=kernel, bias=bias, v_threshold=theta, v_0=theta - level)
+    layer = replace(
+        layer, kernel=rounded(layer.kernel), bias=bias, v_threshold=theta, v_0=theta - level
+    )
+    return with_shortcuts(layer, shortcuts)
 
 
 def _ceil(x: np.ndarray) -> np.ndarray:
@@ -139,7 +147,7 @@ def search(
 
 def _candidates(layer: Conv | Dense, gain: float, limit: Limit, rounding: Rounding) -> np.ndarray:
     """Scales `(candidates, filters)`, from those that clip to those that leave levels unused."""
-    largest = np.abs(layer.kernel).astype("float64").max(axis=tuple(range(layer.kernel.ndim - 1)))
+    largest = np.abs(layer.weights).astype("float64").max(axis=0)
     most = np.minimum(limit.scale, LARGEST_THRESHOLD / (threshold(layer) * gain))
     with np.errstate(divide="ignore"):
         full = np.minimum(rounding.levels / largest, most)
@@ -154,20 +162,25 @@ def _candidates(layer: Conv | Dense, gain: float, limit: Limit, rounding: Roundi
 
 def _tie_break(layer: Conv | Dense, options: list[Conv | Dense], scales: np.ndarray) -> np.ndarray:
     """Less than one spike for all filters, and the less the better the weights are met."""
-    axes = tuple(range(layer.kernel.ndim - 1))
     pairs = zip(options, scales, strict=True)
-    squares = np.stack([((o.kernel / s - layer.kernel) ** 2).sum(axis=axes) for o, s in pairs])
-    shares = squares / (squares + np.square(layer.kernel).sum(axis=axes) + 1e-30)
+    squares = np.stack([((o.weights / s - layer.weights) ** 2).sum(axis=0) for o, s in pairs])
+    shares = squares / (squares + np.square(layer.weights).sum(axis=0) + 1e-30)
     return shares / len(shares[0])
 
 
 def _merge(options: list[Conv | Dense]) -> Conv | Dense:
     """One layer with the filters of all."""
     biases = [option.bias for option in options if option.bias is not None]
-    return replace(
+    shortcuts = zip(*(option.shortcuts for option in options), strict=True)
+    merged = replace(
         options[0],
-        kernel=np.concatenate([option.kernel for option in options], axis=-1),
+        kernel=_side_by_side(options),
         bias=np.concatenate(biases) if biases else None,
         v_threshold=np.concatenate([option.v_threshold for option in options]),
         v_0=np.concatenate([option.v_0 for option in options]),
     )
+    return with_shortcuts(merged, (replace(s[0], kernel=_side_by_side(s)) for s in shortcuts))
+
+
+def _side_by_side(parts: Sequence[Conv | Dense | Shortcut]) -> np.ndarray:
+    return np.concatenate([part.kernel for part in parts], axis=-1)

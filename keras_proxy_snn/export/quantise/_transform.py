@@ -174,7 +174,7 @@ def _check_program(program: Program) -> None:
             f"A float32 program can be quantised. Received: one of {program.number_format!r}."
         )
     for layer in program.neurons:
-        weights = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
+        weights = [layer.weights] if layer.bias is None else [layer.weights, layer.bias]
         if not all(np.isfinite(w).all() for w in weights):
             raise ValueError(f"Weights must be finite. Received: layer {layer.name!r}.")
         theta = threshold(layer)
@@ -223,11 +223,11 @@ def _check_images(program: Program, calibration: Any) -> np.ndarray:
 
 def _check_integers(program: Program, integer: Program) -> None:
     for layer, rounded in zip(program.neurons, integer.neurons, strict=True):
-        if layer.kernel.any() and not rounded.kernel.any():
+        if layer.weights.any() and not rounded.weights.any():
             raise ValueError(
                 "Potentials must fit 16 bits, but scaled so that they do, all weights of layer "
                 f"{layer.name!r} round to 0. Received: thresholds up to "
-                f"{threshold(layer).max():g}, weights up to {np.abs(layer.kernel).max():g} and "
+                f"{threshold(layer).max():g}, weights up to {np.abs(layer.weights).max():g} and "
                 f"T = {program.time_steps}."
             )
     if (largest := largest_sum(integer)) > INT32:
