@@ -69,6 +69,7 @@ def test_the_program_has_the_models_counts(model, images):
         "block2": ["block1"],
         "block3": ["spike_pool"],
     }
+    assert program.metadata["spec"] == "4C3-4C3-4C3+-6C3-6C3+-P2-6C3-6C3+-3F"
     spikes = model.snn.record(images)
     rates = [keras.ops.convert_to_numpy(spikes[n.name]).mean() for n in model.snn.if_layers]
     assert all(0 < rate < 1 for rate in rates), rates

@@ -52,10 +52,12 @@ def from_model(model: Any, **metadata: Any) -> Program:
 
 
 def _spec(layers: list[Layer]) -> str:
+    """For people: as a preset's spec, and a `+` for each shortcut into a layer."""
     tokens = []
     for layer in layers:
         if isinstance(layer, Conv):
-            tokens.append(f"{layer.kernel.shape[-1]}C{layer.kernel.shape[0]}")
+            token = f"{layer.kernel.shape[-1]}C{layer.kernel.shape[0]}"
+            tokens.append(token + "+" * len(layer.shortcuts))
         elif isinstance(layer, Pool):
             tokens.append(f"P{layer.size[0]}")
         elif isinstance(layer, Dense):

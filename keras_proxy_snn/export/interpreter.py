@@ -95,7 +95,7 @@ def step(
     """One time step: spikes of the readout, new potentials, and potentials before the reset."""
     first = program.layers.index(program.neurons[0])
     signal, new_state, before = current, [], []
-    potentials = iter(state)
+    potentials, sources = iter(state), program.sources
     spikes: dict[str, np.ndarray] = {}
     for index, layer in enumerate(program.layers[first:]):
         if isinstance(layer, Conv | Dense):
@@ -113,7 +113,7 @@ def step(
             signal = fired.astype(v.dtype)
         else:
             signal = _apply(layer, signal)
-        if layer.name in program.sources:
+        if layer.name in sources:
             spikes[layer.name] = signal
     return signal, tuple(new_state), before
 
