@@ -39,9 +39,12 @@ def equal(results, expected):
 @pytest.mark.parametrize("reset", neuron.RESETS)
 def test_it_gives_the_bits_of_the_equations(reset, time_steps):
     current, v, theta = neurons(LARGE, None if time_steps else 3)
+    current, v = map(keras.ops.convert_to_tensor, (current, v))
+    before = keras.ops.convert_to_numpy(v).copy()
     expected = neuron.simulate(current, v, theta, reset, time_steps)
     assert 0 < np.mean(keras.ops.convert_to_numpy(expected[0])) < 1
     equal(_fused.simulate(current, v, theta, reset, time_steps), expected)
+    equal([v], [before])  # potentials before are the caller's
 
 
 @on_tensorflow

@@ -1,11 +1,13 @@
 """`IFConv2D`: a convolution whose neurons integrate and fire."""
 
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from ._maps import on_maps
 from ._tied import TiedIF, make_twin, split_layer_arguments
 
 __all__ = ["IFConv2D"]
@@ -93,11 +95,11 @@ class IFConv2D(TiedIF):
     def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
         """Convolve `(batch, height, width, channels)` with a kernel."""
         twin = self.twin
-        return ops.conv(
-            inputs,
-            kernel,
+        convolve = partial(
+            ops.conv,
+            kernel=kernel,
             strides=twin.strides,
             padding=twin.padding,
             dilation_rate=twin.dilation_rate,
-            data_format=twin.data_format,
         )
+        return on_maps(convolve, inputs)

@@ -1,10 +1,12 @@
 """`IFDepthwiseConv2D`: a convolution of each channel by itself, into neurons."""
 
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
+from ._maps import on_maps
 from ._tied import TiedIF
 
 __all__ = ["IFDepthwiseConv2D"]
@@ -55,11 +57,11 @@ class IFDepthwiseConv2D(TiedIF):
     def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
         """Convolve `(batch, height, width, channels)` with a kernel."""
         twin = self.twin
-        return ops.depthwise_conv(
-            inputs,
-            kernel,
+        convolve = partial(
+            ops.depthwise_conv,
+            kernel=kernel,
             strides=twin.strides,
             padding=twin.padding,
             dilation_rate=twin.dilation_rate,
-            data_format=twin.data_format,
         )
+        return on_maps(convolve, inputs)

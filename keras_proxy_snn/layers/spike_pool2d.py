@@ -1,10 +1,12 @@
 """`SpikePool2D`: a pooling neuron fires when any neuron in its window does."""
 
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
+from ._maps import on_maps
 from ._time import over_time, without_time
 
 __all__ = ["SpikePool2D"]
@@ -62,12 +64,13 @@ class SpikePool2D(keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         """Pool each step; see the class."""
         window = self._window
-        return over_time(
-            lambda spikes: ops.max_pool(
-                spikes, window.pool_size, window.strides, window.padding, "channels_last"
-            ),
-            inputs,
+        pool = partial(
+            ops.max_pool,
+            pool_size=window.pool_size,
+            strides=window.strides,
+            padding=window.padding,
         )
+        return over_time(partial(on_maps, pool), inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
         """`(batch, time, pooled height, pooled width, channels)`."""
