@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 
 import keras_proxy_snn as kps
+from keras_proxy_snn import export_command
 from keras_proxy_snn.export import export, from_model, litert, nir, vela
 from keras_proxy_snn.export.interpreter import run as interpret
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, Shortcut, load
@@ -236,3 +237,13 @@ def test_neurons_where_the_layer_before_them_does_not_come_in_are_refused(tmp_pa
     cnn = keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
     with pytest.raises(ValueError, match=r"the layer before it is none.*'block' \(ReLU\)"):
         export(kps.from_keras(cnn, 2), tmp_path / "net.onnx")
+
+
+def test_a_saved_residual_network_is_exported_by_the_command(model, images, tmp_path):
+    model.save(tmp_path / "net.keras")
+    np.save(tmp_path / "images.npy", images)
+    facts = export_command.run(
+        "litert", tmp_path / "net.keras", bits=8, calibration=str(tmp_path / "images.npy")
+    )
+    assert facts["check"]["differing"] == 0
+    assert (tmp_path / "net.tflite").is_file()
