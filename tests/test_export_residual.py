@@ -131,7 +131,7 @@ def test_a_program_with_shortcuts_is_kept_in_its_file(model, images, tmp_path):
     ]
 
 
-def meeting(own, other, time_steps=3, **fields):
+def meeting(own, other):
     """A layer where two convolutions meet, of 40 maps each that spike at every step."""
     one = np.ones((1, 1, 1, 40), "float32")
     shortcut = Shortcut("first", np.full((1, 1, 40, 1), other, "float32"))
@@ -145,12 +145,11 @@ def meeting(own, other, time_steps=3, **fields):
             1.0,
             "subtract",
             shortcuts=(shortcut,),
-            **fields,
         ),
         Flatten("flatten"),
         Dense("readout", np.ones((4, 2), "float32"), None, 1.0, "zero"),
     )
-    return Program(parts, (2, 2, 1), time_steps)
+    return Program(parts, (2, 2, 1), time_steps=3)
 
 
 def test_currents_that_cancel_are_bounded_before_they_meet():

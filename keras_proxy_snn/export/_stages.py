@@ -1,6 +1,7 @@
 """Layers of a program from the stages of a spiking network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import keras
@@ -163,7 +164,7 @@ class _Builder:
 
 def _times(term: Shortcut, factor: np.ndarray) -> Shortcut:
     """A term times a number, or one for each filter."""
-    return Shortcut(term.source, term.kernel * factor, term.strides, term.padding, term.dilation)
+    return replace(term, kernel=term.kernel * factor)
 
 
 def _term(source: str, kernel: np.ndarray, twin: Any) -> Shortcut:
