@@ -1,7 +1,6 @@
 """The spiking network: layers of IF neurons advanced through time in chunks."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -201,8 +200,10 @@ class SpikingNetwork(keras.Model):
 
         def chunk(state: State, steps: int, frames: Any | None) -> State:
             potentials, rates, spikes = [], [], None
-            advance = partial(self._wiring.advance, simulate=_fused.simulate)
-            for stage, spikes, v in advance(prepared, state.potentials, steps, frames):
+            advanced = self._wiring.advance(
+                prepared, state.potentials, steps, frames, _fused.simulate
+            )
+            for stage, spikes, v in advanced:
                 if isinstance(stage, TiedIF):
                     potentials.append(v)
                     rates.append(ops.mean(spikes) * steps)

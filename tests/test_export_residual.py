@@ -131,16 +131,16 @@ def test_a_program_with_shortcuts_is_kept_in_its_file(model, images, tmp_path):
     ]
 
 
-def meeting(own, other):
-    """A layer where two convolutions meet, of 40 maps each that spike at every step."""
-    one = np.ones((1, 1, 1, 40), "float32")
-    shortcut = Shortcut("first", np.full((1, 1, 40, 1), other, "float32"))
+def meeting(own, other, maps, time_steps):
+    """A layer where two convolutions meet, of maps that spike at every step."""
+    one = np.ones((1, 1, 1, maps), "float32")
+    shortcut = Shortcut("first", np.full((1, 1, maps, 1), other, "float32"))
     parts = (
         Conv("first", one, None, 1.0, "zero"),
-        Conv("middle", np.eye(40, dtype="float32")[None, None], None, 1.0, "zero"),
+        Conv("middle", np.eye(maps, dtype="float32")[None, None], None, 1.0, "zero"),
         Conv(
             "meeting",
-            np.full((1, 1, 40, 1), own, "float32"),
+            np.full((1, 1, maps, 1), own, "float32"),
             None,
             1.0,
             "subtract",
@@ -149,22 +149,23 @@ def meeting(own, other):
         Flatten("flatten"),
         Dense("readout", np.ones((4, 2), "float32"), None, 1.0, "zero"),
     )
-    return Program(parts, (2, 2, 1), time_steps=3)
+    return Program(parts, (2, 2, 1), time_steps)
 
 
 def test_currents_that_cancel_are_bounded_before_they_meet():
-    images = np.ones((2, 2, 2, 1), "float32")
-    program = meeting(own=1024.0, other=-1023.0)
+    """Weights of 127 would take 38,100 from 300 maps, and their sum back to almost nothing."""
+    program = meeting(own=0.5, other=-126 / 254, maps=300, time_steps=20)
     layer = program.neurons[2]
-    np.testing.assert_array_equal(meeting_sums(layer), [40 * 1024])
-    np.testing.assert_array_equal(meeting_sums(program.neurons[1]), np.zeros(40))
-    integer = quantise(program, images)
+    np.testing.assert_array_equal(meeting_sums(layer), [150])
+    np.testing.assert_array_equal(meeting_sums(program.neurons[1]), np.zeros(300))
+    integer = quantise(program, np.ones((2, 2, 2, 1), "float32"))
+    assert integer.metadata["saturation"]["meeting"]["proof"] == "observed"
     assert meeting_sums(integer.neurons[2]).max() <= INT16
 
 
 def test_sums_of_integers_that_cancel_are_exact_in_litert(tmp_path):
     images = np.ones((1, 2, 2, 1), "float32")
-    integer = quantise(meeting(own=1.0, other=-0.5), images)
+    integer = quantise(meeting(own=1.0, other=-0.5, maps=40, time_steps=3), images)
     exported = export(integer, tmp_path / "net.tflite", images=images)
     assert exported.check.worst == 0
     assert interpret(integer, images).spike_counts.any()

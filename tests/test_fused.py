@@ -6,6 +6,8 @@ import pytest
 
 from keras_proxy_snn import _fused, neuron
 
+from . import oracle
+
 LARGE, SMALL = 2**16, 2**10
 on_tensorflow = pytest.mark.skipif(
     keras.config.backend() != "tensorflow", reason="the kernel is TensorFlow's"
@@ -25,7 +27,11 @@ def neurons(count, steps, seed=0):
     """Potentials, currents and a threshold at which rounding would show."""
     rng = np.random.default_rng(seed)
     current = rng.normal(0.3, 1.0, (2, steps, count) if steps else (2, count))
-    return current.astype("float32"), rng.normal(0, 1, (2, count)).astype("float32"), 0.7
+    return (
+        current.astype("float32"),
+        rng.normal(0, 1, (2, count)).astype("float32"),
+        np.float32(0.7),
+    )
 
 
 def equal(results, expected):
@@ -35,15 +41,25 @@ def equal(results, expected):
         )
 
 
+def in_numpy(current, v, theta, reset, time_steps):
+    """The oracle's spikes and potentials, in float32."""
+    spikes, v = [], np.asarray(v)
+    for step in range(time_steps or current.shape[1]):
+        fired, v = oracle.fire(v, current if time_steps else current[:, step], theta, reset)
+        spikes.append(fired)
+    assert v.dtype == "float32"
+    assert 0 < np.mean(spikes) < 1
+    return np.stack(spikes, axis=1), v
+
+
 @pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
 @pytest.mark.parametrize("reset", neuron.RESETS)
 def test_it_gives_the_bits_of_the_equations(reset, time_steps):
     current, v, theta = neurons(LARGE, None if time_steps else 3)
-    current, v = map(keras.ops.convert_to_tensor, (current, v))
-    before = keras.ops.convert_to_numpy(v).copy()
-    expected = neuron.simulate(current, v, theta, reset, time_steps)
-    assert 0 < np.mean(keras.ops.convert_to_numpy(expected[0])) < 1
-    equal(_fused.simulate(current, v, theta, reset, time_steps), expected)
+    expected = in_numpy(current, v, theta, reset, time_steps)
+    before, tensors = v.copy(), map(keras.ops.convert_to_tensor, (current, v))
+    current, v = tensors
+    equal(_fused.simulate(current, v, float(theta), reset, time_steps), expected)
     equal([v], [before])  # potentials before are the caller's
 
 
@@ -53,18 +69,20 @@ def test_it_gives_the_bits_of_the_equations(reset, time_steps):
 def test_the_kernel_gives_the_bits_of_the_equations(reset, time_steps):
     current, v, theta = neurons(LARGE, None if time_steps else 3)
     results, operations = graph(
-        lambda current, v: _fused.simulate(current, v, theta, reset, time_steps), current, v
+        lambda current, v: _fused.simulate(current, v, float(theta), reset, time_steps), current, v
     )
     assert "GreaterEqual" not in operations
-    equal(results, neuron.simulate(current, v, theta, reset, time_steps))
+    equal(results, in_numpy(current, v, theta, reset, time_steps))
 
 
 @on_tensorflow
 def test_small_layers_are_not_compiled():
     current, v, theta = neurons(SMALL, 2)
-    results, operations = graph(lambda i, v: _fused.simulate(i, v, theta, "zero"), current, v)
+    results, operations = graph(
+        lambda i, v: _fused.simulate(i, v, float(theta), "zero"), current, v
+    )
     assert operations.count("GreaterEqual") == 2
-    equal(results, neuron.simulate(current, v, theta, "zero"))
+    equal(results, in_numpy(current, v, theta, "zero", None))
 
 
 @on_tensorflow

@@ -1,4 +1,4 @@
-"""The program of a model; with `_stages`, the only place of the exporters that knows Keras."""
+"""The program of a model; with `_stages` and `_kernels` all that knows Keras."""
 
 from typing import Any
 

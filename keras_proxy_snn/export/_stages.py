@@ -20,6 +20,7 @@ from ..layers import (
     Synapses,
 )
 from ..nodes import IMAGE, Node
+from ._kernels import weights_of
 from .layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
 
 __all__ = ["layers_of"]
@@ -104,7 +105,7 @@ class _Builder:
             self._put(node, _dense(stage, self._scale / self._averaged, self._averaged))
             self._averaged = 1
         elif isinstance(stage, _CONVOLUTIONS) and self._averaged == 1:
-            kernel, bias = _weights(stage, self._scale)
+            kernel, bias = weights_of(stage, self._scale)
             self._put(node, _conv(stage, _Currents((_term("", kernel, stage.twin),), bias)))
         else:
             raise _refusal(node, "a program has no such layer")
@@ -130,7 +131,7 @@ class _Builder:
         (name,), stage = node.inputs, node.stage.layer
         if name not in self._spikes or not isinstance(stage, _CONVOLUTIONS):
             raise _refusal(node, "what is added before neurons must be spikes, or convolve them")
-        kernel, bias = _weights(stage)
+        kernel, bias = weights_of(stage)
         return _Currents((_term(self._spikes[name], kernel, stage.twin),), bias)
 
     def _sum(self, node: Node) -> _Currents:
@@ -189,7 +190,7 @@ def _conv(stage: Any, currents: _Currents) -> Conv:
 
 def _dense(stage: Any, scale: float, repeats: int) -> Dense:
     """A Dense with weights times a scale, repeated for so many places."""
-    kernel, bias = _weights(stage, scale)
+    kernel, bias = weights_of(stage, scale)
     kernel = np.tile(kernel, (repeats, 1))
     v_0 = stage.v_0 * stage.v_threshold
     return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
@@ -219,36 +220,6 @@ def _factor(stage: Any, shape: tuple[Any, ...]) -> float | None:
 def _is_global_average(stage: Any) -> bool:
     layer = getattr(stage, "layer", None)
     return isinstance(layer, keras.layers.GlobalAveragePooling2D) and not layer.keepdims
-
-
-def _weights(stage: Any, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray | None]:
-    """Full kernel times a scale, and bias, normalisation folded in."""
-    kernel, bias = (
-        None if w is None else np.asarray(keras.ops.convert_to_numpy(w), "float32")
-        for w in stage.synaptic_weights()
-    )
-    assert kernel is not None  # only a bias can be missing
-    if not isinstance(stage, IFDense):
-        kernel = _full(kernel, stage)
-    return kernel if scale == 1.0 else kernel * np.float32(scale), bias
-
-
-def _full(kernel: np.ndarray, stage: Any) -> np.ndarray:
-    """The kernel of one group that does what groups or channels by themselves do."""
-    height, width, channels, filters = kernel.shape
-    groups = getattr(stage.twin, "groups", 1)
-    if isinstance(stage, IFDepthwiseConv2D):
-        groups, channels, filters = channels, 1, channels * filters
-        kernel = kernel.reshape(height, width, 1, filters)
-    if groups == 1:
-        return kernel
-    full = np.zeros((height, width, groups * channels, filters), kernel.dtype)
-    per_group = filters // groups
-    for group in range(groups):
-        inputs = slice(group * channels, (group + 1) * channels)
-        outputs = slice(group * per_group, (group + 1) * per_group)
-        full[:, :, inputs, outputs] = kernel[..., outputs]
-    return full
 
 
 def _refusal(node: Node, reason: str) -> ValueError:

@@ -1,7 +1,7 @@
 """`Program`: the deployable network, frozen and free of Keras.
 
 `ProxyModel -> Program -> (transforms: Program -> Program) -> writer -> check in a real runtime`.
-Only `_from_model.py` and `_stages.py` know Keras; everything after needs NumPy alone.
+Only `_from_model.py`, `_stages.py` and `_kernels.py` know Keras; the rest needs NumPy alone.
 """
 
 import json

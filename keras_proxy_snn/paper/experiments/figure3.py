@@ -8,7 +8,7 @@ Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not say whe
     The compact network is trained in this package's form: the published one collapses there, see
     `PUBLISHED` and table2.
 Time: full: not measured. compact: 5, 12 and 16 minutes for the trainings at T = 4, 8 and 20 on two
-    shared cores, the last two of which are table2's. tiny: 40 s.
+    shared cores, pauses included; the last two are table2's. tiny: 40 s.
 """
 
 from .._experiment import Experiment, Size
