@@ -6,6 +6,7 @@ from ._version import __version__
 # The commands import what they need, so that `--help` loads no backend.
 if not is_command_line():
     from . import datasets, statistics, visualization
+    from .bias_calibration import calibrate_biases
     from .calibration import calibrate
     from .callbacks import CollapseWarning, ProxyMonitor
     from .conversion import from_keras
@@ -41,6 +42,7 @@ __all__ = [
     "build",
     "build_ann",
     "calibrate",
+    "calibrate_biases",
     "datasets",
     "format_spec",
     "from_keras",

@@ -224,7 +224,7 @@ class SpikingNetwork(keras.Model):
         return Simulation(state.spike_counts, state.potentials[-1], rates)
 
     def walk(
-        self, inputs: Any, chunk_steps: int | None = None
+        self, inputs: Any, chunk_steps: int | None = None, until: str | None = None
     ) -> Iterator[dict[str, tuple[Any, Any]]]:
         """Spikes and potentials of every stage, chunk after chunk, for a look inside.
 
@@ -234,6 +234,7 @@ class SpikingNetwork(keras.Model):
             inputs: Images `(batch, height, width, channels)`.
             chunk_steps: Number of steps of a chunk; the network's own if `None`. The last
                 chunk may be shorter.
+            until: Name of the last stage to run; the readout if `None`.
 
         Yields:
             Stage name to a pair, in order: spikes (or currents) `(batch, steps, ...)`, and
@@ -251,8 +252,13 @@ class SpikingNetwork(keras.Model):
             frames = prepared.frames
             frames = None if frames is None else frames[:, start : start + steps]
             stages = self._wiring.advance(prepared, potentials, steps, frames)
-            seen = {stage.name: (spikes, v) for stage, spikes, v in stages}
-            potentials = tuple(seen[layer.name][1] for layer in self.if_layers)
+            seen = {}
+            for stage, spikes, v in stages:
+                seen[stage.name] = spikes, v
+                if stage.name == until:
+                    break
+            before = zip(self.if_layers, potentials, strict=True)
+            potentials = tuple(seen.get(layer.name, (None, v))[1] for layer, v in before)
             yield seen
 
     def record(self, inputs: Any, return_potentials: bool = False) -> Any:

@@ -1,13 +1,13 @@
 """What IF neurons make of a constant current: the activations that a proxy can have for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from keras import ops
 
 from .mapping import SpikingTwin
 
-__all__ = ["RESPONSES", "proxy_output", "quantisation_level", "response", "whole"]
+__all__ = ["RESPONSES", "proxy_output", "proxy_run", "quantisation_level", "response", "whole"]
 
 RESPONSES = ("clip", "qcfs")
 
@@ -34,18 +34,30 @@ def proxy_output(
     Returns:
         Logits `(batch, classes)`. Those are never replaced.
     """
-    if activation is None:
-        return twin.graph.output(images, training=training, start=twin.start)
+    *_, (_, logits) = proxy_run(twin, images, activation, time_steps, v_0, training)
+    return logits
+
+
+def proxy_run(
+    twin: SpikingTwin,
+    images: Any,
+    activation: str | None,
+    time_steps: int,
+    v_0: float | Callable[[Any], Any],
+    training: bool,
+) -> Iterator[tuple[int, Any]]:
+    """Position and result of each of the ANN's calls, arguments and activations as above."""
     last = len(twin.graph.calls) - 1
     gains = {place: twin.gains[name] for name, place in twin.activations.items() if place != last}
     run = twin.graph.run(images, training=training, start=twin.start)
     place, result = next(run)
     while place != last:
-        if place in gains:
+        if activation is not None and place in gains:
             start = v_0(ops.shape(result)) if callable(v_0) else v_0
             result = response(result, gains[place], activation, time_steps, start)
+        yield place, result
         place, result = run.send(result)
-    return result
+    yield last, result
 
 
 def response(a: Any, gain: float, activation: str, time_steps: int, v_0: Any) -> Any:

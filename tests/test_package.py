@@ -46,6 +46,7 @@ LEVELS = {
     "model": 2,
     "presets": 2,
     "quantised_ann": 2,
+    "bias_calibration": 2,
     "baselines": 3,
     "benchmark": 3,
     "callbacks": 3,

@@ -134,6 +134,16 @@ class TiedIF(IF):
         shift = ops.cast(norm.beta, self.compute_dtype) if norm.center else 0.0
         return SynapticWeights(self.scale_outputs(kernel, scale), bias * scale + shift)
 
+    @property
+    def bias_variable(self) -> Any:
+        """Variable `(outputs,)` whose value is added to the currents; `None` if there is none.
+
+        That is the normalisation's `beta`, which is not scaled as a bias before it would be.
+        """
+        if self.batch_norm is not None:
+            return self.batch_norm.beta if self.batch_norm.center else None
+        return self.twin.bias if self.twin.use_bias else None
+
     def twin_kernel(self) -> Any:
         """The twin's kernel."""
         return self.twin.kernel

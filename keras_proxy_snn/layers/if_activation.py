@@ -52,6 +52,11 @@ class IFActivation(TiedIF):
         if not relu and getattr(twin, "activation", None) not in ACTIVATIONS:
             raise ValueError(f"The twin of IFActivation must be a ReLU. Received: {twin!r}.")
 
+    @property
+    def bias_variable(self) -> None:
+        """There are no weights."""
+        return None
+
     def synaptic_weights(self) -> SynapticWeights:
         """The scale of the inputs, in the place of a kernel."""
         return SynapticWeights(ops.convert_to_tensor(self.input_scale, self.compute_dtype), None)

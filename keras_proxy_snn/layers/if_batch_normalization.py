@@ -55,6 +55,11 @@ class IFBatchNormalization(TiedIF):
     def _check_twin(self, twin: Any) -> None:
         self._check_batch_norm(twin)
 
+    @property
+    def bias_variable(self) -> Any:
+        """The twin's `beta`."""
+        return self.twin.beta if self.twin.center else None
+
     def synaptic_weights(self) -> SynapticWeights:
         """Scale and bias of each channel."""
         return self.fold(self.twin, self.scale_inputs(ops.ones((), self.compute_dtype)), None)
