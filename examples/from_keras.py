@@ -1,15 +1,16 @@
 """A CNN of your own as a spiking network: train it, convert it, fine-tune it by its proxy.
 
-Fine-tuning has two parts: first the CNN alone, its activations in the steps of its neurons
-(`QuantisedANN`), which simulates nothing; then via proxy, for the spikes as they come.
+Fine-tuning has three parts: first the CNN alone, its activations in the steps of its neurons
+(`QuantisedANN`), which simulates nothing; then its biases, for firing rates that are right in
+the mean (`calibrate_biases`); then via proxy, for the spikes as they come.
 
     python examples/from_keras.py                              # digits, in a minute
     python examples/from_keras.py --dataset cifar10 --blocks 3 --widths 16,32,64 --epochs 100
     python examples/from_keras.py --cnn my_cnn.keras --dataset fashion_mnist
 
 The CNN has the shape of ResNet-20 (that is what `--blocks 3 --widths 16,32,64` is). What is in the
-output folder already, `cnn.keras`, `quantised.keras` or `tuned.keras`, is taken from there and not
-trained again. Writes the table to `numbers.json`. With `--hold-out N` the last N training images
+output folder already, `cnn.keras`, `quantised.keras`, `calibrated.keras` or `tuned.keras`, is taken
+from there and not made again. Writes the table to `numbers.json`. With `--hold-out N` the last N training images
 are left out of training and stand for the test images: to choose settings with.
 """
 
@@ -98,6 +99,7 @@ def main():
     parser.add_argument("--levels", type=int, default=4, help="steps of an activation")
     parser.add_argument("--calibrate", choices=["percentile", "rnl", "qcfs"], default="qcfs")
     parser.add_argument("--calibration-images", type=int, default=500)
+    parser.add_argument("--bias-images", type=int, default=200, help="images for the biases")
     parser.add_argument("--time-steps", type=int, default=16, help="T, also for tuning")
     parser.add_argument("--evaluate-at", type=numbers, default=[4, 8, 16, 32])
     parser.add_argument("--hold-out", type=int, default=0, help="test on training images left out")
@@ -145,6 +147,7 @@ def main():
             kps.QuantisedANN(model, arguments.levels),
             *(x, y, arguments.quantised_epochs, arguments.quantised_rate, logits, ["accuracy"]),
         ),
+        "calibrated": lambda: kps.calibrate_biases(model, x[: arguments.bias_images]),
         "tuned": lambda: train(
             model, x, y, arguments.tune_epochs, arguments.tune_rate, loss, metrics
         ),
@@ -162,14 +165,16 @@ def main():
         freeze_normalisation(cnn)
 
     print(f"\n{arguments.dataset}, {len(test[0])} images; the CNN had {table['cnn']:.2%}")
-    print(f"{'T':>4}  {'converted':>9}  {'quantised':>9}  {'fine-tuned':>10}")
+    columns = ("converted", *parts)
+    print("   T" + "".join(f"{name:>12}" for name in columns))
     for steps in arguments.evaluate_at:
-        row = [table[name][str(steps)] for name in ("converted", "quantised", "tuned")]
-        print(f"{steps:>4}  {row[0]:>9.2%}  {row[1]:>9.2%}  {row[2]:>10.2%}")
+        row = [table[name][str(steps)] for name in columns]
+        print(f"{steps:>4}" + "".join(f"{accuracy:>12.2%}" for accuracy in row))
     facts = {name: str(value) for name, value in vars(arguments).items()}
     path = folder / "numbers.json"
     path.write_text(json.dumps({"accuracy": table, "arguments": facts}, indent=1) + "\n")
-    print(f"\nWritten to {folder}/: cnn.keras, quantised.keras, tuned.keras, numbers.json")
+    files = ", ".join(f"{name}.keras" for name in ("cnn", *parts))
+    print(f"\nWritten to {folder}/: {files}, numbers.json")
 
 
 if __name__ == "__main__":

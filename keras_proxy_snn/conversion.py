@@ -37,7 +37,7 @@ def from_keras(
     such neurons can follow: without that bound weights grow where rates cannot. Batch
     normalisation should be frozen for this (`trainable = False`): the neurons have the running
     statistics, and with those of each batch the CNN would be another network. Deep CNNs need
-    `keras_proxy_snn.QuantisedANN` before.
+    `keras_proxy_snn.QuantisedANN` and `keras_proxy_snn.calibrate_biases` before.
 
     What neurons cannot do, the CNN need not be changed for: the heights are multiplied into the
     weights that the spikes meet, so the network that runs or is exported has spikes of 0 and 1.

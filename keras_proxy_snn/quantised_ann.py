@@ -20,6 +20,7 @@ class QuantisedANN(keras.Model):
     their spikes. It has the very layers of the model, which learns with it:
 
         QuantisedANN(model, levels=4)   train this first, batch normalisation and all
+        calibrate_biases(model, x)      then its biases, for rates that are right in the mean
         model                           then this, for the spikes as they come
 
     In training `v_0` is dithered, drawn from [0, 1) for each activation, so that it is rounded up

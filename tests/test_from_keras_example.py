@@ -21,8 +21,9 @@ def run(folder):
 def test_the_example_converts_tunes_and_goes_on_from_its_files(tmp_path):
     printed, table = run(tmp_path)
     assert "Epoch 2/2" in printed
-    assert list(table) == ["cnn", "converted", "quantised", "tuned"]
-    for name in ("converted", "quantised", "tuned"):
+    parts = ["converted", "quantised", "calibrated", "tuned"]
+    assert list(table) == ["cnn", *parts]
+    for name in parts:
         assert list(table[name]) == ["2", "4"]
         assert all(0 <= accuracy <= 1 for accuracy in table[name].values())
     assert f"100 images; the CNN had {table['cnn']:.2%}" in printed
