@@ -10,8 +10,8 @@ the mean (`calibrate_biases`); then via proxy, for the spikes as they come.
 
 The CNN has the shape of ResNet-20 (that is what `--blocks 3 --widths 16,32,64` is). What is in the
 output folder already, `cnn.keras`, `quantised.keras`, `calibrated.keras` or `tuned.keras`, is taken
-from there and not made again. Writes the table to `numbers.json`. With `--hold-out N` the last N training images
-are left out of training and stand for the test images: to choose settings with.
+from there and not made again. Writes the table to `numbers.json`. With `--hold-out N` the last N
+training images are left out of training and stand for the test images: to choose settings with.
 """
 
 import argparse
