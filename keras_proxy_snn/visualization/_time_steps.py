@@ -53,7 +53,10 @@ def accuracy_against_time_steps(
     """
     levels, points = levels or {}, points or {}
     _check(curves, levels, points)
-    figure = new_figure(4.2)
+    names = [*curves, *levels, *points]
+    # As high as the legend needs, in inches: its lines, and the gaps between its entries.
+    lines = sum(name.count("\n") + 1 for name in names)
+    figure = new_figure(max(4.2, 0.16 * lines + 0.06 * len(names) + 0.3))
     axes = figure.subplots()
     for i, (name, curve) in enumerate(curves.items()):
         _draw_curve(axes, name, curve, _style(i))
