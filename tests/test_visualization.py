@@ -439,3 +439,12 @@ def test_feature_maps_of_a_graph():
         if any(np.array_equal(m, a[..., i]) for a in expected for i in range(a.shape[-1]))
     ]
     assert len(above) == 4
+
+
+def test_a_long_legend_of_accuracy_against_time_steps_is_whole():
+    curves = {f"a method\nof many words, number {i}": {1: 0.1, 8: 0.5 + i / 100} for i in range(14)}
+    figure = accuracy_against_time_steps(curves)
+    figure.canvas.draw()
+    legend = figure.axes[0].get_legend().get_window_extent()
+    assert legend.y0 >= 0
+    assert legend.x1 <= figure.bbox.x1
