@@ -444,7 +444,7 @@ def test_feature_maps_of_a_graph():
 def test_a_long_legend_of_accuracy_against_time_steps_is_whole():
     curves = {f"a method\nof many words, number {i}": {1: 0.1, 8: 0.5 + i / 100} for i in range(14)}
     figure = accuracy_against_time_steps(curves)
-    figure.canvas.draw()
+    png(figure)  # lays it out
     legend = figure.axes[0].get_legend().get_window_extent()
     assert legend.y0 >= 0
     assert legend.x1 <= figure.bbox.x1
