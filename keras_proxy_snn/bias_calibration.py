@@ -30,10 +30,10 @@ def calibrate_biases(
         bias += theta (a - r) / p
 
     with the threshold theta, the neurons' mean rate r at the model's T, what the proxy has for it,
-    a, and the share p of neurons whose rate a current can change, 0 < r < 1: a Newton step for r =
-    a. (Li et al., "A free lunch from ANN: towards efficient, accurate spiking neural networks
-    calibration", 2021, section 4.2, with p = 1; p and the repetition are ours.) A batch
-    normalisation's `beta` is the bias where there is one.
+    a, and the share p of neurons whose rate a current can change, 0 < r < 1, taken as 0.3 at
+    least: a Newton step for r = a. (Li et al., "A free lunch from ANN: towards efficient, accurate
+    spiking neural networks calibration", 2021, section 4.2, with p = 1; p and the repetition are
+    ours.) A batch normalisation's `beta` is the bias where there is one.
 
     It takes no labels and no gradients, and some minutes for a deep CNN, and is made for
     the model's T: set `time_steps` before. **It changes the ANN too**, whose biases these are.
