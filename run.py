@@ -27,6 +27,8 @@ ALONE = {
     "test": [
         *("spikingjelly==2.0.0", "loguru", "snntorch==1.0.0", "neurobench==2.3.0"),
         *("tonic==1.7.0", "expelliarmus==1.1.12", "importRosbag==1.0.4"),
+        # PyTorch's builds for GPUs bring it; its interpreter runs the GPU's kernel on a processor.
+        "triton==3.6.0; sys_platform == 'linux'",
     ]
 }
 

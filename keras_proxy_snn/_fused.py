@@ -1,14 +1,18 @@
 """Neurons over time in each backend's own way, where that is known to be faster."""
 
+import importlib.util
 import math
+from collections.abc import Iterator
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 import keras
+from keras import ops
 
 from . import neuron
 
-__all__ = ["simulate"]
+__all__ = ["mean", "simulate"]
 
 # Potentials of smaller layers stay in the cache of a processor; there compiling costs more than
 # it gains.
@@ -16,14 +20,20 @@ _LEAST_NEURONS = 2**16
 
 
 def simulate(
-    current: Any, v: Any, v_threshold: Any, reset: str, time_steps: int | None = None
+    current: Any,
+    v: Any,
+    v_threshold: Any,
+    reset: str,
+    time_steps: int | None = None,
+    bias: Any | None = None,
+    spike_dtype: str = "float32",
 ) -> tuple[Any, Any]:
     """`keras_proxy_snn.neuron.simulate` with fewer passes over the potentials, for the same bits.
 
     On TensorFlow and CPUs XLA makes one kernel of additions, comparisons and resets of large
-    layers; on GPUs Keras compiles the whole step, and so it does on JAX. On PyTorch potentials
-    are changed where they are. `benchmarks/NOTES.md` has what each gains. Nothing here can be
-    differentiated.
+    layers; on GPUs Keras compiles the whole step, and so it does on JAX. On PyTorch a Triton
+    kernel does all steps at once on GPUs, and elsewhere potentials are changed where they are.
+    `benchmarks/NOTES.md` has what each gains. Nothing here can be differentiated.
 
     Args:
         current: As in `keras_proxy_snn.neuron.simulate`, and so are the others.
@@ -31,20 +41,33 @@ def simulate(
         v_threshold: Positive number, or a scalar tensor.
         reset: `"zero"` or `"subtract"`.
         time_steps: Number of steps for which a constant current flows.
+        bias: Added to the currents of each step.
+        spike_dtype: In what dtype spikes may be given, because it spares their readers a cast.
+            PyTorch alone does so.
 
     Returns:
         `(spikes, v)`.
     """
     if keras.config.backend() == "torch":
-        return _in_place(current, v, v_threshold, reset, time_steps)
-    run = partial(neuron.simulate, reset=reset, time_steps=time_steps)
+        run = _in_place
+        if v.is_cuda and v.dtype.itemsize == 4 and importlib.util.find_spec("triton"):
+            from ._triton import simulate as run
+        return run(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
+    plain = partial(neuron.simulate, reset=reset, time_steps=time_steps, bias=bias)
     large = math.prod(v.shape[1:]) >= _LEAST_NEURONS
     if large and keras.config.backend() == "tensorflow" and _in_graph_on_cpu():
         import tensorflow as tf
 
-        run = tf.function(run, jit_compile=True)
-    result: tuple[Any, Any] = run(current, v, v_threshold)
+        plain = tf.function(plain, jit_compile=True)
+    result: tuple[Any, Any] = plain(current, v, v_threshold)
     return result
+
+
+def mean(spikes: Any) -> Any:
+    """Mean of spikes in any dtype, in float32, without a copy of them."""
+    if keras.config.backend() == "torch":
+        return spikes.mean(dtype=ops.zeros(()).dtype)
+    return ops.mean(spikes)
 
 
 def _in_graph_on_cpu() -> bool:
@@ -55,11 +78,25 @@ def _in_graph_on_cpu() -> bool:
 
 
 def _in_place(
-    current: Any, v: Any, v_threshold: Any, reset: str, time_steps: int | None
+    current: Any,
+    v: Any,
+    v_threshold: Any,
+    reset: str,
+    time_steps: int | None,
+    bias: Any | None,
+    spike_dtype: str,
 ) -> tuple[Any, Any]:
     """The equations of `keras_proxy_snn.neuron`, on PyTorch without a new tensor for each term."""
-    currents = current.unbind(1) if time_steps is None else (current,) * time_steps
-    spikes = v.new_empty((v.shape[0], len(currents), *v.shape[1:]))
+    import torch
+
+    inflow = partial(neuron.biased, bias=bias, dtype=v.dtype)
+    if time_steps is None:
+        time_steps = current.shape[1]
+        currents: Iterator[Any] = map(inflow, current.unbind(1))
+    else:
+        currents = repeat(inflow(current), time_steps)
+    shape = (v.shape[0], time_steps, *v.shape[1:])
+    spikes = v.new_empty(shape, dtype=getattr(torch, spike_dtype))
     for step, step_current in enumerate(currents):
         v = v.add_(step_current) if step else v + step_current
         fired = v >= v_threshold
@@ -67,5 +104,5 @@ def _in_place(
         if reset == "zero":
             v.masked_fill_(fired, 0.0)
         else:
-            v.sub_(spikes[:, step] * v_threshold)
+            v.sub_(fired * v_threshold)
     return spikes, v

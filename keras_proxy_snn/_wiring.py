@@ -1,17 +1,17 @@
 """One look at all stages: what they do before time starts, and in the steps of a chunk."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from . import neuron
+from . import _fused, neuron
 from .layers import AtEachStep, Synapses
 from .layers._tied import SynapticWeights, TiedIF
 from .layers._time import over_time
-from .nodes import IMAGE, Node, Readers
+from .nodes import IMAGE, Node, Readers, spike_dtypes
 
 __all__ = ["Prepared", "Wiring"]
 
@@ -59,6 +59,10 @@ class Wiring:
         self._readers = Readers(nodes, events)
         self.constant = frozenset(self._readers.constant)
         self.preprocessing = _preprocessing(nodes)
+        self._simulate = {
+            name: partial(_fused.simulate, spike_dtype=dtype)
+            for name, dtype in spike_dtypes(nodes).items()
+        }
         if events:
             _check_no_augmentation(self.preprocessing)
 
@@ -110,7 +114,7 @@ class Wiring:
         potentials: tuple[Any, ...],
         steps: int,
         frames: Any | None,
-        simulate: Callable[..., tuple[Any, Any]] = neuron.simulate,
+        fused: bool = False,
     ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
         """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
 
@@ -121,7 +125,7 @@ class Wiring:
             potentials: Potentials before, one `(batch, ...)` for each stage with neurons.
             steps: Number of steps of the chunk.
             frames: Of event data these steps, `(batch, steps, ...)`.
-            simulate: `keras_proxy_snn.neuron.simulate`, or what gives the same values.
+            fused: Whether neurons run in the backend's fastest way, which gives the same values.
         """
         signals = dict(prepared.signals)
         if frames is not None:
@@ -132,16 +136,16 @@ class Wiring:
             if node.name in ready:
                 continue
             stage, v = node.stage, None
+            run = neuron.simulate if not fused else self._simulate[node.name]
             if node.name in prepared.currents:
                 current = prepared.currents[node.name]
-                spikes, v = stage.fire(current, next(neurons), steps, simulate)
+                spikes, v = stage.fire(current, next(neurons), steps, run)
             else:
                 arguments = [signals[name] for name in node.inputs]
                 if node.has_neurons:
-                    linear = partial(stage.linear, weights=weights[node.name])
-                    spikes, v = stage.fire(
-                        over_time(linear, arguments.pop()), next(neurons), simulate=simulate
-                    )
+                    of_node = weights[node.name]
+                    sums = over_time(partial(stage.sum_inputs, weights=of_node), arguments.pop())
+                    spikes, v = stage.fire(sums, next(neurons), None, run, of_node.bias)
                 else:
                     spikes = _pass_on(stage, arguments, weights)
                 del arguments

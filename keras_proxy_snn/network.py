@@ -200,13 +200,11 @@ class SpikingNetwork(keras.Model):
 
         def chunk(state: State, steps: int, frames: Any | None) -> State:
             potentials, rates, spikes = [], [], None
-            advanced = self._wiring.advance(
-                prepared, state.potentials, steps, frames, _fused.simulate
-            )
+            advanced = self._wiring.advance(prepared, state.potentials, steps, frames, fused=True)
             for stage, spikes, v in advanced:
                 if isinstance(stage, TiedIF):
                     potentials.append(v)
-                    rates.append(ops.mean(spikes) * steps)
+                    rates.append(_fused.mean(spikes) * steps)
             sums = zip(state.spike_sums, rates, strict=True)
             return State(
                 tuple(potentials),

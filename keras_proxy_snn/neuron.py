@@ -7,7 +7,7 @@ from typing import Any
 
 from keras import ops
 
-__all__ = ["RESETS", "check_neuron", "fire", "heaviside", "known_steps", "simulate"]
+__all__ = ["RESETS", "biased", "check_neuron", "fire", "heaviside", "known_steps", "simulate"]
 
 RESETS = ("zero", "subtract")
 
@@ -91,17 +91,19 @@ def simulate(
     reset: str,
     time_steps: int | None = None,
     spike: Callable[[Any, Any], Any] = heaviside,
+    bias: Any | None = None,
 ) -> tuple[Any, Any]:
     """Run integrate-and-fire neurons over time.
 
     Args:
         current: Currents `(batch, time, ...)`; or `(batch, ...)`, constant in time
-            (direct coding, Eq. 6), if `time_steps` is given.
+            (direct coding, Eq. 6), if `time_steps` is given. They are cast to the dtype of `v`.
         v: Membrane potentials before the first step, `(batch, ...)`.
         v_threshold: Positive number, or a scalar tensor.
         reset: `"zero"` or `"subtract"`.
         time_steps: Number of steps for which a constant current flows.
         spike: As in `fire`.
+        bias: Added to the currents of each step.
 
     Returns:
         `(spikes, v)`: spikes `(batch, time, ...)`, and the potentials after the last step.
@@ -118,14 +120,21 @@ def simulate(
     if time_steps is None:
         # Slices would do, but their gradients are as many tensors of the whole's size.
         current = ops.convert_to_tensor(current)
-        currents = ops.unstack(current, num=known_steps(current), axis=1)
+        steps = ops.unstack(current, num=known_steps(current), axis=1)
+        currents = [biased(step, bias, v.dtype) for step in steps]
     else:
-        currents = [current] * time_steps
+        currents = [biased(current, bias, v.dtype)] * time_steps
     spikes = []
     for step_current in currents:
         s, v = fire(v, step_current, v_threshold, reset, spike)
         spikes.append(s)
     return ops.stack(spikes, axis=1), v
+
+
+def biased(current: Any, bias: Any | None, dtype: Any) -> Any:
+    """Currents in a dtype, and the bias, if there is one, added to them there."""
+    current = ops.cast(current, dtype)
+    return current if bias is None else ops.add(current, bias)
 
 
 def known_steps(inputs: Any) -> int:

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import keras
 
+from .layers import SpikeConcatenate, SpikeFlatten, SpikePool2D, Synapses
 from .layers._tied import TiedIF
 
-__all__ = ["IMAGE", "Node", "Readers", "as_nodes"]
+__all__ = ["IMAGE", "Node", "Readers", "as_nodes", "spike_dtypes"]
 
 IMAGE = "image"
 
@@ -88,3 +89,24 @@ class Readers:
             tuple(name for name in set(node.inputs) if last[name] == place)
             for place, node in enumerate(nodes)
         )
+
+
+def spike_dtypes(nodes: Sequence[Node]) -> dict[str, str]:
+    """In what dtype each stage's spikes are read: `"bfloat16"` if all readers sum in that.
+
+    Spikes are zeros and ones in any dtype, but not what else may be made of them.
+
+    Args:
+        nodes: In order.
+    """
+    read_in: dict[str, set[str]] = {node.name: set() for node in nodes}
+    for node in reversed(nodes):
+        stage = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
+        passes_on = isinstance(stage, SpikePool2D | SpikeFlatten | SpikeConcatenate)
+        dtypes = read_in[node.name] if passes_on else {getattr(stage, "current_dtype", "float32")}
+        for name in set(node.inputs) & set(read_in):
+            read_in[name] |= dtypes
+    return {
+        name: "bfloat16" if dtypes == {"bfloat16"} else "float32"
+        for name, dtypes in read_in.items()
+    }

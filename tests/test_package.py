@@ -24,6 +24,7 @@ LEVELS = {
     "spec": 0,
     "neuron": 0,
     "_fused": 0,
+    "_triton": 0,
     "proxy": 0,
     "_targets": 0,
     "layers": 1,

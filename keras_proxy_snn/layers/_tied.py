@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..neuron import biased
 from ._time import over_time, without_time
 from .integrate_and_fire import IF
 
@@ -165,9 +166,12 @@ class TiedIF(IF):
         Weighted inputs are summed in `current_dtype`; the bias and the potentials that take the
         sum are in the compute dtype whatever it is.
         """
+        return biased(self.sum_inputs(inputs, weights), weights.bias, self.compute_dtype)
+
+    def sum_inputs(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Currents without the bias, in the dtype in which they are summed."""
         inputs, kernel = (ops.cast(x, self.current_dtype) for x in (inputs, weights.kernel))
-        current = ops.cast(self.weighted_sum(inputs, kernel), self.compute_dtype)
-        return current if weights.bias is None else ops.add(current, weights.bias)
+        return self.weighted_sum(inputs, kernel)
 
     def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
         """Sum of inputs `(batch, ...)` times weights, all in one dtype."""

@@ -68,6 +68,6 @@ class IFBatchNormalization(TiedIF):
         """Multiply the scales, which are as many as input channels."""
         return kernel * ops.convert_to_tensor(self.input_scale, self.compute_dtype)
 
-    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
-        """Scale and shift each channel of `(batch, ...)`."""
-        return ops.add(ops.multiply(inputs, weights.kernel), weights.bias)
+    def sum_inputs(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Scale each channel of `(batch, ...)`."""
+        return ops.multiply(inputs, weights.kernel)

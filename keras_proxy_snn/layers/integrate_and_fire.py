@@ -117,6 +117,7 @@ class IF(keras.layers.Layer):
         v: Any = None,
         time_steps: int | None = None,
         simulate: Callable[..., tuple[Any, Any]] = neuron.simulate,
+        bias: Any | None = None,
     ) -> tuple[Any, Any]:
         """Spikes `(batch, time, ...)` and final potentials for given currents.
 
@@ -125,6 +126,7 @@ class IF(keras.layers.Layer):
             v: Potentials before the first step; `initial_potentials` if `None`.
             time_steps: For how many steps a constant current flows.
             simulate: `keras_proxy_snn.neuron.simulate`, or what gives the same values.
+            bias: Added to the currents of each step, if it is not in them already.
 
         Returns:
             `(spikes, v)`.
@@ -135,8 +137,8 @@ class IF(keras.layers.Layer):
             v = self.initial_potentials(
                 ops.shape(current if time_steps is not None else current[:, 0])
             )
-        v = ops.cast(v, current.dtype)
-        return simulate(current, v, self.threshold(), self.reset, time_steps)
+        v = ops.cast(v, self.compute_dtype)
+        return simulate(current, v, self.threshold(), self.reset, time_steps, bias=bias)
 
     def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Shape of the currents for a given input shape, both with a time axis or both without."""
