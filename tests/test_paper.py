@@ -133,7 +133,8 @@ def test_the_name_of_a_training_tells_everything_apart():
     config = Config("proxy", "digits", 8, 0, 2, 32, {}, "jax")
     others = [replace(config, **{name: 9}) for name in ("seed", "epochs", "batch_size")]
     others += [replace(config, fields={"v_0": 0.5}), replace(config, backend="torch")]
-    assert len({config.id, *(other.id for other in others)}) == 6
+    others += [replace(config, augment=True)]
+    assert len({config.id, *(other.id for other in others)}) == 7
 
 
 # Runner
@@ -490,6 +491,7 @@ def test_the_experiments_are_listed():
         ([], "NAME is one of table2"),
         (["table9"], "'table9'"),
         (["table2", "--only", "magic", "--size", "tiny"], "--only names methods of the experiment"),
+        (["table2", "--time-steps", "9", "--size", "tiny"], "is one of [8, 16, 32] here"),
         (["table2", "--size", "compact", "--data-dir", "nowhere"], "Fashion-MNIST was not found"),
     ],
 )

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from ._augmentation import Augmented
+
 __all__ = ["Trained", "Training", "fit_phase"]
 
 
@@ -24,6 +26,9 @@ class Training:
             epoch when it is called again with the same folder. `None` for no checkpoints.
         callbacks: Further Keras callbacks of every phase.
         verbose: As in `keras.Model.fit`.
+        augment: Whether training images are shifted by up to an eighth of their side and mirrored
+            left to right at random, anew in each epoch.
+        seed: Of what `augment` does.
     """
 
     epochs: int
@@ -32,6 +37,8 @@ class Training:
     folder: Path | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
     verbose: Any = 0
+    augment: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,12 @@ def fit_phase(
     kept = _Logs(None if training.folder is None else training.folder / f"{phase}_epochs.json")
     start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * (1 - epoch / epochs))
+    if training.augment:
+        images: dict[str, Any] = {"x": Augmented(x, y, training.batch_size, training.seed)}
+    else:
+        images = {"x": x, "y": y, "batch_size": training.batch_size}
     model.fit(
-        x,
-        y,
-        batch_size=training.batch_size,
+        **images,
         epochs=epochs,
         validation_data=training.validation_data,
         callbacks=[*own, decay, kept, *training.callbacks, *callbacks],

@@ -23,6 +23,7 @@ def run(
     seeds: tuple[int, ...],
     epochs: int | None,
     only: tuple[str, ...],
+    time_steps: int | None,
     again: bool,
     draw_only: bool,
     results: Path,
@@ -45,7 +46,7 @@ def run(
     epochs = epochs or chosen.epochs
     written = []
     if not draw_only:
-        jobs = plan(chosen, seeds or chosen.seeds, epochs, _only(chosen.runs, only))
+        jobs = plan(chosen, seeds or chosen.seeds, epochs, _only(chosen.runs, only, time_steps))
         data = load(chosen.preset, data_dir)
         for number, job in enumerate(jobs):
             click.echo(f"[{number + 1}/{len(jobs)}] {job.config.id}", err=True)
@@ -68,9 +69,18 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _only(runs: tuple[Run, ...], methods: tuple[str, ...]) -> tuple[Run, ...]:
+def _only(
+    runs: tuple[Run, ...], methods: tuple[str, ...], time_steps: int | None
+) -> tuple[Run, ...]:
     known = list(dict.fromkeys(run.method for run in runs))
     unknown = [method for method in methods if method not in known]
     if unknown:
         raise BadInput(f"--only names methods of the experiment, {known}. Received: {unknown}.")
-    return tuple(run for run in runs if not methods or run.method in methods)
+    runs = tuple(run for run in runs if not methods or run.method in methods)
+    if time_steps is None:
+        return runs
+    chosen = tuple(run for run in runs if run.time_steps == time_steps)
+    if not chosen:
+        known_steps = sorted({run.time_steps for run in runs if run.time_steps})
+        raise BadInput(f"--time-steps is one of {known_steps} here. Received: {time_steps}.")
+    return chosen

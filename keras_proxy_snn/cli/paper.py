@@ -27,6 +27,9 @@ __all__ = ["paper"]
 @click.option(
     "--only", multiple=True, metavar="METHOD", help="This method alone; can be given several times."
 )
+@click.option(
+    "--time-steps", type=click.IntRange(1), metavar="T", help="Only what is trained or run at T."
+)
 @click.option("--again", is_flag=True, help="Train anew what is there.")
 @click.option("--draw-only", is_flag=True, help="Train nothing; draw the results that are there.")
 @click.option(

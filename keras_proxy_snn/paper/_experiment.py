@@ -45,6 +45,8 @@ class Size:
         runs: Rows, in order.
         seeds: Each run is made once for each.
         batch_size: Images a step.
+        augment: Whether all methods see images shifted and mirrored at random, see
+            `keras_proxy_snn.baselines.Training`.
     """
 
     preset: str
@@ -52,6 +54,7 @@ class Size:
     runs: tuple[Run, ...]
     seeds: tuple[int, ...] = (0,)
     batch_size: int = 100
+    augment: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Config:
         batch_size: Images a step.
         fields: Fields of the preset that are replaced.
         backend: Backend of Keras.
+        augment: As in `Size`.
 
     Example:
 
@@ -100,10 +104,14 @@ class Config:
     batch_size: int
     fields: Mapping[str, Any]
     backend: str
+    augment: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Values that JSON keeps as they are."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), sort_keys=True))
+        if not self.augment:
+            # As in results that are older than this choice, whose names depend on it.
+            del values["augment"]
         return values
 
     @property

@@ -62,6 +62,7 @@ def read_rows(size: Size, epochs: int, folder: Path) -> list[Row]:
                 size.batch_size,
                 run.fields,
                 "",
+                size.augment,
             ).as_dict()
         )
         found = [

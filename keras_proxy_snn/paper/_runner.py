@@ -66,6 +66,7 @@ def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> 
                 size.batch_size,
                 run.fields,
                 keras.config.backend(),
+                size.augment,
             )
             _, rows, further = jobs.setdefault(config.id, (config, set(), set()))
             further.update(run.evaluate_at)
@@ -138,7 +139,13 @@ def _train(
     x, y = (part[:_MSSE_IMAGES] for part in data.held_out)
     curve = Curve(folder / "curve.json", x, y, say)
     training = baselines.Training(
-        config.epochs, config.batch_size, data.held_out, folder, callbacks=[curve]
+        config.epochs,
+        config.batch_size,
+        data.held_out,
+        folder,
+        callbacks=[curve],
+        augment=config.augment,
+        seed=config.seed,
     )
     fields = dict(config.fields)
     if config.time_steps is not None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._experiment import Experiment, Run, Size
-from ._shared import NONE, PACKAGE, PUBLISHED, rival
+from ._shared import NONE, NORMALISED, ON_GPU, PUBLISHED, rival
 
 __all__ = ["EXPERIMENT"]
 
@@ -35,6 +35,7 @@ def _runs(
     curve: tuple[int, ...],
     published: Mapping[str, Any] = NONE,
     fields: Mapping[str, Any] = NONE,
+    norm: Mapping[str, Any] = NONE,
 ) -> tuple[Run, ...]:
     """Rows of what is trained at some T, and of converted networks.
 
@@ -44,16 +45,17 @@ def _runs(
         curve: Each T at which converted networks are run, and of the others that of the longest T.
         published: Fields that the paper's form replaces.
         fields: Fields that this package's form replaces.
+        norm: Fields that the ANN and converted networks replace.
     """
 
     def further(t: int, trained: tuple[int, ...]) -> tuple[int, ...]:
         return curve if t == max(trained) else ()
 
     return (
-        Run("ann"),
+        Run("ann", fields=norm),
         *(Run("proxy_low_t", t, fields, evaluate_at=further(t, ours)) for t in ours),
         *(Run("proxy_paper", t, published, evaluate_at=further(t, others)) for t in others),
-        *(Run(method, t) for method in _CONVERTED for t in curve),
+        *(Run(method, t, norm) for method in _CONVERTED for t in curve),
         *(
             Run(name, t, {**fields, **rival(name, t)}, evaluate_at=further(t, others))
             for name in _OTHERS
@@ -70,7 +72,11 @@ EXPERIMENT = Experiment(
     "Few time steps on Fashion-MNIST",
     {
         "full": Size(
-            "fashion_mnist", 100, _runs((2, 4, 8), (4, 8), _CURVE, fields=PACKAGE), (0, 1, 2)
+            "fashion_mnist",
+            100,
+            _runs((2, 4, 8), (4, 8), _CURVE, fields=ON_GPU, norm=NORMALISED),
+            (0, 1, 2),
+            augment=True,
         ),
         "compact": Size("fashion_mnist_compact", 4, _runs((2, 4, 8), (8,), _CURVE, PUBLISHED)),
         "tiny": Size("digits", 2, _runs(_TINY, _TINY, _TINY), batch_size=32),
