@@ -7,6 +7,8 @@ import json
 import os
 import platform
 import shlex
+import shutil
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -88,13 +90,34 @@ def versions():
 
 
 def hardware():
-    """The processor's name, its cores and the memory; never a machine's name."""
+    """Names of processor and GPU, cores and memory; never a machine's name."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     name = next(names, platform.processor() or platform.machine())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB"
+    return ", ".join([*_gpus(), name, f"{os.cpu_count()} cores", f"{memory:.0f} GiB"])
+
+
+def _gpus():
+    """Names of NVIDIA's GPUs."""
+    query = shutil.which("nvidia-smi")
+    if query is None:
+        return []
+    done = subprocess.run(
+        [query, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True
+    )
+    return [] if done.returncode else done.stdout.split("\n")[:-1]
+
+
+def add_chunk_steps(options):
+    """How many steps this package simulates at once, which on a GPU must be many."""
+    options.add_argument("--chunk-steps", type=int, help="of this package; the preset's by default")
+
+
+def chunked(arguments):
+    """Fields of a preset that the options replace."""
+    return {} if arguments.chunk_steps is None else {"chunk_steps": arguments.chunk_steps}
 
 
 def circumstances(script, argv):

@@ -18,7 +18,17 @@ from _ceiling import multiply_adds as ceiling_multiply_adds
 from _nets import describe, multiply_adds
 from _opponents import FRAMEWORKS, INSTALL, OPPONENTS, contestant, names
 from _race import Contestant, race, turns
-from _report import add_output, caption, circumstances, finish, markdown, parser, spread
+from _report import (
+    add_chunk_steps,
+    add_output,
+    caption,
+    chunked,
+    circumstances,
+    finish,
+    markdown,
+    parser,
+    spread,
+)
 
 TASK = "simulate"
 DTYPES = ("float32", "bfloat16")
@@ -34,9 +44,11 @@ def main(argv=None):
     options.add_argument("--ceiling-images", type=int, default=100, help="of the convolution")
     options.add_argument("--ceiling-maps", type=int, default=128, help="of the convolution")
     options.add_argument("--ceiling-size", type=int, default=4096, help="of the matrices")
+    options.add_argument("--ceilings", nargs="+", default=[*FRAMEWORKS], choices=FRAMEWORKS)
+    add_chunk_steps(options)
     add_output(options, repetitions=7)
     arguments = options.parse_args(argv)
-    net = describe(arguments.preset)
+    net = describe(arguments.preset, **chunked(arguments))
     work = multiply_adds(net)
     document = {
         **circumstances(TASK, argv),
@@ -66,7 +78,7 @@ KEYS = ("framework", "operation", "dtype")
 def ceilings(arguments):
     """A contestant for each framework, operation and type of numbers."""
     found = {}
-    for framework, operation, dtype in itertools.product(FRAMEWORKS, OPERATIONS, DTYPES):
+    for framework, operation, dtype in itertools.product(arguments.ceilings, OPERATIONS, DTYPES):
         there = importlib.util.find_spec(framework)
         label = f"{OPERATIONS[operation]}, {FRAMEWORKS[framework]}, {dtype}"
         found[f"ceiling-{framework}-{operation}-{dtype}"] = Contestant(

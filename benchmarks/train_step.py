@@ -16,8 +16,10 @@ from _nets import describe
 from _opponents import AUTHORS, OPPONENTS, SURROGATE, contestant, names
 from _race import peak, race, turns
 from _report import (
+    add_chunk_steps,
     add_output,
     caption,
+    chunked,
     circumstances,
     finish,
     gibibytes,
@@ -37,6 +39,7 @@ def main(argv=None):
     options.add_argument("--time-steps", type=int, nargs="+", default=[5, 15, 50])
     options.add_argument("--batch", type=int, nargs="+", default=[10, 100])
     options.add_argument("--opponents", nargs="+", default=names(TASK), choices=names(TASK))
+    add_chunk_steps(options)
     add_output(options, repetitions=5)
     arguments = options.parse_args(argv)
     document = {**circumstances(TASK, argv), "label": "-".join(arguments.preset), "cells": []}
@@ -50,7 +53,7 @@ def main(argv=None):
 def measure(preset, arguments):
     """Cells of the grid, small ones first, so that they tell what the large ones need."""
     grid = [(steps, size) for steps in arguments.time_steps for size in arguments.batch]
-    net, seen = describe(preset), {}
+    net, seen = describe(preset, **chunked(arguments)), {}
     for steps, size in sorted(grid, key=lambda cell: cell[0] * cell[1]):
         contestants = {
             name: contestant(name, TASK, net, steps, size, too_large(name, steps * size, seen))

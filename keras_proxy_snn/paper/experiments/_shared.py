@@ -39,6 +39,7 @@ NOTEBOOK_SPEC = "128C3-128C3-P2-128C3-P2-2560F-1152F-256F-10F"
 """Network of the authors' notebook for Fashion-MNIST: larger dense layers than Table 1's."""
 
 PACKAGE: Mapping[str, Any] = {
+    "v_threshold": 1.0,
     "proxy_activation": "clip",
     "readout_activation": "linear",
     "reset": "subtract",
