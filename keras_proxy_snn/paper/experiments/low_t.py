@@ -6,8 +6,9 @@ Command: keras-proxy-snn paper low_t
 Expected: no figure in the paper below T = 10. Its form cannot be good there: counts are rounded
     down, and its threshold of 2 keeps most neurons silent.
 Time: full: on a GPU (NVIDIA H200, with two other trainings beside) 3 s an epoch of the ANN, 11 via
-    proxy at T = 8; a process compiles for half a minute. compact: 2 to 6 minutes a training, 21 of the surrogate gradient, and up
-    to 4 to evaluate one at every T, on two cores with other work beside. tiny: not measured.
+    proxy at T = 8; a process compiles for half a minute. compact: 2 to 6 minutes a training, 21 of
+    the surrogate gradient, and up to 4 to evaluate one at every T, on two cores with other work
+    beside. tiny: not measured.
 """
 
 from collections.abc import Mapping
