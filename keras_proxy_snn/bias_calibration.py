@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ._arrays import as_float32
 from .layers import CurrentSum, IFActivation, Synapses
 from .layers._tied import TiedIF
 from .model import ProxyModel
@@ -139,7 +140,7 @@ def _expected(model: ProxyModel, batches: Sequence[Any]) -> dict[str, Any]:
         how = model.proxy_activation, model.time_steps, model.v_0, False
         for place, result in proxy_run(twin, x, *how):
             if place in names:
-                rates = np.clip(_numpy(result) / twin.gains[names[place]], 0, 1)
+                rates = np.clip(as_float32(result) / twin.gains[names[place]], 0, 1)
                 parts[names[place]].append(_by_channel(rates))
     images = [len(batch) for batch in batches]
     return {name: np.average(means, axis=0, weights=images) for name, means in parts.items()}
@@ -150,7 +151,7 @@ def _rates(model: ProxyModel, batches: Sequence[Any], layer: TiedIF) -> tuple[An
     rates, active = [], []
     for batch in batches:
         chunks = model.snn.walk(ops.convert_to_tensor(batch), until=layer.name)
-        counts = _numpy(sum(ops.sum(chunk[layer.name][0], axis=1) for chunk in chunks))
+        counts = as_float32(sum(ops.sum(chunk[layer.name][0], axis=1) for chunk in chunks))
         rates.append(_by_channel(counts / model.time_steps))
         active.append(_by_channel((counts > 0) & (counts < model.time_steps)))
     images = [len(batch) for batch in batches]
@@ -160,7 +161,3 @@ def _rates(model: ProxyModel, batches: Sequence[Any], layer: TiedIF) -> tuple[An
 
 def _by_channel(values: np.ndarray) -> np.ndarray:
     return values.reshape(-1, values.shape[-1]).mean(axis=0)
-
-
-def _numpy(tensor: Any) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))

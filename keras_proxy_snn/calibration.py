@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ._arrays import as_float32
 from .mapping import SpikingTwin, spiking_twin
 from .responses import quantisation_level
 from .twins import check_choice
@@ -168,7 +169,7 @@ def _activations(twin: SpikingTwin, x: Any) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _heights(twin: SpikingTwin, place: int, result: Any) -> np.ndarray:
-    values = np.asarray(ops.convert_to_numpy(ops.cast(result, "float32")))
+    values = as_float32(result)
     return np.abs(values) if place == len(twin.graph.calls) - 1 else values
 
 

@@ -240,8 +240,12 @@ class SpikingNetwork(keras.Model):
             neurons. Stages that only the image feeds are left out.
 
         Raises:
-            ValueError: If `chunk_steps` is not a positive integer.
+            ValueError: If `chunk_steps` is not a positive integer, or `until` names no stage whose
+                signals change with time.
         """
+        changing = [node.name for node in self.nodes if node.name not in self._wiring.constant]
+        if until not in (None, *changing):
+            raise ValueError(f"`until` must be one of {changing}. Received: {until!r}.")
         chunk_steps = self.chunk_steps if chunk_steps is None else _check_chunk_steps(chunk_steps)
         prepared = self._wiring.prepare(*self._image_signal(inputs, False))
         potentials = self._initial_potentials(prepared.batch)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_proxy_snn import ProxyModel, build_ann, parse_spec
+from keras_proxy_snn.nodes import spike_dtypes
 from keras_proxy_snn.spec import SpecError
 
 from . import oracle
@@ -166,6 +167,10 @@ def test_bfloat16_currents_are_exact_where_eight_bits_are_enough(rng):
     expected, _ = oracle.run(spec, weights, x, 6, 0.5, "zero")
     assert expected[-1].any()
     np.testing.assert_array_equal(to_numpy(model.snn(x)), expected[-1].sum(axis=1))
+    exact = ProxyModel(model.ann, time_steps=6, v_threshold=0.5)
+    rates = zip(*(m.snn.simulate(x).firing_rates for m in (model, exact)), strict=True)
+    for rate, wanted in rates:
+        assert float(rate) == pytest.approx(float(wanted), rel=1e-6)  # not in eight bits
 
 
 def test_bfloat16_currents_are_those_of_rounded_weights(rng):
@@ -179,6 +184,19 @@ def test_bfloat16_currents_are_those_of_rounded_weights(rng):
         current = to_numpy(layer.linear(np.eye(3, dtype="float32"), layer.synaptic_weights()))
         np.testing.assert_array_equal(current, np.eye(3) if rounded else fine)
         assert current.dtype == "float32"
+
+
+def test_spikes_are_kept_in_the_type_in_which_all_their_readers_sum(rng):
+    model, _ = random_model(
+        "3C3-P2-4C3-5F-4F", (6, 6, 1), rng, time_steps=6, current_dtype="bfloat16"
+    )
+    dtypes = spike_dtypes(model.snn.nodes)
+    assert {layer.name: dtypes[layer.name] for layer in model.snn.if_layers} == {
+        "if_conv1": "bfloat16",  # through the pooling
+        "if_conv2": "bfloat16",  # through the flattening
+        "if_dense1": "float32",  # the readout sums in that
+        "if_readout": "float32",
+    }
 
 
 def test_bfloat16_currents_survive_a_file_and_another_name_is_refused(tmp_path, rng):

@@ -23,6 +23,7 @@ LEVELS = {
     "_startup": 0,
     "spec": 0,
     "neuron": 0,
+    "_arrays": 0,
     "_fused": 0,
     "_triton": 0,
     "proxy": 0,

@@ -170,6 +170,8 @@ def test_the_networks_own_record_gives_the_same_with_and_without_potentials(rng)
     np.testing.assert_array_equal(to_numpy(potentials["if_readout"])[:, -1], to_numpy(last))
     with pytest.raises(ValueError, match=r"`chunk_steps` must be a positive integer.*Received: 0"):
         next(model.snn.walk(x, 0))
+    with pytest.raises(ValueError, match=r"`until` must be one of \['if_conv1'.*Received: 'conv1'"):
+        next(model.snn.walk(x, until="conv1"))
 
 
 def test_layers_are_chosen_by_name_and_come_in_order(rng):

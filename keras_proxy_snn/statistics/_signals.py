@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from .._arrays import as_float32
 from ..graph import INPUT
 from ..layers._tied import TiedIF
 from ..model import ProxyModel
@@ -129,13 +130,13 @@ def _run(model: ProxyModel, images: np.ndarray, kept: set[str], found: list[Grou
     currents = {s.name for group in found for s in group.sources if not s.spikes}
     for chunk in model.snn.walk(images, 1 if kept else None):
         for name, (fired, v) in chunk.items():
-            sums[name] = sums.get(name, 0) + _numpy(ops.sum(fired, axis=1))
+            sums[name] = sums.get(name, 0) + as_float32(ops.sum(fired, axis=1))
             if name in currents:
                 nonzero = ops.cast(ops.not_equal(fired, 0), "float32")
-                events[name] = events.get(name, 0) + _numpy(ops.sum(nonzero, axis=1))
+                events[name] = events.get(name, 0) + as_float32(ops.sum(nonzero, axis=1))
             if name in kept:
-                spikes[name].append(_numpy(fired[:, 0]).astype("uint8"))
-                potentials[name].append(_numpy(v))
+                spikes[name].append(as_float32(fired[:, 0]).astype("uint8"))
+                potentials[name].append(as_float32(v))
     return _Values(
         sums,
         {**sums, **events},
@@ -166,7 +167,7 @@ def _expected_rates(
     else:
         inputs = values.sums[group.below] / model.time_steps
     current = layer.linear(ops.cast(inputs, layer.compute_dtype), layer.synaptic_weights())
-    return np.maximum(_numpy(current), 0.0) / layer.v_threshold
+    return np.maximum(as_float32(current), 0.0) / layer.v_threshold
 
 
 def _walk_ann(model: ProxyModel, images: np.ndarray) -> dict[int, np.ndarray]:
@@ -176,12 +177,8 @@ def _walk_ann(model: ProxyModel, images: np.ndarray) -> dict[int, np.ndarray]:
     found = {INPUT: images}
     for place, result in twin.graph.run(ops.convert_to_tensor(images)):
         if place in wanted:
-            found[place] = _numpy(result)
+            found[place] = as_float32(result)
     return found
-
-
-def _numpy(tensor: Any) -> np.ndarray:
-    return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
 
 
 def check_model(model: Any) -> None:

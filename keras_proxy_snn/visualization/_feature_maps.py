@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from keras import ops
 
+from .._arrays import as_float32
 from ..layers import IFConv2D
 from ..model import ProxyModel
 from ._figure import WIDTH, check_positive, draw_image, new_figure, one_image
@@ -125,11 +126,7 @@ def _activations(model: ProxyModel, batch: np.ndarray) -> dict[str, np.ndarray]:
     """What the rates of each layer with neurons follow in the ANN, by the layer's name."""
     names = {place: name for name, place in model.twin.activations.items()}
     walk = model.twin.graph.run(ops.convert_to_tensor(batch))
-    return {
-        names[place]: np.asarray(ops.convert_to_numpy(ops.cast(result, "float32")))[0]
-        for place, result in walk
-        if place in names
-    }
+    return {names[place]: as_float32(result)[0] for place, result in walk if place in names}
 
 
 def _draw_head(sheet: _Sheet, image: np.ndarray, time_steps: int) -> None:
