@@ -247,7 +247,9 @@ def _advice(layer: Any) -> str:
         return "It may stand at the input, before all weights, or scale before a ReLU."
     if isinstance(layer, PREPARING):
         return "Layers that prepare images stand first, one after the other."
-    if "relu" in type(layer).__name__.lower() or "activation" in vars(layer):
+    activation = vars(layer).get("activation", keras.activations.relu)
+    plain = activation in (keras.activations.relu, keras.activations.linear)
+    if "elu" in type(layer).__name__.lower() or not plain:
         return "IF neurons approximate ReLU: train the CNN with that activation."
     return "Replace it and train the CNN again, or leave it out of the CNN."
 

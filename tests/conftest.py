@@ -13,6 +13,14 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 
+def pytest_collection_modifyitems(items):
+    """A test marked `once` would do the same again in the runs on the other backends."""
+    if keras.config.backend() != "tensorflow":
+        for item in items:
+            if item.get_closest_marker("once"):
+                item.add_marker(pytest.mark.skip(reason="runs once, with TensorFlow"))
+
+
 @pytest.fixture(autouse=True)
 def _fresh_keras():
     """Same seed for every test, and no global state from the one before."""

@@ -362,6 +362,7 @@ def test_bench(folder):
     assert len(text.splitlines()) == 5  # of one image there is no second batch
 
 
+@pytest.mark.once
 def test_examples_of_the_help_run(folder):
     shown = []
     # `train` comes first, for the others take its file.
@@ -439,6 +440,7 @@ def test_force_replaces_an_output(folder):
 MODULE = ["-m", "keras_proxy_snn"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "command",
     [

@@ -175,6 +175,7 @@ def test_an_architecture_of_keras_applications():
     assert len(model.snn.if_layers) == len(relus) + 1
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "ResNet50", "VGG16"])
 def test_large_architectures_of_keras_applications(name):
@@ -290,6 +291,7 @@ def stack(*after, shape=(8, 8, 1)):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: stack(layers.Conv2DTranspose(4, 3, name="x")), r"Replace it.*'x' \(Conv2DTr"),
         (lambda: stack(layers.LeakyReLU(name="x")), r"train the CNN with.*'x' \(LeakyReLU\)"),
         (lambda: stack(layers.ReLU(negative_slope=0.1, name="x")), r"'x' \(ReLU\)"),
         (lambda: stack(layers.Activation("tanh", name="x")), r"that activation.*\(Activation\)"),
