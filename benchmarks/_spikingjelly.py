@@ -64,6 +64,8 @@ class SpikingJelly(TorchNet):
         current = current.expand(self.time_steps, *current.shape)
         fold = (self.time_steps, -1)
         for at, (neurons, block) in enumerate(zip(self.neurons, self.blocks, strict=True)):
+            # Its kernels for GPUs take currents in bfloat16, but not potentials.
+            neurons.v = torch.zeros_like(current[0], dtype=torch.float32)
             spikes = block.pooled(neurons(current).flatten(0, 1))
             if at + 1 < len(linear):
                 current = linear[at + 1](spikes).unflatten(0, fold)

@@ -56,7 +56,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
             `"threshold"`, that of its neuron, for thresholds that are calibrated to a trained
             CNN; see `keras_proxy_snn.mapping.spiking_twin`.
         chunk_steps: Number of time steps simulated at once: changes speed and memory, never
-            a spike.
+            a spike. `None`: chosen from batch, layers and device.
         events: Whether inputs are frames of events, one for each time step, and not images. The
             SNN sees them one after another; the ANN, and with it the gradient, their average over
             time. That is a fair proxy where an average says what the class is: IF neurons add up
@@ -116,7 +116,7 @@ class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
         time_steps: int,
         v_threshold: Threshold = 1.0,
         reset: str = "zero",
-        chunk_steps: int = 2,
+        chunk_steps: int | None = None,
         *,
         v_0: float = 0.0,
         readout: str = "counts",

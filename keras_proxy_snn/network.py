@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from . import _fused
+from ._chunks import check_chunk_steps, chosen
 from ._loop import State, in_chunks, repeat
 from ._wiring import Wiring
 from .layers._tied import TiedIF
@@ -49,7 +50,7 @@ class SpikingNetwork(keras.Model):
         input_shape: `(height, width, channels)` of the images, in pixels.
         time_steps: Number T of time steps.
         chunk_steps: Number k of steps simulated at once. It changes speed and memory, never
-            a spike.
+            a spike. `None`: chosen from batch, layers and device at each run.
         events: Whether inputs are not images but one frame of spikes (or of other values) for
             each time step, as event cameras give them.
         **kwargs: Arguments of `keras.Model`, such as `name`.
@@ -83,7 +84,7 @@ class SpikingNetwork(keras.Model):
         stages: Sequence[keras.layers.Layer | Node],
         input_shape: tuple[int, ...],
         time_steps: int,
-        chunk_steps: int = 2,
+        chunk_steps: int | None = None,
         events: bool = False,
         **kwargs: Any,
     ):
@@ -108,13 +109,13 @@ class SpikingNetwork(keras.Model):
         self.predict_function = None
 
     @property
-    def chunk_steps(self) -> int:
-        """Number k of steps simulated at once."""
+    def chunk_steps(self) -> int | None:
+        """Number k of steps simulated at once, `None` if it is chosen at each run."""
         return self._chunk_steps
 
     @chunk_steps.setter
-    def chunk_steps(self, value: int) -> None:
-        self._chunk_steps = _check_chunk_steps(value)
+    def chunk_steps(self, value: int | None) -> None:
+        self._chunk_steps = check_chunk_steps(value)
         self.predict_function = None
 
     @property
@@ -212,9 +213,10 @@ class SpikingNetwork(keras.Model):
                 tuple(total + rate for total, rate in sums),
             )
 
-        whole, rest = divmod(self.time_steps, self.chunk_steps)
-        frames = in_chunks(prepared.frames, whole, self.chunk_steps)
-        state = repeat(lambda s, i: chunk(s, self.chunk_steps, frames(i)), whole, state)
+        steps = self.chunk_steps or chosen(self.time_steps, state.potentials)
+        whole, rest = divmod(self.time_steps, steps)
+        frames = in_chunks(prepared.frames, whole, steps)
+        state = repeat(lambda s, i: chunk(s, steps, frames(i)), whole, state)
         if rest:
             last = None if prepared.frames is None else prepared.frames[:, -rest:]
             state = chunk(state, rest, last)
@@ -246,9 +248,10 @@ class SpikingNetwork(keras.Model):
         changing = [node.name for node in self.nodes if node.name not in self._wiring.constant]
         if until not in (None, *changing):
             raise ValueError(f"`until` must be one of {changing}. Received: {until!r}.")
-        chunk_steps = self.chunk_steps if chunk_steps is None else _check_chunk_steps(chunk_steps)
+        chunk_steps = check_chunk_steps(chunk_steps) or self.chunk_steps
         prepared = self._wiring.prepare(*self._image_signal(inputs, False))
         potentials = self._initial_potentials(prepared.batch)
+        chunk_steps = chunk_steps or chosen(self.time_steps, potentials)
         for start in range(0, self.time_steps, chunk_steps):
             steps = min(chunk_steps, self.time_steps - start)
             frames = prepared.frames
@@ -327,12 +330,6 @@ class SpikingNetwork(keras.Model):
         stages = [keras.saving.deserialize_keras_object(stage) for stage in config["stages"]]
         pairs = zip(stages, inputs, strict=True)
         return cls(**{**config, "stages": [Node(stage, tuple(names)) for stage, names in pairs]})
-
-
-def _check_chunk_steps(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`chunk_steps` must be a positive integer. Received: {value!r}.")
-    return value
 
 
 def _join(chunks: list[Any]) -> Any:

@@ -51,7 +51,8 @@ class Preset:
         beta_2: Adam's decay of the second moment.
         epsilon: Adam's epsilon.
         l2: Penalty lambda * ||w||^2 on all weights.
-        chunk_steps: Time steps simulated at once; changes speed and memory, never a spike.
+        chunk_steps: Time steps simulated at once; changes speed and memory, never a spike. `None`:
+            chosen from batch, layers and device.
         current_dtype: `"float32"` or `"bfloat16"`, see `keras_proxy_snn.ProxyModel`.
     """
 
@@ -74,7 +75,7 @@ class Preset:
     beta_2: float = 0.99
     epsilon: float = 1e-7
     l2: float = 1e-5
-    chunk_steps: int = 2
+    chunk_steps: int | None = None
     current_dtype: str = "float32"
 
 

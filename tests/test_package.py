@@ -35,6 +35,7 @@ LEVELS = {
     "nodes": 2,
     "twins": 2,
     "_parts": 2,
+    "_chunks": 2,
     "_loop": 2,
     "_mapper": 2,
     "mapping": 2,

@@ -1,0 +1,49 @@
+"""How many steps are simulated at once, if nobody says."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import keras_proxy_snn as kps
+from keras_proxy_snn import _chunks
+
+EAGER = keras.config.backend() == "torch"
+
+
+@pytest.mark.parametrize(
+    ("time_steps", "longest", "length"),
+    [(20, 16, 10), (20, 20, 20), (20, 99, 20), (7, 2, 2), (50, 13, 13), (10, 4, 4), (1, 2, 1)],
+)
+def test_chunks_are_few_and_nearly_equal(time_steps, longest, length):
+    assert _chunks.balanced(time_steps, longest) == length
+
+
+@pytest.mark.parametrize(
+    ("shapes", "eager", "gpu"),
+    [
+        ([(1, 8, 8, 32), (1, 10)], 20, 20),
+        ([(32, 10), (32, 8, 8, 32)], 4, 20),  # 2^16 values a step
+        ([(100, 28, 28, 32)], 2, 20),
+        ([(100, 28, 28, 128)], 2, 10),  # 2^27 are 13 steps of these
+        ([(100, 32, 32, 512)], 2, 2),
+    ],
+)
+def test_they_are_chosen_by_the_largest_layer(shapes, eager, gpu, monkeypatch):
+    potentials = [ops.zeros(shape) for shape in shapes]
+    assert _chunks.chosen(20, potentials) == (eager if EAGER else 2)
+    monkeypatch.setattr(_chunks, "_on_gpu", lambda tensor: True)
+    assert _chunks.chosen(20, potentials) == gpu
+
+
+def test_the_choice_is_the_default_and_is_saved(rng, tmp_path):
+    model = kps.build("4C3-P2-10F", input_shape=(8, 8, 1), time_steps=9)
+    assert model.snn.chunk_steps is None
+    images = rng.integers(0, 256, (5, 8, 8, 1)) / 256
+    counts = model.predict(images, verbose=0)
+    model.save(tmp_path / "net.keras")
+    again = keras.models.load_model(tmp_path / "net.keras", compile=False)
+    assert again.snn.chunk_steps is None
+    for length in (None, 4):
+        again.snn.chunk_steps = length
+        np.testing.assert_array_equal(again.predict(images, verbose=0), counts)
