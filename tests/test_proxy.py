@@ -9,6 +9,7 @@ from keras_proxy_snn import (
     ProxyModel,
     SpikeCountCrossentropy,
     SpikeCountMeanSquaredError,
+    baselines,
     build_ann,
     parse_spec,
 )
@@ -174,3 +175,26 @@ def test_a_custom_loop_gets_the_same_gradient(rng):
     for ours, reference in both:
         assert np.abs(reference).max() > 0
         np.testing.assert_allclose(ours, reference, rtol=1e-5, atol=1e-6)
+
+
+def test_the_ann_with_steps_comes_before_the_proxy(digits, tmp_path):
+    (x, y), (x_test, y_test) = digits
+    training = baselines.Training(epochs=4, batch_size=32, folder=tmp_path)
+    fields = {"time_steps": 4, "batch_norm": True, "v_threshold": 1.0}
+    trained = baselines.fit("proxy_quantised", "digits", x, y, training=training, **fields)
+    model = trained.network
+    assert [len(logs["loss"]) for logs in trained.history.values()] == [3, 1]
+    assert (model.v_0, model.reset, model.readout, model.time_steps) == (
+        *(0.5, "subtract", "potential"),
+        4,
+    )
+    assert any(isinstance(layer, keras.layers.AveragePooling2D) for layer in model.ann.layers)
+    frozen = [x for x in model.ann.layers if isinstance(x, keras.layers.BatchNormalization)]
+    assert frozen
+    assert not any(layer.trainable for layer in frozen)
+    assert model.evaluate(x_test, y_test, verbose=0)[1] > 0.9
+    # What a kill leaves behind is enough to go on.
+    again = baselines.fit("proxy_quantised", "digits", x, y, training=training, **fields)
+    assert again.history == trained.history
+    counts = model.predict(x_test[:50], verbose=0)
+    np.testing.assert_array_equal(again.network.predict(x_test[:50], verbose=0), counts)

@@ -14,6 +14,7 @@ from . import (
     progressive_tandem,
     proxy,
     qcfs,
+    quantised_proxy,
     rnl,
     surrogate,
     tandem,
@@ -77,6 +78,9 @@ METHODS: dict[str, Method] = {
     "proxy_paper": Method("proxy learning, paper", _PROXY, proxy.fit_paper),
     "proxy_notebook": Method("proxy learning, notebook", _PROXY, proxy.fit_notebook),
     "proxy_low_t": Method("proxy learning, few time steps", _PROXY, proxy.fit_low_t),
+    "proxy_quantised": Method(
+        "proxy learning after the ANN with steps, average pooling", _PROXY, quantised_proxy.fit
+    ),
     "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
     "surrogate": Method(
         "surrogate gradient, arctangent", "Fang et al. 2021, arXiv:2007.05785", surrogate.fit

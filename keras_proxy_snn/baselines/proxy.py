@@ -18,6 +18,7 @@ __all__ = [
     "fit_low_t",
     "fit_notebook",
     "fit_paper",
+    "low_t",
 ]
 
 PAPER: dict[str, Any] = {
@@ -76,8 +77,12 @@ def fit_low_t(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     The readout's threshold is T, so that the model's answer, counts plus potential over threshold,
     is the readout's mean current (plus `v_0`), and the softmax equally steep at every T.
     """
-    fields = {**LOW_T, "readout_v_threshold": float(preset.time_steps)}
-    return fit(replace(preset, **fields), x, y, training)
+    return fit(low_t(preset), x, y, training)
+
+
+def low_t(preset: Preset) -> Preset:
+    """The preset with `LOW_T` and the readout's threshold that `fit_low_t` explains."""
+    return replace(preset, **LOW_T, readout_v_threshold=float(preset.time_steps))
 
 
 def fit_notebook(preset: Preset, x: Any, y: Any, training: Training) -> Trained:

@@ -1,0 +1,80 @@
+"""Proxy learning of an ANN that has learned the steps of its neurons before."""
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from ..losses import LOSSES
+from ..metrics import SpikeAccuracy
+from ..model import ProxyModel
+from ..presets import Preset
+from ..quantised_ann import QuantisedANN
+from ._conversion import variant
+from ._training import Trained, Training, fit_phase
+from .ann import compile_ann, preset_model
+from .proxy import low_t
+
+__all__ = ["fit"]
+
+_PROXY_SHARE = 4  # one epoch in so many is via proxy
+_PROXY_RATE = 0.3  # of the preset's learning rate
+
+
+def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+    """Train the ANN with the steps of its neurons, and then via proxy.
+
+    As `examples/from_keras.py` does with a CNN of one's own: `keras_proxy_snn.QuantisedANN` with T
+    steps, dithered, for three quarters of the epochs, which simulates nothing; then proxy learning
+    with a third of the learning rate and batch normalisation frozen, whose running statistics the
+    spiking network has. Averages take the place of max pooling, because the OR of spikes is not the
+    maximum of rates. All else is `LOW_T`'s.
+
+    Returns:
+        `Trained`; `network` is a `ProxyModel` whose ANN has average pooling. A training of one
+        epoch has no part via proxy.
+
+    Example:
+
+    >>> import keras_proxy_snn as kps
+    >>> from keras_proxy_snn.baselines import Training, quantised_proxy
+    >>> (x, y), _ = kps.datasets.load("digits")
+    >>> trained = quantised_proxy.fit(kps.PRESETS["digits"], x[:64], y[:64], Training(epochs=2))
+    >>> list(trained.history)
+    ['quantised', 'proxy']
+    """
+    preset = low_t(preset)
+    model = _with_averages(preset)
+    steps = QuantisedANN(model, seed=training.seed)
+    compile_ann(steps, preset)
+    by_proxy = -(-training.epochs // _PROXY_SHARE) if training.epochs > 1 else 0
+    first = training.epochs - by_proxy
+    history = {"quantised": fit_phase(steps, x, y, training, "quantised", epochs=first)}
+    if by_proxy:
+        for layer in model.ann.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+        _compile(model, replace(preset, learning_rate=_PROXY_RATE * preset.learning_rate))
+        history["proxy"] = fit_phase(model, x, y, training, "proxy", epochs=by_proxy)
+    return Trained(model, history)
+
+
+def _with_averages(preset: Preset) -> ProxyModel:
+    plain = preset_model(preset)
+    model = ProxyModel(
+        variant(plain.ann, pooling="average"),
+        preset.time_steps,
+        plain.v_threshold,
+        preset.reset,
+        preset.chunk_steps,
+        v_0=preset.v_0,
+        readout=preset.readout,
+        current_dtype=preset.current_dtype,
+    )
+    _compile(model, preset)
+    return model
+
+
+def _compile(model: ProxyModel, preset: Preset) -> None:
+    adam = keras.optimizers.Adam(preset.learning_rate, preset.beta_1, preset.beta_2, preset.epsilon)
+    model.compile(adam, LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
