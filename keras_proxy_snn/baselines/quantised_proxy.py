@@ -26,9 +26,9 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 
     As `examples/from_keras.py` does with a CNN of one's own: `keras_proxy_snn.QuantisedANN` with T
     steps, dithered, for three quarters of the epochs, which simulates nothing; then proxy learning
-    with a third of the learning rate and batch normalisation frozen, whose running statistics the
-    spiking network has. Averages take the place of max pooling, because the OR of spikes is not the
-    maximum of rates. All else is `LOW_T`'s.
+    with a third of the learning rate. Averages take the place of max pooling, because the OR of
+    spikes is not the maximum of rates. All else is `LOW_T`'s. (Batch normalisation trains on:
+    frozen, accuracy on held-out images of CIFAR-10 was half a point lower, 4 epochs, one seed.)
 
     Returns:
         `Trained`; `network` is a `ProxyModel` whose ANN has average pooling. A training of one
@@ -51,9 +51,6 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     first = training.epochs - by_proxy
     history = {"quantised": fit_phase(steps, x, y, training, "quantised", epochs=first)}
     if by_proxy:
-        for layer in model.ann.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable = False
         _compile(model, replace(preset, learning_rate=_PROXY_RATE * preset.learning_rate))
         history["proxy"] = fit_phase(model, x, y, training, "proxy", epochs=by_proxy)
     return Trained(model, history)
