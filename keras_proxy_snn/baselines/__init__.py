@@ -79,7 +79,7 @@ METHODS: dict[str, Method] = {
     "proxy_notebook": Method("proxy learning, notebook", _PROXY, proxy.fit_notebook),
     "proxy_low_t": Method("proxy learning, few time steps", _PROXY, proxy.fit_low_t),
     "proxy_quantised": Method(
-        "proxy learning after the ANN with steps, average pooling", _PROXY, quantised_proxy.fit
+        "quantised ANN, then proxy, average pooling", _PROXY, quantised_proxy.fit
     ),
     "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
     "surrogate": Method(

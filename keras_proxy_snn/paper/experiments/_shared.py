@@ -110,6 +110,7 @@ def learning_rules(
         Run("proxy_paper", t, published, paper=figures.proxy, paper_time_steps=paper_t),
         Run("proxy", t, {**ours, **steep(t)}),
         Run("proxy_low_t", t, ours),
+        Run("proxy_quantised", t, ours),
         Run("proxy_notebook", t, published),
         Run("ann_as_snn", t),
         *(

@@ -56,6 +56,7 @@ def _runs(
     return (
         Run("ann", fields=norm),
         *(Run("proxy_low_t", t, fields, evaluate_at=further(t, ours)) for t in ours),
+        *(Run("proxy_quantised", t, fields, evaluate_at=further(t, ours)) for t in ours),
         *(Run("proxy_paper", t, published, evaluate_at=further(t, others)) for t in others),
         *(Run(method, t, norm) for method in _CONVERTED for t in curve),
         *(
