@@ -21,8 +21,7 @@ def check_chunk_steps(value: Any) -> int | None:
     whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
     if value is not None and not whole:
         raise ValueError(f"`chunk_steps` must be a positive integer, or None. Received: {value!r}.")
-    checked: int | None = value
-    return checked
+    return value
 
 
 def chosen(time_steps: int, potentials: Sequence[Any]) -> int:

@@ -14,11 +14,11 @@ settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items):
-    """A test marked `once` would do the same again in the runs on the other backends."""
+    """A test marked `once` loads no backend, so it would do the very same again on the others."""
     if keras.config.backend() != "tensorflow":
         for item in items:
             if item.get_closest_marker("once"):
-                item.add_marker(pytest.mark.skip(reason="runs once, with TensorFlow"))
+                item.add_marker(pytest.mark.skip(reason="loads no backend; runs with TensorFlow"))
 
 
 @pytest.fixture(autouse=True)

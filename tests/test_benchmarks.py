@@ -436,7 +436,6 @@ def test_train_step_runs(tmp_path, capsys):
     assert train_step.table(document) in capsys.readouterr().out
 
 
-@pytest.mark.once
 @LINUX
 @pytest.mark.slow
 def test_peers_run_in_memory_in_t(tmp_path, capsys):
@@ -452,7 +451,6 @@ def test_peers_run_in_memory_in_t(tmp_path, capsys):
     assert "| digits, batch 2, GiB | before the first step | T=2 |" in capsys.readouterr().out
 
 
-@pytest.mark.once
 @LINUX
 @pytest.mark.slow
 def test_simulate_runs(tmp_path, capsys, monkeypatch):
@@ -470,7 +468,6 @@ def test_simulate_runs(tmp_path, capsys, monkeypatch):
     assert "| 100.0% |" in capsys.readouterr().out
 
 
-@pytest.mark.once
 @LINUX
 @pytest.mark.slow
 def test_scaling_runs(tmp_path, capsys):
@@ -485,7 +482,6 @@ def test_scaling_runs(tmp_path, capsys):
     assert f"| {exponent:.2f} | 1.000 |" in capsys.readouterr().out
 
 
-@pytest.mark.once
 @pytest.mark.slow
 def test_inference_runs(tmp_path, capsys):
     for library in ("ai_edge_litert", "onnxruntime"):
@@ -519,7 +515,6 @@ def test_the_onnx_twin_is_the_ann(tmp_path, digits):
     np.testing.assert_allclose(scores, model.ann.predict_on_batch(x), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.once
 def test_startup_takes_turns(tmp_path, capsys, monkeypatch):
     parts = ("keras", "keras_proxy_snn", "build", "first step", "second step", "process")
     seconds = dict(zip(parts, (1.5, 0.125, 0.25, 2.0, 0.5, 5.0), strict=True))
@@ -538,7 +533,6 @@ def test_startup_takes_turns(tmp_path, capsys, monkeypatch):
     assert f"| {_opponents.FRAMEWORKS[BACKEND]} | {row}" in capsys.readouterr().out
 
 
-@pytest.mark.once
 @pytest.mark.slow
 def test_a_process_of_startup_tells_its_parts():
     sample = startup.run(BACKEND, startup.PROGRAMS["step"])

@@ -362,7 +362,6 @@ def test_bench(folder):
     assert len(text.splitlines()) == 5  # of one image there is no second batch
 
 
-@pytest.mark.once
 def test_examples_of_the_help_run(folder):
     shown = []
     # `train` comes first, for the others take its file.

@@ -175,7 +175,6 @@ def test_an_architecture_of_keras_applications():
     assert len(model.snn.if_layers) == len(relus) + 1
 
 
-@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "ResNet50", "VGG16"])
 def test_large_architectures_of_keras_applications(name):

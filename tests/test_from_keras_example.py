@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -20,7 +18,6 @@ def run(folder):
     return done.stdout, json.loads((folder / "numbers.json").read_text())["accuracy"]
 
 
-@pytest.mark.once
 def test_the_example_converts_tunes_and_goes_on_from_its_files(tmp_path):
     printed, table = run(tmp_path)
     assert "Epoch 2/2" in printed

@@ -79,7 +79,6 @@ def test_the_main_job_takes_what_is_there(tmp_path):
     assert train.choose_dataset("auto", str(tmp_path)) == "digits"
 
 
-@pytest.mark.once
 @pytest.mark.slow
 def test_the_accuracy_benchmark_runs(tmp_path):
     script = tmp_path / "accuracy.py"
@@ -99,7 +98,6 @@ def test_the_accuracy_benchmark_runs(tmp_path):
     assert result["accuracy"]["first"] <= result["accuracy"]["any"] <= 1
 
 
-@pytest.mark.once
 @pytest.mark.slow
 def test_the_early_stopping_benchmark_runs(tmp_path):
     scripts = ("benchmarks/early_stopping.py", "benchmarks/_report.py", "examples/on_device.py")
@@ -119,7 +117,6 @@ def test_the_early_stopping_benchmark_runs(tmp_path):
     assert steps[-2] < steps[-1] == 20
 
 
-@pytest.mark.once
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["litert_latency.py", "onnx_order.py"])
 def test_the_latency_benchmarks_run(script):

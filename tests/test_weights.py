@@ -91,7 +91,7 @@ def test_presets_without_pretrained_weights():
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(n, marks=[pytest.mark.slow, pytest.mark.once] * (n != "digits"))
+        pytest.param(n, marks=[pytest.mark.slow] * (n != "digits"))
         for n in weights.pretrained_names()
     ],
 )
