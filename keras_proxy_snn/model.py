@@ -21,9 +21,11 @@ __all__ = ["READOUTS", "ProxyModel"]
 
 READOUTS = ("counts", "potential")
 
+_Steps: Any = proxy_steps()  # a class, of which type checkers cannot know
+
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class ProxyModel(proxy_steps(), keras.Model):  # type: ignore[misc]
+class ProxyModel(_Steps):
     """A spiking network and its proxy, trained together.
 
     The SNN of integrate-and-fire neurons and the ANN of ReLU neurons hold the very same

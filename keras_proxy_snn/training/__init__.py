@@ -43,7 +43,7 @@ def simulated(snn: SpikingNetwork, data: Any, training: bool) -> Any:
 
 
 def proxy_steps() -> type:
-    """The class that overrides `train_step` and `test_step` for the current backend.
+    """The `keras.Model` that overrides `train_step` and `test_step` for the current backend.
 
     Raises:
         RuntimeError: If Keras runs on a backend that cannot train.

@@ -11,22 +11,20 @@ from . import simulated
 __all__ = ["ProxySteps"]
 
 
-class ProxySteps:
+class ProxySteps(keras.Model):
     """Simulate with the step's own variables, before Keras's step calls `jax.value_and_grad`."""
 
     snn: SpikingNetwork
-    trainable_variables: list[Any]
-    non_trainable_variables: list[Any]
 
     def train_step(self, state: Any, data: Any) -> Any:
         """One proxy learning step."""
         data, state = self._simulated(state, data, training=True)
-        return super().train_step(state, data)  # type: ignore[misc]
+        return super().train_step(state, data)
 
     def test_step(self, state: Any, data: Any) -> Any:
         """One evaluation step."""
         data, state = self._simulated(state, data, training=False)
-        return super().test_step(state, data)  # type: ignore[misc]
+        return super().test_step(state, data)
 
     def renew_steps(self) -> None:
         """Let the steps be traced anew.

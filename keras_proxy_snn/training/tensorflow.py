@@ -2,24 +2,26 @@
 
 from typing import Any
 
+import keras
+
 from ..network import SpikingNetwork
 from . import simulated
 
 __all__ = ["ProxySteps"]
 
 
-class ProxySteps:
+class ProxySteps(keras.Model):
     """Simulate before Keras's step opens its `GradientTape`."""
 
     snn: SpikingNetwork
 
     def train_step(self, data: Any) -> Any:
         """One proxy learning step."""
-        return super().train_step(simulated(self.snn, data, training=True))  # type: ignore[misc]
+        return super().train_step(simulated(self.snn, data, training=True))
 
     def test_step(self, data: Any) -> Any:
         """One evaluation step."""
-        return super().test_step(simulated(self.snn, data, training=False))  # type: ignore[misc]
+        return super().test_step(simulated(self.snn, data, training=False))
 
     def renew_steps(self) -> None:
         """Nothing to do: the functions that Keras makes hold the only traces."""

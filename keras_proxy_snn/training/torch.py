@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 import torch
 
 from ..network import SpikingNetwork
@@ -10,7 +11,7 @@ from . import simulated
 __all__ = ["ProxySteps"]
 
 
-class ProxySteps:
+class ProxySteps(keras.Model):
     """Simulate without recording anything for autograd."""
 
     snn: SpikingNetwork
@@ -19,11 +20,11 @@ class ProxySteps:
         """One proxy learning step."""
         with torch.no_grad():
             data = simulated(self.snn, data, training=True)
-        return super().train_step(data)  # type: ignore[misc]
+        return super().train_step(data)
 
     def test_step(self, data: Any) -> Any:
         """One evaluation step; Keras runs it without autograd."""
-        return super().test_step(simulated(self.snn, data, training=False))  # type: ignore[misc]
+        return super().test_step(simulated(self.snn, data, training=False))
 
     def renew_steps(self) -> None:
         """Nothing to do: the functions that Keras makes hold the only traces."""
