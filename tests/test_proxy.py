@@ -195,3 +195,19 @@ def test_the_ann_with_steps_comes_before_the_proxy(digits, tmp_path):
     assert again.history == trained.history
     counts = model.predict(x_test[:50], verbose=0)
     np.testing.assert_array_equal(again.network.predict(x_test[:50], verbose=0), counts)
+
+
+def test_without_the_proxy_all_epochs_are_with_steps(digits, tmp_path):
+    (x, y), _ = digits
+    training = baselines.Training(epochs=4, batch_size=32, folder=tmp_path)
+    fields = {"time_steps": 4, "batch_norm": True, "v_threshold": 1.0}
+    trained = baselines.fit(
+        "quantised_as_snn", "digits", x[:96], y[:96], training=training, **fields
+    )
+    assert {name: len(logs["loss"]) for name, logs in trained.history.items()} == {
+        "quantised": 3,
+        "slower": 1,
+    }
+    rates = [logs["learning_rate"] for logs in trained.history.values()]
+    np.testing.assert_allclose(rates[0], [1e-3, 2e-3 / 3, 1e-3 / 3], rtol=1e-5)
+    np.testing.assert_allclose(rates[1], [1e-4], rtol=1e-5)

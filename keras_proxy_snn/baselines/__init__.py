@@ -81,6 +81,12 @@ METHODS: dict[str, Method] = {
     "proxy_quantised": Method(
         "quantised ANN, then proxy, average pooling", _PROXY, quantised_proxy.fit
     ),
+    "quantised_as_snn": Method(
+        "quantised ANN as an SNN, average pooling",
+        _QCFS,
+        partial(quantised_proxy.fit, by_proxy=False),
+        at_time_steps=False,
+    ),
     "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
     "surrogate": Method(
         "surrogate gradient, arctangent", "Fang et al. 2021, arXiv:2007.05785", surrogate.fit

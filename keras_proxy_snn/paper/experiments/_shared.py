@@ -7,6 +7,7 @@ from typing import Any
 from .._experiment import Run
 
 __all__ = [
+    "CLIPPED",
     "NONE",
     "NORMALISED",
     "NOTEBOOK_SPEC",
@@ -46,6 +47,13 @@ PACKAGE: Mapping[str, Any] = {
     "batch_norm": True,
 }
 """This package's form, as the compact presets have it, for the networks of Table 1."""
+
+CLIPPED: Mapping[str, Any] = {"v_threshold": 2.0}
+"""Thresholds for `QuantisedANN`: activations up to two standard deviations of the currents.
+
+Where all but the readout are batch-normalised; what that is worth stands at
+`baselines.quantised_proxy.fit`.
+"""
 
 NORMALISED: Mapping[str, Any] = {"batch_norm": True}
 """Batch normalisation, as the compact presets have it, for the networks of Table 1."""
@@ -89,6 +97,7 @@ def learning_rules(
     figures: Figures,
     published: Mapping[str, Any] = NONE,
     ours: Mapping[str, Any] = NONE,
+    quantised: Mapping[str, Any] = NONE,
     rivals: Callable[[str, int], Mapping[str, Any]] = lambda method, t: NONE,
 ) -> tuple[Run, ...]:
     """Rows of Table 2 or 3 at a T, and the methods that the paper does not have.
@@ -98,6 +107,7 @@ def learning_rules(
         figures: What the paper reached.
         published: Fields that the paper's form replaces.
         ours: Fields that this package's form replaces.
+        quantised: Fields that the two methods with `QuantisedANN` replace beside those.
         rivals: Function of method and T that gives the fields that surrogate gradient and tandem
             learning replace.
     """
@@ -110,7 +120,8 @@ def learning_rules(
         Run("proxy_paper", t, published, paper=figures.proxy, paper_time_steps=paper_t),
         Run("proxy", t, {**ours, **steep(t)}),
         Run("proxy_low_t", t, ours),
-        Run("proxy_quantised", t, ours),
+        Run("proxy_quantised", t, {**ours, **quantised}),
+        Run("quantised_as_snn", t, {**ours, **quantised}),
         Run("proxy_notebook", t, published),
         Run("ann_as_snn", t),
         *(

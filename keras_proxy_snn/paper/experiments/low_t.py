@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._experiment import Experiment, Run, Size
-from ._shared import NONE, NORMALISED, ON_GPU, PUBLISHED, rival
+from ._shared import CLIPPED, NONE, NORMALISED, ON_GPU, PUBLISHED, rival
 
 __all__ = ["EXPERIMENT"]
 
@@ -37,6 +37,7 @@ def _runs(
     curve: tuple[int, ...],
     published: Mapping[str, Any] = NONE,
     fields: Mapping[str, Any] = NONE,
+    quantised: Mapping[str, Any] = NONE,
     norm: Mapping[str, Any] = NONE,
 ) -> tuple[Run, ...]:
     """Rows of what is trained at some T, and of converted networks.
@@ -47,6 +48,7 @@ def _runs(
         curve: Each T at which converted networks are run, and of the others that of the longest T.
         published: Fields that the paper's form replaces.
         fields: Fields that this package's form replaces.
+        quantised: Fields that the two methods with `QuantisedANN` replace beside those.
         norm: Fields that the ANN and converted networks replace.
     """
 
@@ -56,7 +58,11 @@ def _runs(
     return (
         Run("ann", fields=norm),
         *(Run("proxy_low_t", t, fields, evaluate_at=further(t, ours)) for t in ours),
-        *(Run("proxy_quantised", t, fields, evaluate_at=further(t, ours)) for t in ours),
+        *(
+            Run("proxy_quantised", t, {**fields, **quantised}, evaluate_at=further(t, ours))
+            for t in ours
+        ),
+        *(Run("quantised_as_snn", t, {**fields, **quantised}) for t in curve),
         *(Run("proxy_paper", t, published, evaluate_at=further(t, others)) for t in others),
         *(Run(method, t, norm) for method in _CONVERTED for t in curve),
         *(
@@ -77,11 +83,15 @@ EXPERIMENT = Experiment(
         "full": Size(
             "fashion_mnist",
             100,
-            _runs((2, 4, 8), (4, 8), _CURVE, fields=ON_GPU, norm=NORMALISED),
+            _runs((2, 4, 8), (4, 8), _CURVE, NONE, ON_GPU, CLIPPED, NORMALISED),
             (0, 1, 2),
             augment=True,
         ),
-        "compact": Size("fashion_mnist_compact", 4, _runs((2, 4, 8), (8,), _CURVE, PUBLISHED)),
+        "compact": Size(
+            "fashion_mnist_compact",
+            4,
+            _runs((2, 4, 8), (8,), _CURVE, PUBLISHED, quantised=CLIPPED),
+        ),
         "tiny": Size("digits", 2, _runs(_TINY, _TINY, _TINY), batch_size=32),
     },
     ("matrix", "time_steps"),

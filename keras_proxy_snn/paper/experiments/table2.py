@@ -13,6 +13,7 @@ Time: full: not measured. compact: 2 to 21 minutes a training on two shared core
 
 from .._experiment import Experiment, Run, Size
 from ._shared import (
+    CLIPPED,
     NOTEBOOK_SPEC,
     ON_GPU,
     PUBLISHED,
@@ -28,15 +29,17 @@ __all__ = ["EXPERIMENT"]
 _PAPER = Figures(50, ann=94.60, proxy=94.56, converted=(84.63, 93.12, 94.50), surrogate=94.41)
 
 _FULL = (
-    *learning_rules(50, _PAPER, ours=ON_GPU),
+    *learning_rules(50, _PAPER, ours=ON_GPU, quantised=CLIPPED),
     Run("proxy_notebook", 15, {"spec": NOTEBOOK_SPEC}, "proxy learning, notebook's network and T"),
 )
 _COMPACT = (
-    *learning_rules(8, _PAPER, PUBLISHED, rivals=rival),
+    *learning_rules(8, _PAPER, PUBLISHED, quantised=CLIPPED, rivals=rival),
     Run("proxy_paper", 8, TABLE_1, "proxy learning, paper, with Table 1's learning rate"),
     Run("proxy_paper", 20, PUBLISHED),
     Run("proxy", 20, steep(20)),
     Run("proxy_low_t", 20),
+    Run("proxy_quantised", 20, CLIPPED),
+    Run("quantised_as_snn", 20, CLIPPED),
 )
 
 EXPERIMENT = Experiment(

@@ -13,18 +13,23 @@ Time: full: on a GPU (NVIDIA H200, with two other trainings beside) 15 s an epoc
 """
 
 from .._experiment import Experiment, Run, Size
-from ._shared import NORMALISED, ON_GPU, PUBLISHED, Figures, learning_rules, rival
+from ._shared import CLIPPED, NORMALISED, ON_GPU, PUBLISHED, Figures, learning_rules, rival
 
 __all__ = ["EXPERIMENT"]
 
 _PAPER = Figures(60, ann=93.20, proxy=93.11, converted=(89.14, 92.91, 93.16), surrogate=92.85)
 
+_QUANTISED = ("proxy_quantised", "quantised_as_snn")
+
 _FULL = (
-    *learning_rules(60, _PAPER, ours=ON_GPU),
+    *learning_rules(60, _PAPER, ours=ON_GPU, quantised=CLIPPED),
     Run("ann", fields=NORMALISED, label="ANN with batch normalisation"),
     Run("proxy_low_t", 8, ON_GPU, evaluate_at=(2, 4, 16, 32, 60)),
 )
-_COMPACT = learning_rules(8, _PAPER, PUBLISHED, rivals=rival)
+_COMPACT = (
+    *learning_rules(8, _PAPER, PUBLISHED, quantised=CLIPPED, rivals=rival),
+    *(Run(method, t, CLIPPED) for method in _QUANTISED for t in (2, 4, 20)),
+)
 
 EXPERIMENT = Experiment(
     "table3",
