@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 __all__ = ["proxy_gradient"]
@@ -46,4 +47,20 @@ def _replace(proxy_output: Any, spike_counts: Any) -> tuple[Any, Any]:
             (upstream,) = args
         return upstream, ops.zeros_like(spike_counts)
 
-    return spike_counts, grad
+    return _after(proxy_output, spike_counts), grad
+
+
+def _after(first: Any, value: Any) -> Any:
+    """The value, once `first` has been computed.
+
+    TensorFlow's graph optimizer takes the gradient's detour through both for a dependency, drops
+    what else orders a layer's reading of its weights before their update, and then sees that
+    the counts need no output. So now and then the readout's weights were updated before the
+    gradient of the layers below it had read them.
+    """
+    if keras.config.backend() != "tensorflow":
+        return value
+    import tensorflow as tf
+
+    with tf.control_dependencies([first]):
+        return tf.identity(value)

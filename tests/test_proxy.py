@@ -56,6 +56,36 @@ def test_value_is_the_counts_and_gradient_is_the_proxys(rng):
     np.testing.assert_array_equal(to_counts, np.zeros_like(counts))
 
 
+def test_in_a_graph_the_counts_wait_for_the_proxy():
+    """Else TensorFlow may update the readout's weights before the gradient below has read them."""
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("Only TensorFlow has a graph whose optimizer reorders this.")
+    import tensorflow as tf
+
+    like = tf.TensorSpec((3, 4))
+    graph = tf.function(proxy_gradient).get_concrete_function(like, like).graph
+    y, counts = (tensor.op for tensor in graph.inputs)
+    readers = [op for op in graph.get_operations() if counts in [i.op for i in op.inputs]]
+    assert any(y in op.control_inputs for op in readers)
+
+
+def test_every_layer_learns_from_the_weights_before_the_step(rng):
+    """Steps of one traced graph, again and again from the same weights, end at the same ones."""
+    ann = build_ann(parse_spec(SPEC), SHAPE, v_threshold=THETA, readout_activation="linear")
+    model = ProxyModel(ann, STEPS, THETA)
+    model.compile(keras.optimizers.SGD(0.5), SpikeCountCrossentropy())
+    weights = [rng.normal(0.1, 0.3, w.shape).astype("float32") for w in model.get_weights()]
+    x, y = rng.random((5, *SHAPE)).astype("float32"), rng.integers(0, 4, 5)
+    ends = []
+    for _ in range(100):
+        model.set_weights(weights)
+        model.train_on_batch(x, y)
+        ends.append(model.get_weights())
+    for end in ends[1:]:
+        for first, other in zip(ends[0], end, strict=True):
+            np.testing.assert_array_equal(first, other)
+
+
 def softmax(c):
     e = np.exp(c - c.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
