@@ -31,13 +31,6 @@ ALONE = {
         "triton==3.6.0; sys_platform == 'linux'",
     ]
 }
-SUITE = {
-    # Two workers with a thread each: their threads would wait for one another on two cores.
-    "OMP_NUM_THREADS": "1",
-    # What JAX has compiled once serves all tests, workers and later runs.
-    "JAX_COMPILATION_CACHE_DIR": str(ENVIRONMENT / "jax-cache"),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-}
 
 
 def call(*command, **environment):
@@ -81,7 +74,8 @@ def test(backends, rest):
     for backend in backends:
         print(f"\n=== {backend} ===", flush=True)
         start = time.monotonic()
-        environment = {**SUITE, **os.environ, "KERAS_BACKEND": backend}
+        # Two workers with a thread each: their threads would wait for one another on two cores.
+        environment = {"OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": backend}
         done = subprocess.run([python, "-m", "pytest", "-n", "2", *rest], cwd=ROOT, env=environment)
         print(f"=== {backend}: {time.monotonic() - start:.0f} s ===", flush=True)
         if done.returncode:
