@@ -108,8 +108,8 @@ class ProxyMonitor(keras.callbacks.Callback):
         if name.startswith("rate_") and not value >= self.min_rate:
             return (
                 f"Layer {layer!r} is silent: a rate of {value:.1e} spikes per neuron and step "
-                f"(limit {self.min_rate:.1e}). Cure: a lower `v_threshold`, more `time_steps`, "
-                "or larger initial weights."
+                f"(limit {self.min_rate:.1e}). Cure: kernel_initializer='rate_preserving', a "
+                "lower `v_threshold`, or more `time_steps`."
             )
         if name == "proxy_distance" and (math.isnan(value) or value > self.max_distance):
             return (
@@ -122,5 +122,6 @@ class ProxyMonitor(keras.callbacks.Callback):
 
 _CURE = (
     "`proxy_activation='clip'`, which bounds the proxy at the rate an IF neuron can reach; or a "
-    "higher `v_threshold` with more `time_steps`; or a lower learning rate."
+    "higher `v_threshold` with more `time_steps`; or a lower learning rate; or, without batch "
+    "normalisation, kernel_initializer='rate_preserving'."
 )

@@ -32,6 +32,7 @@ def build_ann(
     v_threshold: Threshold = 1.0,
     proxy_activation: str = "relu",
     readout_activation: str = "relu",
+    kernel_initializer: str = "glorot_uniform",
     use_bias: bool = False,
     batch_norm: bool = False,
     learn_threshold: bool = False,
@@ -54,6 +55,10 @@ def build_ann(
         proxy_activation: `"relu"` or `"clip"`.
         readout_activation: `"relu"`: the last layer has the proxy's activation too, as in the
             paper. `"linear"`: it has none, as in the authors' notebook.
+        kernel_initializer: Name of a Keras initializer of all weights, or `"rate_preserving"`:
+            He's uniform one times the layer's threshold, variance 2 theta^2 / fan-in. An IF
+            neuron's rate is z / theta, so that with He's alone rates, and with Glorot's the
+            more, fall by theta from layer to layer, to silence in a deep network.
         use_bias: Whether the layers have biases; the paper's have none.
         batch_norm: Whether each layer but the readout is batch-normalised.
         learn_threshold: Whether the thresholds of all layers but the readout are trained with
@@ -92,14 +97,22 @@ def build_ann(
         if isinstance(part, Pool):
             stack.append(keras.layers.MaxPooling2D(part.size, name=part_name))
             continue
+        initial = _initializer(kernel_initializer, thresholds[part_name])
         if isinstance(part, Conv):
             layer = keras.layers.Conv2D(
-                part.maps, part.kernel_size, padding="same", name=part_name, **shared
+                part.maps,
+                part.kernel_size,
+                padding="same",
+                kernel_initializer=initial,
+                name=part_name,
+                **shared,
             )
         else:
             if not any(isinstance(layer, keras.layers.Flatten) for layer in stack):
                 stack.append(keras.layers.Flatten(name="flatten"))
-            layer = keras.layers.Dense(part.units, name=part_name, **shared)
+            layer = keras.layers.Dense(
+                part.units, kernel_initializer=initial, name=part_name, **shared
+            )
         stack.append(layer)
         if batch_norm and part_name != "readout":
             # Running statistics follow in tens of steps, as in the authors' notebook: the SNN
@@ -110,6 +123,12 @@ def build_ann(
             learn = learn_threshold and part_name != "readout"
             stack += _activation(part_name, proxy_activation, thresholds[part_name], learn)
     return keras.Sequential(stack, name=name)
+
+
+def _initializer(name: str, v_threshold: float) -> Any:
+    if name != "rate_preserving":
+        return name
+    return keras.initializers.VarianceScaling(2 * v_threshold**2, "fan_in", "uniform")
 
 
 def _activation(

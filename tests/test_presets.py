@@ -37,11 +37,49 @@ def test_table_1_exactly(name):
     for layer in model.snn.if_layers:
         penalty = layer.twin.kernel_regularizer.l2
         assert float(ops.convert_to_numpy(penalty)) == pytest.approx(1e-5)
-    # The paper's activation is ReLU everywhere, the last layer included, and it has no biases.
+    # ReLU everywhere but on the last layer, as in the authors' notebook, and no biases.
     kinds = [type(layer).__name__ for layer in model.ann.layers]
-    assert kinds.count("ReLU") == len(sizes)
+    assert kinds.count("ReLU") == len(sizes) - 1
+    assert kinds[-1] == "Dense"
     assert "Rescaling" not in kinds
     assert not any(layer.twin.use_bias for layer in model.snn.if_layers)
+
+
+@pytest.mark.parametrize("kernel_initializer", ["rate_preserving", "he_uniform"])
+def test_first_weights(kernel_initializer):
+    """Variance 2 theta^2 / fan-in (He et al. 2015, Eq. 10, times theta^2), or without theta."""
+    keras.utils.set_random_seed(0)
+    model = kps.build(
+        "40C3-60C3-P2-200F-50F",
+        input_shape=(8, 8, 4),
+        v_threshold=3.0,
+        readout_v_threshold=8.0,
+        kernel_initializer=kernel_initializer,
+    )
+    for layer in model.snn.if_layers:
+        kernel = ops.convert_to_numpy(layer.twin.kernel)
+        theta = layer.v_threshold if kernel_initializer == "rate_preserving" else 1.0
+        variance = kernel.var() * np.prod(kernel.shape[:-1]) / theta**2
+        assert variance == pytest.approx(2, rel=0.1)
+
+
+def test_a_deep_network_fires_from_the_first_step_of_training_on(rng):
+    """Narrower than the network of Table 1 for CIFAR-10, and as deep."""
+    fields = {
+        "spec": "32C3-64C3-P2-64C3-64C3-64C3-P2-32C3-128F-64F-32F-10F",
+        "input_shape": (16, 16, 3),
+    }
+    images = rng.random((4, 16, 16, 3), dtype="float32")
+    rates = {}
+    for name in ("rate_preserving", "glorot_uniform"):
+        keras.utils.set_random_seed(0)
+        model = kps.build("cifar10", kernel_initializer=name, **fields)
+        records = kps.statistics.record(model, images)
+        rates[name] = [record.firing_rate for record in records.values()]
+    assert len(rates["rate_preserving"]) == 10
+    assert min(rates["rate_preserving"]) > 0.01
+    assert max(rates["rate_preserving"]) < 0.5
+    assert max(rates["glorot_uniform"][2:]) == 0
 
 
 @pytest.mark.parametrize("name", kps.PRESETS)

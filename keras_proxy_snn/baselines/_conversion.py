@@ -22,8 +22,13 @@ PLAIN: dict[str, Any] = {
     "proxy_activation": "relu",
     "readout_activation": "linear",
     "learn_threshold": False,
+    "v_threshold": 1.0,
+    "readout_v_threshold": None,
 }
-"""Fields of a preset that make its ANN an ordinary one, which knows of no threshold."""
+"""Fields of a preset that make its ANN an ordinary one, which knows of no threshold.
+
+Nor do its first weights: `"rate_preserving"` is He's initializer where thresholds are 1.
+"""
 
 CONVERTED: dict[str, Any] = {"reset": "subtract", "readout": "potential"}
 """What every converted network has.

@@ -6,6 +6,7 @@ import keras
 
 from ..model import ProxyModel
 from ..presets import Preset, build
+from ._conversion import PLAIN
 from ._training import Trained, Training, fit_phase
 
 __all__ = ["fit", "train_ann"]
@@ -26,14 +27,12 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 
 
 def train_ann(
-    preset: Preset, x: Any, y: Any, training: Training, phase: str = "ann", **fields: Any
+    preset: Preset, x: Any, y: Any, training: Training
 ) -> tuple[keras.Sequential, dict[str, list[float]]]:
-    """The trained ANN and its logs; `fields` replace the preset's, and make other activations."""
-    fields = {"proxy_activation": "relu", "readout_activation": "linear", **fields}
-    model = preset_model(preset, **fields)
-    ann = model.ann
+    """The trained ANN and its logs."""
+    ann = preset_model(preset, **PLAIN).ann
     compile_ann(ann, preset)
-    return ann, fit_phase(ann, x, y, training, phase)
+    return ann, fit_phase(ann, x, y, training, "ann")
 
 
 def preset_model(preset: Preset, **fields: Any) -> ProxyModel:

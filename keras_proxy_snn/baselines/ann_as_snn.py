@@ -19,7 +19,11 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     Returns:
         `Trained`; `network` is a `ProxyModel` whose `ann` is the trained one.
     """
-    ann, history = train_ann(preset, x, y, training, **PLAIN)
-    model = preset_model(preset, **PLAIN, **CONVERTED, v_0=0.0)
+    ann, history = train_ann(preset, x, y, training)
+    thresholds = {
+        "v_threshold": preset.v_threshold,
+        "readout_v_threshold": preset.readout_v_threshold,
+    }
+    model = preset_model(preset, **{**PLAIN, **thresholds}, **CONVERTED, v_0=0.0)
     model.ann.set_weights(ann.get_weights())
     return Trained(model, {"ann": history})

@@ -10,15 +10,17 @@ from .ann import preset_model
 
 __all__ = ["fit"]
 
-# Early epochs need no precise counts, and cost as much as T is long.
-_FRACTIONS = (4, 2, 1)
+# Early epochs need no precise counts, and cost as much as T is long. From a quarter on it would be
+# cheaper yet, but the paper's form with a threshold of 2 collapses at T = 12: Table 1's net for
+# Fashion-MNIST had 79 % of held-out images after 150 steps of 100 images, that of chance after 225.
+_FRACTIONS = (2, 1)
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train via proxy as the preset says, for a third of the epochs each at T/4, T/2 and T.
+    """Train via proxy as the preset says, for half of the epochs each at T/2 and T.
 
     The weights and Adam's moments go on from one T to the next, and the learning rate falls
-    linearly over all epochs. What cannot be divided by three is trained at the later T.
+    linearly over all epochs. Of an odd number of epochs one more is trained at T/2.
 
     Returns:
         `Trained`; `network` is a `ProxyModel` of the preset's T.
@@ -37,7 +39,7 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     all_t = list(dict.fromkeys(max(1, preset.time_steps // n) for n in _FRACTIONS))
     history, done = {}, 0
     for number, model.time_steps in enumerate(all_t):
-        epochs = (training.epochs + number) // len(all_t)
+        epochs = -(-(training.epochs - number) // len(all_t))
         if epochs:
             fall = _Fall(rate, done, training.epochs)
             phase = f"T{model.time_steps}"

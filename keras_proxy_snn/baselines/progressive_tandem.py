@@ -52,7 +52,7 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
         threshold T, so that it gives its mean current, as the ANN did. Facts: thresholds by layer.
     """
     first = replace(training, epochs=(training.epochs + 1) // 2)
-    ann, logs = train_ann(preset, x, y, first, learn_threshold=False)
+    ann, logs = train_ann(preset, x, y, first)
     history = {"ann": logs}
     names = neuron_names(parse_spec(preset.spec))
     thresholds = {names[-1]: float(preset.time_steps)}
