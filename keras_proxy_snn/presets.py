@@ -43,8 +43,8 @@ class Preset:
             `"qcfs"`: the same ANN as with `"clip"`, whose activations are in the T steps of the
             rate while it is the proxy, see `keras_proxy_snn.ProxyModel`.
         readout_activation: `"relu"` (the paper) or `"linear"` (the authors' notebook).
-        kernel_initializer: Name of a Keras initializer of all weights, or `"rate_preserving"`, which
-            a network without batch normalisation needs, see `keras_proxy_snn.build_ann`.
+        kernel_initializer: Name of a Keras initializer of all weights, or `"rate_preserving"`, see
+            `keras_proxy_snn.build_ann`, which a network without batch normalisation needs.
         use_bias: Whether layers have biases.
         batch_norm: Whether all layers but the readout are batch-normalised.
         loss: `"crossentropy"` (the paper) or `"mse"` (the authors' notebook).
@@ -83,8 +83,8 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    # Table 1 of the paper, which writes ReLU on the last layer too. Left out here as in the authors'
-    # notebook: a class whose output is not above 0 for any image has no gradient, ever.
+    # Table 1 of the paper, which writes ReLU on the last layer too. Left out here, as in the
+    # authors' notebook: a class whose output is not above 0 for any image has no gradient, ever.
     "fashion_mnist": Preset(
         "128C3-128C3-P2-128C3-P2-1024F-256F-10F",
         (28, 28, 1),

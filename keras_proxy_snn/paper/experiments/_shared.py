@@ -43,6 +43,7 @@ PACKAGE: Mapping[str, Any] = {
     "v_threshold": 1.0,
     "proxy_activation": "clip",
     "readout_activation": "linear",
+    "kernel_initializer": "glorot_uniform",
     "reset": "subtract",
     "batch_norm": True,
 }
@@ -55,7 +56,7 @@ Where all but the readout are batch-normalised; what that is worth stands at
 `baselines.quantised_proxy.fit`.
 """
 
-NORMALISED: Mapping[str, Any] = {"batch_norm": True}
+NORMALISED: Mapping[str, Any] = {"kernel_initializer": "glorot_uniform", "batch_norm": True}
 """Batch normalisation, as the compact presets have it, for the networks of Table 1."""
 
 ON_GPU: Mapping[str, Any] = {**PACKAGE, "current_dtype": "bfloat16", "chunk_steps": 4}
