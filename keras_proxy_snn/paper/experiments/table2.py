@@ -36,6 +36,7 @@ _COMPACT = (
     *learning_rules(8, _PAPER, PUBLISHED, quantised=CLIPPED, rivals=rival),
     Run("proxy_paper", 8, TABLE_1, "proxy learning, paper, with Table 1's learning rate"),
     Run("proxy_paper", 20, PUBLISHED),
+    Run("proxy_paper", 20, TABLE_1, "proxy learning, paper, with Table 1's learning rate"),
     Run("proxy", 20, steep(20)),
     Run("proxy_low_t", 20),
     Run("proxy_quantised", 20, CLIPPED),
