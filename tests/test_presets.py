@@ -79,7 +79,7 @@ def test_a_deep_network_fires_from_the_first_step_of_training_on(rng):
     assert len(rates["rate_preserving"]) == 10
     assert min(rates["rate_preserving"]) > 0.01
     assert max(rates["rate_preserving"]) < 0.5
-    assert max(rates["glorot_uniform"][2:]) == 0
+    assert max(rates["glorot_uniform"][2:]) < 1e-3
 
 
 @pytest.mark.parametrize("name", kps.PRESETS)
