@@ -5,8 +5,8 @@ Command: keras-proxy-snn paper figure2
 Expected: above 94.0 % and an MSSE below 1.5 within 30 epochs, on the test images. Here the curve is
     that of held-out training images; the test images are used once. The paper does not define
     MSSE, so two are drawn, see `keras_proxy_snn.paper._curve.mean_sum_of_squared_errors`.
-    The compact network is trained in this package's form: the published one collapses there, see
-    `PUBLISHED` and table2.
+    The compact network is trained in this package's form: the published one collapses there at
+    T = 8, see `PUBLISHED` and table2.
 Time: full and compact: that of a row of table2, whose training it shares. tiny: 15 s on two
     shared cores.
 """

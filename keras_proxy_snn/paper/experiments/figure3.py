@@ -5,8 +5,8 @@ Command: keras-proxy-snn paper figure3
 Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not say whether each T is a
     training of its own, so both are drawn: networks trained at each T, and the one trained
     at the T of Table 2 and run for each.
-    The compact network is trained in this package's form: the published one collapses there, see
-    `PUBLISHED` and table2.
+    The compact network is trained in this package's form: the published one collapses there at
+    T = 8, see `PUBLISHED` and table2.
 Time: full: not measured. compact: 5, 12 and 16 minutes for the trainings at T = 4, 8 and 20 on two
     shared cores, pauses included; the last two are table2's. tiny: 40 s.
 """

@@ -4,8 +4,8 @@ Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 4: five filters of each
 Command: keras-proxy-snn paper figure4
 Expected: spike counts of the SNN look like the activations of the ANN; the paper gives no number.
     Here the cosine similarity stands beside each pair of maps.
-    The compact network is trained in this package's form: the published one collapses there, see
-    `PUBLISHED` and table2.
+    The compact network is trained in this package's form: the published one collapses there at
+    T = 8, see `PUBLISHED` and table2.
 Time: full and compact: that of a row of table2, whose training it shares. tiny: 35 s on two
     shared cores.
 """

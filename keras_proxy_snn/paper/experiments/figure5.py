@@ -4,8 +4,8 @@ Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 5, T = 10 to 70.
 Command: keras-proxy-snn paper figure5
 Expected: 88.35 at T = 10, rising to 93.11 at T = 60. As in figure3, networks trained at each T are
     drawn, and the one trained at the T of Table 3 and run for each.
-    The compact network is trained in this package's form: the published one collapses there, see
-    `PUBLISHED` and table2.
+    The compact network is trained in this package's form: the published one collapses there at
+    T = 8, see `PUBLISHED` and table2.
 Time: full and compact: not measured; one of the trainings is table3's. tiny: not measured.
 """
 
