@@ -122,7 +122,9 @@ def test_accuracy_and_latency(report, digits):
             assert 0 < low <= median <= high
 
 
-@pytest.mark.skipif(not has("ethosu") or not has("tflite_micro"), reason="the tools are missing")
+@pytest.mark.skipif(
+    not has("ethosu") or not has("tflite_micro"), reason="needs ethos-u-vela and tflite-micro"
+)
 def test_devices(report):
     folder, markdown, _ = report
     rows = {(r["format"], r["form"], r["numbers"]): r for r in tables(markdown)[1]}

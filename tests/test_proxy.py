@@ -56,10 +56,11 @@ def test_value_is_the_counts_and_gradient_is_the_proxys(rng):
     np.testing.assert_array_equal(to_counts, np.zeros_like(counts))
 
 
+@pytest.mark.skipif(
+    keras.config.backend() != "tensorflow", reason="TensorFlow's graph alone reorders this"
+)
 def test_in_a_graph_the_counts_wait_for_the_proxy():
     """Else TensorFlow may update the readout's weights before the gradient below has read them."""
-    if keras.config.backend() != "tensorflow":
-        pytest.skip("Only TensorFlow has a graph whose optimizer reorders this.")
     import tensorflow as tf
 
     like = tf.TensorSpec((3, 4))
