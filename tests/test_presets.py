@@ -4,7 +4,6 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.baselines import Training, growing
 from keras_proxy_snn.baselines._conversion import PLAIN
 
 TABLE_1 = {
@@ -70,16 +69,6 @@ def test_first_weights_of_a_plain_ann_know_of_no_threshold():
     values = {**vars(preset), **PLAIN, "spec": "40C3-P2-200F-50F", "input_shape": (8, 8, 4)}
     for weights in kps.build(values.pop("spec"), **values).ann.get_weights():
         assert weights.var() * np.prod(weights.shape[:-1]) == pytest.approx(2, rel=0.1)
-
-
-def test_one_epoch_more_is_trained_while_t_is_short(digits):
-    (x, y), _ = digits
-    trained = growing.fit(kps.PRESETS["digits"], x[:64], y[:64], Training(epochs=3))
-    assert {phase: len(logs["loss"]) for phase, logs in trained.history.items()} == {
-        "T10": 2,
-        "T20": 1,
-    }
-    assert trained.network.time_steps == 20
 
 
 def test_a_deep_network_fires_from_the_first_step_of_training_on(rng):

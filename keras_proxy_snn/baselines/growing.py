@@ -21,7 +21,8 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train via proxy as the preset says, for half of the epochs each at T/2 and T.
 
     The weights and Adam's moments go on from one T to the next, and the learning rate falls
-    linearly over all epochs. Of an odd number of epochs one more is trained at T/2, a single one there alone.
+    linearly over all epochs. Of an odd number of epochs one more is trained at T/2, a single one
+    there alone.
 
     Returns:
         `Trained`; `network` is a `ProxyModel` of the preset's T.
