@@ -40,8 +40,8 @@ Two things the paper says otherwise, or not at all. It has ReLU on the last laye
 authors' notebook has none: a class whose output is not above 0 for any image then has no gradient,
 ever. And it says nothing of the first weights: from Keras's own ("glorot_uniform") rates fall to
 nothing in a deep network with the thresholds of Table 1. Its network for Fashion-MNIST (bfloat16
-currents) had 26 % of 500 held-out images right after 100 steps with both (T = 12), and has 83 % as
-here (T = 20). Neither keeps a small network at T = 8 from the collapse of which `ProxyMonitor`
+currents, T = 20) has 49 % of 500 held-out images right after 100 steps with both, and 83 % as
+here. Neither keeps a small network at T = 8 from the collapse of which `ProxyMonitor`
 warns.
 """
 
