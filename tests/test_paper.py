@@ -259,11 +259,14 @@ def test_again_trains_anew(tmp_path):
 def test_a_lost_model_is_trained_anew_and_not_mixed_with_the_old_result(tmp_path):
     config = replace(next(configs()), epochs=1)
     folders = Folders(tmp_path / "results", tmp_path / "scratch")
-    proxy = Job(replace(config, method="proxy", time_steps=2), (2,), ())
-    old = run(proxy, tiny_data(), folders, print)
+    config = replace(config, method="proxy", time_steps=2)
+    old = run(Job(config, (2,), (4,)), tiny_data(), folders, print)
     Path(old["model"]).unlink()
-    new = run(replace(proxy, evaluate_at=(3,)), tiny_data(), folders, print)
-    assert [entry["time_steps"] for entry in new["accuracy"]] == [2, 3]
+    lines = []
+    new = run(Job(config, (3,), (2,)), tiny_data(), folders, lines.append)
+    assert lines[0] == f"  {old['model']} is not there: trained anew, for all its T"
+    assert [entry["time_steps"] for entry in new["accuracy"]] == [2, 3, 4]
+    assert sorted(entry["time_steps"] for entry in new["activity"]) == [2, 3]
 
 
 def test_a_method_that_is_not_there_is_an_error_when_it_is_run(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,8 @@ def run(
 ) -> dict[str, Any]:
     """Do what is left of a job: nothing if its result is there, with every T.
 
+    Where the trained network of a result is gone, a new one takes its place, at each T of the old
+    result too.
     A training that was killed goes on from its last whole epoch. Keras restores weights,
     optimizer and epoch, not the order of the images, so its end differs from that of
     a training that was never stopped as another seed's would.
@@ -113,6 +115,9 @@ def run(
     if result is not None and model.exists():
         network = keras.models.load_model(model, compile=False)
     else:
+        if result is not None:
+            say(f"  {model} is not there: trained anew, for all its T")
+            job = _with_every_t_of(result, job)
         network, trained = _train(job.config, data, folder, say)
         _save(network, model)
         result = {**_head(job.config, data, model), **trained, "accuracy": []}
@@ -130,6 +135,14 @@ def _left(job: Job, result: dict[str, Any]) -> list[int | None]:
     if None in done:
         return []
     return [steps for steps in (*job.rows, *job.evaluate_at) if steps not in done]
+
+
+def _with_every_t_of(result: dict[str, Any], job: Job) -> Job:
+    """The job, extended to evaluate a network that takes another's place wherever that was."""
+    active = {entry["time_steps"] for entry in result.get("activity", [])}
+    rows = (*job.rows, *sorted(active - set(job.rows)))
+    further = {*job.evaluate_at, *(entry["time_steps"] for entry in result["accuracy"])}
+    return replace(job, rows=rows, evaluate_at=tuple(sorted(further - {None, *rows})))
 
 
 def _train(
