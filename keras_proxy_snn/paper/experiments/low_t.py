@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._experiment import Experiment, Run, Size
-from ._shared import CLIPPED, NONE, NORMALISED, ON_GPU, PUBLISHED, rival
+from ._shared import CLIPPED, NONE, NORMALISED, ON_GPU, PUBLISHED, TABLE_1, rival
 
 __all__ = ["EXPERIMENT"]
 
@@ -76,6 +76,15 @@ def _runs(
 _CURVE = (1, 2, 4, 8, 16, 32, 60)
 _TINY = (2, 4)
 
+# One of table2's: on the compact network the least T of the paper's form that does not collapse.
+_PAPER = Run(
+    "proxy_paper",
+    20,
+    TABLE_1,
+    "proxy learning, paper, with Table 1's learning rate",
+    evaluate_at=_CURVE,
+)
+
 EXPERIMENT = Experiment(
     "low_t",
     "Few time steps on Fashion-MNIST",
@@ -90,7 +99,7 @@ EXPERIMENT = Experiment(
         "compact": Size(
             "fashion_mnist_compact",
             4,
-            _runs((2, 4, 8), (8,), _CURVE, PUBLISHED, quantised=CLIPPED),
+            (*_runs((2, 4, 8), (8,), _CURVE, PUBLISHED, quantised=CLIPPED), _PAPER),
         ),
         "tiny": Size("digits", 2, _runs(_TINY, _TINY, _TINY), batch_size=32),
     },
