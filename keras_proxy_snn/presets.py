@@ -43,6 +43,8 @@ class Preset:
             `"qcfs"`: the same ANN as with `"clip"`, whose activations are in the T steps of the
             rate while it is the proxy, see `keras_proxy_snn.ProxyModel`.
         readout_activation: `"relu"` (the paper) or `"linear"` (the authors' notebook).
+        pooling: `"max"` (the paper; the OR of spikes) or `"average"`, see
+            `keras_proxy_snn.build_ann`.
         kernel_initializer: Name of a Keras initializer of all weights, or `"rate_preserving"`, see
             `keras_proxy_snn.build_ann`, which a network without batch normalisation needs.
         use_bias: Whether layers have biases.
@@ -69,6 +71,7 @@ class Preset:
     readout: str = "counts"
     proxy_activation: str = "clip"
     readout_activation: str = "linear"
+    pooling: str = "max"
     kernel_initializer: str = "glorot_uniform"
     use_bias: bool = False
     batch_norm: bool = False
@@ -174,6 +177,7 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
         **_pick(
             preset,
             "readout_activation",
+            "pooling",
             "kernel_initializer",
             "use_bias",
             "batch_norm",

@@ -10,6 +10,7 @@ from .neuron import check_neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
 
 __all__ = [
+    "POOLINGS",
     "PROXY_ACTIVATIONS",
     "READOUT_ACTIVATIONS",
     "Threshold",
@@ -23,6 +24,8 @@ Threshold = float | Mapping[str, float]
 
 PROXY_ACTIVATIONS = ("relu", "clip")
 READOUT_ACTIVATIONS = ("relu", "linear")
+_POOLS = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
+POOLINGS = tuple(_POOLS)
 
 
 def build_ann(
@@ -32,6 +35,7 @@ def build_ann(
     v_threshold: Threshold = 1.0,
     proxy_activation: str = "relu",
     readout_activation: str = "relu",
+    pooling: str = "max",
     kernel_initializer: str = "glorot_uniform",
     use_bias: bool = False,
     batch_norm: bool = False,
@@ -55,6 +59,9 @@ def build_ann(
         proxy_activation: `"relu"` or `"clip"`.
         readout_activation: `"relu"`: the last layer has the proxy's activation too, as in the
             paper. `"linear"`: it has none, as in the authors' notebook.
+        pooling: `"max"` (the paper): in the SNN the OR of the spikes in a window, which fires more
+            often than the neuron that fires most, the more so the longer T is. `"average"`: in
+            both, whose rates then agree at any T; the mean of spikes has no neurons.
         kernel_initializer: Name of a Keras initializer of all weights, or `"rate_preserving"`:
             He's uniform one times the layer's threshold, variance 2 theta^2 / fan-in. An IF
             neuron's rate is z / theta, so that with He's alone rates, and with Glorot's the
@@ -81,6 +88,7 @@ def build_ann(
     """
     check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
     check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
+    check_choice("pooling", pooling, POOLINGS)
     if learn_threshold and proxy_activation != "clip":
         raise ValueError(
             "`learn_threshold` needs proxy_activation='clip'. "
@@ -95,7 +103,7 @@ def build_ann(
     stack: list[keras.layers.Layer] = [keras.Input(input_shape, name="image")]
     for part, part_name in zip(spec, _layer_names(spec), strict=True):
         if isinstance(part, Pool):
-            stack.append(keras.layers.MaxPooling2D(part.size, name=part_name))
+            stack.append(_POOLS[pooling](part.size, name=part_name))
             continue
         initial = _initializer(kernel_initializer, thresholds[part_name])
         if isinstance(part, Conv):

@@ -7,8 +7,9 @@ from keras import ops
 
 import keras_proxy_snn as kps
 from keras_proxy_snn import baselines, calibration
-from keras_proxy_snn.baselines import _conversion, percentile, qcfs, rnl
-from keras_proxy_snn.presets import PRESETS, Preset
+from keras_proxy_snn.baselines import _conversion, qcfs, rnl
+from keras_proxy_snn.presets import Preset
+from keras_proxy_snn.twins import POOLINGS
 
 from . import oracle
 from .test_proxy import gradient
@@ -215,16 +216,16 @@ def plain_ann(spec, shape, rng, **fields):
     return preset, ann
 
 
-@pytest.mark.parametrize("pooling", _conversion.POOLINGS)
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("fields", [{}, {"use_bias": True}, {"batch_norm": True}])
 def test_the_normalised_ann_gives_the_anns_outputs(rng, pooling, fields):
     """Maps of 14, 7 and 3: the last row of 7 is in no window."""
-    preset, ann = plain_ann("4C3-P2-5C3-P2-6F-3F", (14, 14, 2), rng, **fields)
+    preset, ann = plain_ann("4C3-P2-5C3-P2-6F-3F", (14, 14, 2), rng, pooling=pooling, **fields)
     x = rng.random((6, 14, 14, 2)).astype("float32")
     heights = {"conv1": 2.5, "conv2": 0.7, "dense1": 11.0}
     before = [to_numpy(w) for w in ann.weights]
-    model = _conversion.convert(preset, ann, heights, heights, pooling=pooling)
-    expected = predict(_conversion.variant(ann, pooling=pooling), x)
+    model = _conversion.convert(preset, ann, heights, heights)
+    expected = predict(ann, x)
     np.testing.assert_allclose(predict(model.ann, x), expected, rtol=1e-3, atol=1e-3)
     for one, other in zip(before, ann.weights, strict=True):
         np.testing.assert_array_equal(one, to_numpy(other))
@@ -264,20 +265,6 @@ def test_with_as_many_steps_as_levels_the_outputs_are_those_of_the_qcfs_ann(rng)
     summed = (predict(model, x, levels) - 0.5) * 4.0  # without what the readout started with
     np.testing.assert_array_equal(summed / levels, predict(ann, x))
     assert len(np.unique(to_numpy(ann.layers[1](ann.layers[0](x))))) == levels + 1
-
-
-@pytest.mark.parametrize(("spec", "size"), [("2C3-P2-2C3-4F", 7), ("2C3-P2-2C2-4F", 8)])
-def test_average_pooling_that_fits_into_no_convolution_is_refused(rng, spec, size):
-    preset, ann = plain_ann(spec, (size, size, 1), rng)
-    with pytest.raises(ValueError, match=rf"multiples of the window .* maps of {size} x {size}"):
-        _conversion.convert(preset, ann, {}, {}, pooling="average")
-
-
-def test_a_pooling_is_max_or_average(digits):
-    (x, y), _ = digits
-    for method in (percentile, qcfs, rnl):
-        with pytest.raises(ValueError, match=r"`pooling` must be one of .* Received: 'sum'"):
-            method.fit(PRESETS["digits"], x, y, baselines.Training(1), pooling="sum")
 
 
 def test_ten_images_are_needed(digits):

@@ -64,6 +64,13 @@ def test_first_weights(kernel_initializer):
         assert variance == pytest.approx(2, rel=0.1)
 
 
+def test_averages_take_the_place_of_maxima():
+    model = kps.build("2C3-P2-2C3-P2-3F", input_shape=(4, 4, 1), pooling="average")
+    kinds = [type(layer).__name__ for layer in model.ann.layers if "pool" in layer.name]
+    assert kinds == ["AveragePooling2D"] * 2
+    assert not any(isinstance(stage, kps.SpikePool2D) for stage in model.snn.stages)
+
+
 def test_first_weights_of_a_plain_ann_know_of_no_threshold():
     preset = kps.PRESETS["cifar10"]
     values = {**vars(preset), **PLAIN, "spec": "40C3-P2-200F-50F", "input_shape": (8, 8, 4)}
@@ -189,6 +196,7 @@ def test_thresholds_by_layer(rng, tmp_path):
         (("digits", {"loss": "hinge"}), ValueError, r"\('crossentropy', 'mse'\).*'hinge'"),
         (("digits", {"proxy_activation": "elu"}), ValueError, r"\('relu', 'clip', 'qcfs'\).*'elu'"),
         (("digits", {"readout_activation": "elu"}), ValueError, r"\('relu', 'linear'\).*'elu'"),
+        (("digits", {"pooling": "sum"}), ValueError, r"\('max', 'average'\).*'sum'"),
         (("digits", {"v_threshold": 0}), ValueError, "positive number. Received: 0"),
         (("digits", {"readout_v_threshold": 0.0}), ValueError, "number. Received: 0.0"),
         (("digits", {"v_threshold": {"readout": -1}}), ValueError, "number. Received: -1"),

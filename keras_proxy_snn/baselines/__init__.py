@@ -48,6 +48,18 @@ _QCFS = "Bu et al. 2022, arXiv:2303.04347"
 _PROXY = "Kheradpisheh et al. 2021, arXiv:2109.13208"
 _TANDEM = "Wu et al. 2021, arXiv:1907.01167"
 
+
+def _averaging(
+    fit: Callable[[Preset, Any, Any, Training], Trained],
+    preset: Preset,
+    x: Any,
+    y: Any,
+    training: Training,
+) -> Trained:
+    """A method with the preset's pooling by averages."""
+    return fit(replace(preset, pooling="average"), x, y, training)
+
+
 METHODS: dict[str, Method] = {
     "ann": Method("ANN", "-", ann.fit, at_time_steps=False),
     "ann_as_snn": Method("ANN as an SNN, as it is", "-", ann_as_snn.fit, at_time_steps=False),
@@ -57,21 +69,21 @@ METHODS: dict[str, Method] = {
     "conversion_percentile_average": Method(
         "conversion, robust normalisation, average pooling",
         _PERCENTILE,
-        partial(percentile.fit, pooling="average"),
+        partial(_averaging, percentile.fit),
         at_time_steps=False,
     ),
     "conversion_rnl": Method("conversion, RNL", _RNL, rnl.fit, at_time_steps=False),
     "conversion_rnl_average": Method(
         "conversion, RNL, average pooling",
         _RNL,
-        partial(rnl.fit, pooling="average"),
+        partial(_averaging, rnl.fit),
         at_time_steps=False,
     ),
     "conversion_qcfs": Method("conversion, QCFS", _QCFS, qcfs.fit, at_time_steps=False),
     "conversion_qcfs_average": Method(
         "conversion, QCFS, average pooling",
         _QCFS,
-        partial(qcfs.fit, pooling="average"),
+        partial(_averaging, qcfs.fit),
         at_time_steps=False,
     ),
     "proxy": Method("proxy learning, as the preset says", _PROXY, proxy.fit),

@@ -1,7 +1,6 @@
 """What conversions share: an ANN with other activations, and its weights in units of spikes."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -14,9 +13,7 @@ from ..metrics import SpikeAccuracy
 from ..model import ProxyModel
 from ..presets import Preset
 
-__all__ = ["CONVERTED", "PLAIN", "POOLINGS", "check_pooling", "convert", "variant"]
-
-POOLINGS = ("max", "average")
+__all__ = ["CONVERTED", "PLAIN", "convert", "variant"]
 
 PLAIN: dict[str, Any] = {
     "proxy_activation": "relu",
@@ -38,40 +35,20 @@ subtraction, its currents summed over T, as if it had no neurons.
 """
 
 
-def check_pooling(pooling: str) -> str:
-    """Return `pooling` if it is one of `POOLINGS`.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if pooling not in POOLINGS:
-        raise ValueError(f"`pooling` must be one of {POOLINGS}. Received: {pooling!r}.")
-    return pooling
-
-
 def variant(
-    ann: keras.Sequential,
-    activation: Callable[[str], keras.layers.Layer] | None = None,
-    pooling: str = "max",
+    ann: keras.Sequential, activation: Callable[[str], keras.layers.Layer] | None = None
 ) -> keras.Sequential:
-    """The same layers, and so the same weights, with other activations or another pooling.
+    """The same layers, and so the same weights, with other activations.
 
     Args:
         ann: A built ANN with the ReLUs that `build_ann` makes.
         activation: Function of the name of a layer with weights that gives its activation;
             the ReLU if `None`.
-        pooling: `"max"` or `"average"`.
-
-    Raises:
-        ValueError: If `pooling` is neither.
     """
-    check_pooling(pooling)
     stack = [keras.Input(ann.input_shape[1:], name="image")]
     for layer in ann.layers:
         if activation is not None and isinstance(layer, keras.layers.ReLU):
             layer = activation(layer.name.removesuffix("_relu"))
-        elif pooling == "average" and isinstance(layer, keras.layers.MaxPooling2D):
-            layer = keras.layers.AveragePooling2D.from_config(layer.get_config())
         stack.append(layer)
     return keras.Sequential(stack, name=ann.name)
 
@@ -84,7 +61,6 @@ def convert(
     *,
     max_rate: float | None = None,
     v_0: float = 0.0,
-    pooling: str = "max",
 ) -> ProxyModel:
     """A spiking network with an ANN's weights, potentials in units of the thresholds.
 
@@ -97,25 +73,18 @@ def convert(
     b before. The image enters as it is, h_0 = 1, and the readout has theta = 1 here, so that
     `model.ann` gives the ANN's own outputs.
 
-    Averages of spikes are no spikes, but what follows is linear in them: average pooling becomes
-    part of the next layer's weights. A convolution then has a larger kernel and a stride.
-
     Args:
         preset: What the ANN was made of.
-        ann: The trained ANN with ReLUs and max pooling; it stays as it is.
+        ann: The trained ANN with ReLUs; it stays as it is.
         thresholds: theta of each layer with neurons but the readout.
         spike_heights: h of the same layers.
         max_rate: Upper bound of the ReLUs of `model.ann`, or `None`.
         v_0: Potential before the first step as a fraction of the threshold.
-        pooling: `"max"`: spikes are pooled by OR. `"average"`, see above.
 
     Returns:
         A `ProxyModel` without batch normalisation, compiled for evaluation.
-
-    Raises:
-        ValueError: If average pooling does not fit into the next convolution.
     """
-    converted = _normalised(ann, thresholds, spike_heights, max_rate, pooling)
+    converted = _normalised(ann, thresholds, spike_heights, max_rate)
     readout = {converted.layers[-1].name: preset.readout_v_threshold or 1.0}
     model = ProxyModel(
         converted,
@@ -135,7 +104,6 @@ def _normalised(
     thresholds: Mapping[str, float],
     spike_heights: Mapping[str, float],
     max_rate: float | None,
-    pooling: str,
 ) -> keras.Sequential:
     """The ANN of `convert`."""
     neurons = [node.stage for node in spiking_twin(ann).nodes if node.has_neurons]
@@ -143,13 +111,8 @@ def _normalised(
     stack: list[keras.layers.Layer] = [keras.Input(ann.input_shape[1:], name="image")]
     values: list[Any] = []
     height = 1.0
-    pooled: _Average | None = None
     for layer in ann.layers:
         config = layer.get_config()
-        if isinstance(layer, keras.layers.MaxPooling2D) and pooling == "average":
-            size, shape = (pooled.size, pooled.maps_shape) if pooled else (1, layer.input.shape[1:])
-            pooled = _Average(size * layer.pool_size[0], shape)
-            continue
         if isinstance(layer, keras.layers.BatchNormalization):
             continue
         if isinstance(layer, keras.layers.ReLU):
@@ -159,9 +122,6 @@ def _normalised(
             kernel, bias = map(_to_numpy, folded[layer.name])
             kernel = kernel * np.float32(height / theta)
             config["use_bias"] = bias is not None
-            if pooled is not None:
-                kernel, config = pooled.fold(layer, kernel, config)
-                pooled = None
             values += [kernel] if bias is None else [kernel, bias / np.float32(theta)]
             height = spike_heights.get(layer.name, 1.0)
         stack.append(type(layer).from_config(config))
@@ -172,34 +132,3 @@ def _normalised(
 
 def _to_numpy(weights: Any) -> Any:
     return None if weights is None else ops.convert_to_numpy(weights)
-
-
-@dataclass(frozen=True)
-class _Average:
-    """Average pooling of maps before a layer with weights, which can do it."""
-
-    size: int
-    maps_shape: tuple[int, int, int]
-
-    def fold(
-        self, layer: keras.layers.Layer, kernel: Any, config: dict[str, Any]
-    ) -> tuple[Any, dict[str, Any]]:
-        """Kernel and configuration of the layer that takes what would be pooled."""
-        size, (rows, columns, maps) = self.size, self.maps_shape
-        if isinstance(layer, keras.layers.Dense):
-            shape = (rows // size, columns // size, maps, layer.units)
-            large = self._spread(kernel.reshape(shape))
-            # Rows and columns that fill no window are not pooled.
-            rest = [(0, rows - large.shape[0]), (0, columns - large.shape[1]), (0, 0), (0, 0)]
-            return np.pad(large, rest).reshape(-1, layer.units), config
-        if rows % size or columns % size or any(k % 2 == 0 for k in layer.kernel_size):
-            raise ValueError(
-                "Average pooling fits into a convolution if height and width are multiples of the "
-                f"window and the kernel is odd. Received: layer {layer.name!r} with kernel "
-                f"{layer.kernel_size} after windows of {size} on maps of {rows} x {columns}."
-            )
-        large = self._spread(kernel)
-        return large, config | {"kernel_size": large.shape[:2], "strides": (size, size)}
-
-    def _spread(self, kernel: Any) -> Any:
-        return kernel.repeat(self.size, axis=0).repeat(self.size, axis=1) / self.size**2

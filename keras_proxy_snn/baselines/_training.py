@@ -8,9 +8,10 @@ from typing import Any
 
 import keras
 
+from ..presets import Preset
 from ._augmentation import Augmented
 
-__all__ = ["Trained", "Training", "fit_phase"]
+__all__ = ["Trained", "Training", "fit_phase", "phase_name"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Trained:
     network: keras.Model
     history: dict[str, dict[str, list[float]]]
     facts: dict[str, Any] = field(default_factory=dict)
+
+
+def phase_name(phase: str, preset: Preset) -> str:
+    """Name of a phase that says its pooling, so that a folder is not taken for one with another."""
+    return phase if preset.pooling == "max" else f"{phase}_{preset.pooling}_pooling"
 
 
 def fit_phase(

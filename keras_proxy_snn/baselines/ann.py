@@ -7,7 +7,7 @@ import keras
 from ..model import ProxyModel
 from ..presets import Preset, build
 from ._conversion import PLAIN
-from ._training import Trained, Training, fit_phase
+from ._training import Trained, Training, fit_phase, phase_name
 
 __all__ = ["fit", "train_ann"]
 
@@ -32,7 +32,7 @@ def train_ann(
     """The trained ANN and its logs."""
     ann = preset_model(preset, **PLAIN).ann
     compile_ann(ann, preset)
-    return ann, fit_phase(ann, x, y, training, "ann")
+    return ann, fit_phase(ann, x, y, training, phase_name("ann", preset))
 
 
 def preset_model(preset: Preset, **fields: Any) -> ProxyModel:

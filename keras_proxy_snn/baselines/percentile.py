@@ -6,16 +6,16 @@ import numpy as np
 
 from ..calibration import activation_percentiles
 from ..presets import Preset
-from ._conversion import PLAIN, convert, variant
-from ._training import Trained, Training, fit_phase
-from .ann import compile_ann, preset_model
+from ._conversion import convert
+from ._training import Trained, Training
+from .ann import train_ann
 
 __all__ = ["fit"]
 
 _IMAGES = 1000
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training, *, pooling: str = "max") -> Trained:
+def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train the plain ANN and normalise each layer by a percentile of its activations.
 
     With lambda_l, the 99.9th percentile of the non-zero activations of layer l (section 2.2 of
@@ -34,23 +34,17 @@ def fit(preset: Preset, x: Any, y: Any, training: Training, *, pooling: str = "m
         x: Images `(batch, height, width, channels)`.
         y: Integer labels `(batch,)`.
         training: Budget and surroundings.
-        pooling: `"max"`, or `"average"` in its place, in the ANN and the spiking network.
 
     Returns:
         `Trained`; `network` is a `ProxyModel` whose `ann` is the normalised ANN and gives the
         same outputs as the trained one; `facts["lambda"]` are the percentiles by layer.
 
     Raises:
-        ValueError: If a layer has no activation above zero, or `pooling` is unknown.
+        ValueError: If a layer has no activation above zero.
     """
-    plain = preset_model(preset, **PLAIN).ann
-    ann = variant(plain, pooling=pooling)
-    compile_ann(ann, preset)
-    # With max pooling this is the plain ANN, and a folder of its training serves.
-    phase = "ann" if pooling == "max" else f"ann_{pooling}_pooling"
-    history = fit_phase(ann, x, y, training, phase)
+    ann, history = train_ann(preset, x, y, training)
     some = np.sort(np.random.default_rng(0).permutation(len(x))[:_IMAGES])
     percentiles = activation_percentiles(ann, np.asarray(x)[some])
     del percentiles[ann.layers[-1].name]
-    model = convert(preset, plain, percentiles, percentiles, pooling=pooling)
-    return Trained(model, {phase: history}, {"lambda": percentiles})
+    model = convert(preset, ann, percentiles, percentiles)
+    return Trained(model, {"ann": history}, {"lambda": percentiles})

@@ -8,7 +8,7 @@ from keras import ops
 from ..presets import Preset
 from ..responses import quantisation_level, whole
 from ._conversion import PLAIN, convert, variant
-from ._training import Trained, Training, fit_phase
+from ._training import Trained, Training, fit_phase, phase_name
 from .ann import compile_ann, preset_model
 
 __all__ = ["QCFS", "fit"]
@@ -90,7 +90,7 @@ def _start_at_currents(ann: keras.Sequential, x: Any) -> None:
         values = layer(values)
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training, *, pooling: str = "max") -> Trained:
+def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train an ANN with `QCFS` for ReLU (L = 4) and convert it.
 
     IF neurons of a layer have v_threshold = lambda, start at half of it, are reset by subtraction
@@ -112,27 +112,24 @@ def fit(preset: Preset, x: Any, y: Any, training: Training, *, pooling: str = "m
         x: Images `(batch, height, width, channels)`.
         y: Integer labels `(batch,)`.
         training: Budget and surroundings.
-        pooling: `"max"`, or `"average"` in its place, in the ANN and the spiking network.
 
     Returns:
         `Trained`; `network` is a `ProxyModel` whose `ann` has the activations for L to infinity,
         clip(x / lambda, 0, 1), and shares no weights with the one that was trained;
         `facts["lambda"]` are the steps by layer.
 
-    Raises:
-        ValueError: If `pooling` is unknown.
     """
     plain = preset_model(preset, **PLAIN).ann
-    ann = variant(plain, lambda name: QCFS(initial=_START, name=f"{name}_qcfs"), pooling)
+    ann = variant(plain, lambda name: QCFS(initial=_START, name=f"{name}_qcfs"))
     if not preset.batch_norm:
         _start_at_currents(ann, x[:_IMAGES])
     compile_ann(ann, preset)
-    phase = "qcfs" if pooling == "max" else f"qcfs_{pooling}_pooling"
+    phase = phase_name("qcfs", preset)
     history = fit_phase(ann, x, y, training, phase)
     heights = {
         layer.name.removesuffix("_qcfs"): float(ops.convert_to_numpy(layer.spike_height))
         for layer in ann.layers
         if isinstance(layer, QCFS)
     }
-    model = convert(preset, plain, heights, heights, max_rate=1.0, v_0=0.5, pooling=pooling)
+    model = convert(preset, plain, heights, heights, max_rate=1.0, v_0=0.5)
     return Trained(model, {phase: history}, {"lambda": heights})

@@ -3,11 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from ..metrics import SpikeAccuracy
-from ..model import ProxyModel
 from ..presets import Preset
 from ..quantised_ann import QuantisedANN
-from ._conversion import variant
 from ._training import Trained, Training, fit_phase
 from .ann import compile_ann, preset_model
 from .proxy import low_t
@@ -59,12 +56,9 @@ def fit(preset: Preset, x: Any, y: Any, training: Training, *, by_proxy: bool = 
     >>> list(trained.history)
     ['quantised', 'proxy']
     """
-    preset = low_t(preset)
+    preset = replace(low_t(preset), pooling="average")
     slower = replace(preset, learning_rate=_LAST_RATE * preset.learning_rate)
-    plain = preset_model(slower)
-    averaging = variant(plain.ann, pooling="average")
-    model = ProxyModel(**{**plain.get_config(), "ann": averaging})
-    model.compile(plain.optimizer, plain.loss, metrics=[SpikeAccuracy()])
+    model = preset_model(slower)
     steps = QuantisedANN(model, levels=_LEVELS, dither=False)
     compile_ann(steps, preset)
     last = -(-training.epochs // _LAST_SHARE) if training.epochs > 1 else 0

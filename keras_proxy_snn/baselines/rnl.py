@@ -9,7 +9,7 @@ from keras import ops
 
 from ..presets import Preset
 from ._conversion import PLAIN, convert, variant
-from ._training import Trained, Training, fit_phase
+from ._training import Trained, Training, fit_phase, phase_name
 from .ann import compile_ann, preset_model
 
 __all__ = ["RateNorm", "SharedScale", "fit"]
@@ -135,7 +135,7 @@ class RateNorm(keras.layers.Layer):
         return tuple(input_shape)
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training, *, pooling: str = "max") -> Trained:
+def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train an ANN with `RateNorm` for ReLU, then its scale, and convert it.
 
     Phase 1 trains the weights for `training.epochs` epochs, with s at 10. Phase 2 freezes weights
@@ -161,14 +161,13 @@ def fit(preset: Preset, x: Any, y: Any, training: Training, *, pooling: str = "m
         x: Images `(batch, height, width, channels)`, ten at least.
         y: Integer labels `(batch,)`.
         training: Budget and surroundings.
-        pooling: `"max"`, or `"average"` in its place, in the ANN and the spiking network.
 
     Returns:
         `Trained`; `network` is a `ProxyModel` whose `ann` gives the outputs of the one that was
         trained; `facts` has `v_threshold` by layer and `scale`, sigmoid(s).
 
     Raises:
-        ValueError: If there are fewer than ten images, or `pooling` is unknown.
+        ValueError: If there are fewer than ten images.
     """
     if len(x) < _SHARE:
         raise ValueError(f"At least {_SHARE} images are needed. Received: {len(x)}.")
@@ -176,9 +175,9 @@ def fit(preset: Preset, x: Any, y: Any, training: Training, *, pooling: str = "m
     scale = SharedScale(name="scale")
     scale.trainable = False
     free = not preset.batch_norm
-    ann = variant(plain, lambda name: RateNorm(scale, free, name=f"{name}_rate_norm"), pooling)
+    ann = variant(plain, lambda name: RateNorm(scale, free, name=f"{name}_rate_norm"))
     compile_ann(ann, preset)
-    phase = "rnl" if pooling == "max" else f"rnl_{pooling}_pooling"
+    phase = phase_name("rnl", preset)
     history = {phase: fit_phase(ann, x, y, training, phase)}
     phase = f"{phase}_scale"
     history[phase] = _fit_scale(ann, scale, *_some(x, y), training, phase)
@@ -188,7 +187,7 @@ def fit(preset: Preset, x: Any, y: Any, training: Training, *, pooling: str = "m
         if isinstance(layer, RateNorm)
     }
     unit = dict.fromkeys(thresholds, 1.0)
-    model = convert(preset, plain, thresholds, unit, max_rate=1.0, pooling=pooling)
+    model = convert(preset, plain, thresholds, unit, max_rate=1.0)
     facts = {"v_threshold": thresholds, "scale": float(ops.convert_to_numpy(scale.fraction))}
     return Trained(model, history, facts)
 

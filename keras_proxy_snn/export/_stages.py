@@ -20,6 +20,7 @@ from ..layers import (
     Synapses,
 )
 from ..nodes import IMAGE, Node
+from ._averages import AverageWindows
 from ._kernels import weights_of
 from .layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
 
@@ -70,6 +71,7 @@ class _Builder:
         self._currents: dict[str, _Currents] = {}
         self._scale = 1.0  # of the image
         self._averaged = 1  # places that the next Dense is an average of
+        self._windows: AverageWindows | None = None  # what the next weights read averages of
 
     def add(self, node: Node) -> None:
         """Add what a stage becomes."""
@@ -92,30 +94,68 @@ class _Builder:
         if factor is not None and not self.layers:
             self._scale *= factor
             self._below = node.name
-        elif _is_global_average(stage):
+        elif (windows := self._average(node, before)) is not None:
+            self._windows = windows
+            self._below = node.name
+        elif _is_global_average(stage) and self._windows is None:
             self._averaged *= int(np.prod(before[2:4]))
             self._put(node, Flatten(stage.name))
         elif isinstance(stage, SpikeFlatten) and self._averaged > 1:
             self._below = node.name
         elif isinstance(stage, SpikeFlatten):
             self._put(node, Flatten(stage.name))
-        elif isinstance(stage, SpikePool2D) and self._averaged == 1 and self.layers:
+        elif isinstance(stage, SpikePool2D) and self._reads_spikes and self.layers:
             self._put(node, _pool(stage))
         elif isinstance(stage, IFDense) and len(self._shapes[node.name]) == 3:
-            self._put(node, _dense(stage, self._scale / self._averaged, self._averaged))
-            self._averaged = 1
+            self._put(node, self._dense(stage))
         elif isinstance(stage, _CONVOLUTIONS) and self._averaged == 1:
-            kernel, bias = weights_of(stage, self._scale)
-            self._put(node, _conv(stage, _Currents((_term("", kernel, stage.twin),), bias)))
+            self._put(node, self._convolution(node))
         else:
             raise _refusal(node, "a program has no such layer")
+
+    @property
+    def _reads_spikes(self) -> bool:
+        """Whether what comes next reads spikes, and no averages of them."""
+        return self._averaged == 1 and self._windows is None
+
+    def _average(self, node: Node, before: tuple[Any, ...]) -> AverageWindows | None:
+        """The windows that a stage averages over, if it does and the next weights can do it."""
+        layer = getattr(node.stage, "layer", None)
+        if not isinstance(layer, keras.layers.AveragePooling2D) or self._averaged > 1:
+            return None
+        windows = AverageWindows.of(layer, before[2:])
+        if windows is None:
+            raise _refusal(node, "average pooling must be of whole windows side by side")
+        return windows if self._windows is None else self._windows.then(windows)
+
+    def _convolution(self, node: Node) -> Conv:
+        stage = node.stage
+        kernel, bias = weights_of(stage, self._scale)
+        term = _term("", kernel, stage.twin)
+        if self._windows is not None:
+            if not self._windows.fit_into(stage.twin):
+                raise _refusal(
+                    node,
+                    "to read averages it must have no dilation, and padding of as many pixels on "
+                    "either side of maps that are whole windows, or none",
+                )
+            term = self._windows.into_convolution(term)
+        return _conv(stage, _Currents((term,), bias))
+
+    def _dense(self, stage: IFDense) -> Dense:
+        kernel, bias = weights_of(stage, self._scale / self._averaged)
+        kernel = np.tile(kernel, (self._averaged, 1))
+        if self._windows is not None:
+            kernel = self._windows.into_dense(kernel)
+        v_0 = stage.v_0 * stage.v_threshold
+        return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
 
     def _put(self, node: Node, layer: Layer) -> None:
         self.layers.append(layer)
         self._below = node.name
         self._spikes[node.name] = layer.name
         if isinstance(layer, Conv | Dense):
-            self._scale = 1.0
+            self._scale, self._averaged, self._windows = 1.0, 1, None
 
     def _check_follows(self, node: Node) -> None:
         if node.inputs == (self._below,):
@@ -188,14 +228,6 @@ def _conv(stage: Any, currents: _Currents) -> Conv:
     )
 
 
-def _dense(stage: Any, scale: float, repeats: int) -> Dense:
-    """A Dense with weights times a scale, repeated for so many places."""
-    kernel, bias = weights_of(stage, scale)
-    kernel = np.tile(kernel, (repeats, 1))
-    v_0 = stage.v_0 * stage.v_threshold
-    return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
-
-
 def _pool(stage: Any) -> Pool:
     window = stage.get_config()
     size, strides = tuple(window["pool_size"]), tuple(window["strides"])
@@ -227,7 +259,7 @@ def _refusal(node: Node, reason: str) -> ValueError:
     layer = getattr(stage, "twin", getattr(stage, "layer", stage))
     return ValueError(
         "A program is a chain of convolutions (with the batch normalisation and ReLU after them), "
-        "max pooling, Flatten or GlobalAveragePooling2D, and Dense layers, with sums of "
-        f"convolutions and of maps before a ReLU: {reason}. Export a CNN without it, or deploy the "
-        f"Keras model. Received: layer {layer.name!r} ({type(layer).__name__})."
+        "max or average pooling, Flatten or GlobalAveragePooling2D, and Dense layers, with sums "
+        f"of convolutions and of maps before a ReLU: {reason}. Export a CNN without it, or deploy "
+        f"the Keras model. Received: layer {layer.name!r} ({type(layer).__name__})."
     )

@@ -7,6 +7,7 @@ from typing import Any
 from .._experiment import Run
 
 __all__ = [
+    "AVERAGING",
     "CLIPPED",
     "NONE",
     "NORMALISED",
@@ -17,6 +18,7 @@ __all__ = [
     "TABLE_1",
     "Figures",
     "against_time_steps",
+    "averaging",
     "learning_rules",
     "rival",
     "steep",
@@ -49,6 +51,9 @@ PACKAGE: Mapping[str, Any] = {
 }
 """This package's form, as the compact presets have it, for the networks of Table 1."""
 
+AVERAGING: Mapping[str, Any] = {"pooling": "average"}
+"""Averages for the maxima of the paper, which in the spiking network are the OR of spikes."""
+
 CLIPPED: Mapping[str, Any] = {"v_threshold": 2.0}
 """Thresholds for `QuantisedANN`: activations up to two standard deviations of the currents.
 
@@ -72,6 +77,19 @@ def rival(method: str, t: int) -> dict[str, Any]:
     """Neurons and readout of this package's form, for the rule of learning alone to differ."""
     levers = {"readout": "potential", "reset": "subtract", "v_0": 0.5}
     return {**levers, **steep(t)} if method == "surrogate" else steep(t)
+
+
+def averaging(t: int) -> tuple[Run, Run]:
+    """The few-time-step form and its nearest rival, both with average pooling."""
+    return (
+        Run("proxy_low_t", t, AVERAGING, "proxy learning, few time steps, average pooling"),
+        Run(
+            "surrogate",
+            t,
+            {**rival("surrogate", t), **AVERAGING},
+            "surrogate gradient, arctangent, average pooling",
+        ),
+    )
 
 
 @dataclass(frozen=True)

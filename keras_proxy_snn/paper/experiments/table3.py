@@ -13,7 +13,16 @@ Time: full: on a GPU (NVIDIA H200, with two other trainings beside) 15 s an epoc
 """
 
 from .._experiment import Experiment, Run, Size
-from ._shared import CLIPPED, NORMALISED, ON_GPU, PUBLISHED, Figures, learning_rules, rival
+from ._shared import (
+    CLIPPED,
+    NORMALISED,
+    ON_GPU,
+    PUBLISHED,
+    Figures,
+    averaging,
+    learning_rules,
+    rival,
+)
 
 __all__ = ["EXPERIMENT"]
 
@@ -29,6 +38,7 @@ _FULL = (
 _COMPACT = (
     *learning_rules(8, _PAPER, PUBLISHED, quantised=CLIPPED, rivals=rival),
     *(Run(method, t, CLIPPED) for method in _QUANTISED for t in (2, 4, 20)),
+    *averaging(8),
 )
 
 EXPERIMENT = Experiment(
