@@ -1,4 +1,7 @@
-"""Average pooling in a file: a part of the weights that follow it."""
+"""Average pooling in a file: sums of spikes, and weights divided by their number."""
+
+import importlib.util
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -6,12 +9,14 @@ import pytest
 from keras import layers
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.export import export, from_model
+from keras_proxy_snn.export import export, from_model, litert, load, nir, vela
 from keras_proxy_snn.export.interpreter import run as interpret
+from keras_proxy_snn.export.program import Pool
+from keras_proxy_snn.export.quantise import quantise
 
 from . import oracle
 
-SHAPE = (15, 12, 2)
+SHAPE = (17, 16, 2)
 
 
 def convolution(filters=3, size=3, **options):
@@ -31,6 +36,23 @@ def spiking(cnn, rng):
     return kps.from_keras(cnn, 8, 0.5)
 
 
+def preset(rng):
+    model = kps.build("digits", pooling="average", time_steps=8)
+    model.ann.set_weights(
+        [oracle.dyadic(rng, w.shape, 256, -100, 128) for w in model.ann.get_weights()]
+    )
+    return model
+
+
+@pytest.fixture
+def images(rng):
+    return oracle.dyadic(rng, (4, *SHAPE), low=0, high=257)
+
+
+def counts_of(model, images):
+    return keras.ops.convert_to_numpy(model.snn.simulate(images).spike_counts)
+
+
 def assert_alike(model, images):
     """Counts and potentials of the readout, and so all before, are Keras's in its program too."""
     program = from_model(model)
@@ -45,69 +67,124 @@ def assert_alike(model, images):
     np.testing.assert_array_equal(v, potentials)
 
 
-def average(*size, **options):
-    return layers.AveragePooling2D(size, name="average", **options)
+def average(*size, name="average", **options):
+    return layers.AveragePooling2D(size, name=name, **options)
 
 
 STACKS = {
-    "before a convolution": lambda: [average(5, 2), convolution()],
-    "before one without padding": lambda: [average(2, 2), convolution(size=2, padding="valid")],
-    "before strides": lambda: [average(5, 4), convolution(strides=3)],
+    "before a convolution": lambda: [average(2, 2), convolution()],
+    "windows that overlap": lambda: [average(4, 2, strides=(2, 1)), convolution()],
+    "windows with gaps": lambda: [average(2, 2, strides=3), convolution(strides=2)],
     "before a separable one": lambda: [
-        average(3, 2),
+        average(4, 2),
         layers.SeparableConv2D(4, 3, padding="same", activation="relu"),
     ],
     "before a depthwise one": lambda: [
-        average(3, 2),
+        average(4, 2),
         layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same", activation="relu"),
     ],
     "before the readout, a row in no window": lambda: [average(2, 4)],
     "of averages": lambda: [layers.AveragePooling2D((1, 2)), average(2, 2)],
-    "padded, of whole windows": lambda: [average(3, 4, padding="same"), convolution()],
+    "padded, of whole windows": lambda: [average(1, 4, padding="same"), convolution()],
+    "of a maximum": lambda: [layers.MaxPooling2D(2), average(1, 2), convolution()],
     "and then of spikes": lambda: [average(1, 2), convolution(), layers.MaxPooling2D(2)],
+    "and then of all": lambda: [average(2, 2), convolution(4), layers.GlobalAveragePooling2D()],
 }
 
 
 @pytest.mark.parametrize("stack", STACKS.values(), ids=STACKS)
-def test_a_program_fires_as_keras_does(stack, rng):
+def test_a_program_fires_as_keras_does(stack, rng, images):
     model = network(rng, *stack())
-    images = oracle.dyadic(rng, (4, *SHAPE), low=0, high=257)
-    assert_alike(model, images)
-
-
-def test_the_image_can_be_averaged_too(rng):
-    cnn = keras.Sequential(
-        [keras.Input((4, 6, 2)), average(2, 2), convolution(), layers.Flatten(), layers.Dense(3)]
-    )
-    model = spiking(cnn, rng)
-    images = oracle.dyadic(rng, (4, 4, 6, 2), low=0, high=257)
     assert_alike(model, images)
 
 
 @pytest.mark.parametrize(
     ("stack", "message"),
     [
-        ([average(3, 3, strides=2)], r"whole windows side by side.*'average'"),
-        ([average(2, 2, padding="same")], r"whole windows side by side.*'average'"),
-        ([average(2, 2), convolution(name="x")], r"to read averages .*'x'"),
-        ([average(3, 2), convolution(size=2, name="x")], r"to read averages .*'x'"),
-        ([average(3, 2), convolution(dilation_rate=2, name="x")], r"to read averages .*'x'"),
-        ([average(3, 2), layers.GlobalAveragePooling2D(name="x")], r"no such layer.*'x'"),
+        ([average(2, 2, padding="same")], r"reach over the edge .*'average'"),
+        ([layers.GlobalAveragePooling2D(keepdims=True, name="all"), average(1, 1)], r"'all'"),
     ],
 )
-def test_what_the_next_weights_cannot_do_is_refused(stack, message, rng):
+def test_what_is_no_sum_of_spikes_is_refused(stack, message, rng):
     with pytest.raises(ValueError, match=message):
         from_model(network(rng, *stack))
 
 
+def test_an_average_of_the_image_is_refused(rng):
+    cnn = keras.Sequential(
+        [keras.Input((4, 6, 2)), average(2, 2), convolution(), layers.Flatten(), layers.Dense(3)]
+    )
+    with pytest.raises(ValueError, match=r"one of maps of spikes.*'average'"):
+        from_model(spiking(cnn, rng))
+
+
+def test_integers_see_sums_of_limited_size(rng, images):
+    model = network(rng, average(15, 10))
+    with pytest.raises(ValueError, match=r"sums of up to 128 spikes\. Received: .* of 150"):
+        quantise(from_model(model), images)
+
+
+@pytest.mark.parametrize("form", ["unrolled", "step", "loop", "stateful"])
+@pytest.mark.parametrize("integer", [False, True])
+def test_every_form_of_a_file_fires_alike(form, integer, rng, images, tmp_path):
+    stack = [average(3, 2), convolution(4), average(2, 3, strides=(1, 3), name="again")]
+    program = from_model(network(rng, *stack))
+    if integer:
+        program = quantise(program, images)
+    formats = {"loop": ("onnx",), "stateful": ("tflite",)}.get(form, ("onnx", "tflite"))
+    for suffix in formats:
+        path = tmp_path / f"net.{suffix}"
+        export(program, path, images=images, form=form)  # refuses a file that fires otherwise
+        assert path.is_file()
+
+
+@pytest.mark.parametrize("pooling", ["sum", "average"])
+def test_nir_has_them(pooling, rng, digits, tmp_path):
+    model = preset(rng)
+    program, images = from_model(model), digits[1][0][:20]
+    path = tmp_path / "digits.nir"
+    nir.write(program, path, pooling=pooling)
+    counts = interpret(program, images).spike_counts
+    assert len(np.unique(counts)) > 2
+    np.testing.assert_array_equal(nir.run(path, program, images), counts)
+    again = nir.read(path)
+    assert [layer for layer in again.layers if isinstance(layer, Pool)] == [
+        layer for layer in program.layers if isinstance(layer, Pool)
+    ]
+    np.testing.assert_array_equal(interpret(again, images).spike_counts, counts)
+    loaded = kps.from_nir(path)
+    np.testing.assert_array_equal(counts_of(loaded, images), counts)
+
+
 @pytest.mark.parametrize("suffix", ["onnx", "tflite", "nir"])
 def test_a_preset_is_exported_to_every_format(suffix, rng, digits, tmp_path):
-    model = kps.build("digits", pooling="average", time_steps=4)
-    model.ann.set_weights(
-        [oracle.dyadic(rng, w.shape, 256, -48, 64) for w in model.ann.get_weights()]
-    )
-    images = digits[1][0][:20]
+    model, images = preset(rng), digits[1][0][:20]
     path = tmp_path / f"digits.{suffix}"
     export(model, path, images=images)
     assert path.is_file()
-    assert_alike(model, images)
+    np.testing.assert_array_equal(
+        interpret(from_model(model), images).spike_counts, counts_of(model, images)
+    )
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="needs tflite-micro")
+def test_integers_fire_alike_on_a_microcontroller(rng, images, tmp_path):
+    integer = quantise(from_model(network(rng, average(3, 2), convolution(4))), images)
+    integer = replace(integer, readout="counts")
+    export(integer, tmp_path / "net.tflite", images=images)
+    counts = litert.run_micro(tmp_path / "net.tflite", integer, images)
+    np.testing.assert_array_equal(counts, interpret(integer, images).spike_counts)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ethosu") is None, reason="needs ethos-u-vela")
+def test_the_integer_network_is_wholly_on_the_npu(rng, images, tmp_path):
+    program = from_model(network(rng, average(3, 2), convolution(4)))
+    litert.write(quantise(program, images), tmp_path / "net.tflite")
+    assert vela.report(tmp_path / "net.tflite").npu_share == 1.0
+
+
+def test_a_program_keeps_them_in_its_file(rng, tmp_path):
+    program = from_model(network(rng, average(2, 2)))
+    program.save(tmp_path / "net.program")
+    assert load(tmp_path / "net.program").layers[1] == program.layers[1]
+    assert program.layers[1] == Pool("spike_average", (2, 2), (2, 2), "valid", "sum")

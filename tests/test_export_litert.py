@@ -567,10 +567,12 @@ def test_vela_reports_what_it_cannot_place(tmp_path):
         vela.report(tmp_path / "none.tflite")
 
 
+@pytest.mark.parametrize("pooling", ["max", "average"])
 @pytest.mark.parametrize("proxy_activation", ["relu", "clip"])
-def test_twin_has_the_scores_of_the_ann(proxy_activation, tmp_path, rng):
+def test_twin_has_the_scores_of_the_ann(proxy_activation, pooling, tmp_path, rng):
     keras.utils.set_random_seed(0)
     fields = {"batch_norm": True, "use_bias": True, "v_threshold": {"conv1": 0.5, "readout": 3}}
+    fields["pooling"] = pooling
     model = keras_proxy_snn.build(
         "4C3-P2-6C3-8F-5F", input_shape=(8, 8, 2), proxy_activation=proxy_activation, **fields
     )

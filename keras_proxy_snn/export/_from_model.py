@@ -13,9 +13,9 @@ def from_model(model: Any, **metadata: Any) -> Program:
 
     A program is a chain, with shortcuts where residual blocks end. A separable, grouped or
     depthwise convolution becomes the full kernel that does the same, zeros included; a factor at
-    the input, such as `Rescaling(1 / 255)`, average pooling and a global average before a `Dense`
-    are multiplied into the weights that follow them; layers that augment in training alone are left
-    out.
+    the input, such as `Rescaling(1 / 255)`, and a global average before a `Dense` are multiplied
+    into the weights that follow them, and so is what makes an average pooling of a sum; layers that
+    augment in training alone are left out.
 
     Args:
         model: A `keras_proxy_snn.ProxyModel` from any backend.

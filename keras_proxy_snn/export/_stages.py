@@ -1,5 +1,6 @@
 """Layers of a program from the stages of a spiking network."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -20,9 +21,8 @@ from ..layers import (
     Synapses,
 )
 from ..nodes import IMAGE, Node
-from ._averages import AverageWindows
 from ._kernels import weights_of
-from .layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
+from .layers import Conv, Dense, Flatten, Layer, Pool, Shortcut, same_padding
 
 __all__ = ["layers_of"]
 
@@ -69,9 +69,8 @@ class _Builder:
         self._below = IMAGE  # stage whose signal the next layer reads
         self._spikes: dict[str, str] = {}  # stage to the layer that has its spikes
         self._currents: dict[str, _Currents] = {}
-        self._scale = 1.0  # of the image
+        self._scale = 1.0  # what the next weights are times: of the image, of an average
         self._averaged = 1  # places that the next Dense is an average of
-        self._windows: AverageWindows | None = None  # what the next weights read averages of
 
     def add(self, node: Node) -> None:
         """Add what a stage becomes."""
@@ -94,68 +93,45 @@ class _Builder:
         if factor is not None and not self.layers:
             self._scale *= factor
             self._below = node.name
-        elif (windows := self._average(node, before)) is not None:
-            self._windows = windows
-            self._below = node.name
-        elif _is_global_average(stage) and self._windows is None:
+        elif isinstance(getattr(stage, "layer", None), keras.layers.AveragePooling2D):
+            self._add_average(node, before)
+        elif _is_global_average(stage):
             self._averaged *= int(np.prod(before[2:4]))
             self._put(node, Flatten(stage.name))
         elif isinstance(stage, SpikeFlatten) and self._averaged > 1:
             self._below = node.name
         elif isinstance(stage, SpikeFlatten):
             self._put(node, Flatten(stage.name))
-        elif isinstance(stage, SpikePool2D) and self._reads_spikes and self.layers:
+        elif isinstance(stage, SpikePool2D) and self._averaged == 1 and self.layers:
             self._put(node, _pool(stage))
         elif isinstance(stage, IFDense) and len(self._shapes[node.name]) == 3:
-            self._put(node, self._dense(stage))
+            self._put(node, _dense(stage, self._scale / self._averaged, self._averaged))
+            self._averaged = 1
         elif isinstance(stage, _CONVOLUTIONS) and self._averaged == 1:
-            self._put(node, self._convolution(node))
+            kernel, bias = weights_of(stage, self._scale)
+            self._put(node, _conv(stage, _Currents((_term("", kernel, stage.twin),), bias)))
         else:
             raise _refusal(node, "a program has no such layer")
 
-    @property
-    def _reads_spikes(self) -> bool:
-        """Whether what comes next reads spikes, and no averages of them."""
-        return self._averaged == 1 and self._windows is None
-
-    def _average(self, node: Node, before: tuple[Any, ...]) -> AverageWindows | None:
-        """The windows that a stage averages over, if it does and the next weights can do it."""
-        layer = getattr(node.stage, "layer", None)
-        if not isinstance(layer, keras.layers.AveragePooling2D) or self._averaged > 1:
-            return None
-        windows = AverageWindows.of(layer, before[2:])
-        if windows is None:
-            raise _refusal(node, "average pooling must be of whole windows side by side")
-        return windows if self._windows is None else self._windows.then(windows)
-
-    def _convolution(self, node: Node) -> Conv:
-        stage = node.stage
-        kernel, bias = weights_of(stage, self._scale)
-        term = _term("", kernel, stage.twin)
-        if self._windows is not None:
-            if not self._windows.fit_into(stage.twin):
-                raise _refusal(
-                    node,
-                    "to read averages it must have no dilation, and padding of as many pixels on "
-                    "either side of maps that are whole windows, or none",
-                )
-            term = self._windows.into_convolution(term)
-        return _conv(stage, _Currents((term,), bias))
-
-    def _dense(self, stage: IFDense) -> Dense:
-        kernel, bias = weights_of(stage, self._scale / self._averaged)
-        kernel = np.tile(kernel, (self._averaged, 1))
-        if self._windows is not None:
-            kernel = self._windows.into_dense(kernel)
-        v_0 = stage.v_0 * stage.v_threshold
-        return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
+    def _add_average(self, node: Node, before: tuple[Any, ...]) -> None:
+        """Add the sum of each window's spikes, and divide the next weights."""
+        layer = node.stage.layer
+        size, strides = tuple(layer.pool_size), tuple(layer.strides)
+        pads = map(same_padding, before[2:4], size, strides, (1, 1))
+        if not self.layers or self._averaged > 1:
+            raise _refusal(node, "an average is one of maps of spikes")
+        if layer.padding == "same" and any(map(sum, pads)):
+            raise _refusal(node, "windows that reach over the edge are averages of fewer spikes")
+        self._put(node, Pool(node.name, size, strides, "valid", "sum"))
+        self._scale /= math.prod(size)
 
     def _put(self, node: Node, layer: Layer) -> None:
         self.layers.append(layer)
         self._below = node.name
-        self._spikes[node.name] = layer.name
+        if not (isinstance(layer, Pool) and layer.kind == "sum"):
+            self._spikes[node.name] = layer.name
         if isinstance(layer, Conv | Dense):
-            self._scale, self._averaged, self._windows = 1.0, 1, None
+            self._scale = 1.0
 
     def _check_follows(self, node: Node) -> None:
         if node.inputs == (self._below,):
@@ -226,6 +202,14 @@ def _conv(stage: Any, currents: _Currents) -> Conv:
         stage.v_0 * stage.v_threshold,
         tuple(shortcuts),
     )
+
+
+def _dense(stage: Any, scale: float, repeats: int) -> Dense:
+    """A Dense with weights times a scale, repeated for so many places."""
+    kernel, bias = weights_of(stage, scale)
+    kernel = np.tile(kernel, (repeats, 1))
+    v_0 = stage.v_0 * stage.v_threshold
+    return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
 
 
 def _pool(stage: Any) -> Pool:

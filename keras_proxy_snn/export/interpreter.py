@@ -123,7 +123,7 @@ def _apply(layer: Any, x: np.ndarray) -> np.ndarray:
         return x.reshape(len(x), -1)
     assert isinstance(layer, Pool)
     windows = _windows(x, layer.size, layer.strides, (1, 1), layer.padding)
-    return windows.max(axis=(-2, -1))
+    return windows.sum(axis=(-2, -1)) if layer.kind == "sum" else windows.max(axis=(-2, -1))
 
 
 def _linear(layer: Conv | Dense, x: np.ndarray) -> np.ndarray:

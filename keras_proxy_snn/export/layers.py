@@ -134,12 +134,28 @@ class Dense(_Neurons):
 
 @dataclass(frozen=True)
 class Pool:
-    """Spike pooling: the OR of each window."""
+    """Pooling of spikes.
+
+    Attributes:
+        name: Unique name.
+        size: `(vertical, horizontal)` of the window, in pixels.
+        strides: `(vertical, horizontal)`, in pixels.
+        padding: `"same"` or `"valid"`.
+        kind: `"or"`: a spike where there is one in the window. `"sum"`: how many there are, up to
+            their number n, which the weights of the next layer see; average pooling is that, with
+            the weights divided by n.
+    """
 
     name: str
     size: tuple[int, int]
     strides: tuple[int, int]
     padding: str = "valid"
+    kind: str = "or"
+
+    @property
+    def largest(self) -> int:
+        """The largest output where inputs are spikes."""
+        return math.prod(self.size) if self.kind == "sum" else 1
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ __all__ = [
     "split",
     "subtract",
     "sum_over_leading",
+    "sum_pool",
     "variable",
     "zeros",
 ]
@@ -88,6 +89,31 @@ def conv(
         dilationHFactor=layer.dilation[0],
         dilationWFactor=layer.dilation[1],
         fusedActivationFunction=activation,
+    )
+    return out
+
+
+def sum_pool(graph: GraphBuilder, x: Tensor, layer: Any, shape: tuple[int, ...]) -> Tensor:
+    """Sum of each window; `layer` is a `Pool`, `shape` the result's without batch.
+
+    By a convolution of each map by itself: the format's averages are rounded.
+    """
+    kernel_type, bias_type = ("int8", "int64") if x.dtype == "int16" else ("float32", "float32")
+    ones = graph.constant(np.ones((1, *layer.size, shape[-1]), kernel_type))
+    bias = graph.constant(np.zeros(shape[-1], bias_type))
+    out = graph.tensor((x.shape[0], *shape), x.dtype)
+    graph.operator(
+        "DEPTHWISE_CONV_2D",
+        [x, ones, bias],
+        [out],
+        "DepthwiseConv2DOptions",
+        version=_version(x, 5),
+        padding=_PADDING[layer.padding],
+        strideH=layer.strides[0],
+        strideW=layer.strides[1],
+        depthMultiplier=1,
+        dilationHFactor=1,
+        dilationWFactor=1,
     )
     return out
 

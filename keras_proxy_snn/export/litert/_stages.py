@@ -15,7 +15,7 @@ __all__ = ["Stage", "prepare_image", "stages_of", "whole_weights"]
 
 @dataclass
 class Stage:
-    """A layer of neurons and the spike pooling after it.
+    """A layer of neurons, the sums of spikes before it and the spike pooling after it.
 
     Spikes are pooled before they are spikes: `max(v) >= level` is the OR of `v >= level`, and of
     pooled potentials fewer are to be compared.
@@ -29,6 +29,7 @@ class Stage:
         bias: Of the same unit.
         gain: What makes potentials of currents; `None` if the weights are scaled already.
         pools: Pooling after it, with the shape of the result.
+        sums: Sums that its weights read, with the shape of the result.
         shortcuts: Those of the layer, each with its weights and a bias of zeros.
         unpooled: Whether a shortcut reads its spikes before they are pooled.
         v: Potentials, scaled as `neurons` say; `None` before the first step.
@@ -42,6 +43,7 @@ class Stage:
     bias: Tensor
     gain: Tensor | None
     pools: list[tuple[Pool, tuple[int, ...]]] = field(default_factory=list)
+    sums: list[tuple[Pool, tuple[int, ...]]] = field(default_factory=list)
     shortcuts: list[tuple[Shortcut, Tensor, Tensor]] = field(default_factory=list)
     unpooled: bool = False
     v: Tensor | None = None
@@ -53,6 +55,8 @@ class Stage:
             signal: What the stage before gives.
             spikes: What `advance` has left there, for shortcuts.
         """
+        for layer, shape in self.sums:
+            signal = ops.sum_pool(self.graph, signal, layer, shape)
         if isinstance(self.layer, Conv):
             out = ops.conv(self.graph, signal, self.kernel, self.bias, self.layer, self.shape)
         else:
@@ -107,6 +111,7 @@ def stages_of(program: Program, graph: GraphBuilder, float16: bool) -> list[Stag
         float16: Whether to store kernels in half precision.
     """
     stages: list[Stage] = []
+    sums: list[tuple[Pool, tuple[int, ...]]] = []
     for layer, shape in zip(program.layers, program.shapes(), strict=True):
         if isinstance(layer, Conv | Dense):
             neurons = Neurons(graph, layer, program.is_integer)
@@ -123,9 +128,10 @@ def stages_of(program: Program, graph: GraphBuilder, float16: bool) -> list[Stag
                     layer, name=f"{layer.name}/shortcut{place}", kernel=shortcut.kernel, bias=None
                 )
                 stage.shortcuts.append((shortcut, *weigh(by_itself)))
+            stage.sums, sums = sums, []
             stages.append(stage)
         elif isinstance(layer, Pool) and stages:
-            stages[-1].pools.append((layer, shape))
+            (sums if layer.kind == "sum" else stages[-1].pools).append((layer, shape))
     for stage in stages:
         stage.unpooled = bool(stage.pools) and stage.layer.name in program.sources
     return stages

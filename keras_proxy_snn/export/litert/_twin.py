@@ -58,7 +58,8 @@ def write_twin(
     activation = ops.RELU6 if clip else ops.RELU
     for layer, shape in list(zip(program.layers, shapes, strict=True))[first:]:
         if isinstance(layer, Pool):
-            x = ops.max_pool(graph, x, layer, shape)
+            pool = ops.sum_pool if layer.kind == "sum" else ops.max_pool
+            x = pool(graph, x, layer, shape)
         elif isinstance(layer, Conv | Dense):
             last = layer is program.layers[-1]
             weights = _scaled(program, layer) if clip else layer

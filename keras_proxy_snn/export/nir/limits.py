@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..program import Pool, Program
+from ..program import Conv, Dense, Pool, Program
 
 __all__ = ["FORMS", "check_names", "refuse"]
 
@@ -57,7 +57,11 @@ def refuse(program: Program, form: str = "graph") -> None:
 def _largest(program: Program) -> int:
     """Bound of every potential and partial sum of an integer program with reset to zero."""
     bound, signal = 0, round(program.input_scale)
-    for layer in program.neurons:
+    for layer in program.layers:
+        if isinstance(layer, Pool):
+            signal *= layer.largest
+        if not isinstance(layer, Conv | Dense):
+            continue
         kernel = layer.kernel.astype("int64").reshape(-1, layer.kernel.shape[-1]) * signal
         bias = np.zeros(1, "int64") if layer.bias is None else layer.bias.astype("int64")
         rise = kernel.clip(min=0).sum(0) + bias.clip(min=0)

@@ -1,6 +1,7 @@
 """From a NIR file to a `Program`."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     """Read a NIR file as a program: what `write` wrote, exactly; other tools' where possible.
 
     The graph must be a chain of `Conv2d`, `Linear` and `Affine`, each followed by `IF` with
-    reset to 0 or below; `SumPool2d` or `AvgPool2d` followed by an `IF` that fires at one spike in
-    the window; `Flatten`; and at the start perhaps one `Scale`. A spike needs `v > v_threshold`
-    in NIR, which is `v >= level` with level the next float32 above. NIR's potentials start at 0:
-    after a spike they start `v_0 = -v_reset` lower, at what the program calls 0, so its
-    `v_threshold` is `level + v_0`. A convolution's bias of zeros is read as none.
+    reset to 0 or below; `SumPool2d` or `AvgPool2d`, alone or followed by an `IF` that fires at one
+    spike in the window; `Flatten`; and at the start perhaps one `Scale`. A spike needs
+    `v > v_threshold` in NIR, which is `v >= level` with level the next float32 above. NIR's
+    potentials start at 0: after a spike they start `v_0 = -v_reset` lower, at what the program
+    calls 0, so its `v_threshold` is `level + v_0`. A convolution's bias of zeros is read as none.
 
     Args:
         path: The file.
@@ -58,6 +59,7 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     input_scale = float(graph.metadata.get("input_scale", 1.0)) if integer else _scale(rest)
     layers: list[Layer] = []
     maps: tuple[int, ...] = ()
+    gain = 1.0  # of the next weights, where what they see is written as an average
     while rest:
         name, node = rest.pop(0)
         kind = type(node).__name__
@@ -65,11 +67,20 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
             maps = _flattened(name, node)
             layers.append(Flatten(name))
         elif kind in _LAYERS:
-            if kind in ("SumPool2d", "AvgPool2d") and not _has_neurons(layers):
+            if kind in _POOLS and not _has_neurons(layers):
                 raise _refused(name, node, "pooling of spikes", "it pools the image")
+            if kind in _POOLS and rest and type(rest[0][1]).__name__ != "IF":
+                pool = _window(name, node, "sum")
+                layers.append(pool)
+                gain /= 1.0 if kind == "SumPool2d" else pool.largest
+                continue
             neuron = rest.pop(0) if rest else nodes[-1]
             _check_neuron(name, node, neuron, dt)
-            layers.append(_LAYERS[kind](name, node, neuron, maps))
+            layer = _LAYERS[kind](name, node, neuron, maps)
+            if isinstance(layer, Conv | Dense) and gain != 1.0:
+                layer = replace(layer, kernel=layer.kernel * np.float32(gain))
+                gain = 1.0
+            layers.append(layer)
             maps = ()
         else:
             raise _refused(name, node, f"a node of {(*_LAYERS, 'Flatten')}", "another")
@@ -200,23 +211,28 @@ def _dense(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...])
 
 
 def _pool(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) -> Pool:
-    size, strides = _pair(node.kernel_size), _pair(node.stride)
-    one_spike = 1.0 if type(node).__name__ == "SumPool2d" else 1.0 / float(np.prod(size))
+    pool = _window(name, node, "or")
+    one_spike = 1.0 if type(node).__name__ == "SumPool2d" else 1.0 / float(np.prod(pool.size))
     threshold = neuron[1].v_threshold
     if not ((threshold >= 0) & (threshold < one_spike)).all():
         found = f"{threshold.min():g} to {threshold.max():g}"
         raise _refused(neuron[0], neuron[1], f"thresholds from 0 to below {one_spike:g}", found)
     if neuron[1].v_reset.any():
         raise _refused(neuron[0], neuron[1], "v_reset = 0", f"{neuron[1].v_reset.min():g}")
-    return Pool(name, size, strides, _padding(name, node, size, strides, (1, 1)))
+    return pool
 
 
+def _window(name: str, node: Any, kind: str) -> Pool:
+    size, strides = _pair(node.kernel_size), _pair(node.stride)
+    return Pool(name, size, strides, _padding(name, node, size, strides, (1, 1)), kind)
+
+
+_POOLS = ("SumPool2d", "AvgPool2d")
 _LAYERS: dict[str, Any] = {
     "Conv2d": _conv,
     "Linear": _dense,
     "Affine": _dense,
-    "SumPool2d": _pool,
-    "AvgPool2d": _pool,
+    **dict.fromkeys(_POOLS, _pool),
 }
 
 

@@ -1,6 +1,7 @@
 """From a `Program` to a NIR file."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
     and starts at 0, so it fires at `v_threshold - v_0` and `v_reset = -v_0`. Importers that start
     at `v_reset` (SpikingJelly) give other counts unless `v_0 = 0`. Spike pooling
     becomes `SumPool2d` and an `IF` at 0.5: with one spike in the window or more it fires, and
-    what it does not fire at is 0, so its potential stays 0.
+    what it does not fire at is 0, so its potential stays 0. Sums of spikes have no `IF`.
 
     The image is a constant current, `(channels, height, width)`. A float program's
     `input_scale` is a `Scale` node. An integer program is written as floats that are whole
@@ -36,7 +37,8 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
         path: File to write; replaced if it exists.
         form: `"graph"`, the only one: NIR knows no time steps to unroll.
         pooling: `"sum"`; or `"average"` for importers without `SumPool2d` (SpikingJelly):
-            `AvgPool2d`, then an `IF` at half of what one spike gives.
+            `AvgPool2d`, then an `IF` at half of what one spike gives; where n spikes are summed,
+            their mean, and n times the next weights.
 
     Raises:
         ImportError: If the `nir` package is missing.
@@ -65,11 +67,18 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
         nodes.append(("input_scale", nir.Scale(scale)))
     inputs = (program.input_shape, *program.shapes()[:-1])
     maps: tuple[int, ...] = ()
+    gain = 1.0
     for layer, before, after in zip(program.layers, inputs, program.shapes(), strict=True):
         if isinstance(layer, Flatten):
             maps = before
             nodes.append((layer.name, _flatten(nir, before)))
+        elif isinstance(layer, Pool) and layer.kind == "sum":
+            nodes.append((layer.name, _pool(nir, layer, before, pooling)[0]))
+            gain *= 1.0 if pooling == "sum" else layer.largest
         else:
+            if isinstance(layer, Conv | Dense) and gain != 1.0:
+                layer = replace(layer, kernel=layer.kernel * np.float32(gain))
+                gain = 1.0
             nodes += _spiking(nir, layer, before, after, maps, pooling)
             maps = ()
     nodes.append(("output", nir.Output({"output": np.array(program.shapes()[-1])})))

@@ -127,7 +127,13 @@ class Network:
             return graph.add("Flatten", x) if len(shape) > 1 else x
         assert isinstance(layer, Pool)
         options = _window(shape, layer.size, layer.strides, (1, 1), layer.padding)
-        return graph.add("MaxPool", x, kernel_shape=layer.size, **options)
+        if layer.kind == "or":
+            return graph.add("MaxPool", x, kernel_shape=layer.size, **options)
+        # Runtimes have averages, which are not exact, and convolutions of each map by itself.
+        integer, maps = self.program.is_integer, shape[-1]
+        ones = graph.constant(np.ones((maps, 1, *layer.size)), "int8" if integer else "float32")
+        out = graph.add("ConvInteger" if integer else "Conv", x, ones, group=maps, **options)
+        return graph.add("Cast", out, to=UINT8) if integer else out
 
     def _linear(self, graph: Graph, index: int, x: str) -> str:
         layer = self.program.layers[index]

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..program import Conv, Dense, Program
+from ..program import Conv, Dense, Pool, Program
 
 __all__ = [
     "INT16",
     "INT32",
+    "MOST_SPIKES",
     "Range",
     "input_tops",
     "largest_sum",
@@ -19,6 +20,12 @@ __all__ = [
 
 INT16 = 2**15 - 1
 INT32 = 2**31 - 1
+MOST_SPIKES = 128
+"""Largest sum of spikes before weights.
+
+On x86 processors without VNNI, sums of two products uint8 x int8 saturate at 16 bits in ONNX
+Runtime; those of 128 and 127 do not.
+"""
 
 
 class Range(NamedTuple):
@@ -45,7 +52,14 @@ def threshold(layer: Conv | Dense) -> np.ndarray:
 def input_tops(program: Program) -> list[float]:
     """Largest input of each layer of neurons; the smallest is 0."""
     top = round(program.input_scale) if program.is_integer else program.input_scale
-    return [top, *(1 for _ in program.neurons[1:])]
+    tops = []
+    for layer in program.layers:
+        if isinstance(layer, Conv | Dense):
+            tops.append(top)
+            top = 1
+        elif isinstance(layer, Pool):
+            top *= layer.largest
+    return tops
 
 
 def potential_range(layer: Conv | Dense, top: float, time_steps: int) -> Range:

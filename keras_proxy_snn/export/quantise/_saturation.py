@@ -45,8 +45,9 @@ def scale_limits(
     seen: list[Range] | None = None
     # The constant current of the first layer needs nothing; see `quantise`.
     limits = [Limit(np.full(program.neurons[0].kernel.shape[-1], np.inf), False)]
+    tops = input_tops(program)
     for index, layer in enumerate(program.neurons[1:], start=1):
-        bound = potential_range(layer, 1, program.time_steps)
+        bound = potential_range(layer, tops[index], program.time_steps)
         least = np.maximum(threshold(layer), meeting_sums(layer))
         scale = INT16 / np.maximum(bound.size(), least)
         strongest, weak = _weight_limits(layer, levels)

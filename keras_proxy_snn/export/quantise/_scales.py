@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..program import Conv, Dense, Program, Shortcut, with_shortcuts
-from ._bounds import INT16, INT32, potential_range, threshold
+from ._bounds import INT16, INT32, input_tops, potential_range, threshold
 from ._simulation import layer_counts
 
 __all__ = ["LARGEST_THRESHOLD", "Limit", "Rounded", "Rounding", "integer_layer", "search"]
@@ -134,7 +134,8 @@ def search(
     errors = np.abs(counts - wanted.reshape(-1, 1, scales.shape[1])).sum(axis=0)
     badness = errors + _tie_break(layer, options, scales)
     if limit.by_sums:
-        ranges = [potential_range(option, 1, before.time_steps) for option in options]
+        top = input_tops(merged)[-1]
+        ranges = [potential_range(option, top, before.time_steps) for option in options]
         badness[np.stack([r.size() for r in ranges]) > INT16] = np.inf
     if not rounding.per_filter:
         badness = np.broadcast_to(badness.sum(axis=1, keepdims=True), badness.shape)

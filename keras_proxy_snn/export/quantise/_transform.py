@@ -7,7 +7,7 @@ import numpy as np
 
 from ..interpreter import prepare_images
 from ..program import Conv, Dense, Program
-from ._bounds import INT32, largest_sum, threshold
+from ._bounds import INT32, MOST_SPIKES, input_tops, largest_sum, threshold
 from ._saturation import Proof, prove, scale_limits
 from ._scales import Limit, Rounded, Rounding, search
 from ._simulation import layer_counts
@@ -172,6 +172,11 @@ def _check_program(program: Program) -> None:
     if program.is_integer:
         raise ValueError(
             f"A float32 program can be quantised. Received: one of {program.number_format!r}."
+        )
+    if max(most := input_tops(program)[1:], default=0) > MOST_SPIKES:
+        raise ValueError(
+            f"The integer weights of a layer can see sums of up to {MOST_SPIKES} spikes. "
+            f"Received: average pooling of {max(most)}."
         )
     for layer in program.neurons:
         weights = [layer.weights] if layer.bias is None else [layer.weights, layer.bias]
