@@ -11,7 +11,7 @@ from keras import layers
 import keras_proxy_snn as kps
 from keras_proxy_snn.export import export, from_model, litert, load, nir, vela
 from keras_proxy_snn.export.interpreter import run as interpret
-from keras_proxy_snn.export.program import Pool
+from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, Shortcut
 from keras_proxy_snn.export.quantise import quantise
 
 from . import oracle
@@ -165,6 +165,37 @@ def test_a_preset_is_exported_to_every_format(suffix, rng, digits, tmp_path):
     np.testing.assert_array_equal(
         interpret(from_model(model), images).spike_counts, counts_of(model, images)
     )
+
+
+def summed(*layers):
+    readout = Dense("readout", np.ones((4, 2), "float32"), None, 1.0, "zero")
+    first = Conv("first", np.ones((1, 1, 1, 1), "float32"), None, 1.0, "zero")
+    return Program((first, *layers, Flatten("flatten"), readout), (4, 4, 1), 2)
+
+
+def test_an_or_of_sums_is_refused():
+    sums = Pool("sums", (2, 2), (1, 1), "same", "sum")
+    with pytest.raises(ValueError, match=r"not for an OR\. Received: pooling 'or' after 'sums'"):
+        summed(sums, Pool("or", (2, 2), (2, 2)))
+
+
+def test_a_shortcut_from_sums_is_refused():
+    sums = Pool("sums", (2, 2), (2, 2), "valid", "sum")
+    one = np.ones((1, 1, 1, 1), "float32")
+    with pytest.raises(ValueError, match=r"must read spikes .* a shortcut from 'sums'"):
+        summed(sums, Conv("x", one, None, 1.0, "zero", shortcuts=(Shortcut("sums", one),)))
+
+
+def test_a_model_of_sums_of_padded_maps_is_refused(tmp_path):
+    program = summed(
+        Pool("sums", (3, 3), (1, 1), "same", "sum"), Pool("x", (2, 2), (2, 2), kind="sum")
+    )
+    nir.write(program, tmp_path / "net.nir")
+    assert [layer.name for layer in nir.read(tmp_path / "net.nir").layers[1:3]] == ["sums", "x"]
+    with pytest.raises(
+        ValueError, match=r"sums of padded maps are none\. Received: pooling 'sums'"
+    ):
+        kps.from_nir(tmp_path / "net.nir")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="needs tflite-micro")

@@ -124,5 +124,11 @@ def _keras_layers(layer: Layer) -> list[Any]:
     name = layer.name.removeprefix("spike_")
     if isinstance(layer, Flatten):
         return [keras.layers.Flatten(name=name)]
-    kind = keras.layers.AveragePooling2D if layer.kind == "sum" else keras.layers.MaxPooling2D
-    return [kind(layer.size, layer.strides, layer.padding, name=name)]
+    if layer.kind == "or":
+        return [keras.layers.MaxPooling2D(layer.size, layer.strides, layer.padding, name=name)]
+    if layer.padding == "same":
+        raise ValueError(
+            "Keras's average pooling leaves out padding, so sums of padded maps are none. "
+            f"Received: pooling {layer.name!r}; keras_proxy_snn.export.nir.read gives a Program."
+        )
+    return [keras.layers.AveragePooling2D(layer.size, layer.strides, name=name)]

@@ -61,7 +61,7 @@ class Program:
         readout: What the classes are compared by, `"counts"` or `"potential"`; see `scores`.
 
     Raises:
-        ValueError: If `readout` is neither, or a shortcut does not fit.
+        ValueError: If `readout` is neither, a shortcut does not fit, or an OR reads sums.
     """
 
     layers: tuple[Layer, ...]
@@ -75,8 +75,22 @@ class Program:
     def __post_init__(self) -> None:
         if self.readout not in READOUTS:
             raise ValueError(f"`readout` must be one of {READOUTS}. Received: {self.readout!r}.")
+        self._check_sums()
         if self.sources:
             self._check_shortcuts()
+
+    def _check_sums(self) -> None:
+        summed = None
+        for layer in self.layers:
+            if isinstance(layer, Conv | Dense):
+                summed = None
+            elif isinstance(layer, Pool) and layer.kind == "sum":
+                summed = layer.name
+            elif isinstance(layer, Pool) and summed:
+                raise ValueError(
+                    "Sums of spikes are for the weights of the next layer, not for an OR. "
+                    f"Received: pooling {layer.name!r} after {summed!r}."
+                )
 
     def _check_shortcuts(self) -> None:
         spikes: dict[str, tuple[int, ...]] = {}
@@ -89,6 +103,8 @@ class Program:
                         f"of its layer's shape. Received: in layer {layer.name!r}, of shape "
                         f"{shape}, a shortcut from {shortcut.source!r}, of shape {source}."
                     )
+            if isinstance(layer, Pool) and layer.kind == "sum":
+                continue
             if spikes or isinstance(layer, Conv | Dense):
                 spikes[layer.name] = shape
 
