@@ -6,7 +6,8 @@ Expected: 88.35 at T = 10, rising to 93.11 at T = 60. As in figure3, networks tr
     drawn, and the one trained at the T of Table 3 and run for each.
     The compact network is trained in this package's form: the published one collapses there at
     T = 8, see `PUBLISHED` and table2.
-Time: full and compact: not measured; one of the trainings is table3's. tiny: not measured.
+Time: full: not measured. compact: at T = 20 about 13 minutes an epoch on one shared core; the
+    other training is table3's. tiny: not measured.
 """
 
 from .._experiment import Experiment, Size

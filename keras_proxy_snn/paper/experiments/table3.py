@@ -9,7 +9,7 @@ Expected: ANN 93.20; conversion 89.14, 92.91, 93.16 at T = 60, 120, 240; surroga
     shifted and mirrored at random at full size, and else as they are.
 Time: full: on a GPU (NVIDIA H200, with two other trainings beside) 15 s an epoch of the ANN, 26
     via proxy at T = 8. compact: on one shared core 5 to 9 minutes for the ANN and conversions,
-    19 to 35 for the others. tiny: not measured.
+    57 for the surrogate gradient, 19 to 35 for the others. tiny: not measured.
 """
 
 from .._experiment import Experiment, Run, Size
