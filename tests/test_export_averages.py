@@ -139,6 +139,18 @@ def test_every_form_of_a_file_fires_alike(form, integer, rng, images, tmp_path):
 
 
 @pytest.mark.parametrize("pooling", ["sum", "average"])
+def test_integers_in_nir_are_exact(pooling, rng, digits, tmp_path):
+    images = digits[1][0][:20]
+    program = quantise(from_model(preset(rng)), images)
+    nir.write(program, tmp_path / "net.nir", pooling=pooling)
+    counts = interpret(program, images).spike_counts
+    np.testing.assert_array_equal(nir.run(tmp_path / "net.nir", program, images), counts)
+    again = nir.read(tmp_path / "net.nir")
+    for ours, theirs in zip(program.neurons, again.neurons, strict=True):
+        np.testing.assert_array_equal(theirs.kernel, ours.kernel)
+
+
+@pytest.mark.parametrize("pooling", ["sum", "average"])
 def test_nir_has_them(pooling, rng, digits, tmp_path):
     model = preset(rng)
     program, images = from_model(model), digits[1][0][:20]

@@ -1,7 +1,7 @@
 """Layers of a `Program`: frozen data and the shapes that follow from it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ __all__ = [
     "Shortcut",
     "output_shape",
     "same_padding",
+    "weights_after_sums",
     "with_shortcuts",
 ]
 
@@ -171,6 +172,28 @@ Layer = Conv | Dense | Pool | Flatten
 def with_shortcuts(layer: Conv | Dense, shortcuts: Iterable[Shortcut]) -> Conv | Dense:
     """A `Conv` with others in the place of its shortcuts; a `Dense`, which has none, as it is."""
     return replace(layer, shortcuts=tuple(shortcuts)) if isinstance(layer, Conv) else layer
+
+
+def weights_after_sums(
+    layers: Iterable[Layer], factor: Callable[[Pool], float]
+) -> tuple[Layer, ...]:
+    """The layers, weights that read sums of spikes times a factor.
+
+    Args:
+        layers: In order.
+        factor: Function of each pooling; those of several before the same weights are multiplied.
+    """
+    changed: list[Layer] = []
+    gain = 1.0
+    for layer in layers:
+        if isinstance(layer, Pool) and layer.kind == "sum":
+            gain *= factor(layer)
+        elif isinstance(layer, Conv | Dense):
+            if gain != 1.0:
+                layer = replace(layer, kernel=layer.kernel * np.float32(gain))
+            gain = 1.0
+        changed.append(layer)
+    return tuple(changed)
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:

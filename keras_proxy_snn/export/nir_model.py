@@ -8,7 +8,7 @@ import numpy as np
 
 from ..model import ProxyModel
 from . import nir
-from .program import Conv, Dense, Flatten, Layer, Pool, Program
+from .program import Conv, Dense, Flatten, Layer, Program, weights_after_sums
 
 __all__ = ["from_nir"]
 
@@ -61,16 +61,11 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
     for layer in program.layers:
         for part in _keras_layers(layer):
             ann.add(part)
-    spikes = 1  # that the next weights see at most
-    for layer in program.layers:
-        if isinstance(layer, Pool):
-            spikes *= layer.largest
-        elif isinstance(layer, Conv | Dense):
-            # The ANN averages what the program sums.
-            kernel = layer.kernel * np.float32(spikes)
-            weights = [kernel] if layer.bias is None else [kernel, layer.bias]
+    # The ANN averages what the program sums.
+    for layer in weights_after_sums(program.layers, lambda pool: pool.largest):
+        if isinstance(layer, Conv | Dense):
+            weights = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
             ann.get_layer(layer.name).set_weights(weights)
-            spikes = 1
     thresholds = _thresholds(path, program)
     return ProxyModel(ann, program.time_steps, thresholds, v_0=_fraction(path, program, thresholds))
 

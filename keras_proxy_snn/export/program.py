@@ -22,6 +22,7 @@ from .layers import (
     Shortcut,
     output_shape,
     same_padding,
+    weights_after_sums,
     with_shortcuts,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "Shortcut",
     "load",
     "same_padding",
+    "weights_after_sums",
     "with_shortcuts",
 ]
 

@@ -1,13 +1,12 @@
 """From a NIR file to a `Program`."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding
+from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding, weights_after_sums
 from .graph_file import chain, open_graph
 
 __all__ = ["read"]
@@ -59,7 +58,7 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     input_scale = float(graph.metadata.get("input_scale", 1.0)) if integer else _scale(rest)
     layers: list[Layer] = []
     maps: tuple[int, ...] = ()
-    gain = 1.0  # of the next weights, where what they see is written as an average
+    averages = set()
     while rest:
         name, node = rest.pop(0)
         kind = type(node).__name__
@@ -70,27 +69,26 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
             if kind in _POOLS and not _has_neurons(layers):
                 raise _refused(name, node, "pooling of spikes", "it pools the image")
             if kind in _POOLS and rest and type(rest[0][1]).__name__ != "IF":
-                pool = _window(name, node, "sum")
-                layers.append(pool)
-                gain /= 1.0 if kind == "SumPool2d" else pool.largest
+                layers.append(_window(name, node, "sum"))
+                if kind == "AvgPool2d":
+                    averages.add(name)
                 continue
             neuron = rest.pop(0) if rest else nodes[-1]
             _check_neuron(name, node, neuron, dt)
-            layer = _LAYERS[kind](name, node, neuron, maps)
-            if isinstance(layer, Conv | Dense) and gain != 1.0:
-                layer = replace(layer, kernel=layer.kernel * np.float32(gain))
-                gain = 1.0
-            layers.append(layer)
+            layers.append(_LAYERS[kind](name, node, neuron, maps))
             maps = ()
         else:
             raise _refused(name, node, f"a node of {(*_LAYERS, 'Flatten')}", "another")
     if not layers or not isinstance(layers[-1], Dense):
         raise _refused(*nodes[-1], "Linear or Affine and IF before the output", "none")
+    scaled = weights_after_sums(
+        layers, lambda pool: 1.0 / pool.largest if pool.name in averages else 1.0
+    )
     steps = graph.metadata.get("time_steps") if time_steps is None else time_steps
     if steps is None:
         raise ValueError(f"{path} does not say the number of time steps: pass `time_steps`.")
     program = Program(
-        tuple(_as_integers(layer) for layer in layers) if integer else tuple(layers),
+        tuple(_as_integers(layer) for layer in scaled) if integer else scaled,
         _image_shape(*nodes[0]),
         time_steps=1,
         number_format="int8" if integer else "float32",

@@ -1,14 +1,13 @@
 """From a `Program` to a NIR file."""
 
 import json
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding
+from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding, weights_after_sums
 from .graph_file import library
 from .limits import check_names, refuse
 
@@ -38,7 +37,7 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
         form: `"graph"`, the only one: NIR knows no time steps to unroll.
         pooling: `"sum"`; or `"average"` for importers without `SumPool2d` (SpikingJelly):
             `AvgPool2d`, then an `IF` at half of what one spike gives; where n spikes are summed,
-            their mean, and n times the next weights.
+            their mean, and n times the next weights, which is exact where n is a power of two.
 
     Raises:
         ImportError: If the `nir` package is missing.
@@ -67,18 +66,16 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
         nodes.append(("input_scale", nir.Scale(scale)))
     inputs = (program.input_shape, *program.shapes()[:-1])
     maps: tuple[int, ...] = ()
-    gain = 1.0
-    for layer, before, after in zip(program.layers, inputs, program.shapes(), strict=True):
+    layers = program.layers
+    if pooling == "average":
+        layers = weights_after_sums(layers, lambda pool: pool.largest)
+    for layer, before, after in zip(layers, inputs, program.shapes(), strict=True):
         if isinstance(layer, Flatten):
             maps = before
             nodes.append((layer.name, _flatten(nir, before)))
         elif isinstance(layer, Pool) and layer.kind == "sum":
             nodes.append((layer.name, _pool(nir, layer, before, pooling)[0]))
-            gain *= 1.0 if pooling == "sum" else layer.largest
         else:
-            if isinstance(layer, Conv | Dense) and gain != 1.0:
-                layer = replace(layer, kernel=layer.kernel * np.float32(gain))
-                gain = 1.0
             nodes += _spiking(nir, layer, before, after, maps, pooling)
             maps = ()
     nodes.append(("output", nir.Output({"output": np.array(program.shapes()[-1])})))
