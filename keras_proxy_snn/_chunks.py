@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["balanced", "check_chunk_steps", "chosen"]
+__all__ = ["balanced", "check_chunk_steps", "chosen", "on_gpu"]
 
 _LEAST = 2
 # Values of the largest layer in a chunk, beyond which a longer one gains nothing (processors, see
@@ -30,12 +30,12 @@ def chosen(time_steps: int, potentials: Sequence[Any]) -> int:
     Long chunks pay where starting an operation takes longer than the operation: on GPUs, and on
     PyTorch where layers are small. In a compiled graph on a processor, short ones do.
     """
-    on_gpu = _on_gpu(potentials[0])
-    if not on_gpu and keras.config.backend() != "torch":
+    gpu = on_gpu(potentials[0])
+    if not gpu and keras.config.backend() != "torch":
         return balanced(time_steps, _LEAST)
     neurons = max(math.prod(v.shape[1:]) for v in potentials)
     values = neurons * (potentials[0].shape[0] or _UNKNOWN_BATCH)
-    return balanced(time_steps, max(_LEAST, (_ON_GPU if on_gpu else _ON_PROCESSOR) // values))
+    return balanced(time_steps, max(_LEAST, (_ON_GPU if gpu else _ON_PROCESSOR) // values))
 
 
 def balanced(time_steps: int, longest: int) -> int:
@@ -43,7 +43,8 @@ def balanced(time_steps: int, longest: int) -> int:
     return math.ceil(time_steps / math.ceil(time_steps / longest))
 
 
-def _on_gpu(tensor: Any) -> bool:
+def on_gpu(tensor: Any) -> bool:
+    """Whether tensors like this one are on a GPU, or may be while a graph is traced."""
     if keras.config.backend() == "torch":
         return bool(tensor.is_cuda)
     return not keras.distribution.list_devices()[0].startswith("cpu")

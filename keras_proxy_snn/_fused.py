@@ -31,9 +31,10 @@ def simulate(
     """`keras_proxy_snn.neuron.simulate` with fewer passes over the potentials, for the same bits.
 
     On TensorFlow and CPUs XLA makes one kernel of additions, comparisons and resets of large
-    layers; on GPUs Keras compiles the whole step, and so it does on JAX. On PyTorch a Triton
-    kernel does all steps at once on GPUs, and elsewhere potentials are changed where they are.
-    `benchmarks/NOTES.md` has what each gains. Nothing here can be differentiated.
+    layers; on GPUs Keras compiles the whole step, and so it does on JAX. On JAX and PyTorch a
+    kernel of Pallas or Triton does all steps at once on GPUs. On PyTorch and CPUs potentials are
+    changed where they are. `benchmarks/NOTES.md` has what each gains. Nothing here can be
+    differentiated.
 
     Args:
         current: As in `keras_proxy_snn.neuron.simulate`, and so are the others.
@@ -43,7 +44,7 @@ def simulate(
         time_steps: Number of steps for which a constant current flows.
         bias: Added to the currents of each step.
         spike_dtype: In what dtype spikes may be given, because it spares their readers a cast.
-            PyTorch alone does so.
+            TensorFlow does not.
 
     Returns:
         `(spikes, v)`.
@@ -53,9 +54,11 @@ def simulate(
         if v.is_cuda and v.dtype.itemsize == 4 and importlib.util.find_spec("triton"):
             from ._triton import simulate as run
         return run(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
+    if keras.config.backend() == "jax":
+        return _on_jax(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
     plain = partial(neuron.simulate, reset=reset, time_steps=time_steps, bias=bias)
     large = math.prod(v.shape[1:]) >= _LEAST_NEURONS
-    if large and keras.config.backend() == "tensorflow" and _in_graph_on_cpu():
+    if large and _in_graph_on_cpu():
         import tensorflow as tf
 
         plain = tf.function(plain, jit_compile=True)
@@ -63,11 +66,42 @@ def simulate(
     return result
 
 
+def _on_jax(
+    current: Any,
+    v: Any,
+    v_threshold: Any,
+    reset: str,
+    time_steps: int | None,
+    bias: Any | None,
+    spike_dtype: str,
+) -> tuple[Any, Any]:
+    """A kernel on GPUs, unless the batch is distributed, of which the kernel would not know."""
+    import jax
+
+    def plain(current: Any, v: Any) -> tuple[Any, Any]:
+        spikes, after = neuron.simulate(current, v, v_threshold, reset, time_steps, bias=bias)
+        return ops.cast(spikes, spike_dtype), after
+
+    alone = keras.distribution.distribution() is None
+    known = importlib.util.find_spec("jax.experimental.pallas.triton")
+    if jax.default_backend() != "gpu" or v.dtype.itemsize != 4 or not alone or not known:
+        return plain(current, v)
+    from ._pallas import simulate as kernel
+
+    def fused(current: Any, v: Any) -> tuple[Any, Any]:
+        return kernel(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
+
+    result: tuple[Any, Any] = jax.lax.platform_dependent(
+        current, v, cuda=fused, rocm=fused, default=plain
+    )
+    return result
+
+
 def mean(spikes: Any) -> Any:
     """Mean of spikes in any dtype, in float32, without a copy of them."""
     if keras.config.backend() == "torch":
         return spikes.mean(dtype=ops.zeros(()).dtype)
-    return ops.mean(spikes)
+    return ops.mean(ops.cast(spikes, keras.config.floatx()))
 
 
 def _in_graph_on_cpu() -> bool:

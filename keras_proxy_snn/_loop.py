@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 __all__ = ["State", "in_chunks", "repeat"]
@@ -33,8 +34,15 @@ def in_chunks(frames: Any | None, whole: int, steps: int) -> Callable[[Any], Any
 
 def repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:
     """Apply a chunk several times, as a loop in the graph, so its size does not grow with T."""
-    if times <= 1:
-        return chunk(state, 0) if times else state
+    backend = keras.config.backend()
+    if backend == "torch" or times <= 1:
+        for number in range(times):
+            state = chunk(state, number)
+        return state
+    if backend == "jax":
+        # With a known number of turns nothing waits for the device to say whether to go on.
+        done: State = ops.fori_loop(0, times, lambda number, state: chunk(state, number), state)
+        return done
 
     def body(done: Any, state: State) -> tuple[Any, State]:
         state = chunk(state, done)

@@ -1,6 +1,6 @@
-"""Accuracy of spike counts, with a stated rule for ties."""
+"""Accuracy of spike counts, with a stated rule for ties; firing rates of all layers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -10,7 +10,7 @@ from keras import ops
 
 from ._targets import one_hot
 
-__all__ = ["SpikeAccuracy", "readout_potential"]
+__all__ = ["FiringRates", "SpikeAccuracy", "readout_potential"]
 
 _potential: ContextVar[Any] = ContextVar("readout_potential", default=None)
 
@@ -121,3 +121,46 @@ class SpikeAccuracy(keras.metrics.Mean):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {"ties": self.ties, "name": self.name, "dtype": self.dtype}
+
+
+class FiringRates(keras.metrics.Metric):
+    """Mean firing rate of each layer over batches, in the logs as `rate_<layer>`.
+
+    One metric for all layers, because Keras updates, reads and resets each one by itself, on
+    PyTorch and in `train_on_batch` on JAX operation by operation.
+
+    Args:
+        layers: Names of the layers.
+        name: Name of the metric itself; it is not in the logs.
+
+    Attributes:
+        logs: Names in the logs.
+
+    Call arguments of `update_state`:
+        rates: Spikes per neuron and step of each layer, averaged over a batch.
+
+    Example:
+
+    >>> from keras_proxy_snn.metrics import FiringRates
+    >>> rates = FiringRates(["conv", "readout"])
+    >>> rates.update_state([0.5, 0.25])
+    >>> rates.update_state([0.25, 0.25])
+    >>> {name: float(rate) for name, rate in rates.result().items()}
+    {'rate_conv': 0.375, 'rate_readout': 0.25}
+    """
+
+    def __init__(self, layers: Sequence[str], name: str = "firing_rates"):
+        super().__init__(name=name)
+        self.logs = tuple(f"rate_{layer}" for layer in layers)
+        self._sums = self.add_variable((len(self.logs),), "zeros", name="sums")
+        self._batches = self.add_variable((), "zeros", name="batches")
+
+    def update_state(self, rates: Sequence[Any]) -> None:
+        """Add a batch."""
+        self._sums.assign_add(ops.stack(rates))
+        self._batches.assign_add(1.0)
+
+    def result(self) -> dict[str, Any]:
+        """Names in the logs to rates."""
+        means = ops.divide_no_nan(self._sums, self._batches)
+        return dict(zip(self.logs, ops.unstack(means, num=len(self.logs)), strict=True))

@@ -10,7 +10,7 @@ from keras import ops
 
 from .layers._tied import check_current_dtype
 from .mapping import spiking_twin
-from .metrics import readout_potential
+from .metrics import FiringRates, readout_potential
 from .network import Simulation, SpikingNetwork
 from .proxy import proxy_gradient
 from .responses import RESPONSES, proxy_output
@@ -145,9 +145,7 @@ class ProxyModel(_Steps):
         self.proxy_activation = proxy_activation
         self.current_dtype = check_current_dtype(current_dtype)
         self._distance = keras.metrics.Mean(name="proxy_distance")
-        self._rates = [
-            keras.metrics.Mean(name=f"rate_{layer.twin.name}") for layer in self.snn.if_layers
-        ]
+        self._rates = FiringRates([layer.twin.name for layer in self.snn.if_layers])
         self._traced_for: tuple[Any, ...] | None = None
         self.build(ann.input_shape)
 
@@ -229,7 +227,7 @@ class ProxyModel(_Steps):
             self._update_own_metrics(simulation, ann_output=y_pred)
         with readout_potential(simulation.potential):
             logs = super().compute_metrics(x, y, self._answer(simulation), sample_weight)
-        own = () if training else {metric.name for metric in (self._distance, *self._rates)}
+        own = () if training else (self._distance.name, *self._rates.logs)
         return {name: value for name, value in logs.items() if name not in own}
 
     def _update_own_metrics(self, simulation: Simulation, ann_output: Any) -> None:
@@ -239,8 +237,7 @@ class ProxyModel(_Steps):
         fired = ops.cast(ops.any(simulation.spike_counts > 0, axis=-1), "float32")
         # Keras's function is the negative of the cosine.
         self._distance.update_state(1.0 + similarity, sample_weight=fired)
-        for tracker, rate in zip(self._rates, simulation.firing_rates, strict=True):
-            tracker.update_state(rate)
+        self._rates.update_state(simulation.firing_rates)
 
     def evaluate(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`; `time_steps` sets another T for this call alone."""

@@ -32,7 +32,7 @@ def test_chunks_are_few_and_nearly_equal(time_steps, longest, length):
 def test_they_are_chosen_by_the_largest_layer(shapes, eager, gpu, monkeypatch):
     potentials = [ops.zeros(shape) for shape in shapes]
     assert _chunks.chosen(20, potentials) == (eager if EAGER else 2)
-    monkeypatch.setattr(_chunks, "_on_gpu", lambda tensor: True)
+    monkeypatch.setattr(_chunks, "on_gpu", lambda tensor: True)
     assert _chunks.chosen(20, potentials) == gpu
 
 

@@ -26,6 +26,7 @@ LEVELS = {
     "_arrays": 0,
     "_fused": 0,
     "_triton": 0,
+    "_pallas": 0,
     "proxy": 0,
     "_targets": 0,
     "layers": 1,
