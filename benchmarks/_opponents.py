@@ -94,10 +94,15 @@ def absence(opponent):
     return f"not in this version: {', '.join(unknown)}" if unknown else ""
 
 
-def contestant(name, task, net, time_steps, batch, absent=""):
-    """An opponent as a `Contestant` of a race; `absent` is a reason why it does not take part."""
+def contestant(name, task, net, time_steps, batch, absent="", in_a_row=1):
+    """An opponent as a `Contestant` of a race.
+
+    `absent` is a reason why it does not take part, `in_a_row` the number of training steps from
+    one look at the loss to the next.
+    """
     opponent = OPPONENTS[name]
     settings = {"net": net, "time_steps": time_steps, "batch": batch, "fields": opponent.fields}
+    settings["in_a_row"] = in_a_row
     return Contestant(
         opponent.label,
         opponent.module,

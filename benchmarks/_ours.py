@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from _devices import place
 from _nets import batch, kernels
-from _workers import Prepared
+from _workers import IN_A_ROW, Prepared
 
 import keras_proxy_snn as kps
 
@@ -20,18 +20,31 @@ def build(settings):
 
 
 def train_step(settings):
-    """One `train_on_batch`, as `fit` does: both networks, loss, gradient, Adam and all logs."""
-    model = build(settings)
-    x, y = batch(settings["net"], settings["batch"])
-    return Prepared(lambda: float(model.train_on_batch(x, y)[0]), *place(keras.config.backend()))
+    """A training step: both networks, loss, gradient, Adam and all logs."""
+    return _trained(build(settings), settings)
 
 
 def ann_step(settings):
-    """One `train_on_batch` of the ANN alone."""
+    """A training step of the ANN alone."""
     model = build(settings)
     model.ann.compile(model.optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return _trained(model.ann, settings)
+
+
+def _trained(model, settings):
+    """`train_on_batch`; of several steps in a row `fit`, which reads logs once an epoch."""
     x, y = batch(settings["net"], settings["batch"])
-    return Prepared(lambda: float(model.ann.train_on_batch(x, y)), *place(keras.config.backend()))
+    facts, peak = place(keras.config.backend())
+    in_a_row = settings["in_a_row"]
+    if in_a_row == 1:
+        return Prepared(lambda: float(np.ravel(model.train_on_batch(x, y))[0]), facts, peak)
+    x, y = (np.concatenate([part] * in_a_row) for part in (x, y))
+
+    def step():
+        history = model.fit(x, y, batch_size=settings["batch"], shuffle=False, verbose=0)
+        return history.history["loss"][-1]
+
+    return Prepared(step, {**facts, IN_A_ROW: in_a_row}, peak)
 
 
 def simulate(settings):

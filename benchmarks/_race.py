@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from _workers import RESERVE, MemoryShortageError, Worker, WorkerError, available_memory
+from _workers import IN_A_ROW, RESERVE, MemoryShortageError, Worker, WorkerError, available_memory
 
 # For threads of the one before to go to sleep.
 PAUSE_SECONDS = 0.1
@@ -117,7 +117,8 @@ class _Race:
 
 def turns(result):
     """Mean seconds of a step in each turn; an empty array if nothing was measured."""
-    return np.array([np.mean(steps) for steps in result.get("seconds", ())])
+    in_a_row = result.get("facts", {}).get(IN_A_ROW, 1)
+    return np.array([np.mean(steps) / in_a_row for steps in result.get("seconds", ())])
 
 
 def peak(result):

@@ -7,9 +7,7 @@ layer: the convolution of all steps is one, not one a step as in the tutorials' 
 
 import snntorch
 import torch
-from _devices import place
 from _torch_net import TorchNet
-from _workers import Prepared
 from snntorch import surrogate
 
 
@@ -48,10 +46,4 @@ class SnnTorch(TorchNet):
 def surrogate_step(settings):
     """Backpropagation through time with Adam."""
     net = SnnTorch(settings)
-
-    def step():
-        loss = net.surrogate_gradient(net.differentiable_counts())
-        net.optimizer.step()
-        return net.done(loss)
-
-    return Prepared(step, *place("torch"))
+    return net.prepared(lambda: net.surrogate_gradient(net.differentiable_counts()))

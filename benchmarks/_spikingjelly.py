@@ -75,25 +75,13 @@ class SpikingJelly(TorchNet):
 def train_step(settings):
     """The authors' algorithm: SNN and ANN forward, counts in place of the output, Adam."""
     net = SpikingJelly(settings)
-
-    def step():
-        loss = net.proxy_gradient(net.counts())
-        net.optimizer.step()
-        return net.done(loss)
-
-    return Prepared(step, *place("torch"))
+    return net.prepared(lambda: net.proxy_gradient(net.counts()))
 
 
 def surrogate_step(settings):
     """Backpropagation through time with Adam."""
     net = SpikingJelly({**settings, "step_mode": "m"})
-
-    def step():
-        loss = net.surrogate_gradient(net.differentiable_counts())
-        net.optimizer.step()
-        return net.done(loss)
-
-    return Prepared(step, *place("torch"))
+    return net.prepared(lambda: net.surrogate_gradient(net.differentiable_counts()))
 
 
 def simulate(settings):

@@ -6,7 +6,9 @@ In channels-last layout, in which PyTorch's convolutions are faster here, and wi
 from contextlib import nullcontext
 
 import torch
+from _devices import place
 from _nets import batch, kernels
+from _workers import IN_A_ROW, Prepared
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
@@ -65,6 +67,7 @@ class TorchNet:
         self.net, self.time_steps = settings["net"], settings["time_steps"]
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.half = settings.get("half", False)
+        self.in_a_row = settings.get("in_a_row", 1)
         self.blocks = _blocks(self.net).to(self.device, memory_format=torch.channels_last)
         x, y = batch(self.net, settings["batch"])
         x = torch.from_numpy(x).permute(0, 3, 1, 2).to(self.device)
@@ -122,11 +125,20 @@ class TorchNet:
         loss.backward()
         return loss
 
-    def done(self, value):
-        """The value as a number, once the device has finished."""
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-        return value.item()
+    def prepared(self, one):
+        """Training steps in a row, each `one()`, which gives the loss."""
+        facts, peak = place("torch")
+        in_a_row = self.in_a_row
+
+        def step():
+            for _ in range(in_a_row):
+                loss = one()
+                self.optimizer.step()
+            if self.device == "cuda":
+                torch.cuda.synchronize()
+            return loss.item()
+
+        return Prepared(step, facts if in_a_row == 1 else {**facts, IN_A_ROW: in_a_row}, peak)
 
 
 def _blocks(net):

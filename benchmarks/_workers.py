@@ -26,6 +26,8 @@ from typing import Any, NamedTuple
 # Memory that a worker must leave to the machine, in bytes.
 RESERVE = 2**30
 POLL_SECONDS = 0.05
+# Key in the facts: how many training steps a step of the worker is, if it is more than one.
+IN_A_ROW = "in_a_row"
 
 
 class Prepared(NamedTuple):

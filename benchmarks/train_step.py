@@ -6,8 +6,9 @@ Everyone has the same network, weights, images, batch and cores and does a whole
 included; each lives in a process of its own and they take turns. Presets, time steps, batches and
 opponents can be chosen: `--preset fashion_mnist --time-steps 50 --batch 100 --opponents tensorflow
 spikingjelly` is one cell of the grid and two rows. A step whose memory the machine does not have is
-not begun (smaller ones tell what it needs) or stopped. Writes
-`benchmarks/results/train_step/<label>.json`.
+not begun (smaller ones tell what it needs) or stopped. With `--in-a-row 20` everyone does so many
+steps before the loss is read, as `fit` does: on a GPU, where reading it and the other logs takes
+longer than a step. Writes `benchmarks/results/train_step/<label>.json`.
 """
 
 import numpy as np
@@ -39,6 +40,7 @@ def main(argv=None):
     options.add_argument("--time-steps", type=int, nargs="+", default=[5, 15, 50])
     options.add_argument("--batch", type=int, nargs="+", default=[10, 100])
     options.add_argument("--opponents", nargs="+", default=names(TASK), choices=names(TASK))
+    options.add_argument("--in-a-row", type=int, default=1, help="steps between looks at the loss")
     add_chunk_steps(options)
     add_output(options, repetitions=5)
     arguments = options.parse_args(argv)
@@ -56,7 +58,11 @@ def measure(preset, arguments):
     net, seen = describe(preset, **chunked(arguments)), {}
     for steps, size in sorted(grid, key=lambda cell: cell[0] * cell[1]):
         contestants = {
-            name: contestant(name, TASK, net, steps, size, too_large(name, steps * size, seen))
+            name: contestant(
+                *(name, TASK, net, steps, size),
+                absent=too_large(name, steps * size, seen),
+                in_a_row=arguments.in_a_row,
+            )
             for name in arguments.opponents
         }
         results = race(contestants, arguments.repetitions, arguments.threads)

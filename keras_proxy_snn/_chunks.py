@@ -6,13 +6,15 @@ from typing import Any
 
 import keras
 
-__all__ = ["balanced", "check_chunk_steps", "chosen", "on_gpu"]
+__all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "on_gpu"]
 
 _LEAST = 2
-# Values of the largest layer in a chunk, beyond which a longer one gains nothing (processors, see
-# `benchmarks/NOTES.md`) or costs memory that small GPUs have not: half a GiB a tensor in float32.
+# Values of the largest layer in a chunk, beyond which a longer one gains little, see
+# `benchmarks/NOTES.md`.
 _ON_PROCESSOR = 2**18
-_ON_GPU = 2**27
+_ON_GPU = 2**28
+# A chunk takes up to 15 bytes a value in bfloat16, and an eighth of a GPU's memory at most.
+_GPU_BYTES = 16 * 8
 _UNKNOWN_BATCH = 32
 
 
@@ -35,7 +37,8 @@ def chosen(time_steps: int, potentials: Sequence[Any]) -> int:
         return balanced(time_steps, _LEAST)
     neurons = max(math.prod(v.shape[1:]) for v in potentials)
     values = neurons * (potentials[0].shape[0] or _UNKNOWN_BATCH)
-    return balanced(time_steps, max(_LEAST, (_ON_GPU if gpu else _ON_PROCESSOR) // values))
+    longest = min(_ON_GPU, gpu_memory(potentials[0]) // _GPU_BYTES) if gpu else _ON_PROCESSOR
+    return balanced(time_steps, max(_LEAST, longest // values))
 
 
 def balanced(time_steps: int, longest: int) -> int:
@@ -48,3 +51,17 @@ def on_gpu(tensor: Any) -> bool:
     if keras.config.backend() == "torch":
         return bool(tensor.is_cuda)
     return not keras.distribution.list_devices()[0].startswith("cpu")
+
+
+def gpu_memory(tensor: Any) -> int:
+    """Bytes of the GPU that such a tensor is on; 16 GiB where nobody tells."""
+    if keras.config.backend() == "torch":
+        import torch
+
+        return int(torch.cuda.get_device_properties(tensor.device).total_memory)
+    told: dict[str, int] = {}
+    if keras.config.backend() == "jax":
+        import jax
+
+        told = jax.devices()[0].memory_stats() or {}
+    return told.get("bytes_limit", 2**34)

@@ -24,8 +24,8 @@ def _script(name):
 _fit, _nets, _opponents, _race, _report, _workers = map(
     _script, ("_fit", "_nets", "_opponents", "_race", "_report", "_workers")
 )
-memory_in_t, scaling, simulate, startup, tables, train_step = map(
-    _script, ("memory_in_t", "scaling", "simulate", "startup", "tables", "train_step")
+memory_in_t, neurons, scaling, simulate, startup, tables, train_step = map(
+    _script, ("memory_in_t", "neurons", "scaling", "simulate", "startup", "tables", "train_step")
 )
 
 BACKEND = keras.config.backend()
@@ -388,6 +388,25 @@ def test_table_of_a_simulation():
     assert f"| ours | {speed} | 6% | 6% | 100.0% |" in text
 
 
+def test_table_of_neurons():
+    """Bytes of currents, spikes and potentials, and gains over the same backend's equations."""
+    document = _report.circumstances("neurons", ["--made-up"])
+    document |= {"shape": [5, 2], "time_steps": 3, "batch": 100, "dtype": "bfloat16"}
+    fused = {**result("fused", [0.002, 0.001], 1), "result": 7}
+    document["results"] = {
+        "jax-equations": {**fused, **result("equations", [0.004, 0.004], 1)},
+        "jax-fused": fused,
+        "torch-equations": {"label": "absent", "status": "not installed"},
+        "torch-fused": {**fused, "result": 8},
+    }
+    text = neurons.table(document)  # 1,000 neurons, each 3 x (2 + 2) + 4 + 4 bytes
+    assert "| fused | 1.500 (1.000 to 2.000) | 0 (0 to 0) | 3.00x | yes |" in text
+    assert "| absent | not installed | - | - | - |" in text
+    assert "| fused | 1.500 (1.000 to 2.000) | 0 (0 to 0) | - | no |" in text
+    document["shape"] = [10**6, 10]
+    assert "| 15000 (10000 to 20000) | 3.00x | yes |" in neurons.table(document).replace("  ", " ")
+
+
 def test_table_of_memory():
     text = memory_in_t.table(made_up(memory_in_t))
     assert "| ours | 0.25 | 0.50 | 0.50 | 1.000 |" in text
@@ -413,7 +432,15 @@ def test_sections_and_figures_are_made_of_json_alone(tmp_path):
 def test_the_readme_holds_what_the_results_say():
     text = tables.README.read_text()
     assert tables.render(text) == text
-    for name in ("train_step", "simulate", "memory_in_t", "scaling", "inference", "startup"):
+    for name in (
+        "train_step",
+        "simulate",
+        "neurons",
+        "memory_in_t",
+        "scaling",
+        "inference",
+        "startup",
+    ):
         assert f"<!-- begin {name} -->" in text
         assert f"python benchmarks/{name}.py" in text
 
@@ -434,6 +461,27 @@ def test_train_step_runs(tmp_path, capsys):
     )
     assert all(_race.peak(r) > r["start_bytes"] * 0.9 > 2**26 for r in cell["results"].values())
     assert train_step.table(document) in capsys.readouterr().out
+
+
+@LINUX
+@pytest.mark.slow
+def test_steps_in_a_row_count_one_by_one(tmp_path):
+    options = ["--preset", "digits", "--time-steps", 2, "--batch", 2, "--threads", 1]
+    document = run(train_step, tmp_path, *options, "--in-a-row", 3, "--opponents", BACKEND)
+    entry = document["cells"][0]["results"][BACKEND]
+    assert entry["facts"]["in_a_row"] == 3
+    assert _race.turns(entry)[0] == pytest.approx(np.mean(entry["seconds"][0]) / 3)
+    assert np.isfinite(entry["result"])
+
+
+@LINUX
+@pytest.mark.slow
+def test_neurons_runs(tmp_path, capsys):
+    options = ["--shape", 4, 6, "--batch", 2, "--backends", BACKEND, "--threads", 1]
+    document = run(neurons, tmp_path, *options)
+    check_circumstances(document, neurons)
+    assert list(document["results"]) == [f"{BACKEND}-equations", f"{BACKEND}-fused"]
+    assert capsys.readouterr().out.count("| yes |") == 2
 
 
 @LINUX

@@ -20,20 +20,23 @@ def test_chunks_are_few_and_nearly_equal(time_steps, longest, length):
 
 
 @pytest.mark.parametrize(
-    ("shapes", "eager", "gpu"),
+    ("shapes", "eager", "large_gpu", "small_gpu"),
     [
-        ([(1, 8, 8, 32), (1, 10)], 20, 20),
-        ([(32, 10), (32, 8, 8, 32)], 4, 20),  # 2^16 values a step
-        ([(100, 28, 28, 32)], 2, 20),
-        ([(100, 28, 28, 128)], 2, 10),  # 2^27 are 13 steps of these
-        ([(100, 32, 32, 512)], 2, 2),
+        ([(1, 8, 8, 32), (1, 10)], 20, 20, 20),
+        ([(32, 10), (32, 8, 8, 32)], 4, 20, 20),  # 2^16 values a step
+        ([(100, 28, 28, 32)], 2, 20, 20),
+        ([(100, 28, 28, 128)], 2, 20, 5),  # 2^28 are 26 steps of these, 2^26 are 6
+        ([(100, 32, 32, 256)], 2, 10, 2),
+        ([(100, 32, 32, 512)], 2, 5, 2),
     ],
 )
-def test_they_are_chosen_by_the_largest_layer(shapes, eager, gpu, monkeypatch):
+def test_they_are_chosen_by_the_largest_layer(shapes, eager, large_gpu, small_gpu, monkeypatch):
     potentials = [ops.zeros(shape) for shape in shapes]
     assert _chunks.chosen(20, potentials) == (eager if EAGER else 2)
     monkeypatch.setattr(_chunks, "on_gpu", lambda tensor: True)
-    assert _chunks.chosen(20, potentials) == gpu
+    for memory, length in ((2**37, large_gpu), (2**33, small_gpu)):
+        monkeypatch.setattr(_chunks, "gpu_memory", lambda tensor, memory=memory: memory)
+        assert _chunks.chosen(20, potentials) == length
 
 
 def test_the_choice_is_the_default_and_is_saved(rng, tmp_path):

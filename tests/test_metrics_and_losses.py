@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_proxy_snn import SpikeAccuracy, SpikeCountCrossentropy, SpikeCountMeanSquaredError
+from keras_proxy_snn.metrics import FiringRates
 
 COUNTS = np.float32([[5, 2, 0], [4, 4, 1], [4, 4, 1], [0, 0, 0], [0, 3, 2]])
 LABELS = np.array([0, 0, 1, 2, 2])
@@ -63,3 +64,18 @@ def test_losses_serialise_and_take_sample_weights(loss):
     weights = np.float32([1, 0, 0, 0, 0])
     weighted = float(again(LABELS, COUNTS, sample_weight=weights))
     assert weighted * 5 == pytest.approx(float(loss()(LABELS[:1], COUNTS[:1])), rel=1e-5)
+
+
+def test_firing_rates_are_means_over_batches_layer_by_layer():
+    rates = FiringRates(["conv", "readout"])
+    assert {name: float(rate) for name, rate in rates.result().items()} == dict.fromkeys(
+        ("rate_conv", "rate_readout"), 0.0
+    )
+    for batch in ([0.5, 0.25], [0.25, 0.75], [0.75, 0.5]):
+        rates.update_state(batch)
+    result = {name: float(rate) for name, rate in rates.result().items()}
+    assert result == {"rate_conv": 0.5, "rate_readout": 0.5}
+    rates.reset_state()
+    rates.update_state([1.0, 0.0])
+    assert [float(rate) for rate in rates.result().values()] == [1.0, 0.0]
+    assert len(rates.variables) == 2  # whatever the number of layers

@@ -53,7 +53,7 @@ def draw(
         experiment: The experiment.
         size_name: One of `SIZES`.
         folder: Folder of the results; what is drawn goes there too.
-        epochs: Epochs of the trainings, if not the size's.
+        epochs: Epochs of the trainings, if not the size's; then names of files tell them.
         data_dir: Where the data set lies.
 
     Returns:
@@ -79,13 +79,15 @@ def draw(
     texts += [_TABLES[name](rows) for name in experiment.drawings if name in _TABLES]
     text = "\n\n".join(texts)
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{experiment.name}-{size_name}.md"]
+    # What has another budget is another table.
+    stem = f"{experiment.name}-{size_name}" + f"-epochs{epochs}" * (epochs != size.epochs)
+    files = [folder / f"{stem}.md"]
     files[0].write_text(text + "\n")
     trained = [row for row in rows if row.results]
     for name in experiment.drawings:
         if trained and name not in _TABLES:
             figure = _figure(name, size, trained, data_dir)
-            files.append(folder / "figures" / f"{experiment.name}-{size_name}.png")
+            files.append(folder / "figures" / f"{stem}.png")
             files[-1].parent.mkdir(exist_ok=True)
             figure.savefig(files[-1])
     return Drawn(text, tuple(files))

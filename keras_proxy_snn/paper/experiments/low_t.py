@@ -93,7 +93,10 @@ EXPERIMENT = Experiment(
         "full": Size(
             "fashion_mnist",
             100,
-            _runs((2, 4, 8), (4, 8), _CURVE, NONE, ON_GPU, CLIPPED, NORMALISED),
+            (
+                *_runs((2, 4, 8), (4, 8), _CURVE, NONE, ON_GPU, CLIPPED, NORMALISED),
+                *(replace(run, evaluate_at=_CURVE) for run in averaging(8, ON_GPU)),
+            ),
             (0, 1, 2),
             augment=True,
         ),

@@ -15,6 +15,7 @@ Time: full: on a GPU (NVIDIA H200, with two other trainings beside) 15 s an epoc
 from .._experiment import Experiment, Run, Size
 from ._shared import (
     CLIPPED,
+    HALF,
     NORMALISED,
     ON_GPU,
     PUBLISHED,
@@ -31,9 +32,10 @@ _PAPER = Figures(60, ann=93.20, proxy=93.11, converted=(89.14, 92.91, 93.16), su
 _QUANTISED = ("proxy_quantised", "quantised_as_snn")
 
 _FULL = (
-    *learning_rules(60, _PAPER, ours=ON_GPU, quantised=CLIPPED),
+    *learning_rules(60, _PAPER, HALF, ON_GPU, quantised=CLIPPED),
     Run("ann", fields=NORMALISED, label="ANN with batch normalisation"),
     Run("proxy_low_t", 8, ON_GPU, evaluate_at=(2, 4, 16, 32, 60)),
+    Run("proxy_quantised", 8, {**ON_GPU, **CLIPPED}, evaluate_at=(4, 16)),
 )
 _COMPACT = (
     *learning_rules(8, _PAPER, PUBLISHED, quantised=CLIPPED, rivals=rival),
