@@ -30,11 +30,10 @@ def simulate(
 ) -> tuple[Any, Any]:
     """`keras_proxy_snn.neuron.simulate` with fewer passes over the potentials, for the same bits.
 
-    On TensorFlow and CPUs XLA makes one kernel of additions, comparisons and resets of large
-    layers; on GPUs Keras compiles the whole step, and so it does on JAX. On JAX and PyTorch a
-    kernel of Pallas or Triton does all steps at once on GPUs. On PyTorch and CPUs potentials are
-    changed where they are. `benchmarks/NOTES.md` has what each gains. Nothing here can be
-    differentiated.
+    On GPUs one kernel does all steps, Triton's on PyTorch and Pallas's on JAX. On CPUs XLA makes
+    one kernel of additions, comparisons and resets of large layers on TensorFlow, and on PyTorch
+    potentials are changed where they are. What else runs in a graph Keras compiles as a whole.
+    `benchmarks/NOTES.md` has what each gains. Nothing here can be differentiated.
 
     Args:
         current: As in `keras_proxy_snn.neuron.simulate`, and so are the others.
@@ -82,9 +81,14 @@ def _on_jax(
         spikes, after = neuron.simulate(current, v, v_threshold, reset, time_steps, bias=bias)
         return ops.cast(spikes, spike_dtype), after
 
-    alone = keras.distribution.distribution() is None
-    known = importlib.util.find_spec("jax.experimental.pallas.triton")
-    if jax.default_backend() != "gpu" or v.dtype.itemsize != 4 or not alone or not known:
+    # In this order, because to look for Pallas is to import it.
+    fits = (
+        jax.default_backend() == "gpu"
+        and v.dtype.itemsize == 4
+        and keras.distribution.distribution() is None
+        and importlib.util.find_spec("jax.experimental.pallas.triton")
+    )
+    if not fits:
         return plain(current, v)
     from ._pallas import simulate as kernel
 
