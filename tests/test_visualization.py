@@ -397,6 +397,20 @@ def test_accuracy_over_time_steps_has_a_band_for_several_values():
     assert [text.get_text() for text in axes.get_xticklabels()] == ["2", "4", "8"]
 
 
+def test_the_top_of_accuracies_is_shown_again_larger():
+    curves = {"good": {2: 0.9, 4: 0.93}, "bad": {2: 0.1, 4: 0.5}}
+    figure = accuracy_against_time_steps(curves, levels={"ANN": 0.95}, top=0.88)
+    whole, top = figure.axes
+    assert [line.get_label() for line in top.lines] == ["good", "bad", "ANN"]
+    for one, other in zip(whole.lines, top.lines, strict=True):
+        np.testing.assert_array_equal(one.get_xydata(), other.get_xydata())
+        assert one.get_color() == other.get_color()
+    assert top.get_ylim() == pytest.approx((88, 95.7))
+    assert whole.get_ylim()[0] < 10
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["good", "bad", "ANN"]
+
+
 def test_a_wide_range_of_time_steps_is_logarithmic_and_its_numbers_do_not_collide():
     steps = (1, 2, 4, 8, 15, 16, 32, 50, 60)
     (axes,) = accuracy_against_time_steps({"proxy": dict.fromkeys(steps, 0.5)}).axes
@@ -445,6 +459,6 @@ def test_a_long_legend_of_accuracy_against_time_steps_is_whole():
     curves = {f"a method\nof many words, number {i}": {1: 0.1, 8: 0.5 + i / 100} for i in range(14)}
     figure = accuracy_against_time_steps(curves)
     png(figure)  # lays it out
-    legend = figure.axes[0].get_legend().get_window_extent()
+    legend = figure.legends[0].get_window_extent()
     assert legend.y0 >= 0
     assert legend.x1 <= figure.bbox.x1

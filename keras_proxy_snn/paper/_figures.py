@@ -21,6 +21,9 @@ __all__ = ["draw_epochs", "draw_feature_maps", "draw_time_steps"]
 
 # Characters of a line of the legend.
 _LEGEND = 28
+# More curves than this are a crowd at the top, whose last few hundredths are shown again.
+_CROWDED = 6
+_TOP = 0.06
 
 
 def draw_time_steps(rows: Sequence[Row]) -> "Figure":
@@ -35,7 +38,9 @@ def draw_time_steps(rows: Sequence[Row]) -> "Figure":
                 levels[name] = statistics.mean(shares)
             elif shares:
                 curves.setdefault(name, {})[t] = shares
-    return accuracy_against_time_steps(curves, levels=levels, points=_published(rows))
+    best = max([*levels.values(), *(max(v) for curve in curves.values() for v in curve.values())])
+    top = best - _TOP if len(curves) > _CROWDED else None
+    return accuracy_against_time_steps(curves, levels=levels, points=_published(rows), top=top)
 
 
 def _published(rows: Sequence[Row]) -> dict[str, dict[int, float]]:

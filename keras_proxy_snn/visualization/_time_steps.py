@@ -23,6 +23,7 @@ def accuracy_against_time_steps(
     *,
     levels: Mapping[str, float] | None = None,
     points: Mapping[str, Mapping[int, float]] | None = None,
+    top: float | None = None,
 ) -> "Figure":
     """Draw accuracy in percent over T, one line a network or method (the paper's Fig. 3 and 5).
 
@@ -34,6 +35,7 @@ def accuracy_against_time_steps(
         curves: Name to T to accuracy, from 0 to 1, or to several accuracies.
         levels: Name to an accuracy that has no T, such as the ANN's: a horizontal line.
         points: Name to T to single accuracies, such as published ones: stars without a line.
+        top: An accuracy; what reaches it is shown again, larger, in a second panel.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
@@ -56,8 +58,32 @@ def accuracy_against_time_steps(
     names = [*curves, *levels, *points]
     # As high as the legend needs, in inches: its lines, and the gaps between its entries.
     lines = sum(name.count("\n") + 1 for name in names)
-    figure = new_figure(max(4.2, 0.16 * lines + 0.06 * len(names) + 0.3))
-    axes = figure.subplots()
+    least = 4.2 if top is None else 8.4
+    figure = new_figure(max(least, 0.16 * lines + 0.06 * len(names) + 0.3))
+    panels = figure.subplots(1 if top is None else 2, squeeze=False)[:, 0]
+    steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
+    for axes in panels:
+        _draw(axes, curves, levels, points)
+        _finish(axes, steps)
+    if top is not None:
+        highest = max(np.max(line.get_ydata()) for line in panels[1].lines)
+        panels[1].set_ylim(100 * top, 1.1 * highest - 10 * top)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        loc="outside right upper",
+        frameon=False,
+        fontsize="small",
+        handlelength=3.0,
+    )
+    return figure
+
+
+def _draw(
+    axes: "Axes",
+    curves: Curves,
+    levels: Mapping[str, float],
+    points: Mapping[str, Mapping[int, float]],
+) -> None:
     for i, (name, curve) in enumerate(curves.items()):
         _draw_curve(axes, name, curve, _style(i))
     for i, (name, value) in enumerate(levels.items()):
@@ -67,8 +93,6 @@ def accuracy_against_time_steps(
     for name, values in points.items():
         heights = [100 * value for value in values.values()]
         axes.plot([*values], heights, label=name, color="black", **stars)
-    _finish(axes, sorted({t for curve in (*curves.values(), *points.values()) for t in curve}))
-    return figure
 
 
 def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> None:
@@ -121,13 +145,6 @@ def _finish(axes: "Axes", steps: list[int]) -> None:
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.02),
-        frameon=False,
-        fontsize="small",
-        handlelength=3.0,
-    )
 
 
 def _ticks(steps: list[int], logarithmic: bool) -> list[int]:
