@@ -8,6 +8,8 @@ set -eu
 name=${1:?the name of the GPU}
 cd "$(dirname "$0")/.."
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
+# Of the process that lets the others take turns; TensorFlow need not be there.
+export KERAS_BACKEND="${KERAS_BACKEND:-jax}"
 run() {
     script=$1
     shift
