@@ -2,7 +2,7 @@
 
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -48,57 +48,53 @@ def simulate(
     Returns:
         `(spikes, v)`.
     """
-    if keras.config.backend() == "torch":
+    backend = keras.config.backend()
+    if backend == "torch":
         run = _in_place
         if v.is_cuda and v.dtype.itemsize == 4 and importlib.util.find_spec("triton"):
             from ._triton import simulate as run
         return run(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
-    if keras.config.backend() == "jax":
-        return _on_jax(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
-    plain = partial(neuron.simulate, reset=reset, time_steps=time_steps, bias=bias)
-    large = math.prod(v.shape[1:]) >= _LEAST_NEURONS
-    if large and _in_graph_on_cpu():
+    way: Any = partial(neuron.simulate, reset=reset, time_steps=time_steps, bias=bias)
+    if backend == "jax":
+        way = _cast(way, spike_dtype)
+        if _has_pallas(v):
+            import jax
+
+            from ._pallas import simulate as kernel
+
+            gpu: Any = partial(
+                kernel, reset=reset, time_steps=time_steps, bias=bias, spike_dtype=spike_dtype
+            )
+            way = partial(jax.lax.platform_dependent, cuda=gpu, rocm=gpu, default=way)
+    elif math.prod(v.shape[1:]) >= _LEAST_NEURONS and _in_graph_on_cpu():
         import tensorflow as tf
 
-        plain = tf.function(plain, jit_compile=True)
-    result: tuple[Any, Any] = plain(current, v, v_threshold)
+        way = tf.function(way, jit_compile=True)
+    result: tuple[Any, Any] = way(current, v, v_threshold)
     return result
 
 
-def _on_jax(
-    current: Any,
-    v: Any,
-    v_threshold: Any,
-    reset: str,
-    time_steps: int | None,
-    bias: Any | None,
-    spike_dtype: str,
-) -> tuple[Any, Any]:
-    """A kernel on GPUs, unless the batch is distributed, of which the kernel would not know."""
+def _has_pallas(v: Any) -> bool:
+    """Whether a kernel may run on JAX: on GPUs, unless the batch is distributed behind its back."""
     import jax
 
-    def plain(current: Any, v: Any) -> tuple[Any, Any]:
-        spikes, after = neuron.simulate(current, v, v_threshold, reset, time_steps, bias=bias)
-        return ops.cast(spikes, spike_dtype), after
-
     # In this order, because to look for Pallas is to import it.
-    fits = (
+    return (
         jax.default_backend() == "gpu"
         and v.dtype.itemsize == 4
         and keras.distribution.distribution() is None
-        and importlib.util.find_spec("jax.experimental.pallas.triton")
+        and importlib.util.find_spec("jax.experimental.pallas.triton") is not None
     )
-    if not fits:
-        return plain(current, v)
-    from ._pallas import simulate as kernel
 
-    def fused(current: Any, v: Any) -> tuple[Any, Any]:
-        return kernel(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
 
-    result: tuple[Any, Any] = jax.lax.platform_dependent(
-        current, v, cuda=fused, rocm=fused, default=plain
-    )
-    return result
+def _cast(plain: Callable[..., Any], spike_dtype: str) -> Callable[..., Any]:
+    """The same with spikes in a dtype."""
+
+    def run(*arguments: Any) -> tuple[Any, Any]:
+        spikes, after = plain(*arguments)
+        return ops.cast(spikes, spike_dtype), after
+
+    return run
 
 
 def mean(spikes: Any) -> Any:

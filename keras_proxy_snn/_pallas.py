@@ -61,13 +61,13 @@ def simulate(
     return results[0].reshape((batch, steps, *shape)), results[1].reshape(v.shape)
 
 
-def _steps(  # type: ignore[no-untyped-def]  # References have no public type.
-    current,
-    bias,
-    v,
-    v_threshold,
-    spikes,
-    after,
+def _steps(
+    current: Any,
+    bias: Any,
+    v: Any,
+    v_threshold: Any,
+    spikes: Any,
+    after: Any,
     *,
     neurons: int,
     steps: int,
@@ -83,7 +83,7 @@ def _steps(  # type: ignore[no-untyped-def]  # References have no public type.
     theta = v_threshold[0]
     shift = load(bias.at[at % bias.shape[0]]) if has_bias else None
 
-    def advance(step, potential):  # type: ignore[no-untyped-def]
+    def advance(step: Any, potential: Any) -> Any:
         inflow = load(current.at[image, block] if constant else current.at[image, step, block])
         inflow = inflow.astype(potential.dtype)
         potential += inflow if shift is None else inflow + shift
