@@ -602,3 +602,33 @@ def test_an_error_is_one_line_and_a_status():
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "on_device.py: [Errno 2] No such file or directory: 'none.tflite'\n"
+
+
+@pytest.mark.parametrize("readout", ["counts", "potential"])
+def test_statistics_of_early_stopping_are_of_the_same_rule(readout):
+    rng = np.random.default_rng(3)
+    model = keras_proxy_snn.build("5F-4F", input_shape=(2, 2, 1), time_steps=9, readout=readout)
+    model.set_weights([oracle.dyadic(rng, w.shape, low=-64, high=257) for w in model.get_weights()])
+    x, y = oracle.dyadic(rng, (40, 2, 2, 1), low=0, high=257), rng.integers(0, 4, 40)
+    scores = np.stack([model.predict(x, time_steps=t, verbose=0) for t in range(1, 10)], axis=1)
+    margins = (0.5, 1.0, 2.0, 100.0)
+    found = keras_proxy_snn.statistics.early_stopping(model, x, y, margins, batch_size=7)
+    for margin, stopping in zip(margins, found, strict=True):
+        stopped = [
+            next(
+                t
+                for t, s in enumerate(image, 1)
+                if on_device.should_stop(s, t, 9, "margin", margin)
+            )
+            for image in scores
+        ]
+        right = [
+            image[t - 1].argmax() == label
+            for image, t, label in zip(scores, stopped, y, strict=True)
+        ]
+        assert stopping.margin == margin
+        assert stopping.mean_steps == np.mean(stopped)
+        assert stopping.accuracy == np.mean(right)
+    steps = [stopping.mean_steps for stopping in found]
+    assert steps == sorted(steps)  # a clearer lead takes longer
+    assert 1 < steps[0] < steps[-1] == 9

@@ -26,6 +26,7 @@ from keras_proxy_snn.paper._rows import Row, read_rows
 from keras_proxy_snn.paper._runner import Folders, Job, plan, run
 from keras_proxy_snn.paper._tables import caption, lever_table, matrix_table, method_table
 from keras_proxy_snn.paper.drawing import draw
+from keras_proxy_snn.statistics import early_stopping
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = {"strict", "tie_inclusive", "potential"}
@@ -194,6 +195,17 @@ def test_a_trained_network_is_evaluated_at_further_t(trained):
     assert lines == []  # no epoch
     assert run(more, data, folders, lines.append) == result
     assert run(ann, data, folders, lines.append)["accuracy"] == read(trained)[0]["accuracy"]
+    stopping = replace(more, stop_at=(8,))
+    first, again = (run(stopping, data, folders, lines.append) for _ in range(2))
+    assert lines == ["  is there"] * 2  # the ANN, and the second time
+    (stopped,) = first["early_stopping"]
+    assert first == {**result, "early_stopping": [stopped]} == again
+    assert stopped["time_steps"] == 8
+    assert 1 <= stopped["mean_steps"] <= 8
+    network = keras.models.load_model(result["model"], compile=False)
+    (held_out,) = early_stopping(network, *data.held_out, [stopped["margin"]])
+    after_all = network.predict(data.held_out[0], verbose=0).argmax(-1) == data.held_out[1]
+    assert held_out.accuracy >= after_all.mean() - 0.001
 
 
 def configs():
@@ -322,9 +334,11 @@ def test_the_lossless_subset_stands_beside_the_compressed_copy(tmp_path):
 # Drawings
 
 
-def result(method="proxy_paper", time_steps=8, seed=0, strict=0.5, fields=None, **more):
+def result(
+    method="proxy_paper", time_steps=8, seed=0, strict=0.5, fields=None, potential=0.0, **more
+):
     config = Config(method, "digits", time_steps, seed, 2, 32, fields or {}, "jax")
-    entry = {"time_steps": time_steps, "strict": strict}
+    entry = {"time_steps": time_steps, "strict": strict, "potential": potential}
     return {
         "config": config.as_dict(),
         "data": "digits",
@@ -344,6 +358,12 @@ ROWS = (
     Run("unheard", 8),
 )
 SIZE = Size("digits", 2, ROWS, (0, 1), 32)
+LEVERS = (
+    *ROWS[1:],
+    replace(ROWS[2], label="ours, by potential", rule="potential"),
+    replace(ROWS[2], label="ours, stopped", stops_early=True),
+    replace(ROWS[3], label="unheard, stopped", stops_early=True),
+)
 
 
 @pytest.fixture
@@ -352,7 +372,13 @@ def by_hand(tmp_path):
     results = [
         result("proxy_paper", seed=0, strict=0.50),
         result("proxy_paper", seed=1, strict=0.52),
-        result("proxy", strict=0.75, fields={"v_0": 0.5}),
+        result(
+            "proxy",
+            strict=0.75,
+            fields={"v_0": 0.5},
+            potential=0.78,
+            early_stopping=[{"time_steps": 8, "margin": 1, "mean_steps": 3.5, "strict": 0.74}],
+        ),
         result("proxy", strict=0.99),  # of other fields
     ]
     ann = result("ann", None, strict=0.9)
@@ -375,7 +401,10 @@ LEVER_TABLE = """\
 |---|---|---|---|---|---|---|
 | published | 8 | 51.00 ± 1.41 | 2 | +0.00 | 61.00 ± 1.41 | 0.25 ± 0.00 |
 | ours | 8 | 75.00 | 1 | +24.00 | 85.00 | 0.25 |
-| unheard | 8 | - | - | - | - | - |"""
+| unheard | 8 | - | - | - | - | - |
+| ours, by potential | 8 | 78.00 | 1 | +27.00 | 85.00 | 0.25 |
+| ours, stopped | 3.50 of 8 | 74.00 | 1 | +23.00 | 85.00 | - |
+| unheard, stopped | - of 8 | - | - | - | - | - |"""
 
 MATRIX_TABLE = """\
 | accuracy, % | T = 8 |
@@ -389,7 +418,8 @@ MATRIX_TABLE = """\
 def test_tables_are_drawn_from_the_results(by_hand):
     rows = read_rows(SIZE, 2, by_hand)
     assert method_table(rows) == METHOD_TABLE
-    assert lever_table(rows[1:]) == LEVER_TABLE
+    levers = replace(SIZE, runs=LEVERS)
+    assert lever_table(read_rows(levers, 2, by_hand)) == LEVER_TABLE
     assert matrix_table(rows) == MATRIX_TABLE
     assert caption("Title", "tiny", SIZE, 2, rows) == (
         "Title. Size tiny: preset `digits`, 2 epochs, 1,294 training images of digits, jax, "

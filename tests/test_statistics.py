@@ -658,3 +658,25 @@ def test_costs_need_an_image_that_enters_one_layer():
     model = kps.from_keras(ann, 2)
     with pytest.raises(ValueError, match=r"image enters the first layer.*'later' in place 2"):
         statistics.costs(model, np.zeros((1, 4, 4, 1)))
+
+
+def test_a_simulation_stops_at_the_lead_asked_for():
+    # Class 0 spikes at every step, class 1 at every second one: the lead is 1, 1, 2, 2, 3.
+    model = dense_model([[1.0, 0.5]], time_steps=5)
+    images = np.repeat(PIXEL, 2, axis=0)
+    found = statistics.early_stopping(model, images, [0, 1], [0.5, 1.5, 3.0, 4.0])
+    assert [dataclasses.astuple(stopping) for stopping in found] == [
+        (0.5, 1.0, 0.5),
+        (1.5, 3.0, 0.5),
+        (3.0, 5.0, 0.5),
+        (4.0, 5.0, 0.5),
+    ]
+    assert statistics.early_stopping(model, images, [0, 1], [9.0], 3)[0].mean_steps == 3
+
+
+def test_early_stopping_refuses_what_is_no_lead():
+    model = dense_model([[1.0, 0.5]], time_steps=2)
+    with pytest.raises(ValueError, match=r"Each margin is above 0\. Received: \[1\.0, 0\.0\]"):
+        statistics.early_stopping(model, PIXEL, [0], [1.0, 0.0])
+    with pytest.raises(ValueError, match=r"A lead is over a second class\. Received: 1 class"):
+        statistics.early_stopping(dense_model([[1.0]]), PIXEL, [0], [1.0])

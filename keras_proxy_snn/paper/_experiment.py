@@ -24,6 +24,8 @@ class Run:
         paper: Accuracy in the paper, in percent, if its text has it.
         paper_time_steps: T of that figure, where it is another.
         evaluate_at: Further T at which the network trained at this one is evaluated.
+        rule: Accuracy that a table of levers shows, see `keras_proxy_snn.paper._evaluation.RULES`.
+        stops_early: Whether that table shows simulations that stop once a class leads clearly.
     """
 
     method: str
@@ -33,6 +35,8 @@ class Run:
     paper: float | None = None
     paper_time_steps: int | None = None
     evaluate_at: tuple[int, ...] = ()
+    rule: str = "strict"
+    stops_early: bool = False
 
 
 @dataclass(frozen=True)

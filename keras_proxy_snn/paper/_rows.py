@@ -37,6 +37,11 @@ class Row:
         entries = (entry for result in self.results for entry in result["accuracy"])
         return [100 * e[rule] for e in entries if e["time_steps"] == time_steps and rule in e]
 
+    def stopped(self, value: str) -> list[float]:
+        """`"mean_steps"` or `"strict"` of simulations stopped before the run's T, each training."""
+        entries = (entry for result in self.results for entry in result.get("early_stopping", ()))
+        return [e[value] for e in entries if e["time_steps"] == self.run.time_steps]
+
     def twins(self) -> list[float]:
         """Test accuracy in percent of the ANN with the same weights, for each training."""
         return [100 * r["twin_accuracy"] for r in self.results if "twin_accuracy" in r]

@@ -13,7 +13,7 @@ from .. import baselines
 from ..model import ProxyModel
 from ._curve import Curve
 from ._data import Data
-from ._evaluation import accuracy, activity, ann_accuracy
+from ._evaluation import accuracy, activity, ann_accuracy, early_stopping
 from ._experiment import Config, Run, Size
 from ._facts import hardware, versions
 from ._rows import training_steps
@@ -45,16 +45,18 @@ class Job:
         config: All that the training depends on.
         rows: Each T of the experiment's rows; there firing rates are taken too.
         evaluate_at: Further T.
+        stop_at: Each T before which simulations are stopped early, too.
     """
 
     config: Config
     rows: tuple[int, ...]
     evaluate_at: tuple[int, ...]
+    stop_at: tuple[int, ...] = ()
 
 
 def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> list[Job]:
     """Trainings of an experiment, seed by seed; rows that one network serves are one training."""
-    jobs: dict[str, tuple[Config, set[int], set[int]]] = {}
+    jobs: dict[str, tuple[Config, set[int], set[int], set[int]]] = {}
     for seed in seeds:
         for run in runs:
             config = Config(
@@ -68,13 +70,14 @@ def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> 
                 keras.config.backend(),
                 size.augment,
             )
-            _, rows, further = jobs.setdefault(config.id, (config, set(), set()))
+            _, rows, further, stops = jobs.setdefault(config.id, (config, set(), set(), set()))
             further.update(run.evaluate_at)
             if run.time_steps is not None:
                 rows.add(run.time_steps)
+                stops.update([run.time_steps] if run.stops_early else [])
     return [
-        Job(config, tuple(sorted(rows)), tuple(sorted(further - rows)))
-        for config, rows, further in jobs.values()
+        Job(config, tuple(sorted(rows)), tuple(sorted(further - rows)), tuple(sorted(stops)))
+        for config, rows, further, stops in jobs.values()
     ]
 
 
@@ -108,7 +111,7 @@ def run(
         path.unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
     result: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
-    if result is not None and not _left(job, result):
+    if result is not None and not _left(job, result) and not _never_stopped(job, result):
         say("  is there")
         return result
     model = folder / "model.keras"
@@ -137,12 +140,24 @@ def _left(job: Job, result: dict[str, Any]) -> list[int | None]:
     return [steps for steps in (*job.rows, *job.evaluate_at) if steps not in done]
 
 
+def _never_stopped(job: Job, result: dict[str, Any]) -> list[int]:
+    """Each T before which simulations are still to be stopped early."""
+    done = {entry["time_steps"] for entry in result.get("early_stopping", [])}
+    return [steps for steps in job.stop_at if steps not in done]
+
+
 def _with_every_t_of(result: dict[str, Any], job: Job) -> Job:
     """The job, extended to evaluate a network that takes another's place wherever that was."""
     active = {entry["time_steps"] for entry in result.get("activity", [])}
     rows = (*job.rows, *sorted(active - set(job.rows)))
     further = {*job.evaluate_at, *(entry["time_steps"] for entry in result["accuracy"])}
-    return replace(job, rows=rows, evaluate_at=tuple(sorted(further - {None, *rows})))
+    stopped = {entry["time_steps"] for entry in result.get("early_stopping", [])}
+    return replace(
+        job,
+        rows=rows,
+        evaluate_at=tuple(sorted(further - {None, *rows})),
+        stop_at=tuple(sorted({*job.stop_at, *stopped})),
+    )
 
 
 def _train(
@@ -201,6 +216,9 @@ def _evaluate(network: keras.Model, job: Job, data: Data, result: dict[str, Any]
         result["activity"] = [*done, *(activity(network, data.test[0], t) for t in rows)]
     new = [accuracy(network, data.test, steps) for steps in left]
     result["accuracy"] = sorted([*result["accuracy"], *new], key=lambda e: e["time_steps"] or 0)
+    if job.stop_at:
+        new = [early_stopping(network, data, t) for t in _never_stopped(job, result)]
+        result["early_stopping"] = [*result.get("early_stopping", []), *new]
     if "lossless" not in result and data.lossless:
         steps = job.rows[0] if spiking else None
         result["lossless"] = {

@@ -60,15 +60,25 @@ def matrix_table(rows: Sequence[Row]) -> str:
 def lever_table(rows: Sequence[Row]) -> str:
     """One line a change, against the first row."""
     head = ("network", "T", "accuracy, %", "n", "against the first", "twin, %", "MSynOps")
-    lines = [head]
-    first = rows[0].accuracies(rows[0].run.time_steps)
-    for row in rows:
-        ours = row.accuracies(row.run.time_steps)
-        both = first and ours
-        change = f"{statistics.mean(ours) - statistics.mean(first):+.2f}" if both else "-"
-        steps, _, accuracy, n, _, twin, synops = _cells(row)[1:]
-        lines.append((row.title, steps, accuracy, n, change, twin, synops))
-    return _markdown(lines)
+    return _markdown([head, *(_lever_cells(row, _pulled(rows[0])) for row in rows)])
+
+
+def _pulled(row: Row) -> list[float]:
+    """Accuracies in percent, by the run's rule or stopped early."""
+    if row.run.stops_early:
+        return [100 * value for value in row.stopped("strict")]
+    return row.accuracies(row.run.time_steps, row.run.rule)
+
+
+def _lever_cells(row: Row, first: Sequence[float]) -> tuple[str, ...]:
+    ours = _pulled(row)
+    both = first and ours
+    change = f"{statistics.mean(ours) - statistics.mean(first):+.2f}" if both else "-"
+    _, steps, _, _, n, _, twin, synops = _cells(row)
+    if row.run.stops_early:
+        # Operations are counted over all steps.
+        steps, synops = f"{mean_and_spread(row.stopped('mean_steps'))} of {steps}", "-"
+    return (row.title, steps, mean_and_spread(ours), n, change, twin, synops)
 
 
 def mean_and_spread(values: Sequence[float]) -> str:
