@@ -197,7 +197,7 @@ def test_a_trained_network_is_evaluated_at_further_t(trained):
     assert run(ann, data, folders, lines.append)["accuracy"] == read(trained)[0]["accuracy"]
     stopping = replace(more, stop_at=(8,))
     first, again = (run(stopping, data, folders, lines.append) for _ in range(2))
-    assert lines == ["  is there"] * 2  # the ANN, and the second time
+    assert lines == ["  is there"] * 3  # not where a simulation was to be stopped
     (stopped,) = first["early_stopping"]
     assert first == {**result, "early_stopping": [stopped]} == again
     assert stopped["time_steps"] == 8
