@@ -1,6 +1,5 @@
 """Average pooling in a file: sums of spikes, and weights divided by their number."""
 
-import importlib.util
 from dataclasses import replace
 
 import keras
@@ -15,6 +14,7 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, 
 from keras_proxy_snn.export.quantise import quantise
 
 from . import oracle
+from .runtimes import needs_micro, needs_vela
 
 SHAPE = (17, 16, 2)
 
@@ -210,7 +210,7 @@ def test_a_model_of_sums_of_padded_maps_is_refused(tmp_path):
         kps.from_nir(tmp_path / "net.nir")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="needs tflite-micro")
+@needs_micro
 def test_integers_fire_alike_on_a_microcontroller(rng, images, tmp_path):
     integer = quantise(from_model(network(rng, average(3, 2), convolution(4))), images)
     integer = replace(integer, readout="counts")
@@ -219,7 +219,7 @@ def test_integers_fire_alike_on_a_microcontroller(rng, images, tmp_path):
     np.testing.assert_array_equal(counts, interpret(integer, images).spike_counts)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ethosu") is None, reason="needs ethos-u-vela")
+@needs_vela
 def test_the_integer_network_is_wholly_on_the_npu(rng, images, tmp_path):
     program = from_model(network(rng, average(3, 2), convolution(4)))
     litert.write(quantise(program, images), tmp_path / "net.tflite")

@@ -1,6 +1,5 @@
 """LiteRT files: counts equal the interpreter's exactly, in every form, format and runtime."""
 
-import importlib.util
 import sys
 from dataclasses import replace
 
@@ -15,17 +14,10 @@ from keras_proxy_snn.export import from_model, interpreter, litert, tflite_conve
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import oracle
+from .runtimes import HAS_MICRO, needs_micro, needs_vela
 
 pytest.importorskip("ai_edge_litert")
-with_micro = pytest.mark.skipif(
-    importlib.util.find_spec("tflite_micro") is None, reason="needs tflite-micro"
-)
-with_vela = pytest.mark.skipif(
-    importlib.util.find_spec("ethosu") is None, reason="needs ethos-u-vela"
-)
-RUNTIMES = [litert.run]
-if importlib.util.find_spec("tflite_micro") is not None:
-    RUNTIMES.append(litert.run_micro)
+RUNTIMES = [litert.run, litert.run_micro] if HAS_MICRO else [litert.run]
 
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="the converter needs TensorFlow"
@@ -506,7 +498,7 @@ def test_a_model_built_with_keras(tmp_path):
         assert (litert.run(path, program, images) != counts).mean() < 0.01
 
 
-@with_micro
+@needs_micro
 def test_micro_arena(tmp_path):
     path = tmp_path / "net.tflite"
     litert.write(reference(2, integer=True), path, form="step")
@@ -522,7 +514,7 @@ def test_micro_arena(tmp_path):
         litert.arena_bytes(path)
 
 
-@with_vela
+@needs_vela
 @pytest.mark.parametrize("accelerator", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
 @pytest.mark.parametrize(
     ("form", "neurons"),
@@ -543,7 +535,7 @@ def test_vela_places_the_integer_net_wholly_on_the_npu(tmp_path, accelerator, fo
     assert 0 < report.sram_kib < 384
 
 
-@with_vela
+@needs_vela
 @pytest.mark.parametrize("v_0", [0, 0.5])
 def test_memory_on_the_npu_does_not_grow_with_time(tmp_path, v_0):
     path = tmp_path / "net.tflite"
@@ -554,7 +546,7 @@ def test_memory_on_the_npu_does_not_grow_with_time(tmp_path, v_0):
     assert kib[1] < 1.1 * kib[0] < 120
 
 
-@with_vela
+@needs_vela
 def test_vela_reports_what_it_cannot_place(tmp_path):
     path = tmp_path / "net.tflite"
     litert.write(reference(2), path)

@@ -1,6 +1,5 @@
 """Residual CNNs in files: sums before neurons become shortcuts of a layer."""
 
-import importlib.util
 from dataclasses import replace
 
 import keras
@@ -17,6 +16,7 @@ from keras_proxy_snn.export.quantise import quantise
 from keras_proxy_snn.export.quantise._bounds import INT16, meeting_sums
 
 from . import oracle
+from .runtimes import needs_micro, needs_vela
 
 SHAPE = (8, 8, 2)
 FORMS = {"onnx": ("unrolled", "step", "loop"), "tflite": ("unrolled", "step", "stateful")}
@@ -102,7 +102,7 @@ def test_integers_spike_alike_in_every_form(suffix, model, images, tmp_path):
         assert exported.check.worst == 0
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="needs tflite-micro")
+@needs_micro
 def test_integers_spike_alike_on_a_microcontroller(model, images, tmp_path):
     integer = replace(quantise(from_model(model), images), readout="counts")
     export(integer, tmp_path / "net.tflite", images=images)
@@ -110,7 +110,7 @@ def test_integers_spike_alike_on_a_microcontroller(model, images, tmp_path):
     np.testing.assert_array_equal(counts, interpret(integer, images).spike_counts)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ethosu") is None, reason="needs ethos-u-vela")
+@needs_vela
 @pytest.mark.parametrize("form", ["unrolled", "step"])
 def test_the_integer_network_is_wholly_on_the_npu(form, model, images, tmp_path):
     path = tmp_path / "net.tflite"
