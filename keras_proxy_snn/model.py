@@ -180,9 +180,9 @@ class ProxyModel(_Steps):
             # In a train step `compute_loss` puts the counts in the place of this output.
             if training:
                 return self._proxy(inputs.images)
-            return self._answer(inputs.simulation)
+            return self.answer(inputs.simulation)
         images = self.snn.preprocess(inputs, training=True) if training else inputs
-        counts = self._answer(self.snn.simulate(images, preprocessed=bool(training)))
+        counts = self.answer(self.snn.simulate(images, preprocessed=bool(training)))
         return proxy_gradient(self._proxy(images), counts) if training else counts
 
     def _proxy(self, images: Any) -> Any:
@@ -195,8 +195,8 @@ class ProxyModel(_Steps):
         images = ops.cast(images, "float32")
         return ops.mean(images, axis=1) if self.events else images
 
-    def _answer(self, simulation: Simulation) -> Any:
-        """What `readout` says, `(batch, classes)`."""
+    def answer(self, simulation: Simulation) -> Any:
+        """What `readout` says of counts and potentials, `(batch, classes)`."""
         if self.readout == "counts":
             return simulation.spike_counts
         theta = self.snn.if_layers[-1].threshold()
@@ -216,7 +216,7 @@ class ProxyModel(_Steps):
     ) -> Any:
         """Loss at the spike counts, with the proxy's gradient in a train step."""
         if isinstance(x, Simulated) and training:
-            y_pred = proxy_gradient(y_pred, self._answer(x.simulation))
+            y_pred = proxy_gradient(y_pred, self.answer(x.simulation))
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -226,7 +226,7 @@ class ProxyModel(_Steps):
         if training:
             self._update_own_metrics(simulation, ann_output=y_pred)
         with readout_potential(simulation.potential):
-            logs = super().compute_metrics(x, y, self._answer(simulation), sample_weight)
+            logs = super().compute_metrics(x, y, self.answer(simulation), sample_weight)
         own = () if training else (self._distance.name, *self._rates.logs)
         return {name: value for name, value in logs.items() if name not in own}
 

@@ -671,12 +671,24 @@ def test_a_simulation_stops_at_the_lead_asked_for():
         (3.0, 5.0, 0.5),
         (4.0, 5.0, 0.5),
     ]
-    assert statistics.early_stopping(model, images, [0, 1], [9.0], 3)[0].mean_steps == 3
+    model.time_steps = 3
+    assert statistics.early_stopping(model, images, [0, 1], [9.0])[0].mean_steps == 3
 
 
-def test_early_stopping_refuses_what_is_no_lead():
+@pytest.mark.parametrize(
+    ("labels", "margins", "message"),
+    [
+        ([0], [1.0, 0.0], "Each margin must be above 0. Received: [1.0, 0.0]."),
+        ([0], [float("nan")], "Each margin must be above 0. Received: [nan]."),
+        ([0, 1], [1.0], "A label an image, 1. Received: shape (2,)."),
+    ],
+)
+def test_early_stopping_refuses(labels, margins, message):
     model = dense_model([[1.0, 0.5]], time_steps=2)
-    with pytest.raises(ValueError, match=r"Each margin is above 0\. Received: \[1\.0, 0\.0\]"):
-        statistics.early_stopping(model, PIXEL, [0], [1.0, 0.0])
-    with pytest.raises(ValueError, match=r"A lead is over a second class\. Received: 1 class"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        statistics.early_stopping(model, PIXEL, labels, margins)
+
+
+def test_early_stopping_needs_a_second_class():
+    with pytest.raises(ValueError, match=r"A lead is over a second class\. Received: 1 class\."):
         statistics.early_stopping(dense_model([[1.0]]), PIXEL, [0], [1.0])

@@ -122,7 +122,7 @@ class SurrogateModel(keras.Model):
                 spikes, v = stage.fire(current, simulate=run)
             else:
                 spikes = stage.call(spikes)
-        return self.network._answer(Simulation(ops.sum(spikes, axis=1), v, ()))
+        return self.network.answer(Simulation(ops.sum(spikes, axis=1), v, ()))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """`(batch, classes)`."""

@@ -1,6 +1,8 @@
 """A trained network on the test images."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -48,12 +50,8 @@ def ann_accuracy(ann: keras.Model, split: Split, batch_size: int = 100) -> float
 
 def activity(network: ProxyModel, x: np.ndarray, time_steps: int) -> dict[str, Any]:
     """Firing rates of each layer, spikes per neuron and step, and operations an image."""
-    usual = network.time_steps
-    network.time_steps = time_steps
-    try:
+    with _run_for(network, time_steps):
         report = statistics.report(network, x[:_IMAGES])
-    finally:
-        network.time_steps = usual
     return {
         "time_steps": time_steps,
         "images": report.images,
@@ -70,13 +68,24 @@ def early_stopping(network: ProxyModel, data: Data, time_steps: int) -> dict[str
     That is at most 0.1 points of the held-out images' accuracy after all steps.
     """
     margins = [*(m for m in _MARGINS if m < time_steps), float(time_steps)]
-    tried = statistics.early_stopping(network, *data.held_out, margins, time_steps)
-    enough = accuracy(network, data.held_out, time_steps)["strict"] - _MAY_LOSE
-    margin = next((s.margin for s in tried if s.accuracy >= enough), margins[-1])
-    (stopping,) = statistics.early_stopping(network, *data.test, [margin], time_steps)
+    with _run_for(network, time_steps):
+        *tried, full = statistics.early_stopping(network, *data.held_out, [*margins, math.inf])
+        enough = full.accuracy - _MAY_LOSE
+        margin = next((s.margin for s in tried if s.accuracy >= enough), margins[-1])
+        (stopping,) = statistics.early_stopping(network, *data.test, [margin])
     return {
         "time_steps": time_steps,
         "margin": margin,
         "mean_steps": stopping.mean_steps,
         "strict": stopping.accuracy,
     }
+
+
+@contextmanager
+def _run_for(network: ProxyModel, time_steps: int) -> Iterator[None]:
+    usual = network.time_steps
+    network.time_steps = time_steps
+    try:
+        yield
+    finally:
+        network.time_steps = usual

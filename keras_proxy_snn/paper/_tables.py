@@ -60,10 +60,10 @@ def matrix_table(rows: Sequence[Row]) -> str:
 def lever_table(rows: Sequence[Row]) -> str:
     """One line a change, against the first row."""
     head = ("network", "T", "accuracy, %", "n", "against the first", "twin, %", "MSynOps")
-    return _markdown([head, *(_lever_cells(row, _pulled(rows[0])) for row in rows)])
+    return _markdown([head, *(_lever_cells(row, _lever_accuracies(rows[0])) for row in rows)])
 
 
-def _pulled(row: Row) -> list[float]:
+def _lever_accuracies(row: Row) -> list[float]:
     """Accuracies in percent, by the run's rule or stopped early."""
     if row.run.stops_early:
         return [100 * value for value in row.stopped("strict")]
@@ -71,7 +71,7 @@ def _pulled(row: Row) -> list[float]:
 
 
 def _lever_cells(row: Row, first: Sequence[float]) -> tuple[str, ...]:
-    ours = _pulled(row)
+    ours = _lever_accuracies(row)
     both = first and ours
     change = f"{statistics.mean(ours) - statistics.mean(first):+.2f}" if both else "-"
     _, steps, _, _, n, _, twin, synops = _cells(row)

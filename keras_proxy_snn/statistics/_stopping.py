@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import as_float32
 from ..model import ProxyModel
+from ..network import Simulation
+from ._signals import check_batch_size, check_images, check_model
 
 __all__ = ["Stopping", "early_stopping"]
 
@@ -27,12 +30,7 @@ class Stopping:
 
 
 def early_stopping(
-    model: ProxyModel,
-    x: Any,
-    y: Any,
-    margins: Sequence[float],
-    time_steps: int | None = None,
-    batch_size: int = 100,
+    model: ProxyModel, x: Any, y: Any, margins: Sequence[float], *, batch_size: int = 100
 ) -> list[Stopping]:
     """Mean steps and accuracy if a simulation stops once a class leads the second by a margin.
 
@@ -42,21 +40,20 @@ def early_stopping(
     `examples/on_device.py --stop margin` does so step by step, and adds the potential to counts in
     any case. Choose a margin on images that are neither trained on nor tested.
 
-    Every image is simulated for 1 to T steps here, T(T + 1)/2 in all.
-
     Args:
         model: The trained network.
         x: Images, `(n, height, width, channels)`.
         y: Integer labels, `(n,)`.
         margins: Leads to try, each above 0, in spikes.
-        time_steps: T, at least 1; the model's own by default.
-        batch_size: Images simulated at once.
+        batch_size: Number of images simulated at once.
 
     Returns:
         One entry a margin, in their order.
 
     Raises:
-        ValueError: If a margin is not above 0, or there are fewer than two classes.
+        TypeError: If the model is not a `ProxyModel`.
+        ValueError: If a margin is not above 0, there are fewer than two classes or not as many
+            labels as images, or x or `batch_size` is none that `record` takes.
 
     Example:
 
@@ -64,29 +61,38 @@ def early_stopping(
     >>> model = kps.build("digits", weights="pretrained")
     >>> _, (x, y) = kps.datasets.load("digits")
     >>> soon, late = kps.statistics.early_stopping(model, x[:20], y[:20], (1.0, 100.0))
-    >>> bool(soon.mean_steps < late.mean_steps), late.mean_steps
+    >>> soon.mean_steps < late.mean_steps, late.mean_steps
     (True, 20.0)
     """
+    check_model(model)
+    check_batch_size(batch_size)
+    images, labels = check_images(x, model.snn.image_shape), np.asarray(y)
+    if labels.shape != images.shape[:1]:
+        raise ValueError(f"A label an image, {len(images)}. Received: shape {labels.shape}.")
     if any(not margin > 0 for margin in margins):
-        raise ValueError(f"Each margin is above 0. Received: {list(margins)}")
-    steps = model.time_steps if time_steps is None else time_steps
-    scores = np.stack(
-        [
-            model.predict(x, batch_size=batch_size, time_steps=t, verbose=0)
-            for t in range(1, steps + 1)
-        ],
-        axis=1,
-    )
+        raise ValueError(f"Each margin must be above 0. Received: {list(margins)}.")
+    starts = range(0, len(images), batch_size)
+    scores = np.concatenate([_scores(model, images[i : i + batch_size]) for i in starts])
     if scores.shape[-1] < 2:
-        raise ValueError(f"A lead is over a second class. Received: {scores.shape[-1]} class")
-    right = scores.argmax(-1) == np.asarray(y)[:, None]
-    second, first = np.moveaxis(np.sort(scores.astype("float64"), axis=-1)[..., -2:], -1, 0)
-    return [_stopped(first - second >= margin, right, margin) for margin in margins]
+        raise ValueError(f"A lead is over a second class. Received: {scores.shape[-1]} class.")
+    second, first = np.moveaxis(np.sort(scores, axis=-1)[..., -2:], -1, 0)
+    right = scores.argmax(axis=-1) == labels[:, None]
+    return [_stopped(first - second, right, margin) for margin in margins]
 
 
-def _stopped(enough: np.ndarray, right: np.ndarray, margin: float) -> Stopping:
+def _scores(model: ProxyModel, images: np.ndarray) -> np.ndarray:
+    """The readout after each step, `(batch, T, classes)`."""
+    readout, counts, scores = model.snn.if_layers[-1].name, 0.0, []
+    for step in model.snn.walk(images, 1):
+        spikes, potential = step[readout]
+        counts = counts + spikes[:, 0]
+        scores.append(as_float32(model.answer(Simulation(counts, potential, ()))))
+    return np.stack(scores, axis=1)
+
+
+def _stopped(lead: np.ndarray, right: np.ndarray, margin: float) -> Stopping:
+    enough = lead >= margin
     enough[:, -1] = True
-    at = enough.argmax(axis=1)
-    return Stopping(
-        float(margin), float(np.mean(at + 1)), float(np.mean(right[np.arange(len(at)), at]))
-    )
+    last = enough.argmax(axis=1)
+    accuracy = right[np.arange(len(last)), last].mean()
+    return Stopping(float(margin), float(last.mean() + 1), float(accuracy))
