@@ -196,7 +196,27 @@ class ProxyModel(_Steps):
         return ops.mean(images, axis=1) if self.events else images
 
     def answer(self, simulation: Simulation) -> Any:
-        """What `readout` says of counts and potentials, `(batch, classes)`."""
+        """What `readout` says of a simulation: counts, or counts + potential / threshold.
+
+        Args:
+            simulation: Counts and potentials of the readout, `(batch, classes)` each.
+
+        Returns:
+            The answer, `(batch, classes)`, in spikes.
+
+        Example:
+
+        >>> import keras
+        >>> import numpy as np
+        >>> import keras_proxy_snn
+        >>> model = keras_proxy_snn.build(
+        ...     "2F", input_shape=(1, 1, 1), readout="potential", readout_v_threshold=2.0
+        ... )
+        >>> simulation = model.snn.simulate(np.zeros((1, 1, 1, 1), "float32"))
+        >>> simulation = simulation._replace(potential=np.float32([[1.0, -2.0]]))
+        >>> keras.ops.convert_to_numpy(model.answer(simulation)).tolist()
+        [[0.5, -1.0]]
+        """
         if self.readout == "counts":
             return simulation.spike_counts
         theta = self.snn.if_layers[-1].threshold()

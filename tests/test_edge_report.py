@@ -15,6 +15,8 @@ import keras_proxy_snn as kps
 from keras_proxy_snn.export import from_model, litert
 from keras_proxy_snn.export.interpreter import run as interpret
 
+from .runtimes import needs_micro, needs_vela
+
 for library in ("ai_edge_litert", "onnxruntime", "nir"):
     pytest.importorskip(library, reason="pip install keras-proxy-snn[export]")
 
@@ -122,9 +124,8 @@ def test_accuracy_and_latency(report, digits):
             assert 0 < low <= median <= high
 
 
-@pytest.mark.skipif(
-    not has("ethosu") or not has("tflite_micro"), reason="needs ethos-u-vela and tflite-micro"
-)
+@needs_micro
+@needs_vela
 def test_devices(report):
     folder, markdown, _ = report
     rows = {(r["format"], r["form"], r["numbers"]): r for r in tables(markdown)[1]}

@@ -60,7 +60,8 @@ def matrix_table(rows: Sequence[Row]) -> str:
 def lever_table(rows: Sequence[Row]) -> str:
     """One line a change, against the first row."""
     head = ("network", "T", "accuracy, %", "n", "against the first", "twin, %", "MSynOps")
-    return _markdown([head, *(_lever_cells(row, _lever_accuracies(rows[0])) for row in rows)])
+    first = _lever_accuracies(rows[0])
+    return _markdown([head, *(_lever_cells(row, first) for row in rows)])
 
 
 def _lever_accuracies(row: Row) -> list[float]:
