@@ -213,7 +213,8 @@ class ProxyModel(_Steps):
         ...     "2F", input_shape=(1, 1, 1), readout="potential", readout_v_threshold=2.0
         ... )
         >>> simulation = model.snn.simulate(np.zeros((1, 1, 1, 1), "float32"))
-        >>> simulation = simulation._replace(potential=np.float32([[1.0, -2.0]]))
+        >>> potential = keras.ops.convert_to_tensor([[1.0, -2.0]])
+        >>> simulation = simulation._replace(potential=potential)
         >>> keras.ops.convert_to_numpy(model.answer(simulation)).tolist()
         [[0.5, -1.0]]
         """
