@@ -227,6 +227,13 @@ def test_raster_readout_shows_counts_and_winner(model, image):
     assert colours[loser] == to_rgba("#0072B2")
 
 
+def test_raster_does_not_let_a_class_number_read_as_spikes(model, image):
+    counts = ops.convert_to_numpy(model.predict(image[None], verbose=0))[0]
+    best = ", ".join(f"class {i}" for i in np.flatnonzero(counts == counts.max()))
+    title = raster_panels(spike_raster(model, image))[-1][0].get_title(loc="left")
+    assert title.endswith(f"; most spikes: {best}")
+
+
 def test_raster_can_show_pooling_stages(model, image):
     figure = spike_raster(model, image, pooling=True)
     panels = raster_panels(figure)

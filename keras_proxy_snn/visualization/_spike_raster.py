@@ -156,7 +156,9 @@ def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generato
 def _readout(name: str, spikes: np.ndarray, class_names: list[str]) -> _Panel:
     """All classes, in order."""
     counts = spikes.sum(axis=0)
-    best = [class_names[i] for i in winners(counts)]
+    # A bare number would read as a number of spikes.
+    names = {i: class_names[i] for i in winners(counts)}
+    best = [f"class {i}" if name == str(i) else name for i, name in names.items()]
     answer = ", ".join(best) or "none" if len(best) < 4 else f"a tie of {len(best)} classes"
     title = f"{name}: all {len(counts)} classes; rate {spikes.mean():.3f}; most spikes: {answer}"
     return _Panel(title, np.arange(len(counts)), spikes)
