@@ -1,5 +1,6 @@
 """Presets as data, and `build`, which makes a compiled model of one."""
 
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -206,7 +207,7 @@ def _preset(name: str, overrides: dict[str, Any]) -> Preset:
         raise TypeError(f"A preset has the fields {sorted(known)}. Received: {unknown}.")
     if name in PRESETS:
         return replace(PRESETS[name], **overrides)
-    if not isinstance(name, str) or not any(character.isdigit() for character in name):
+    if not isinstance(name, str) or not re.match(r"P?[0-9]", name):  # As specs begin.
         raise ValueError(
             f"`name` must be one of the presets {sorted(PRESETS)} or a spec such as "
             f"'16C3-P2-10F'. Received: {name!r}."

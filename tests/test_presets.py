@@ -189,6 +189,7 @@ def test_thresholds_by_layer(rng, tmp_path):
     ("arguments", "error", "message"),
     [
         (("mnist",), ValueError, r"'cifar10_compact', 'digits', 'fashion_mnist'.*'mnist'"),
+        (("CIFAR10",), ValueError, r"one of the presets \['cifar10'.*'CIFAR10'"),
         ((3,), ValueError, "Received: 3"),
         (("8C3-P2-10F",), TypeError, "needs `input_shape`"),
         (("8C3-P2-10G", {"input_shape": (8, 8, 1)}), kps.SpecError, "'10G' at position 7"),
