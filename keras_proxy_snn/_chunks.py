@@ -1,4 +1,4 @@
-"""How many time steps are simulated at once."""
+"""How many time steps, and how many images, are simulated at once."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-__all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "on_gpu"]
+__all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "images_at_once", "on_gpu"]
 
 _LEAST = 2
 # Values of the largest layer in a chunk, beyond which a longer one gains little, see
@@ -16,6 +16,9 @@ _ON_GPU = 2**28
 # A chunk takes up to 15 bytes a value in bfloat16, and an eighth of a GPU's memory at most.
 _GPU_BYTES = 16 * 8
 _UNKNOWN_BATCH = 32
+# Values of the largest layer for which PyTorch's allocator on Linux keeps the memory of a step:
+# what is larger it gives back each time, and every page has to be fetched again.
+_KEPT = 2**21
 
 
 def check_chunk_steps(value: Any) -> int | None:
@@ -39,6 +42,19 @@ def chosen(time_steps: int, potentials: Sequence[Any]) -> int:
     values = neurons * (potentials[0].shape[0] or _UNKNOWN_BATCH)
     longest = min(_ON_GPU, gpu_memory(potentials[0]) // _GPU_BYTES) if gpu else _ON_PROCESSOR
     return balanced(time_steps, max(_LEAST, longest // values))
+
+
+def images_at_once(batch: Any, shapes: Sequence[tuple[int, ...]], tensor: Any) -> Any:
+    """How many images of a batch are simulated before the next ones; all of them in a graph.
+
+    Args:
+        batch: Their number.
+        shapes: Of the potentials of one image.
+        tensor: Any of the batch.
+    """
+    if keras.config.backend() != "torch" or on_gpu(tensor):
+        return batch
+    return min(batch, max(1, _KEPT // max(map(math.prod, shapes))))
 
 
 def balanced(time_steps: int, longest: int) -> int:

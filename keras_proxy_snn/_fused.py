@@ -2,9 +2,8 @@
 
 import importlib.util
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import repeat
 from typing import Any
 
 import keras
@@ -17,6 +16,8 @@ __all__ = ["mean", "simulate"]
 # Potentials of smaller layers stay in the cache of a processor; there compiling costs more than
 # it gains.
 _LEAST_NEURONS = 2**16
+# Values of a layer that PyTorch advances at a time: 16 bytes each are in the processor's cache.
+_CACHED = 2**18
 
 
 def simulate(
@@ -32,8 +33,8 @@ def simulate(
 
     On GPUs one kernel does all steps, Triton's on PyTorch and Pallas's on JAX. On CPUs XLA makes
     one kernel of additions, comparisons and resets of large layers on TensorFlow, and on PyTorch
-    potentials are changed where they are. What else runs in a graph Keras compiles as a whole.
-    `benchmarks/NOTES.md` has what each gains. Nothing here can be differentiated.
+    potentials are changed where they are, in the cache. What else runs in a graph Keras compiles as
+    a whole. `benchmarks/NOTES.md` has what each gains. Nothing here can be differentiated.
 
     Args:
         current: As in `keras_proxy_snn.neuron.simulate`, and so are the others.
@@ -50,7 +51,7 @@ def simulate(
     """
     backend = keras.config.backend()
     if backend == "torch":
-        run = _in_place
+        run = _in_cache
         if v.is_cuda and v.dtype.itemsize == 4 and importlib.util.find_spec("triton"):
             from ._triton import simulate as run
         return run(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
@@ -111,7 +112,7 @@ def _in_graph_on_cpu() -> bool:
     return tf.inside_function() and kinds == {"CPU"}
 
 
-def _in_place(
+def _in_cache(
     current: Any,
     v: Any,
     v_threshold: Any,
@@ -120,23 +121,42 @@ def _in_place(
     bias: Any | None,
     spike_dtype: str,
 ) -> tuple[Any, Any]:
-    """The equations of `keras_proxy_snn.neuron`, on PyTorch without a new tensor for each term."""
+    """The equations of `keras_proxy_snn.neuron` on PyTorch, some images after the other.
+
+    All steps of the images of a part run before those of the next, so that on a processor
+    potentials stay in its cache, and no term is a new tensor of the whole's size.
+    """
     import torch
 
-    inflow = partial(neuron.biased, bias=bias, dtype=v.dtype)
-    if time_steps is None:
-        time_steps = current.shape[1]
-        currents: Iterator[Any] = map(inflow, current.unbind(1))
-    else:
-        currents = repeat(inflow(current), time_steps)
-    shape = (v.shape[0], time_steps, *v.shape[1:])
+    steps = current.shape[1] if time_steps is None else time_steps
+    shape = (v.shape[0], steps, *v.shape[1:])
     spikes = v.new_empty(shape, dtype=getattr(torch, spike_dtype))
-    for step, step_current in enumerate(currents):
-        v = v.add_(step_current) if step else v + step_current
-        fired = v >= v_threshold
-        spikes[:, step] = fired
-        if reset == "zero":
-            v.masked_fill_(fired, 0.0)
+    after = v.clone(memory_format=torch.contiguous_format)
+    images = max(1, _CACHED // math.prod(v.shape[1:])) if v.device.type == "cpu" else v.shape[0]
+    with torch.no_grad():
+        parts = (whole.split(images) for whole in (current, after, spikes))
+        for of_current, of_v, of_spikes in zip(*parts, strict=True):
+            _advance(of_current, of_v, of_spikes, v_threshold, reset, time_steps is not None, bias)
+    return spikes, after
+
+
+def _advance(
+    current: Any,
+    v: Any,
+    spikes: Any,
+    v_threshold: Any,
+    reset: str,
+    constant: bool,
+    bias: Any | None,
+) -> None:
+    """Change potentials where they are, and write the spikes of all steps."""
+    import torch
+
+    inflow = neuron.biased(current, bias, v.dtype) if constant else None
+    for step, fired in enumerate(spikes.unbind(1)):
+        v += neuron.biased(current[:, step], bias, v.dtype) if inflow is None else inflow
+        torch.ge(v, v_threshold, out=fired)
+        if reset == "subtract" and not isinstance(v_threshold, torch.Tensor):
+            v.sub_(fired, alpha=v_threshold)
         else:
-            v.sub_(fired * v_threshold)
-    return spikes, v
+            v.addcmul_(fired, v if reset == "zero" else v_threshold, value=-1)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from . import _fused, neuron
+from . import _event_driven, _fused, neuron
 from .layers import AtEachStep, Synapses
 from .layers._tied import SynapticWeights, TiedIF
 from .layers._time import over_time
@@ -34,6 +34,17 @@ class Prepared(NamedTuple):
     batch: Any
     source: str
     frames: Any | None
+
+    def parts(self, images: int) -> Iterator["Prepared"]:
+        """The same for so many images after another, of a batch whose length is known."""
+        for start in range(0, self.batch, images):
+            part = slice(start, start + images)
+            yield self._replace(
+                signals={name: signal[part] for name, signal in self.signals.items()},
+                currents={name: current[part] for name, current in self.currents.items()},
+                batch=min(images, self.batch - start),
+                frames=None if self.frames is None else self.frames[part],
+            )
 
 
 class Wiring:
@@ -63,6 +74,7 @@ class Wiring:
             name: partial(_fused.simulate, spike_dtype=dtype)
             for name, dtype in spike_dtypes(nodes).items()
         }
+        self._summers = _event_driven.summers(nodes)
         if events:
             _check_no_augmentation(self.preprocessing)
 
@@ -115,6 +127,7 @@ class Wiring:
         steps: int,
         frames: Any | None,
         fused: bool = False,
+        event_driven: bool = False,
     ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
         """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
 
@@ -126,6 +139,7 @@ class Wiring:
             steps: Number of steps of the chunk.
             frames: Of event data these steps, `(batch, steps, ...)`.
             fused: Whether neurons run in the backend's fastest way, which gives the same values.
+            event_driven: Whether layers that can sum the weights of one spike after another.
         """
         signals = dict(prepared.signals)
         if frames is not None:
@@ -143,8 +157,10 @@ class Wiring:
             else:
                 arguments = [signals[name] for name in node.inputs]
                 if node.has_neurons:
-                    of_node = weights[node.name]
-                    sums = over_time(partial(stage.sum_inputs, weights=of_node), arguments.pop())
+                    of_node, total = weights[node.name], stage.sum_inputs
+                    if event_driven:
+                        total = self._summers.get(node.name, total)
+                    sums = over_time(partial(total, weights=of_node), arguments.pop())
                     spikes, v = stage.fire(sums, next(neurons), None, run, of_node.bias)
                 else:
                     spikes = _pass_on(stage, arguments, weights)

@@ -75,6 +75,9 @@ class ProxyModel(_Steps):
         current_dtype: `"float32"`, or `"bfloat16"`: hidden layers sum their weighted spikes in 8
             bits, which is faster on processors with bfloat16 units and changes some spikes.
             Potentials stay float32, and exported files compute in float32.
+        event_driven: Whether hidden layers add the weights of one spike after another, on a
+            processor, in time that goes with the number of spikes; see
+            `keras_proxy_snn.network.SpikingNetwork`, whose `event_driven` can be set at any time.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Attributes:
@@ -126,6 +129,7 @@ class ProxyModel(_Steps):
         events: bool = False,
         proxy_activation: str | None = None,
         current_dtype: str = "float32",
+        event_driven: bool = False,
         **kwargs: Any,
     ):
         check_choice("readout", readout, READOUTS)
@@ -137,7 +141,9 @@ class ProxyModel(_Steps):
         self.ann = ann
         self.twin = twin
         shape = twin.graph.input_shape
-        self.snn = SpikingNetwork(twin.nodes, shape, time_steps, chunk_steps, events, name="snn")
+        self.snn = SpikingNetwork(
+            twin.nodes, shape, time_steps, chunk_steps, events, event_driven, name="snn"
+        )
         self.spike_height = spike_height
         self.reset = reset
         self.v_0 = v_0
@@ -301,7 +307,9 @@ class ProxyModel(_Steps):
 
     def _forget_stale_functions(self) -> None:
         """T, the chunk's length and these choices are constants of a traced graph."""
-        now = (self.snn.time_steps, self.snn.chunk_steps, self.readout, self.proxy_activation)
+        snn = self.snn
+        simulation = (snn.time_steps, snn.chunk_steps, snn.event_driven)
+        now = (*simulation, self.readout, self.proxy_activation)
         if self._traced_for not in (None, now):
             self.train_function = self.test_function = self.predict_function = None
             self.renew_steps()
@@ -337,6 +345,7 @@ class ProxyModel(_Steps):
             "proxy_activation": self.proxy_activation,
             "chunk_steps": self.snn.chunk_steps,
             "current_dtype": self.current_dtype,
+            "event_driven": self.snn.event_driven,
             "name": self.name,
         }
 

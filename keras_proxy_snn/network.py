@@ -7,9 +7,10 @@ import keras
 from keras import ops
 
 from . import _fused
-from ._chunks import check_chunk_steps, chosen
+from ._chunks import check_chunk_steps, chosen, images_at_once
+from ._event_driven import check_event_driven
 from ._loop import State, in_chunks, repeat
-from ._wiring import Wiring
+from ._wiring import Prepared, Wiring
 from .layers._tied import TiedIF
 from .layers.integrate_and_fire import check_time_steps
 from .nodes import IMAGE, Node, as_nodes
@@ -53,6 +54,10 @@ class SpikingNetwork(keras.Model):
             a spike. `None`: chosen from batch, layers and device at each run.
         events: Whether inputs are not images but one frame of spikes (or of other values) for
             each time step, as event cameras give them.
+        event_driven: Whether layers that can add the weights of one spike after another, on a
+            processor, in time that goes with the number of spikes: convolutions without groups
+            and dense layers whose inputs are spikes and whose outputs are a multiple of 16. Needs
+            Numba. Sums have another order, so a spike may change where they are not exact.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Call arguments:
@@ -64,8 +69,10 @@ class SpikingNetwork(keras.Model):
         Spike counts `(batch, classes)`, float32.
 
     Raises:
-        ValueError: If `time_steps` or `chunk_steps` is not a positive integer, or layers augment
-            `events`, which they would do to each frame in another way.
+        ValueError: If `time_steps` or `chunk_steps` is not a positive integer, layers augment
+            `events`, which they would do to each frame in another way, or weights are summed in
+            bfloat16 with `event_driven`.
+        ModuleNotFoundError: If it runs with `event_driven` and there is no Numba.
 
     Example:
 
@@ -86,6 +93,7 @@ class SpikingNetwork(keras.Model):
         time_steps: int,
         chunk_steps: int | None = None,
         events: bool = False,
+        event_driven: bool = False,
         **kwargs: Any,
     ):
         super().__init__(dtype="float32", **kwargs)
@@ -95,6 +103,7 @@ class SpikingNetwork(keras.Model):
         self.image_shape = tuple(input_shape)
         self.time_steps = time_steps
         self.chunk_steps = chunk_steps
+        self.event_driven = event_driven
         self.build((None, *input_shape))
 
     @property
@@ -116,6 +125,16 @@ class SpikingNetwork(keras.Model):
     @chunk_steps.setter
     def chunk_steps(self, value: int | None) -> None:
         self._chunk_steps = check_chunk_steps(value)
+        self.predict_function = None
+
+    @property
+    def event_driven(self) -> bool:
+        """Whether weights are summed spike after spike; can be set at any time."""
+        return self._event_driven
+
+    @event_driven.setter
+    def event_driven(self, value: bool) -> None:
+        self._event_driven = check_event_driven(value, self.nodes)
         self.predict_function = None
 
     @property
@@ -193,6 +212,22 @@ class SpikingNetwork(keras.Model):
 
     def _run(self, inputs: Any, preprocessed: bool) -> Simulation:
         prepared = self._wiring.prepare(*self._image_signal(inputs, preprocessed))
+        images = images_at_once(prepared.batch, self._state_shapes, inputs)
+        if images == prepared.batch:
+            return self._simulate(prepared)
+        parts = [(part.batch, self._simulate(part)) for part in prepared.parts(images)]
+        rates = zip(*(simulation.firing_rates for _, simulation in parts), strict=True)
+        return Simulation(
+            ops.concatenate([simulation.spike_counts for _, simulation in parts]),
+            ops.concatenate([simulation.potential for _, simulation in parts]),
+            tuple(
+                sum(rate * batch for rate, (batch, _) in zip(of_layer, parts, strict=True))
+                / prepared.batch
+                for of_layer in rates
+            ),
+        )
+
+    def _simulate(self, prepared: Prepared) -> Simulation:
         state = State(
             self._initial_potentials(prepared.batch),
             ops.zeros((prepared.batch, *self._state_shapes[-1])),
@@ -201,7 +236,9 @@ class SpikingNetwork(keras.Model):
 
         def chunk(state: State, steps: int, frames: Any | None) -> State:
             potentials, rates, spikes = [], [], None
-            advanced = self._wiring.advance(prepared, state.potentials, steps, frames, fused=True)
+            advanced = self._wiring.advance(
+                prepared, state.potentials, steps, frames, True, self.event_driven
+            )
             for stage, spikes, v in advanced:
                 if isinstance(stage, TiedIF):
                     potentials.append(v)
@@ -319,6 +356,7 @@ class SpikingNetwork(keras.Model):
             "time_steps": self.time_steps,
             "chunk_steps": self.chunk_steps,
             "events": self.events,
+            "event_driven": self.event_driven,
             "name": self.name,
         }
 

@@ -8,7 +8,7 @@ import keras
 from .layers import SpikeConcatenate, SpikeFlatten, SpikePool2D, Synapses
 from .layers._tied import TiedIF
 
-__all__ = ["IMAGE", "Node", "Readers", "as_nodes", "spike_dtypes"]
+__all__ = ["IMAGE", "Node", "Readers", "as_nodes", "carry_spikes", "spike_dtypes"]
 
 IMAGE = "image"
 
@@ -91,6 +91,24 @@ class Readers:
         )
 
 
+def carry_spikes(nodes: Sequence[Node]) -> set[str]:
+    """Names of the stages whose signals are zeros and ones.
+
+    Args:
+        nodes: In order.
+    """
+    found: set[str] = set()
+    for node in nodes:
+        if node.has_neurons or (_passes_on(node.stage) and set(node.inputs) <= found):
+            found.add(node.name)
+    return found
+
+
+def _passes_on(stage: keras.layers.Layer) -> bool:
+    """Whether what a stage gives of zeros and ones are these again."""
+    return isinstance(stage, SpikePool2D | SpikeFlatten | SpikeConcatenate)
+
+
 def spike_dtypes(nodes: Sequence[Node]) -> dict[str, str]:
     """In what dtype each stage's spikes are read: `"bfloat16"` if all readers sum in that.
 
@@ -102,8 +120,8 @@ def spike_dtypes(nodes: Sequence[Node]) -> dict[str, str]:
     read_in: dict[str, set[str]] = {node.name: set() for node in nodes}
     for node in reversed(nodes):
         stage = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
-        passes_on = isinstance(stage, SpikePool2D | SpikeFlatten | SpikeConcatenate)
-        dtypes = read_in[node.name] if passes_on else {getattr(stage, "current_dtype", "float32")}
+        own = {getattr(stage, "current_dtype", "float32")}
+        dtypes = read_in[node.name] if _passes_on(stage) else own
         for name in set(node.inputs) & set(read_in):
             read_in[name] |= dtypes
     return {

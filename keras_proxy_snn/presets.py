@@ -59,6 +59,7 @@ class Preset:
         chunk_steps: Time steps simulated at once; changes speed and memory, never a spike. `None`:
             chosen from batch, layers and device.
         current_dtype: `"float32"` or `"bfloat16"`, see `keras_proxy_snn.ProxyModel`.
+        event_driven: Whether hidden layers sum weights spike after spike, see there too.
     """
 
     spec: str
@@ -84,6 +85,7 @@ class Preset:
     l2: float = 1e-5
     chunk_steps: int | None = None
     current_dtype: str = "float32"
+    event_driven: bool = False
 
 
 PRESETS: dict[str, Preset] = {
@@ -186,7 +188,11 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
             "l2",
         ),
     )
-    neurons = _pick(preset, "time_steps", "reset", "v_0", "readout", "chunk_steps", "current_dtype")
+    neurons = _pick(
+        preset,
+        *("time_steps", "reset", "v_0", "readout"),
+        *("chunk_steps", "current_dtype", "event_driven"),
+    )
     model = ProxyModel(
         ann,
         v_threshold=thresholds,

@@ -93,6 +93,7 @@ def convert(
         chunk_steps=preset.chunk_steps,
         v_0=v_0,
         current_dtype=preset.current_dtype,
+        event_driven=preset.event_driven,
         **CONVERTED,
     )
     model.compile(loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])

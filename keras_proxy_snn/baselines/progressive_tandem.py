@@ -80,6 +80,7 @@ def _hybrid(
         TANDEM["reset"],
         preset.chunk_steps,
         readout=TANDEM["readout"],
+        event_driven=preset.event_driven,
     )
     for layer in network.snn.if_layers[: max(0, spiking - 1)]:
         layer.trainable = False

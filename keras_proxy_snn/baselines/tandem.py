@@ -110,7 +110,9 @@ class TandemModel(keras.Model):
         self.pairs = {stage.name for stage in stages}
         if stages:
             shape = network.ann.input_shape[1:]
-            self.spiking = SpikingNetwork(stages, shape, snn.time_steps, snn.chunk_steps)
+            self.spiking = SpikingNetwork(
+                stages, shape, snn.time_steps, snn.chunk_steps, event_driven=snn.event_driven
+            )
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

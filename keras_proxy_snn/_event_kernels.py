@@ -1,0 +1,225 @@
+"""Weighted sums of spikes on processors, spike after spike: kernels that Numba compiles.
+
+Time goes with the number of spikes, not with the number of synapses. A sum has one order, that of
+the inputs, whatever the number of threads and the rest of the batch.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+__all__ = ["WIDTHS", "convolve", "multiply"]
+
+# Outputs that are summed at once, in registers: eight of 256 bits, or sixteen of 128, hold 64.
+WIDTHS = (64, 32, 16)
+_LANES = 8
+_INT = ir.IntType(64)
+_VECTOR = ir.VectorType(ir.FloatType(), _LANES)
+
+
+def _adder(width: int) -> Any:
+    """A function that adds rows of weights to `width` sums, which stay in registers meanwhile.
+
+    In Python it would be
+
+        for place in places[begin:end]:
+            sums[at : at + width] += kernel[first + place * stride :][:width]
+
+    but there Numba's loop reads and writes the sums for every row, because it cannot know that
+    these arrays do not overlap: that takes twice the time.
+    """
+
+    @intrinsic
+    def add(  # type: ignore[no-untyped-def]  # Numba's types are not Python's.
+        context, sums, at, kernel, first, stride, places, begin, end
+    ):
+        signature = types.void(sums, at, kernel, first, stride, places, begin, end)
+        return signature, _generate
+
+    def _generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        def data(i: int) -> Any:
+            return context.make_array(signature.args[i])(context, builder, values[i]).data
+
+        def whole(i: int) -> Any:
+            return context.cast(builder, values[i], signature.args[i], types.int64)
+
+        def vectors(base: Any, offset: Any) -> list[Any]:
+            offsets = (builder.add(offset, _INT(lane)) for lane in range(0, width, _LANES))
+            pointers = [builder.gep(base, [offset]) for offset in offsets]
+            return [builder.bitcast(pointer, _VECTOR.as_pointer()) for pointer in pointers]
+
+        def read(pointer: Any) -> Any:
+            vector = builder.load(pointer)
+            vector.align = 4
+            return vector
+
+        kernel, places = data(2), data(5)
+        first, stride, begin, end = map(whole, (3, 4, 6, 7))
+        targets = vectors(data(0), whole(1))
+        initial = [read(target) for target in targets]
+        before = builder.block
+        each = builder.append_basic_block("each_spike")
+        done = builder.append_basic_block("done")
+        builder.cbranch(builder.icmp_signed("<", begin, end), each, done)
+
+        builder.position_at_end(each)
+        i = builder.phi(_INT)
+        totals = [builder.phi(_VECTOR) for _ in initial]
+        place = builder.zext(builder.load(builder.gep(places, [i])), _INT)
+        row = vectors(kernel, builder.add(builder.mul(place, stride), first))
+        added = [builder.fadd(total, read(part)) for total, part in zip(totals, row, strict=True)]
+        following = builder.add(i, _INT(1))
+        builder.cbranch(builder.icmp_signed("<", following, end), each, done)
+
+        builder.position_at_end(done)
+        results = [builder.phi(_VECTOR) for _ in initial]
+        for phi, start, next_one in [
+            (i, begin, following),
+            *zip(totals, initial, added, strict=True),
+        ]:
+            phi.add_incoming(start, before)
+            phi.add_incoming(next_one, each)
+        for result, start, last, target in zip(results, initial, added, targets, strict=True):
+            result.add_incoming(start, before)
+            result.add_incoming(last, each)
+            builder.store(result, target).align = 4
+        return context.get_dummy_value()
+
+    return add
+
+
+@numba.njit(inline="always")
+def _list(spikes: Any, places: Any, end: int) -> int:
+    """Append the places of spikes, and return where the list then ends."""
+    for place in range(spikes.size):
+        places[end] = place
+        end += spikes[place] != 0
+    return end
+
+
+def _convolver(width: int) -> Callable[..., None]:
+    add = _adder(width)
+
+    @numba.njit(parallel=True)
+    def convolve(
+        spikes: Any, kernel: Any, sums: Any, padding: Any, strides: Any, dilation: Any
+    ) -> None:
+        images, height, width_, channels = spikes.shape
+        _, rows, columns, filters = sums.shape
+        blocks, taps_y, taps_x = kernel.shape[:3]
+        weights, totals = kernel.reshape(-1), sums.reshape(-1)
+        for image in numba.prange(images):
+            pixels = spikes[image].reshape(height * width_, channels)
+            places = np.empty(pixels.size + 1, np.uint32)
+            starts = np.zeros(len(pixels) + 1, np.int64)
+            for pixel in range(len(pixels)):
+                starts[pixel + 1] = _list(pixels[pixel], places, starts[pixel])
+            sums[image] = 0
+            # One tap after the other, because the weights of one stay in the cache.
+            for block in range(blocks):
+                for tap_y in range(taps_y):
+                    for tap_x in range(taps_x):
+                        first = ((block * taps_y + tap_y) * taps_x + tap_x) * channels * width
+                        for row in range(rows):
+                            y = row * strides[0] + tap_y * dilation[0] - padding[0]
+                            if y < 0 or y >= height:
+                                continue
+                            for column in range(columns):
+                                x = column * strides[1] + tap_x * dilation[1] - padding[1]
+                                if x < 0 or x >= width_:
+                                    continue
+                                pixel = y * width_ + x
+                                at = ((image * rows + row) * columns + column) * filters
+                                add(
+                                    totals,
+                                    at + block * width,
+                                    weights,
+                                    first,
+                                    width,
+                                    places,
+                                    starts[pixel],
+                                    starts[pixel + 1],
+                                )
+
+    return convolve
+
+
+def _multiplier(width: int) -> Callable[..., None]:
+    add = _adder(width)
+
+    @numba.njit(parallel=True)
+    def multiply(spikes: Any, kernel: Any, sums: Any) -> None:
+        images, size = spikes.shape
+        outputs = kernel.shape[1]
+        places = np.empty((images, size + 1), np.uint32)
+        ends = np.empty(images, np.int64)
+        for image in numba.prange(images):
+            ends[image] = _list(spikes[image], places[image], 0)
+        sums[:] = 0
+        weights, totals, listed = kernel.reshape(-1), sums.reshape(-1), places.reshape(-1)
+        for block in numba.prange(outputs // width):
+            first = block * width
+            for image in range(images):
+                at, begin = image * outputs + first, image * (size + 1)
+                add(totals, at, weights, first, outputs, listed, begin, begin + ends[image])
+
+    return multiply
+
+
+_CONVOLVERS = {width: _convolver(width) for width in WIDTHS}
+_MULTIPLIERS = {width: _multiplier(width) for width in WIDTHS}
+
+
+def convolve(
+    spikes: Any,
+    kernel: Any,
+    shape: tuple[int, ...],
+    padding: tuple[int, int],
+    strides: tuple[int, int],
+    dilation: tuple[int, int],
+) -> Any:
+    """Convolve maps of spikes.
+
+    Args:
+        spikes: `(batch, height, width, channels)`, zeros and ones, float32.
+        kernel: `(rows, columns, channels, filters)`, float32; filters are a multiple of one of
+            `WIDTHS`.
+        shape: `(height, width, filters)` of the sums.
+        padding: Zeros above and to the left of the maps.
+        strides: Of rows and columns.
+        dilation: Of rows and columns.
+
+    Returns:
+        Sums `(batch, height, width, filters)`.
+    """
+    width = _widest(kernel)
+    blocks = kernel.reshape(*kernel.shape[:-1], -1, width)
+    blocks = np.ascontiguousarray(np.moveaxis(blocks, 3, 0))
+    sums = np.empty((len(spikes), *shape), np.float32)
+    _CONVOLVERS[width](np.ascontiguousarray(spikes), blocks, sums, padding, strides, dilation)
+    return sums
+
+
+def multiply(spikes: Any, kernel: Any) -> Any:
+    """Multiply spikes with a kernel.
+
+    Args:
+        spikes: `(batch, inputs)`, zeros and ones, float32.
+        kernel: `(inputs, outputs)`, float32; outputs are a multiple of one of `WIDTHS`.
+
+    Returns:
+        Sums `(batch, outputs)`.
+    """
+    sums = np.empty((len(spikes), kernel.shape[1]), np.float32)
+    spikes, kernel = map(np.ascontiguousarray, (spikes, kernel))
+    _MULTIPLIERS[_widest(kernel)](spikes, kernel, sums)
+    return sums
+
+
+def _widest(kernel: Any) -> int:
+    return next(width for width in WIDTHS if kernel.shape[-1] % width == 0)
