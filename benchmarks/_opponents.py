@@ -11,8 +11,14 @@ INSTALL = {
     **{name: f"keras-proxy-snn[{name}]" for name in FRAMEWORKS},
     "spikingjelly": "--no-deps spikingjelly loguru",
     "snntorch": "--no-deps snntorch",
+    "numba": "keras-proxy-snn[event-driven]",
 }
-PACKAGES = {**FRAMEWORKS, "spikingjelly": "SpikingJelly", "snntorch": "snnTorch"}
+PACKAGES = {
+    **FRAMEWORKS,
+    "spikingjelly": "SpikingJelly",
+    "snntorch": "snnTorch",
+    "numba": "Numba",
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,11 @@ def _ours():
         yield name, Opponent(f"{label}, float32", name, "_ours", tasks)
         half = {"current_dtype": "bfloat16"}
         yield f"{name}-bf16", Opponent(f"{label}, bf16", name, "_ours", tasks, fields=half)
+        events = {"event_driven": True}
+        yield (
+            f"{name}-events",
+            Opponent(f"{label}, float32, event-driven", name, "_ours", tasks, fields=events),
+        )
 
 
 def _anns():
@@ -87,9 +98,10 @@ def absence(opponent):
     """Why an opponent cannot take part, or an empty string."""
     from keras_proxy_snn import Preset
 
-    package = opponent.package
-    if importlib.util.find_spec(package) is None:
-        return f"{PACKAGES[package]}: not installed; pip install {INSTALL[package]}"
+    needed = [opponent.package, *(["numba"] if opponent.fields.get("event_driven") else [])]
+    for package in needed:
+        if importlib.util.find_spec(package) is None:
+            return f"{PACKAGES[package]}: not installed; pip install {INSTALL[package]}"
     unknown = sorted(set(opponent.fields) - {known.name for known in fields(Preset)})
     return f"not in this version: {', '.join(unknown)}" if unknown else ""
 

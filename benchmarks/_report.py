@@ -24,6 +24,7 @@ PACKAGES = (
     "jax",
     "torch",
     "numpy",
+    "numba",
     "spikingjelly",
     "snntorch",
     "onnxruntime",

@@ -119,7 +119,7 @@ class Worker:
 
 
 def _variables(threads):
-    names = ("OMP", "MKL", "OPENBLAS")
+    names = ("OMP", "MKL", "OPENBLAS", "NUMBA")
     variables = {f"{name}_NUM_THREADS": str(threads) for name in names}
     return {
         **variables,

@@ -44,17 +44,17 @@ def chosen(time_steps: int, potentials: Sequence[Any]) -> int:
     return balanced(time_steps, max(_LEAST, longest // values))
 
 
-def images_at_once(batch: Any, shapes: Sequence[tuple[int, ...]], tensor: Any) -> Any:
-    """How many images of a batch are simulated before the next ones; all of them in a graph.
+def images_at_once(images: Any, shapes: Sequence[tuple[int, ...]]) -> int | None:
+    """How many images of a batch are simulated before the next ones; `None` for all of them.
 
     Args:
-        batch: Their number.
+        images: The batch.
         shapes: Of the potentials of one image.
-        tensor: Any of the batch.
     """
-    if keras.config.backend() != "torch" or on_gpu(tensor):
-        return batch
-    return min(batch, max(1, _KEPT // max(map(math.prod, shapes))))
+    if keras.config.backend() != "torch" or on_gpu(images):
+        return None
+    most = max(1, _KEPT // max(map(math.prod, shapes)))
+    return most if most < len(images) else None
 
 
 def balanced(time_steps: int, longest: int) -> int:

@@ -212,18 +212,18 @@ class SpikingNetwork(keras.Model):
 
     def _run(self, inputs: Any, preprocessed: bool) -> Simulation:
         prepared = self._wiring.prepare(*self._image_signal(inputs, preprocessed))
-        images = images_at_once(prepared.batch, self._state_shapes, inputs)
-        if images == prepared.batch:
+        images = images_at_once(inputs, self._state_shapes)
+        if images is None:
             return self._simulate(prepared)
-        parts = [(part.batch, self._simulate(part)) for part in prepared.parts(images)]
-        rates = zip(*(simulation.firing_rates for _, simulation in parts), strict=True)
+        parts = list(prepared.parts(images))
+        counts, potentials, rates = zip(*map(self._simulate, parts), strict=True)
+        shares = [part.batch / prepared.batch for part in parts]
         return Simulation(
-            ops.concatenate([simulation.spike_counts for _, simulation in parts]),
-            ops.concatenate([simulation.potential for _, simulation in parts]),
+            ops.concatenate(counts),
+            ops.concatenate(potentials),
             tuple(
-                sum(rate * batch for rate, (batch, _) in zip(of_layer, parts, strict=True))
-                / prepared.batch
-                for of_layer in rates
+                sum(rate * share for rate, share in zip(of_layer, shares, strict=True))
+                for of_layer in zip(*rates, strict=True)
             ),
         )
 

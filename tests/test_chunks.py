@@ -50,3 +50,21 @@ def test_the_choice_is_the_default_and_is_saved(rng, tmp_path):
     for length in (None, 4):
         again.snn.chunk_steps = length
         np.testing.assert_array_equal(again.predict(images, verbose=0), counts)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 4, 7])
+def test_images_in_parts_give_what_all_at_once_do(rng, monkeypatch, batch):
+    model = kps.build("4C3-P2-10F", input_shape=(8, 8, 1), time_steps=5, use_bias=True)
+    # Multiples of 1/256: sums are the same in whatever order a batch is gone through.
+    model.set_weights([rng.integers(-64, 97, w.shape) / 256 for w in model.get_weights()])
+    x = ops.convert_to_tensor(rng.integers(0, 257, (batch, 8, 8, 1)).astype("float32") / 256)
+    assert _chunks.images_at_once(x, model.snn._state_shapes) is None
+    whole = model.snn.simulate(x)
+    monkeypatch.setattr(_chunks, "_KEPT", 3 * 8 * 8 * 4)
+    expected = 3 if EAGER and batch > 3 else None
+    assert _chunks.images_at_once(x, model.snn._state_shapes) == expected
+    parts = model.snn.simulate(x)
+    for part, of_whole in zip(parts[:2], whole[:2], strict=True):
+        np.testing.assert_array_equal(*map(ops.convert_to_numpy, (part, of_whole)))
+    for part, of_whole in zip(parts.firing_rates, whole.firing_rates, strict=True):
+        np.testing.assert_allclose(float(part), float(of_whole), rtol=1e-6)
