@@ -69,7 +69,7 @@ def _sum(stage: TiedIF, inputs: Any, weights: SynapticWeights) -> Any:
             "`event_driven=True` runs on processors. Received: inputs on a GPU. Set `event_driven` "
             "of the spiking network to False."
         )
-    # Here, because to import Numba takes as long as to import Keras.
+    # Here, because Numba is an extra.
     from . import _event_kernels as kernels
 
     kernel: Callable[..., Any] = kernels.multiply
@@ -104,7 +104,10 @@ def _on_host(function: Callable[..., Any], shape: tuple[int, ...], inputs: Any, 
 
         result = jax.ShapeDtypeStruct((inputs.shape[0], *shape), np.float32)
         return jax.pure_callback(
-            lambda *arrays: function(*map(np.asarray, arrays)), result, inputs, kernel
+            lambda *arrays: function(*map(np.asarray, arrays)),
+            result,
+            inputs.astype("int8"),  # JAX copies what it hands out, so let it be little.
+            kernel,
         )
     import tensorflow as tf
 

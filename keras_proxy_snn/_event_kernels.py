@@ -4,6 +4,7 @@ Time goes with the number of spikes, not with the number of synapses. A sum has 
 the inputs, whatever the number of threads and the rest of the batch.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -186,7 +187,7 @@ def convolve(
     """Convolve maps of spikes.
 
     Args:
-        spikes: `(batch, height, width, channels)`, zeros and ones, float32.
+        spikes: `(batch, height, width, channels)`, zeros and ones in any dtype.
         kernel: `(rows, columns, channels, filters)`, float32; filters are a multiple of one of
             `WIDTHS`.
         shape: `(height, width, filters)` of the sums.
@@ -200,7 +201,7 @@ def convolve(
     width = _widest(kernel)
     blocks = kernel.reshape(*kernel.shape[:-1], -1, width)
     blocks = np.ascontiguousarray(np.moveaxis(blocks, 3, 0))
-    sums = np.empty((len(spikes), *shape), np.float32)
+    sums = _empty((len(spikes), *shape))
     _CONVOLVERS[width](np.ascontiguousarray(spikes), blocks, sums, padding, strides, dilation)
     return sums
 
@@ -209,16 +210,24 @@ def multiply(spikes: Any, kernel: Any) -> Any:
     """Multiply spikes with a kernel.
 
     Args:
-        spikes: `(batch, inputs)`, zeros and ones, float32.
+        spikes: `(batch, inputs)`, zeros and ones in any dtype.
         kernel: `(inputs, outputs)`, float32; outputs are a multiple of one of `WIDTHS`.
 
     Returns:
         Sums `(batch, outputs)`.
     """
-    sums = np.empty((len(spikes), kernel.shape[1]), np.float32)
+    sums = _empty((len(spikes), kernel.shape[1]))
     spikes, kernel = map(np.ascontiguousarray, (spikes, kernel))
     _MULTIPLIERS[_widest(kernel)](spikes, kernel, sums)
     return sums
+
+
+def _empty(shape: tuple[int, ...]) -> Any:
+    """A float32 array that starts at a multiple of 64 bytes, which TensorFlow need not copy."""
+    size = math.prod(shape)
+    room = np.empty(size + 16, np.float32)
+    start = -room.ctypes.data % 64 // room.itemsize
+    return room[start : start + size].reshape(shape)
 
 
 def _widest(kernel: Any) -> int:
