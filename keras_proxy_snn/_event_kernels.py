@@ -106,46 +106,47 @@ def _list(spikes: Any, places: Any, end: int) -> int:
 def _convolver(width: int) -> Callable[..., None]:
     add = _adder(width)
 
+    @numba.njit
+    def add_tap(
+        spikes: Any, weights: Any, sums: Any, first: int, offset: Any, strides: Any, block: int
+    ) -> None:
+        """Add what one tap of the kernel sees of an image, for all pixels of a block of maps."""
+        places, starts, height, columns_in = spikes
+        rows, columns, filters = sums.shape
+        totals = sums.reshape(-1)
+        for row in range(rows):
+            y = row * strides[0] + offset[0]
+            if y < 0 or y >= height:
+                continue
+            for column in range(columns):
+                x = column * strides[1] + offset[1]
+                if x < 0 or x >= columns_in:
+                    continue
+                at = (row * columns + column) * filters + block * width
+                begin, end = starts[y * columns_in + x], starts[y * columns_in + x + 1]
+                add(totals, at, weights, first, width, places, begin, end)
+
     @numba.njit(parallel=True)
     def convolve(
         spikes: Any, kernel: Any, sums: Any, padding: Any, strides: Any, dilation: Any
     ) -> None:
-        images, height, width_, channels = spikes.shape
-        _, rows, columns, filters = sums.shape
+        images, height, columns, channels = spikes.shape
         blocks, taps_y, taps_x = kernel.shape[:3]
-        weights, totals = kernel.reshape(-1), sums.reshape(-1)
+        weights = kernel.reshape(-1)
         for image in numba.prange(images):
-            pixels = spikes[image].reshape(height * width_, channels)
+            pixels = spikes[image].reshape(height * columns, channels)
             places = np.empty(pixels.size + 1, np.uint32)
             starts = np.zeros(len(pixels) + 1, np.int64)
             for pixel in range(len(pixels)):
                 starts[pixel + 1] = _list(pixels[pixel], places, starts[pixel])
+            listed = (places, starts, height, columns)
             sums[image] = 0
             # One tap after the other, because the weights of one stay in the cache.
-            for block in range(blocks):
-                for tap_y in range(taps_y):
-                    for tap_x in range(taps_x):
-                        first = ((block * taps_y + tap_y) * taps_x + tap_x) * channels * width
-                        for row in range(rows):
-                            y = row * strides[0] + tap_y * dilation[0] - padding[0]
-                            if y < 0 or y >= height:
-                                continue
-                            for column in range(columns):
-                                x = column * strides[1] + tap_x * dilation[1] - padding[1]
-                                if x < 0 or x >= width_:
-                                    continue
-                                pixel = y * width_ + x
-                                at = ((image * rows + row) * columns + column) * filters
-                                add(
-                                    totals,
-                                    at + block * width,
-                                    weights,
-                                    first,
-                                    width,
-                                    places,
-                                    starts[pixel],
-                                    starts[pixel + 1],
-                                )
+            for tap in range(blocks * taps_y * taps_x):
+                tap_y, tap_x = tap // taps_x % taps_y, tap % taps_x
+                offset = (tap_y * dilation[0] - padding[0], tap_x * dilation[1] - padding[1])
+                first, block = tap * channels * width, tap // (taps_x * taps_y)
+                add_tap(listed, weights, sums[image], first, offset, strides, block)
 
     return convolve
 

@@ -237,7 +237,9 @@ class SpikingNetwork(keras.Model):
         def chunk(state: State, steps: int, frames: Any | None) -> State:
             potentials, rates, spikes = [], [], None
             advanced = self._wiring.advance(
-                prepared, state.potentials, steps, frames, True, self.event_driven
+                *(prepared, state.potentials, steps, frames),
+                fused=True,
+                event_driven=self.event_driven,
             )
             for stage, spikes, v in advanced:
                 if isinstance(stage, TiedIF):

@@ -289,6 +289,11 @@ def test_what_is_missing_is_named(monkeypatch):
     assert text == "snnTorch: not installed; pip install --no-deps snntorch"
     text = _opponents.absence(_opponents.OPPONENTS["jax"])
     assert text == "JAX: not installed; pip install keras-proxy-snn[jax]"
+    there = {"jax": object()}
+    monkeypatch.setattr(_opponents.importlib.util, "find_spec", there.get)
+    assert not _opponents.absence(_opponents.OPPONENTS["jax"])
+    text = _opponents.absence(_opponents.OPPONENTS["jax-events"])
+    assert text == "Numba: not installed; pip install keras-proxy-snn[event-driven]"
 
 
 def test_an_option_of_another_version_is_named():

@@ -8,9 +8,13 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import _event_driven, _event_kernels
+from keras_proxy_snn import _event_driven
 from keras_proxy_snn.layers import IFConv2D, IFDense
 from keras_proxy_snn.network import SpikingNetwork
+
+_event_kernels = pytest.importorskip(
+    "keras_proxy_snn._event_kernels", reason="pip install keras-proxy-snn[event-driven]"
+)
 
 
 def spikes(rng, *shape, rate=0.3):
@@ -98,6 +102,7 @@ def test_a_network_has_the_same_counts_and_trains_the_same(model, rng):
 
 
 def test_it_is_for_layers_of_spikes_alone():
+    assert min(_event_kernels.WIDTHS) == _event_driven._GROUP
     model = kps.build("16C3-P2-32C3-P2-16F-10F", input_shape=(8, 8, 1))
     assert set(_event_driven.summers(model.snn.nodes)) == {"if_conv2", "if_dense1"}
     model = kps.build("16C3-P2-32C3-32F-10F", input_shape=(8, 8, 1), pooling="average")
