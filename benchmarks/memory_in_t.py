@@ -20,7 +20,8 @@ from train_step import too_large
 
 TASK = "memory_in_t"
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
-DEFAULT = ["tensorflow", "tensorflow-bf16", "jax", "torch", "torch-bf16"]
+DEFAULT = ["tensorflow", "tensorflow-bf16", "tensorflow-events", "jax", "jax-events"]
+DEFAULT += ["torch", "torch-bf16", "torch-events"]
 DEFAULT += ["spikingjelly", "spikingjelly-multi", "spikingjelly-bptt", "snntorch-bptt"]
 
 
