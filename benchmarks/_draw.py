@@ -12,17 +12,24 @@ WIDTH = 9.0
 AXES = {"ms": 1e3, "GiB": 2.0**-30}
 # Colours tell libraries apart, lines the kind of work, open markers bfloat16.
 COLOURS = dict(zip((*FRAMEWORKS, "spikingjelly", "snntorch"), OKABE_ITO, strict=False))
-LINES = {"ours": "-", "bptt": ":", "authors": "--", "authors, multi": "--", "ann": "-."}
-MARKERS = {"ours": "o", "bptt": "^", "authors": "s", "authors, multi": "D", "ann": "x"}
+LINES = {
+    **{"ours": "-", "events": "-", "ann": "-."},
+    **{"bptt": ":", "authors": "--", "authors, multi": "--"},
+}
+MARKERS = {
+    **{"ours": "o", "events": "P", "ann": "x"},
+    **{"bptt": "^", "authors": "s", "authors, multi": "D"},
+}
 
 
 def kind(name):
-    """What an opponent does: this package's step, the authors', through time, or the ANN's."""
+    """What an opponent does: this package's step (by events too), the authors', BPTT, the ANN's."""
     opponent = OPPONENTS[name]
     if opponent.through_time:
         return "bptt"
     if opponent.module == "_ours":
-        return "ann" if name.endswith("-ann") else "ours"
+        own = "events" if opponent.fields.get("event_driven") else "ours"
+        return "ann" if name.endswith("-ann") else own
     return "authors, multi" if "-multi" in name else "authors"
 
 
