@@ -36,9 +36,17 @@ def _adder(width: int) -> Any:
     """
 
     @intrinsic
-    def add(  # type: ignore[no-untyped-def]  # Numba's types are not Python's.
-        context, sums, at, kernel, first, stride, places, begin, end
-    ):
+    def add(
+        context: Any,
+        sums: Any,
+        at: Any,
+        kernel: Any,
+        first: Any,
+        stride: Any,
+        places: Any,
+        begin: Any,
+        end: Any,
+    ) -> Any:
         signature = types.void(sums, at, kernel, first, stride, places, begin, end)
         return signature, _generate
 
