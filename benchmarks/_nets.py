@@ -29,7 +29,7 @@ def describe(name, **overrides):
     from dataclasses import asdict, replace
 
     import keras_proxy_snn as kps
-    from keras_proxy_snn.twins import layer_thresholds, neuron_names
+    from keras_proxy_snn.cnn.build import layer_thresholds, neuron_names
 
     known = name in kps.PRESETS
     preset = replace(kps.PRESETS[name], **overrides) if known else kps.Preset(name, **overrides)

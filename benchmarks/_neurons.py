@@ -8,7 +8,7 @@ from _devices import place
 from _workers import Prepared
 from keras import ops
 
-from keras_proxy_snn import _fused, neuron
+from keras_proxy_snn.neurons import equations, fastest
 
 BASE = 2**20
 
@@ -21,9 +21,9 @@ def prepare(settings):
     v = ops.convert_to_tensor(_numbers((settings["batch"], *shape), 0.0, seed=1))
     bias = ops.convert_to_tensor(_numbers(shape[-1:], 0.0, seed=2))
     if settings["way"] == "fused":
-        run = partial(_fused.simulate, time_steps=None, bias=bias, spike_dtype=dtype)
+        run = partial(fastest.simulate, time_steps=None, bias=bias, spike_dtype=dtype)
     else:
-        run = partial(neuron.simulate, bias=bias)
+        run = partial(equations.simulate, bias=bias)
     run, wait = _compiled(partial(run, v_threshold=1.0, reset="zero"), settings["framework"])
     checksum = _checksum(*run(currents, v))
 

@@ -14,7 +14,8 @@ import numpy as np
 from _report import markdown, parser, spread
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.export import from_model, litert, tflite_converter
+from keras_proxy_snn.export import from_model, litert
+from keras_proxy_snn.export.converters import tflite as tflite_converter
 
 
 def main():

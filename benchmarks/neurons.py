@@ -3,10 +3,10 @@
     python benchmarks/neurons.py
 
 One layer for a chunk of steps, currents and spikes in float32 or bfloat16, on each backend: the
-equations of `keras_proxy_snn.neuron` (eager on PyTorch, compiled on TensorFlow and JAX) and
-`keras_proxy_snn._fused`, which is a kernel on GPUs. They take turns, the same currents for all;
-the last column says whether all spikes and potentials are those of the first row, bit by bit.
-Bytes are the fewest that can be moved: currents read, spikes written, potentials both. Writes
+equations of `keras_proxy_snn.neurons.equations` (eager on PyTorch, compiled on TensorFlow and JAX)
+and `keras_proxy_snn.neurons.fastest`, which is a kernel on GPUs. They take turns, the same currents
+for all; the last column says whether all spikes and potentials are those of the first row, bit by
+bit. Bytes are the fewest that can be moved: currents read, spikes written, potentials both. Writes
 `benchmarks/results/neurons/<label>.json`.
 """
 

@@ -15,7 +15,7 @@ import keras
 from _report import parser
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.weights import load_weights, save_weights
+from keras_proxy_snn.saving.weights import load_weights, save_weights
 
 PLACE = Path(kps.__file__).parent / "pretrained"
 

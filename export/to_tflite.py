@@ -2,7 +2,7 @@
 
 import sys
 
-from keras_proxy_snn.export_command import main
+from keras_proxy_snn.cli._export import main
 
 if __name__ == "__main__":
     sys.exit(main("litert"))

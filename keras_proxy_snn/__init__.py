@@ -6,20 +6,20 @@ from ._version import __version__
 # The commands import what they need, so that `--help` loads no backend.
 if not is_command_line():
     from . import datasets, statistics, visualization
-    from .bias_calibration import calibrate_biases
-    from .calibration import calibrate
-    from .callbacks import CollapseWarning, ProxyMonitor
-    from .conversion import from_keras
-    from .export.nir_model import from_nir
+    from .callbacks.monitor import CollapseWarning, ProxyMonitor
+    from .callbacks.tensorboard import SpikeTensorBoard
+    from .cnn.build import build_ann
+    from .cnn.spec import SpecError, format_spec, parse_spec
+    from .conversion.biases import calibrate_biases
+    from .conversion.from_keras import from_keras
+    from .conversion.quantised_ann import QuantisedANN
+    from .conversion.thresholds import calibrate
+    from .export.frontend.nir_model import from_nir
     from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
-    from .losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
-    from .metrics import SpikeAccuracy
     from .model import ProxyModel
     from .presets import PRESETS, Preset, build
-    from .quantised_ann import QuantisedANN
-    from .spec import SpecError, format_spec, parse_spec
-    from .tensorboard import SpikeTensorBoard
-    from .twins import build_ann
+    from .training.losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
+    from .training.metrics import SpikeAccuracy
 
 __all__ = [
     "IF",

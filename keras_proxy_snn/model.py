@@ -8,14 +8,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from .layers._tied import check_current_dtype
-from .mapping import spiking_twin
-from .metrics import FiringRates, readout_potential
-from .network import Simulation, SpikingNetwork
-from .proxy import proxy_gradient
-from .responses import RESPONSES, proxy_output
-from .training import Simulated, proxy_steps
-from .twins import Threshold, check_choice
+from .cnn.build import Threshold, check_choice
+from .layers.base import check_current_dtype
+from .mapping.twin import spiking_twin
+from .simulation.network import Simulation, SpikingNetwork
+from .training.gradient import proxy_gradient
+from .training.metrics import FiringRates, readout_potential
+from .training.responses import RESPONSES, proxy_output
+from .training.steps import Simulated, proxy_steps
 
 __all__ = ["READOUTS", "ProxyModel"]
 
@@ -32,7 +32,8 @@ class ProxyModel(_Steps):
     layers. In training both run forward independently; the SNN's spike counts replace the
     ANN's output, the loss is taken there, and its gradient flows back through the ANN
     (section 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy"; see
-    `keras_proxy_snn.proxy.proxy_gradient`). Calling, evaluating and predicting use the SNN.
+    `keras_proxy_snn.training.gradient.proxy_gradient`). Calling, evaluating and predicting use the
+    SNN.
 
     The logs of `fit` hold, beside loss and metrics, `rate_<layer>`, the firing rate of each
     layer (spikes per neuron and step), and `proxy_distance`, the mean cosine distance between
@@ -41,8 +42,8 @@ class ProxyModel(_Steps):
 
     Args:
         ann: The proxy, a built `keras.Sequential` or functional model; see
-            `keras_proxy_snn.mapping.spiking_twin` for the layers that it can have. If it ends with
-            a softmax, the gradient is taken before that, because loss and spike counts know of
+            `keras_proxy_snn.mapping.twin.spiking_twin` for the layers that it can have. If it ends
+            with a softmax, the gradient is taken before that, because loss and spike counts know of
             none. Layers that prepare or augment images run once for both networks.
         time_steps: Number T of time steps.
         v_threshold: Threshold of the IF neurons: a positive number, or a mapping from names of
@@ -56,7 +57,7 @@ class ProxyModel(_Steps):
             threshold. It can be set at any time, after training too.
         spike_height: What a spike stands for in the next layer: `"one"` (the paper), or
             `"threshold"`, that of its neuron, for thresholds that are calibrated to a trained
-            CNN; see `keras_proxy_snn.mapping.spiking_twin`.
+            CNN; see `keras_proxy_snn.mapping.twin.spiking_twin`.
         chunk_steps: Number of time steps simulated at once: changes speed and memory, never
             a spike. `None`: chosen from batch, layers and device.
         events: Whether inputs are frames of events, one for each time step, and not images. The
@@ -70,20 +71,21 @@ class ProxyModel(_Steps):
             spikes back). `proxy_distance` in the logs tells how far the two answers are apart.
         proxy_activation: What stands for the ANN's ReLUs while it is the proxy: `None`, those that
             it has; `"clip"`, bounded at the rate that an IF neuron can reach; `"qcfs"`, in the T
-            steps of that rate too, see `keras_proxy_snn.responses.response`. The ANN by itself
-            is what it was.
+            steps of that rate too, see `keras_proxy_snn.training.responses.response`. The ANN by
+            itself is what it was.
         current_dtype: `"float32"`, or `"bfloat16"`: hidden layers sum their weighted spikes in 8
             bits, which is faster on processors with bfloat16 units and changes some spikes.
             Potentials stay float32, and exported files compute in float32.
         event_driven: Whether hidden layers add the weights of one spike after another, on a
             processor, in time that goes with the number of spikes; see
-            `keras_proxy_snn.network.SpikingNetwork`, whose `event_driven` can be set at any time.
+            `keras_proxy_snn.simulation.network.SpikingNetwork`, whose `event_driven` can be set at
+            any time.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Attributes:
         ann: The proxy, an ordinary Keras model.
-        snn: The spiking network, `keras_proxy_snn.network.SpikingNetwork`.
-        twin: How they belong together, `keras_proxy_snn.mapping.SpikingTwin`.
+        snn: The spiking network, `keras_proxy_snn.simulation.network.SpikingNetwork`.
+        twin: How they belong together, `keras_proxy_snn.mapping.twin.SpikingTwin`.
 
     Call arguments:
         inputs: Images `(batch, height, width, channels)`, as the ANN takes them; with `events`

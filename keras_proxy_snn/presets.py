@@ -7,11 +7,7 @@ from typing import Any
 
 import keras
 
-from .losses import LOSSES
-from .metrics import SpikeAccuracy
-from .model import ProxyModel
-from .spec import parse_spec
-from .twins import (
+from .cnn.build import (
     PROXY_ACTIVATIONS,
     Threshold,
     build_ann,
@@ -19,7 +15,11 @@ from .twins import (
     layer_thresholds,
     neuron_names,
 )
-from .weights import load_weights, pretrained_card
+from .cnn.spec import parse_spec
+from .model import ProxyModel
+from .saving.weights import load_weights, pretrained_card
+from .training.losses import LOSSES
+from .training.metrics import SpikeAccuracy
 
 __all__ = ["PRESETS", "Preset", "build"]
 
@@ -139,7 +139,7 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
         name: A preset's name (`"fashion_mnist"`, `"cifar10"`, `"fashion_mnist_compact"`,
             `"cifar10_compact"`, `"digits"`) or a spec such as `"16C3-P2-10F"`.
         weights: `"pretrained"`: those that come with the package for this preset. A path or a URL:
-            those of this model card, see `keras_proxy_snn.weights`. `None`: random ones.
+            those of this model card, see `keras_proxy_snn.saving.weights`. `None`: random ones.
         **overrides: Any field of `Preset`, in place of the preset's value. `input_shape` is
             required with a spec.
 

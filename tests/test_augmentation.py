@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_proxy_snn import baselines
-from keras_proxy_snn.baselines._augmentation import Augmented, augment
+from keras_proxy_snn import methods
+from keras_proxy_snn.methods._augmentation import Augmented, augment
 
 
 def shifted(image, down, right):
@@ -54,7 +54,7 @@ def test_every_image_comes_once_an_epoch_with_its_label():
 @pytest.mark.parametrize("method", ["ann", "proxy"])
 def test_methods_learn_from_augmented_images(method, digits):
     (x, y), _ = digits
-    budget = baselines.Training(epochs=2, batch_size=64, augment=True)
-    trained = baselines.fit(method, "digits", x, y, training=budget, time_steps=4)
+    budget = methods.Training(epochs=2, batch_size=64, augment=True)
+    trained = methods.fit(method, "digits", x, y, training=budget, time_steps=4)
     (history,) = trained.history.values()
     assert history["loss"][1] < history["loss"][0]

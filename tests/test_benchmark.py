@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.benchmark import Timing, _time, measure
+from keras_proxy_snn.statistics.timing import Timing, _time, measure
 
 
 @pytest.fixture

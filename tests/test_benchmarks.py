@@ -191,7 +191,7 @@ def test_the_authors_algorithm_on_spikingjelly_is_ours(name):
 
 
 def test_surrogate_gradients_on_spikingjelly_are_ours():
-    from keras_proxy_snn.baselines.surrogate import SurrogateModel
+    from keras_proxy_snn.methods.surrogate import SurrogateModel
 
     peer, settings = _peer("spikingjelly", "SpikingJelly"), _settings("subtract")
     model = _ours().build(settings)

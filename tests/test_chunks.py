@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import _chunks
+from keras_proxy_snn.simulation import chunks
 
 EAGER = keras.config.backend() == "torch"
 
@@ -16,7 +16,7 @@ EAGER = keras.config.backend() == "torch"
     [(20, 16, 10), (20, 20, 20), (20, 99, 20), (7, 2, 2), (50, 13, 13), (10, 4, 4), (1, 2, 1)],
 )
 def test_chunks_are_few_and_nearly_equal(time_steps, longest, length):
-    assert _chunks.balanced(time_steps, longest) == length
+    assert chunks.balanced(time_steps, longest) == length
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ def test_chunks_are_few_and_nearly_equal(time_steps, longest, length):
 )
 def test_they_are_chosen_by_the_largest_layer(shapes, eager, large_gpu, small_gpu, monkeypatch):
     potentials = [ops.zeros(shape) for shape in shapes]
-    assert _chunks.chosen(20, potentials) == (eager if EAGER else 2)
-    monkeypatch.setattr(_chunks, "on_gpu", lambda tensor: True)
+    assert chunks.chosen(20, potentials) == (eager if EAGER else 2)
+    monkeypatch.setattr(chunks, "on_gpu", lambda tensor: True)
     for memory, length in ((2**37, large_gpu), (2**33, small_gpu)):
-        monkeypatch.setattr(_chunks, "gpu_memory", lambda tensor, memory=memory: memory)
-        assert _chunks.chosen(20, potentials) == length
+        monkeypatch.setattr(chunks, "gpu_memory", lambda tensor, memory=memory: memory)
+        assert chunks.chosen(20, potentials) == length
 
 
 def test_the_choice_is_the_default_and_is_saved(rng, tmp_path):
@@ -58,11 +58,11 @@ def test_images_in_parts_give_what_all_at_once_do(rng, monkeypatch, batch):
     # Multiples of 1/256: sums are the same in whatever order a batch is gone through.
     model.set_weights([rng.integers(-64, 97, w.shape) / 256 for w in model.get_weights()])
     x = ops.convert_to_tensor(rng.integers(0, 257, (batch, 8, 8, 1)).astype("float32") / 256)
-    assert _chunks.images_at_once(x, model.snn._state_shapes) is None
+    assert chunks.images_at_once(x, model.snn._state_shapes) is None
     whole = model.snn.simulate(x)
-    monkeypatch.setattr(_chunks, "_KEPT", 3 * 8 * 8 * 4)
+    monkeypatch.setattr(chunks, "_KEPT", 3 * 8 * 8 * 4)
     expected = 3 if EAGER and batch > 3 else None
-    assert _chunks.images_at_once(x, model.snn._state_shapes) == expected
+    assert chunks.images_at_once(x, model.snn._state_shapes) == expected
     parts = model.snn.simulate(x)
     for part, of_whole in zip(parts[:2], whole[:2], strict=True):
         np.testing.assert_array_equal(*map(ops.convert_to_numpy, (part, of_whole)))

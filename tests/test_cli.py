@@ -21,7 +21,7 @@ from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.cli import _pictures, _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.export import FORMATS
-from keras_proxy_snn.model_file import load_model, read_record
+from keras_proxy_snn.saving.model_file import load_model, read_record
 
 ROOT = Path(__file__).resolve().parent.parent
 # Everything that makes a training of the digits take a second.
@@ -223,7 +223,7 @@ def test_an_integer_network(trained, tmp_path):
 
 
 def test_a_file_that_fails_its_check(trained, tmp_path, monkeypatch):
-    from keras_proxy_snn import export_command
+    from keras_proxy_snn.cli import _export as export_command
     from keras_proxy_snn.export import ExportError
 
     def fails(*arguments, **options):

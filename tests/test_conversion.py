@@ -6,16 +6,17 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import baselines, calibration
-from keras_proxy_snn.baselines import _conversion, qcfs, rnl
+from keras_proxy_snn import methods
+from keras_proxy_snn.cnn.build import POOLINGS
+from keras_proxy_snn.conversion import thresholds as calibration
+from keras_proxy_snn.methods import _conversion, qcfs, rnl
 from keras_proxy_snn.presets import Preset
-from keras_proxy_snn.twins import POOLINGS
 
 from . import oracle
 from .test_proxy import gradient
 
 to_numpy = ops.convert_to_numpy
-METHODS = [name for name in baselines.METHODS if name.startswith("conversion")]
+METHODS = [name for name in methods.METHODS if name.startswith("conversion")]
 SMALL = {"spec": "8C3-8C3-P2-32F-10F"}
 
 
@@ -136,11 +137,11 @@ def test_the_second_phase_trains_the_scale_alone(rng):
     x, y = rng.random((40, 8, 8, 1)).astype("float32"), rng.integers(0, 10, 40)
     preset = Preset("4C3-P2-6F-10F", (8, 8, 1), batch_norm=True)
     scale = rnl.SharedScale()
-    plain = baselines.ann.preset_model(preset, **_conversion.PLAIN).ann
+    plain = methods.ann.preset_model(preset, **_conversion.PLAIN).ann
     ann = _conversion.variant(plain, lambda name: rnl.RateNorm(scale, name=f"{name}_new"))
-    baselines.ann.compile_ann(ann, preset)
+    methods.ann.compile_ann(ann, preset)
     before = [to_numpy(w) for w in ann.weights if w is not scale.s]
-    logs = rnl._fit_scale(ann, scale, x, y, baselines.Training(epochs=1), "scale")
+    logs = rnl._fit_scale(ann, scale, x, y, methods.Training(epochs=1), "scale")
     after = [to_numpy(w) for w in ann.weights if w is not scale.s]
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -209,7 +210,7 @@ def test_a_percentile_is_in_its_range(p):
 def plain_ann(spec, shape, rng, **fields):
     """An ANN with ReLUs, its weights, biases and batch normalisation random."""
     preset = Preset(spec, shape, **fields)
-    ann = baselines.ann.preset_model(preset, **_conversion.PLAIN).ann
+    ann = methods.ann.preset_model(preset, **_conversion.PLAIN).ann
     for variable in ann.weights:
         low, high = (0.5, 2.0) if "variance" in variable.path else (-0.4, 0.6)
         variable.assign(rng.uniform(low, high, variable.shape))
@@ -270,7 +271,7 @@ def test_with_as_many_steps_as_levels_the_outputs_are_those_of_the_qcfs_ann(rng)
 def test_ten_images_are_needed(digits):
     (x, y), _ = digits
     with pytest.raises(ValueError, match=r"At least 10 images are needed. Received: 9"):
-        baselines.fit("conversion_rnl", "digits", x[:9], y[:9], training=baselines.Training(1))
+        methods.fit("conversion_rnl", "digits", x[:9], y[:9], training=methods.Training(1))
 
 
 # Whole methods
@@ -280,15 +281,15 @@ def test_ten_images_are_needed(digits):
 @pytest.mark.parametrize("method", METHODS)
 def test_digits(digits, method):
     (x, y), (x_test, y_test) = digits
-    budget = baselines.Training(epochs=15, batch_size=32)
-    trained = baselines.fit(method, "digits", x, y, training=budget, **SMALL)
+    budget = methods.Training(epochs=15, batch_size=32)
+    trained = methods.fit(method, "digits", x, y, training=budget, **SMALL)
     model = trained.network
     ann = accuracy(predict(model.ann, x_test), y_test)
     reached = accuracy(predict(model, x_test, 64), y_test)
     # The small network without batch norm is at 87 to 94 % itself, as an RNL at the least; the OR
     # of spikes costs up to 7 points more.
     assert reached > 0.8
-    assert not baselines.METHODS[method].at_time_steps
+    assert not methods.METHODS[method].at_time_steps
     if method.endswith("_average"):
         assert abs(reached - ann) < 0.012
     if "qcfs" in method:
@@ -302,11 +303,11 @@ def test_digits(digits, method):
 )
 def test_a_folder_gives_the_same_network_again(digits, method, tmp_path):
     (x, y), _ = digits
-    budget = baselines.Training(epochs=1, folder=tmp_path, validation_data=(x[:50], y[:50]))
+    budget = methods.Training(epochs=1, folder=tmp_path, validation_data=(x[:50], y[:50]))
     fields = {"training": budget, "batch_norm": True, **SMALL}
-    first = baselines.fit(method, "digits", x[:300], y[:300], **fields)
+    first = methods.fit(method, "digits", x[:300], y[:300], **fields)
     keras.utils.set_random_seed(7)
-    again = baselines.fit(method, "digits", x[:300], y[:300], **fields)
+    again = methods.fit(method, "digits", x[:300], y[:300], **fields)
     assert again.history == first.history
     assert again.facts == first.facts
     np.testing.assert_array_equal(predict(first.network, x[:50]), predict(again.network, x[:50]))
@@ -314,18 +315,18 @@ def test_a_folder_gives_the_same_network_again(digits, method, tmp_path):
 
 def test_robust_normalisation_takes_the_plain_anns_folder(digits, tmp_path):
     (x, y), _ = digits
-    budget = baselines.Training(epochs=1, folder=tmp_path)
-    ann = baselines.fit("ann", "digits", x[:300], y[:300], training=budget)
+    budget = methods.Training(epochs=1, folder=tmp_path)
+    ann = methods.fit("ann", "digits", x[:300], y[:300], training=budget)
     keras.utils.set_random_seed(7)
     for method in ("ann_as_snn", "conversion_percentile"):
-        model = baselines.fit(method, "digits", x[:300], y[:300], training=budget).network
+        model = methods.fit(method, "digits", x[:300], y[:300], training=budget).network
         expected = predict(ann.network, x[:20])
         np.testing.assert_allclose(predict(model.ann, x[:20]), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_the_ann_as_it_is_has_the_presets_thresholds(digits):
     (x, y), _ = digits
-    budget = baselines.Training(epochs=1)
-    model = baselines.fit("ann_as_snn", "digits", x[:100], y[:100], training=budget).network
+    budget = methods.Training(epochs=1)
+    model = methods.fit("ann_as_snn", "digits", x[:100], y[:100], training=budget).network
     assert model.v_threshold == {"conv1": 0.5, "conv2": 0.5, "dense1": 0.5, "readout": 8.0}
     assert (model.reset, model.readout, model.v_0) == ("subtract", "potential", 0.0)

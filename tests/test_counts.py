@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_proxy_snn import ProxyModel, build_ann, parse_spec
-from keras_proxy_snn.nodes import spike_dtypes
-from keras_proxy_snn.spec import SpecError
+from keras_proxy_snn.cnn.spec import SpecError
+from keras_proxy_snn.simulation.nodes import spike_dtypes
 
 from . import oracle
 

@@ -8,12 +8,12 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import _event_driven
 from keras_proxy_snn.layers import IFConv2D, IFDense
-from keras_proxy_snn.network import SpikingNetwork
+from keras_proxy_snn.simulation import event_driven
+from keras_proxy_snn.simulation.network import SpikingNetwork
 
 _event_kernels = pytest.importorskip(
-    "keras_proxy_snn._event_kernels", reason="pip install keras-proxy-snn[event-driven]"
+    "keras_proxy_snn.simulation.event_kernels", reason="pip install keras-proxy-snn[event-driven]"
 )
 
 
@@ -57,7 +57,7 @@ def test_a_convolution_is_keras_own(rng, filters, taps, strides, dilation, paddi
     layer.twin.kernel.assign(weights(rng, *layer.twin.kernel.shape))
     x = ops.convert_to_tensor(spikes(rng, 3, 9, 8, 5))
     synapses = layer.synaptic_weights()
-    result = _event_driven._sum(layer, x, synapses)
+    result = event_driven._sum(layer, x, synapses)
     np.testing.assert_array_equal(
         ops.convert_to_numpy(result), ops.convert_to_numpy(layer.sum_inputs(x, synapses))
     )
@@ -90,14 +90,14 @@ def test_a_network_has_the_same_counts_and_trains_the_same(model, rng):
     model.compile("sgd", kps.SpikeCountCrossentropy(), metrics=[kps.SpikeAccuracy()])
     rates = model.evaluate(x, y, return_dict=True, verbose=0)
     start, seen = model.get_weights(), {}
-    for event_driven in (False, True):
+    for choice in (False, True):
         model.set_weights(start)
         model.compile("sgd", kps.SpikeCountCrossentropy(), metrics=[kps.SpikeAccuracy()])
-        model.snn.event_driven = event_driven
+        model.snn.event_driven = choice
         np.testing.assert_array_equal(model.predict(x, verbose=0), counts)
         assert model.evaluate(x, y, return_dict=True, verbose=0) == rates
         model.train_on_batch(x, y)
-        seen[event_driven] = model.get_weights()
+        seen[choice] = model.get_weights()
     assert counts.any()
     for before, dense, by_events in zip(start, seen[False], seen[True], strict=True):
         assert not np.array_equal(before, dense)
@@ -105,14 +105,14 @@ def test_a_network_has_the_same_counts_and_trains_the_same(model, rng):
 
 
 def test_it_is_for_layers_of_spikes_alone():
-    assert min(_event_kernels.WIDTHS) == _event_driven._GROUP
+    assert min(_event_kernels.WIDTHS) == event_driven._GROUP
     model = kps.build("16C3-P2-32C3-P2-16F-10F", input_shape=(8, 8, 1))
-    assert set(_event_driven.summers(model.snn.nodes)) == {"if_conv2", "if_dense1"}
+    assert set(event_driven.summers(model.snn.nodes)) == {"if_conv2", "if_dense1"}
     model = kps.build("16C3-P2-32C3-32F-10F", input_shape=(8, 8, 1), pooling="average")
-    assert set(_event_driven.summers(model.snn.nodes)) == {"if_dense1"}
+    assert set(event_driven.summers(model.snn.nodes)) == {"if_dense1"}
     stages = [IFConv2D(16, 3), IFConv2D(16, 3, groups=4), IFDense(24, name="odd")]
     network = SpikingNetwork([*stages[:2], kps.layers.SpikeFlatten(), stages[2]], (8, 8, 4), 2)
-    assert not _event_driven.summers(network.nodes)
+    assert not event_driven.summers(network.nodes)
 
 
 def test_it_is_saved_and_can_be_switched(tmp_path, rng):
@@ -155,6 +155,6 @@ def test_without_numba_it_says_what_to_install(monkeypatch, rng):
 
 def test_a_gpu_is_refused(monkeypatch, rng):
     model = kps.build("digits", time_steps=2, event_driven=True)
-    monkeypatch.setattr(_event_driven, "on_gpu", lambda inputs: True)
+    monkeypatch.setattr(event_driven, "on_gpu", lambda inputs: True)
     with pytest.raises(RuntimeError, match="runs on processors"):
         model.snn.simulate(rng.random((2, 8, 8, 1)).astype("float32"))

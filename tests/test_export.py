@@ -358,7 +358,7 @@ def test_a_training_framework_is_not_needed_for_a_program(saved, tmp_path):
     program = tmp_path / "net.kps"
     from_model(keras.models.load_model(saved, compile=False)).save(program)
     code = (
-        "import sys; from keras_proxy_snn.export_command import main;"
+        "import sys; from keras_proxy_snn.cli._export import main;"
         f"assert main('onnx', [{str(program)!r}, '--output', {str(tmp_path / 'n.onnx')!r}]) == 0;"
         "print('tensorflow' in sys.modules)"
     )

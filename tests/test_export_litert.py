@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import keras_proxy_snn
-from keras_proxy_snn.export import from_model, interpreter, litert, tflite_converter, vela
+from keras_proxy_snn.export import from_model, interpreter, litert, vela
+from keras_proxy_snn.export.converters import tflite as tflite_converter
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import oracle

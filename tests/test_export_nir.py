@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.export import from_model, interpreter, nir_model
+from keras_proxy_snn.export import from_model, interpreter
 from keras_proxy_snn.export import nir as exporter
+from keras_proxy_snn.export.frontend import nir_model
 from keras_proxy_snn.export.nir.graph_file import chain
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 

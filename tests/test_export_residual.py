@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import export_command
+from keras_proxy_snn.cli import _export as export_command
 from keras_proxy_snn.export import export, from_model, litert, nir, vela
 from keras_proxy_snn.export.interpreter import run as interpret
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, Shortcut, load

@@ -6,8 +6,9 @@ import pytest
 from keras import layers, ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import calibration, weights
-from keras_proxy_snn.mapping import spiking_twin
+from keras_proxy_snn.conversion import thresholds as calibration
+from keras_proxy_snn.mapping.twin import spiking_twin
+from keras_proxy_snn.saving import weights
 
 from . import oracle
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_proxy_snn import _fused, neuron
+from keras_proxy_snn.neurons import equations, fastest
 
 from . import oracle
 
@@ -53,23 +53,23 @@ def in_numpy(current, v, theta, reset, time_steps):
 
 
 @pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
-@pytest.mark.parametrize("reset", neuron.RESETS)
+@pytest.mark.parametrize("reset", equations.RESETS)
 def test_it_gives_the_bits_of_the_equations(reset, time_steps):
     current, v, theta = neurons(LARGE, None if time_steps else 3)
     expected = in_numpy(current, v, theta, reset, time_steps)
     before, tensors = v.copy(), map(keras.ops.convert_to_tensor, (current, v))
     current, v = tensors
-    equal(_fused.simulate(current, v, float(theta), reset, time_steps), expected)
+    equal(fastest.simulate(current, v, float(theta), reset, time_steps), expected)
     equal([v], [before])  # potentials before are the caller's
 
 
 @on_tensorflow
 @pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
-@pytest.mark.parametrize("reset", neuron.RESETS)
+@pytest.mark.parametrize("reset", equations.RESETS)
 def test_the_kernel_gives_the_bits_of_the_equations(reset, time_steps):
     current, v, theta = neurons(LARGE, None if time_steps else 3)
     results, operations = graph(
-        lambda current, v: _fused.simulate(current, v, float(theta), reset, time_steps), current, v
+        lambda current, v: fastest.simulate(current, v, float(theta), reset, time_steps), current, v
     )
     assert "GreaterEqual" not in operations
     equal(results, in_numpy(current, v, theta, reset, time_steps))
@@ -79,7 +79,7 @@ def test_the_kernel_gives_the_bits_of_the_equations(reset, time_steps):
 def test_small_layers_are_not_compiled():
     current, v, theta = neurons(SMALL, 2)
     results, operations = graph(
-        lambda i, v: _fused.simulate(i, v, float(theta), "zero"), current, v
+        lambda i, v: fastest.simulate(i, v, float(theta), "zero"), current, v
     )
     assert operations.count("GreaterEqual") == 2
     equal(results, in_numpy(current, v, theta, "zero", None))
@@ -93,7 +93,7 @@ def test_a_network_trains_and_predicts_with_the_kernel_as_without(monkeypatch):
     x, y = rng.random((5, 8, 8, 1)).astype("float32"), np.arange(5)
     seen = {}
     for least in (1, LARGE):
-        monkeypatch.setattr(_fused, "_LEAST_NEURONS", least)
+        monkeypatch.setattr(fastest, "_LEAST_NEURONS", least)
         keras.utils.set_random_seed(0)
         model = kps.build("digits", time_steps=5)
         model.fit(x, y, epochs=2, batch_size=2, shuffle=False, verbose=0)

@@ -1,5 +1,5 @@
 import keras_proxy_snn as kps
-from keras_proxy_snn.baselines import Training, growing
+from keras_proxy_snn.methods import Training, growing
 
 
 def test_one_epoch_more_is_trained_while_t_is_short(digits):

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_proxy_snn import _chunks, _fused, neuron
+from keras_proxy_snn.neurons import equations, fastest
+from keras_proxy_snn.simulation import chunks
 
 BACKEND = keras.config.backend()
 if BACKEND == "tensorflow":
     pytest.skip("the kernels are for JAX and PyTorch", allow_module_level=True)
-GPU = _chunks.on_gpu(ops.zeros(1))
+GPU = chunks.on_gpu(ops.zeros(1))
 # Two blocks of neurons, of which the second is not full.
 SHAPE = (7, 30, 7)
 
@@ -23,7 +24,7 @@ SHAPE = (7, 30, 7)
 def kernel():
     if BACKEND == "jax":
         pytest.importorskip("jax.experimental.pallas.triton", reason="the kernel is Pallas's")
-        module = importlib.import_module("keras_proxy_snn._pallas")
+        module = importlib.import_module("keras_proxy_snn.neurons.pallas")
         yield partial(module.simulate, interpret=not GPU)
         return
     pytest.importorskip("triton", reason="the kernel is Triton's")
@@ -31,7 +32,7 @@ def kernel():
         if not GPU:
             patch.setenv("TRITON_INTERPRET", "1")
         # Its decorators ask at import whether to interpret.
-        yield importlib.reload(importlib.import_module("keras_proxy_snn._triton")).simulate
+        yield importlib.reload(importlib.import_module("keras_proxy_snn.neurons.triton")).simulate
 
 
 def tensor(rng, mean, deviation, shape, dtype="float32"):
@@ -43,7 +44,7 @@ def equal(left, right):
     np.testing.assert_array_equal(*arrays)
 
 
-@pytest.mark.parametrize("reset", neuron.RESETS)
+@pytest.mark.parametrize("reset", equations.RESETS)
 @pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
 @pytest.mark.parametrize("learned", [False, True], ids=["number", "learned threshold"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -55,7 +56,7 @@ def test_a_kernel_gives_the_bits_of_the_equations(kernel, dtype, learned, time_s
     theta = ops.convert_to_tensor(0.7, "float32") if learned else 0.7
     before = ops.copy(v)
     spikes, after = kernel(current, v, theta, reset, time_steps, bias, dtype)
-    expected = neuron.simulate(current, v, theta, reset, time_steps, bias=bias)
+    expected = equations.simulate(current, v, theta, reset, time_steps, bias=bias)
     assert keras.backend.standardize_dtype(spikes.dtype) == dtype
     assert 0.1 < float(ops.mean(ops.cast(spikes, "float32"))) < 0.9
     equal(spikes, expected[0])
@@ -75,8 +76,8 @@ def test_networks_on_a_gpu_run_the_kernel(monkeypatch):
     import keras_proxy_snn as kps
 
     ran = []
-    name = {"jax": "_pallas", "torch": "_triton"}[BACKEND]
-    module = importlib.import_module(f"keras_proxy_snn.{name}")
+    name = {"jax": "pallas", "torch": "triton"}[BACKEND]
+    module = importlib.import_module(f"keras_proxy_snn.neurons.{name}")
     real = module.simulate
     monkeypatch.setattr(module, "simulate", lambda *args: ran.append(1) or real(*args))
     model = kps.build("digits", time_steps=4)
@@ -92,7 +93,7 @@ def test_on_jax_the_equations_run_where_no_gpu_is_or_many_devices_are(monkeypatc
     current, v = np.full((1, 3, 4), 0.5, "float32"), np.zeros((1, 4), "float32")
 
     def lowered():
-        run = jax.jit(lambda c, v: _fused.simulate(c, v, 1.0, "zero", None, None, "bfloat16"))
+        run = jax.jit(lambda c, v: fastest.simulate(c, v, 1.0, "zero", None, None, "bfloat16"))
         traced = run.trace(current, v)
         return "pallas_call" in str(traced.jaxpr), run(current, v)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from keras import layers, ops
 
 from keras_proxy_snn import ProxyModel
-from keras_proxy_snn.mapping import spiking_twin
+from keras_proxy_snn.mapping.twin import spiking_twin
 
 from . import oracle
 from .graphs import GraphBuilder

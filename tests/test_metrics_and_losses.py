@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from keras_proxy_snn import SpikeAccuracy, SpikeCountCrossentropy, SpikeCountMeanSquaredError
-from keras_proxy_snn.metrics import FiringRates
+from keras_proxy_snn.training.metrics import FiringRates
 
 COUNTS = np.float32([[5, 2, 0], [4, 4, 1], [4, 4, 1], [0, 0, 0], [0, 3, 2]])
 LABELS = np.array([0, 0, 1, 2, 2])

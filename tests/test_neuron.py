@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_proxy_snn import neuron
+from keras_proxy_snn.neurons import equations
 
 from . import oracle
 
 to_numpy = ops.convert_to_numpy
 
 
-@pytest.mark.parametrize("reset", neuron.RESETS)
+@pytest.mark.parametrize("reset", equations.RESETS)
 def test_one_step_equals_the_equations(rng, reset):
     v, current = oracle.dyadic(rng, (50, 40)), oracle.dyadic(rng, (50, 40))
-    spikes, after = map(to_numpy, neuron.fire(v, current, 0.25, reset))
+    spikes, after = map(to_numpy, equations.fire(v, current, 0.25, reset))
     expected_spikes, expected_v = oracle.fire(v.astype(float), current, 0.25, reset)
     assert 0 < expected_spikes.sum() < expected_spikes.size
     assert (v + current == 0.25).any()  # the threshold itself is reached, not only passed
@@ -22,21 +22,21 @@ def test_one_step_equals_the_equations(rng, reset):
 
 def test_a_neuron_at_its_threshold_fires():
     below = np.nextafter(np.float32(0.5), np.float32(0))
-    spikes, v = neuron.fire(np.zeros(3, "float32"), np.float32([0.5, below, 0.75]), 0.5, "zero")
+    spikes, v = equations.fire(np.zeros(3, "float32"), np.float32([0.5, below, 0.75]), 0.5, "zero")
     assert to_numpy(spikes).tolist() == [1, 0, 1]
     assert to_numpy(v).tolist() == [0, float(below), 0]
 
 
 def test_reset_by_subtraction_keeps_the_excess():
-    _, v = neuron.fire(np.float32([0.0]), np.float32([1.75]), 0.5, "subtract")
+    _, v = equations.fire(np.float32([0.0]), np.float32([1.75]), 0.5, "subtract")
     assert to_numpy(v).tolist() == [1.25]
 
 
-@pytest.mark.parametrize("reset", neuron.RESETS)
+@pytest.mark.parametrize("reset", equations.RESETS)
 def test_a_constant_current_equals_the_same_current_at_each_step(rng, reset):
     current, v = oracle.dyadic(rng, (2, 30)), oracle.dyadic(rng, (2, 30))
-    constant = neuron.simulate(current, v, 1.0, reset, time_steps=9)
-    repeated = neuron.simulate(np.repeat(current[:, None], 9, axis=1), v, 1.0, reset)
+    constant = equations.simulate(current, v, 1.0, reset, time_steps=9)
+    repeated = equations.simulate(np.repeat(current[:, None], 9, axis=1), v, 1.0, reset)
     for a, b in zip(constant, repeated, strict=True):
         np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
 
@@ -44,7 +44,7 @@ def test_a_constant_current_equals_the_same_current_at_each_step(rng, reset):
 def test_rate_approximates_relu_of_current_over_threshold():
     """Eq. 9: with reset by subtraction the count is floor(T I / theta), clipped to 0..T."""
     current = np.arange(-64, 320).astype("float32")[None] / 256
-    spikes, _ = neuron.simulate(current, np.zeros_like(current), 1.0, "subtract", time_steps=40)
+    spikes, _ = equations.simulate(current, np.zeros_like(current), 1.0, "subtract", time_steps=40)
     expected = np.clip(np.floor(40 * current.astype(float)), 0, 40)
     np.testing.assert_array_equal(to_numpy(ops.sum(spikes, axis=1)), expected)
 
@@ -52,7 +52,9 @@ def test_rate_approximates_relu_of_current_over_threshold():
 def test_from_half_a_threshold_counts_round_to_the_nearest():
     """With reset by subtraction: floor(T I / theta + 1/2), clipped to 0..T."""
     current = np.arange(-64, 320).astype("float32")[None] / 256
-    spikes, _ = neuron.simulate(current, np.full_like(current, 0.5), 1.0, "subtract", time_steps=4)
+    spikes, _ = equations.simulate(
+        current, np.full_like(current, 0.5), 1.0, "subtract", time_steps=4
+    )
     counts = to_numpy(ops.sum(spikes, axis=1))
     expected = np.clip(np.floor(4 * current.astype(float) + 0.5), 0, 4)
     np.testing.assert_array_equal(counts, expected)
@@ -65,15 +67,15 @@ def test_from_half_a_threshold_counts_round_to_the_nearest():
 @pytest.mark.parametrize("v_0", [-0.1, 1, 1.5, float("nan"), "0.5", None, True])
 def test_the_start_is_a_fraction_of_the_threshold(v_0):
     with pytest.raises(ValueError, match=r"`v_0`, .* must be in \[0, 1\)\. Received"):
-        neuron.check_neuron(1.0, "zero", v_0)
+        equations.check_neuron(1.0, "zero", v_0)
 
 
 @pytest.mark.parametrize("threshold", [0, -1.0, float("nan"), float("inf"), "1", None, True])
 def test_a_threshold_is_a_positive_number(threshold):
     with pytest.raises(ValueError, match=r"`v_threshold` must be a positive number. Received"):
-        neuron.check_neuron(threshold, "zero")
+        equations.check_neuron(threshold, "zero")
 
 
 def test_an_unknown_reset_is_refused():
     with pytest.raises(ValueError, match=r"\('zero', 'subtract'\). Received: 'hard'"):
-        neuron.check_neuron(1.0, "hard")
+        equations.check_neuron(1.0, "hard")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from keras_proxy_snn import PRESETS, baselines
+from keras_proxy_snn import PRESETS, methods
 from keras_proxy_snn.cli import commands
 from keras_proxy_snn.paper import EXPERIMENTS, SIZES, Config, Experiment, Run, Size, experiments
 from keras_proxy_snn.paper import _data as paper_data
@@ -79,7 +79,7 @@ def test_an_experiment_names_methods_and_presets_that_there_are(name):
         preset = PRESETS[size.preset]
         assert len(size.seeds) == (3 if size is experiment.sizes["full"] else 1)
         for row in size.runs:
-            assert row.method in {*baselines.METHODS, *EXPECTED}
+            assert row.method in {*methods.METHODS, *EXPECTED}
             assert (row.time_steps is None) == (row.method == "ann")
             replace(preset, **row.fields)
         titles = [(row.method, row.time_steps, row.label) for row in size.runs]

@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.baselines._conversion import PLAIN
+from keras_proxy_snn.methods._conversion import PLAIN
 
 TABLE_1 = {
     "fashion_mnist": ("128C3-128C3-P2-128C3-P2-1024F-256F-10F", (28, 28, 1), 50, 2.0),

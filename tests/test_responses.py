@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.responses import response
+from keras_proxy_snn.training.responses import response
 
 from . import oracle
 from .test_proxy import gradient, softmax

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_proxy_snn.spec import (
+from keras_proxy_snn.cnn.spec import (
     Conv,
     Dense,
     Pool,

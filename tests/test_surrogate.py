@@ -6,8 +6,9 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import baselines, neuron
-from keras_proxy_snn.baselines.surrogate import SurrogateModel, arctangent_spike
+from keras_proxy_snn import methods
+from keras_proxy_snn.methods.surrogate import SurrogateModel, arctangent_spike
+from keras_proxy_snn.neurons import equations
 
 from . import oracle
 from .test_proxy import gradient
@@ -26,7 +27,7 @@ def test_spikes_are_heavisides_and_their_derivative_is_the_arctangents(rng, thet
     v = v.astype("float32")
     spikes = to_numpy(arctangent_spike(v, theta))
     np.testing.assert_array_equal(spikes, v >= theta)
-    np.testing.assert_array_equal(spikes, to_numpy(neuron.heaviside(ops.array(v), theta)))
+    np.testing.assert_array_equal(spikes, to_numpy(equations.heaviside(ops.array(v), theta)))
     upstream = rng.normal(size=v.shape).astype("float32")
     (g,) = gradient(lambda v: ops.sum(ops.multiply(arctangent_spike(v, theta), upstream)), v)
     np.testing.assert_allclose(g, upstream * slope(v.astype(float), theta), rtol=1e-4, atol=1e-7)
@@ -52,7 +53,7 @@ def chain_rule(current, upstream, theta, reset):
     return to_current
 
 
-@pytest.mark.parametrize("reset", neuron.RESETS)
+@pytest.mark.parametrize("reset", equations.RESETS)
 def test_backpropagation_through_time_is_the_chain_rule(reset):
     """Two neurons, three steps; each fires once, and not at the last step."""
     theta = 0.75
@@ -60,7 +61,7 @@ def test_backpropagation_through_time_is_the_chain_rule(reset):
     upstream = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 1.0]])
 
     def loss(current):
-        spikes, _ = neuron.simulate(
+        spikes, _ = equations.simulate(
             current[None], ops.zeros((1, 2)), theta, reset, spike=arctangent_spike
         )
         return ops.sum(ops.multiply(spikes[0], upstream.astype("float32")))
@@ -86,7 +87,7 @@ def smooth_loss(weights, x, theta, reset, steps):
     return (counts**2).sum() / 2
 
 
-@pytest.mark.parametrize("reset", neuron.RESETS)
+@pytest.mark.parametrize("reset", equations.RESETS)
 def test_structure_against_finite_differences_of_a_smooth_stand_in(monkeypatch, rng, reset):
     """With spikes that are the arctangent itself the gradient is a true one."""
     theta, steps = 0.5, 4
@@ -96,7 +97,7 @@ def test_structure_against_finite_differences_of_a_smooth_stand_in(monkeypatch, 
     weights = [rng.normal(0.1, 0.5, w.shape) for w in model.get_weights()]
     x = rng.random((2, 2, 2, 1))
     monkeypatch.setattr(
-        "keras_proxy_snn.baselines.surrogate.arctangent_spike",
+        "keras_proxy_snn.methods.surrogate.arctangent_spike",
         lambda v, theta: 0.5 + ops.arctan(np.pi * (v - theta) / theta) / np.pi,
     )
 
@@ -117,7 +118,7 @@ def test_structure_against_finite_differences_of_a_smooth_stand_in(monkeypatch, 
 
 
 @pytest.mark.parametrize("readout", ["counts", "potential"])
-@pytest.mark.parametrize("reset", neuron.RESETS)
+@pytest.mark.parametrize("reset", equations.RESETS)
 @pytest.mark.parametrize("spec", ["4C3-P2-6C3-8F-4F", "8F-4F"])
 def test_forward_is_the_spiking_networks_bit_for_bit(rng, spec, reset, readout):
     fields = {"input_shape": (6, 6, 2), "time_steps": 5, "v_threshold": 0.5, "v_0": 0.25}
@@ -143,8 +144,8 @@ def test_batch_norm_takes_the_statistics_of_batch_and_time(rng):
 
 def test_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     (x, y), test = digits
-    training = baselines.Training(5, 32, validation_data=test, folder=tmp_path)
-    trained = baselines.fit("surrogate", "digits", x, y, training=training, time_steps=8)
+    training = methods.Training(5, 32, validation_data=test, folder=tmp_path)
+    trained = methods.fit("surrogate", "digits", x, y, training=training, time_steps=8)
     assert type(trained.network) is kps.ProxyModel
     accuracy = trained.network.evaluate(*test, verbose=0, return_dict=True)["accuracy"]
     assert accuracy > 0.87
@@ -152,7 +153,7 @@ def test_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     assert len(history["loss"]) == 5
     # Validation is the spiking network's, batch norm folded, and not the unrolled steps'.
     assert history["val_accuracy"][-1] == pytest.approx(accuracy, abs=1e-6)
-    again = baselines.fit("surrogate", "digits", x, y, training=training, time_steps=8)
+    again = methods.fit("surrogate", "digits", x, y, training=training, time_steps=8)
     assert again.history == trained.history
     for a, b in zip(again.network.get_weights(), trained.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -6,9 +6,9 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import baselines
-from keras_proxy_snn.baselines import progressive_tandem
-from keras_proxy_snn.baselines.tandem import TANDEM, TandemModel
+from keras_proxy_snn import methods
+from keras_proxy_snn.methods import progressive_tandem
+from keras_proxy_snn.methods.tandem import TANDEM, TandemModel
 
 from . import oracle
 from .test_proxy import gradient
@@ -119,13 +119,13 @@ def strict(network, test):
 
 def test_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     (x, y), test = digits
-    training = baselines.Training(5, 32, validation_data=test, folder=tmp_path)
-    trained = baselines.fit("tandem", "digits", x, y, training=training, time_steps=8)
+    training = methods.Training(5, 32, validation_data=test, folder=tmp_path)
+    trained = methods.fit("tandem", "digits", x, y, training=training, time_steps=8)
     assert type(trained.network) is kps.ProxyModel
     accuracy = strict(trained.network, test)
     assert accuracy > 0.9
     assert trained.history["tandem"]["val_accuracy"][-1] == pytest.approx(accuracy, abs=0.01)
-    again = baselines.fit("tandem", "digits", x, y, training=training, time_steps=8)
+    again = methods.fit("tandem", "digits", x, y, training=training, time_steps=8)
     assert again.history == trained.history
     for a, b in zip(again.network.get_weights(), trained.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -134,8 +134,8 @@ def test_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
 def test_the_publications_relu_learns_with_batch_norm(digits):
     (x, y), test = digits
     fields = {"time_steps": 8, "batch_norm": True}
-    training = baselines.Training(3, 32)
-    trained = baselines.fit("tandem_paper", "digits", x, y, training=training, **fields)
+    training = methods.Training(3, 32)
+    trained = methods.fit("tandem_paper", "digits", x, y, training=training, **fields)
     assert strict(trained.network, test) > 0.85
 
 
@@ -161,9 +161,9 @@ class Spy:
 def test_layers_are_replaced_one_by_one_and_frozen(monkeypatch, digits):
     (x, y), test = digits
     spy, steps = Spy(monkeypatch), 8
-    training = baselines.Training(4, 32, validation_data=test)
+    training = methods.Training(4, 32, validation_data=test)
     fields = {"time_steps": steps, "spec": "6C3-P2-12F-10F", "batch_norm": True}
-    trained = baselines.fit("progressive_tandem", "digits", x, y, training=training, **fields)
+    trained = methods.fit("progressive_tandem", "digits", x, y, training=training, **fields)
     hidden = ["conv1", "dense1"]
     assert [*trained.history] == ["ann", *hidden]
     assert [*spy.phases] == [f"spiking_{name}" for name in hidden]
@@ -193,8 +193,8 @@ def test_thresholds_are_percentiles_of_activations(monkeypatch, digits):
     x, y = x[:600], y[:600]
     spy, steps = Spy(monkeypatch), 8
     fields = {"time_steps": steps, "spec": "6C3-8C3-P2-12F-10F"}
-    trained = baselines.fit(
-        "progressive_tandem", "digits", x, y, training=baselines.Training(2, 32), **fields
+    trained = methods.fit(
+        "progressive_tandem", "digits", x, y, training=methods.Training(2, 32), **fields
     )
     thresholds = trained.facts["v_threshold"]
     before, after = spy.phases["spiking_conv1"]
@@ -229,15 +229,15 @@ class Kill(keras.callbacks.Callback):
 def test_progressive_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     (x, y), test = digits
     fields = {"time_steps": 8}
-    training = baselines.Training(6, 32, test, tmp_path, callbacks=[Kill()])
+    training = methods.Training(6, 32, test, tmp_path, callbacks=[Kill()])
     with pytest.raises(KeyboardInterrupt):
-        baselines.fit("progressive_tandem", "digits", x, y, training=training, **fields)
+        methods.fit("progressive_tandem", "digits", x, y, training=training, **fields)
     stored = (tmp_path / "spiking_conv1.weights.h5").read_bytes()
-    training = baselines.Training(6, 32, test, tmp_path)
-    trained = baselines.fit("progressive_tandem", "digits", x, y, training=training, **fields)
+    training = methods.Training(6, 32, test, tmp_path)
+    trained = methods.fit("progressive_tandem", "digits", x, y, training=training, **fields)
     assert (tmp_path / "spiking_conv1.weights.h5").read_bytes() == stored
     assert strict(trained.network, test) > 0.9
-    again = baselines.fit("progressive_tandem", "digits", x, y, training=training, **fields)
+    again = methods.fit("progressive_tandem", "digits", x, y, training=training, **fields)
     assert (again.history, again.facts) == (trained.history, trained.facts)
     for a, b in zip(again.network.get_weights(), trained.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -9,7 +9,7 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import weights
+from keras_proxy_snn.saving import weights
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
     python examples/paper/compare.py proxy proxy_paper --time-steps 8 --epochs 40
 
-Methods are those of `keras_proxy_snn.baselines.METHODS`; `--help` lists them. The same with more
+Methods are those of `keras_proxy_snn.methods.METHODS`; `--help` lists them. The same with more
 methods, larger data and several seeds is `keras-proxy-snn paper table2`.
 """
 
@@ -11,12 +11,12 @@ import argparse
 import keras
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import baselines
+from keras_proxy_snn import methods
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
 )
-parser.add_argument("methods", nargs=2, choices=baselines.METHODS)
+parser.add_argument("methods", nargs=2, choices=methods.METHODS)
 parser.add_argument("--time-steps", type=int, default=8)
 parser.add_argument("--epochs", type=int, default=40)
 parser.add_argument("--images", type=int, help="train on this many images only")
@@ -26,7 +26,7 @@ arguments = parser.parse_args()
 (x, y), (x_test, y_test) = kps.datasets.load("digits")
 x, y = x[: arguments.images], y[: arguments.images]
 held_out = len(x) // 10
-training = baselines.Training(
+training = methods.Training(
     epochs=arguments.epochs,
     batch_size=32,
     validation_data=(x[-held_out:], y[-held_out:]),
@@ -37,9 +37,9 @@ print("|---|---|---|---|")
 for method in arguments.methods:
     keras.utils.set_random_seed(arguments.seed)
     fields = {}
-    if baselines.METHODS[method].at_time_steps:
+    if methods.METHODS[method].at_time_steps:
         fields["time_steps"] = arguments.time_steps
-    network = baselines.fit(
+    network = methods.fit(
         method, "digits", x[:-held_out], y[:-held_out], training=training, **fields
     ).network
     ann = getattr(network, "ann", network)

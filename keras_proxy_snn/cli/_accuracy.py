@@ -9,9 +9,9 @@ from typing import Any
 import click
 import keras
 
-from ..losses import SpikeCountCrossentropy
-from ..metrics import SpikeAccuracy
 from ..model import ProxyModel
+from ..training.losses import SpikeCountCrossentropy
+from ..training.metrics import SpikeAccuracy
 
 __all__ = ["accuracies", "bar", "print_accuracies"]
 

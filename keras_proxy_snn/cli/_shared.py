@@ -74,8 +74,8 @@ def import_backend() -> None:
 
 def load_network(name: str, weights: str | None = None) -> Any:
     """A saved `ProxyModel`, or that of a preset with `weights` as `build` takes them."""
-    from ..model_file import load_model
     from ..presets import PRESETS, build
+    from ..saving.model_file import load_model
 
     return build(name, weights=weights) if name in PRESETS else load_model(name)
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from .. import datasets
 from .._version import __version__
-from ..callbacks import CollapseWarning, ProxyMonitor
+from ..callbacks.monitor import CollapseWarning, ProxyMonitor
 from ..model import ProxyModel
-from ..model_file import load_model, save_model
 from ..presets import PRESETS, build
+from ..saving.model_file import load_model, save_model
 from ._accuracy import accuracies, bar
 from ._data import check_data
 from ._interrupts import Interrupts

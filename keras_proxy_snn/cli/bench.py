@@ -38,7 +38,7 @@ def bench(
     import_backend()
     import keras
 
-    from ..benchmark import measure
+    from ..statistics.timing import measure
 
     network = load_network(model)
     # A bar would take the time of a step here and there.

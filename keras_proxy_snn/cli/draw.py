@@ -75,8 +75,8 @@ def draw(
     Each picture is a PNG (spike_gif a GIF) in a folder. The data set is found as by `evaluate`.
     """
     import_backend()
-    from ..model_file import read_record
     from ..presets import PRESETS
+    from ..saving.model_file import read_record
     from ._data import test_images
     from ._drawing import Artist
 

@@ -39,7 +39,7 @@ def evaluate(
     Output neurons often fire equally often, so accuracy is given by three rules for ties.
     """
     import_backend()
-    from ..model_file import load_model, read_record
+    from ..saving.model_file import load_model, read_record
     from ._accuracy import accuracies, print_accuracies
     from ._data import test_images
 

@@ -5,14 +5,7 @@ from typing import Any
 
 import click
 
-from ._shared import (
-    example,
-    import_backend,
-    json_option,
-    model_argument,
-    print_json,
-    steps_option,
-)
+from ._shared import example, import_backend, json_option, model_argument, print_json, steps_option
 
 __all__ = ["export"]
 
@@ -47,8 +40,8 @@ def export(format: str, as_json: bool, **options: Any) -> None:
     The file must spike like the model in its real runtime, or it is refused (exit status 1).
     """
     import_backend()
-    from .. import export_command
     from ..export import ExportError
+    from . import _export as export_command
 
     try:
         facts = export_command.run(format, **options)

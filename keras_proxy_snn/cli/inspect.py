@@ -16,7 +16,7 @@ __all__ = ["inspect"]
 def inspect(model: Path, as_json: bool) -> None:
     """Show what MODEL, a .keras file, holds: layers, thresholds, training, versions."""
     import_backend()
-    from ..model_file import load_model, read_facts, read_record
+    from ..saving.model_file import load_model, read_facts, read_record
 
     network = load_model(model)
     facts = {

@@ -44,7 +44,7 @@ def predict(
     import_backend()
     import numpy as np
 
-    from ..model_file import load_model
+    from ..saving.model_file import load_model
     from ._accuracy import bar
 
     network = load_model(model)
@@ -89,7 +89,7 @@ def _read(paths: tuple[Path, ...], shape: Any, invert: bool) -> tuple[list[str],
 def _class_names(model: Path, labels: Path | None, classes: int) -> list[str]:
     """From a file; or of the data set that `train` used; or numbers."""
     from .. import datasets
-    from ..model_file import read_record
+    from ..saving.model_file import read_record
 
     record = read_record(model)
     if labels is not None:

@@ -76,7 +76,7 @@ def train(
     output = output or Path(f"{settings['model']}.keras")
     _check_output(output, resume, force)
     import_backend()
-    from ..model_file import read_record
+    from ..saving.model_file import read_record
     from ._accuracy import print_accuracies
     from ._training import run
 

@@ -3,8 +3,8 @@
 `ProxyModel -> Program -> (quantise) -> writer -> check in the real runtime`.
 """
 
-from ._from_model import from_model
 from .exporter import FORMATS, Exported, ExportError, export
+from .frontend.from_model import from_model
 from .program import Program, load
 
 __all__ = ["FORMATS", "ExportError", "Exported", "Program", "export", "from_model", "load"]

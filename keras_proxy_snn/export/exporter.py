@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._from_model import from_model
 from .check import Check, check
+from .frontend.from_model import from_model
 from .interpreter import prepare_images
 from .program import Program
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from ..neuron import known_steps
+from ..neurons.equations import known_steps
 
 __all__ = ["over_time", "without_time"]
 

@@ -25,7 +25,7 @@ class AtEachStep(keras.layers.Layer):
     Args:
         layer: Such as `keras.layers.AveragePooling2D`. It runs in inference mode.
         prepares_images: Whether it scales or augments images at the input of a network; see
-            `keras_proxy_snn.network.SpikingNetwork.preprocess`.
+            `keras_proxy_snn.simulation.network.SpikingNetwork.preprocess`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
 
     Input shape:

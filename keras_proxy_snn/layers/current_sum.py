@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._tied import check_scale
+from .base import check_scale
 
 __all__ = ["CurrentSum"]
 

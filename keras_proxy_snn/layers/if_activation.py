@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._tied import ACTIVATIONS, SynapticWeights, TiedIF
+from .base import ACTIVATIONS, SynapticWeights, TiedIF
 
 __all__ = ["IFActivation"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from ._maps import on_maps
-from ._tied import TiedIF, make_twin, split_layer_arguments
+from .base import TiedIF, make_twin, split_layer_arguments
 
 __all__ = ["IFConv2D"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._tied import TiedIF, make_twin, split_layer_arguments
+from .base import TiedIF, make_twin, split_layer_arguments
 
 __all__ = ["IFDense"]
 

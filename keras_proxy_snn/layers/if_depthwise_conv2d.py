@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from ._maps import on_maps
-from ._tied import TiedIF
+from .base import TiedIF
 
 __all__ = ["IFDepthwiseConv2D"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._tied import TiedIF
+from .base import TiedIF
 from .if_conv2d import IFConv2D
 
 __all__ = ["IFSeparableConv2D"]

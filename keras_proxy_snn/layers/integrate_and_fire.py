@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .. import neuron
+from ..neurons import equations
 from .learned_threshold import LearnedThreshold
 
 __all__ = ["IF"]
@@ -19,8 +19,9 @@ class IF(keras.layers.Layer):
     Each neuron adds its current to its membrane potential, fires when the
     potential reaches the threshold, and is then reset (Eq. 3 and 5 of Kheradpisheh
     et al., "Spiking neural networks trained via proxy"; see
-    `keras_proxy_snn.neuron.fire`). Potentials start at `v_0` times the threshold inside each
-    call unless `initial_state` is given: there is no state to reset by hand, and none is saved.
+    `keras_proxy_snn.neurons.equations.fire`). Potentials start at `v_0` times the threshold inside
+    each call unless `initial_state` is given: there is no state to reset by hand, and none is
+    saved.
 
     Neurons compute in float32 whatever the global dtype policy, because half
     precision potentials change the spikes. Pass `dtype=` to choose otherwise.
@@ -72,7 +73,7 @@ class IF(keras.layers.Layer):
         **kwargs: Any,
     ):
         learned = isinstance(v_threshold, LearnedThreshold)
-        neuron.check_neuron(1.0 if learned else v_threshold, reset, v_0)
+        equations.check_neuron(1.0 if learned else v_threshold, reset, v_0)
         if time_steps is not None:
             check_time_steps(time_steps)
         if kwargs.get("dtype") is None:
@@ -116,7 +117,7 @@ class IF(keras.layers.Layer):
         current: Any,
         v: Any = None,
         time_steps: int | None = None,
-        simulate: Callable[..., tuple[Any, Any]] = neuron.simulate,
+        simulate: Callable[..., tuple[Any, Any]] = equations.simulate,
         bias: Any | None = None,
     ) -> tuple[Any, Any]:
         """Spikes `(batch, time, ...)` and final potentials for given currents.
@@ -125,7 +126,7 @@ class IF(keras.layers.Layer):
             current: Currents, with a time axis unless `time_steps` is given.
             v: Potentials before the first step; `initial_potentials` if `None`.
             time_steps: For how many steps a constant current flows.
-            simulate: `keras_proxy_snn.neuron.simulate`, or what gives the same values.
+            simulate: `keras_proxy_snn.neurons.equations.simulate`, or what gives the same values.
             bias: Added to the currents of each step, if it is not in them already.
 
         Returns:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .. import neuron
+from ..neurons import equations
 
 __all__ = ["LearnedThreshold"]
 
@@ -47,7 +47,7 @@ class LearnedThreshold(keras.layers.Layer):
     """
 
     def __init__(self, v_threshold: float = 1.0, **kwargs: Any):
-        neuron.check_neuron(v_threshold, "zero")
+        equations.check_neuron(v_threshold, "zero")
         super().__init__(**kwargs)
         self.initial = float(v_threshold)
         self.log_threshold = self.add_weight(

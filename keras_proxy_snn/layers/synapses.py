@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from ._tied import SynapticWeights, TiedIF
+from .base import SynapticWeights, TiedIF
 
 __all__ = ["Synapses"]
 

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from .. import statistics
-from ..losses import SpikeCountCrossentropy
-from ..metrics import SpikeAccuracy
 from ..model import ProxyModel
+from ..training.losses import SpikeCountCrossentropy
+from ..training.metrics import SpikeAccuracy
 from ._data import Data, Split
 
 __all__ = ["RULES", "accuracy", "activity", "ann_accuracy", "early_stopping"]

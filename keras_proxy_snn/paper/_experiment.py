@@ -17,7 +17,7 @@ class Run:
     """A row of a table, or a point of a curve: one method at one T.
 
     Attributes:
-        method: Name of the method, one of `keras_proxy_snn.baselines.METHODS`.
+        method: Name of the method, one of `keras_proxy_snn.methods.METHODS`.
         time_steps: Number T of time steps; `None` of the ANN.
         fields: Fields of the preset to replace.
         label: What the row is called; the method's title if empty.
@@ -50,7 +50,7 @@ class Size:
         seeds: Each run is made once for each.
         batch_size: Images a step.
         augment: Whether all methods see images shifted and mirrored at random, see
-            `keras_proxy_snn.baselines.Training`.
+            `keras_proxy_snn.methods.Training`.
     """
 
     preset: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..model_file import load_model
+from ..saving.model_file import load_model
 from ..visualization import accuracy_against_time_steps, feature_maps
 from ..visualization._figure import BLUE, VERMILLION, new_figure
 from ._rows import Row, accuracy_curves

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import baselines
+from .. import methods
 from ._experiment import Config, Run, Size
 
 __all__ = ["Row", "accuracy_curves", "read_rows", "training_steps"]
@@ -14,7 +14,7 @@ __all__ = ["Row", "accuracy_curves", "read_rows", "training_steps"]
 
 def training_steps(run: Run) -> int | None:
     """T in training: none if one trained network serves for every T."""
-    method = baselines.METHODS.get(run.method)
+    method = methods.METHODS.get(run.method)
     return None if method is not None and not method.at_time_steps else run.time_steps
 
 
@@ -104,5 +104,5 @@ def _key(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _title(run: Run) -> str:
-    method = baselines.METHODS.get(run.method)
+    method = methods.METHODS.get(run.method)
     return run.label or (run.method if method is None else method.title)

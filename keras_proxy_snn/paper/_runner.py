@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from .. import baselines
+from .. import methods
 from ..model import ProxyModel
 from ._curve import Curve
 from ._data import Data
@@ -166,7 +166,7 @@ def _train(
     folder.mkdir(parents=True, exist_ok=True)
     x, y = (part[:_MSSE_IMAGES] for part in data.held_out)
     curve = Curve(folder / "curve.json", x, y, say)
-    training = baselines.Training(
+    training = methods.Training(
         config.epochs,
         config.batch_size,
         data.held_out,
@@ -179,7 +179,7 @@ def _train(
     if config.time_steps is not None:
         fields["time_steps"] = config.time_steps
     keras.utils.set_random_seed(config.seed)
-    trained = baselines.fit(config.method, config.preset, *data.train, training=training, **fields)
+    trained = methods.fit(config.method, config.preset, *data.train, training=training, **fields)
     facts = {"curve": curve.epochs, "facts": trained.facts}
     facts["seconds"] = sum(entry["seconds"] for entry in curve.epochs)
     return trained.network, facts

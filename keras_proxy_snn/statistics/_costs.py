@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..layers import AtEachStep, CurrentSum, IFActivation, Synapses
-from ..layers._tied import TiedIF
+from ..layers.base import TiedIF
 from ._connections import fan_out
 from ._energy import HOROWITZ_45NM, EnergyTable, Estimate, estimates
 from ._groups import Source

@@ -6,10 +6,10 @@ from typing import Any
 import keras
 
 from ..layers import AtEachStep, CurrentSum, Synapses
-from ..layers._tied import TiedIF
+from ..layers.base import TiedIF
 from ..model import ProxyModel
-from ..network import SpikingNetwork
-from ..nodes import IMAGE, Node
+from ..simulation.network import SpikingNetwork
+from ..simulation.nodes import IMAGE, Node
 
 __all__ = ["Group", "Source", "ann_units", "groups"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from .._arrays import as_float32
-from ..graph import INPUT
-from ..layers._tied import TiedIF
+from ..cnn.graph import INPUT
+from ..layers.base import TiedIF
 from ..model import ProxyModel
 from ._groups import Group, Source, ann_units, groups
 

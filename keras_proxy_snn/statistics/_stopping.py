@@ -8,7 +8,7 @@ import numpy as np
 
 from .._arrays import as_float32
 from ..model import ProxyModel
-from ..network import Simulation
+from ..simulation.network import Simulation
 from ._signals import check_batch_size, check_images, check_model
 
 __all__ = ["Stopping", "early_stopping"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from ..network import SpikingNetwork
-from . import simulated
+from ..simulation.network import SpikingNetwork
+from .steps import simulated
 
 __all__ = ["ProxySteps"]
 

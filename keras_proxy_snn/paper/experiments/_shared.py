@@ -59,7 +59,7 @@ CLIPPED: Mapping[str, Any] = {"v_threshold": 2.0}
 """Thresholds for `QuantisedANN`: activations up to two standard deviations of the currents.
 
 Where all but the readout are batch-normalised; what that is worth stands at
-`baselines.quantised_proxy.fit`.
+`methods.quantised_proxy.fit`.
 """
 
 NORMALISED: Mapping[str, Any] = {"kernel_initializer": "glorot_uniform", "batch_norm": True}

@@ -1,6 +1,6 @@
 """Ablation: what each lever for few time steps is worth, on Fashion-MNIST at T = 8 (compact: 4).
 
-Source: not in the paper. The levers are those of `keras_proxy_snn.baselines.proxy.LOW_T`, learned
+Source: not in the paper. The levers are those of `keras_proxy_snn.methods.proxy.LOW_T`, learned
     thresholds, batch normalisation, a T that grows in training, average pooling, and a proxy whose
     activations have the T steps of the rate (`"qcfs"`).
 Command: keras-proxy-snn paper ablation

@@ -1,0 +1,224 @@
+"""Export of a saved model: what `export/to_*.py` and the command line share."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import datasets
+from ..export import FORMATS, Exported, ExportError, Program, export, from_model, load
+from ..export.check import Check
+from ..export.converters import tf2onnx as tf2onnx_converter
+from ..export.converters import tflite as tflite_converter
+from ..export.exporter import writer
+from ..export.quantise import quantise
+from ..saving.model_file import load_model
+
+__all__ = ["main", "print_table", "run"]
+
+CONVERTERS = {"onnx": ("tf2onnx", tf2onnx_converter), "litert": ("tflite", tflite_converter)}
+
+
+def main(format: str, arguments: list[str] | None = None) -> int:
+    """Export a saved model from the command line.
+
+    Args:
+        format: `"onnx"`, `"litert"` or `"nir"`.
+        arguments: Command line; that of the process if `None`.
+
+    Returns:
+        Exit status: 0 if the file was written and passed its check, 2 for bad input, 1 if
+        the file does not spike like the network.
+    """
+    options = _parser(format).parse_args(arguments)
+    try:
+        print_table(run(format, **vars(options)))
+    except ExportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser(format: str) -> argparse.ArgumentParser:
+    suffix = FORMATS[format]
+    parser = argparse.ArgumentParser(
+        description=f"Write a trained spiking network as {suffix}, and check the file.",
+        epilog=f"example: %(prog)s digits.keras --time-steps 20 --output digits{suffix}",
+    )
+    parser.add_argument("model", type=Path, help="a .keras file of a ProxyModel, or a .kps program")
+    parser.add_argument("--output", type=Path, help=f"default: the model's name with {suffix}")
+    forms = writer(format).FORMS
+    parser.add_argument("--form", choices=forms, default=forms[0])
+    parser.add_argument("--time-steps", type=int, help="T; the model's own if not given")
+    if format != "nir":
+        parser.add_argument(
+            "--quantise",
+            dest="bits",
+            type=int,
+            nargs="?",
+            const=8,
+            metavar="BITS",
+            help="integer network",
+        )
+        name = CONVERTERS[format][0]
+        parser.add_argument(
+            "--converter", choices=["own", name], default="own", help="own writer, or TensorFlow's"
+        )
+    parser.add_argument(
+        "--calibration",
+        help="training images to quantise and check with: a .npy file or a data set's name "
+        "(default: the data set with images of this shape, if it is on this machine)",
+    )
+    parser.add_argument("--no-check", action="store_true", help="do not run the written file")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    return parser
+
+
+def run(
+    format: str,
+    model: Path,
+    *,
+    output: Path | None = None,
+    form: str | None = None,
+    time_steps: int | None = None,
+    bits: int | None = None,
+    converter: str = "own",
+    calibration: str | None = None,
+    no_check: bool = False,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Export a saved model.
+
+    Args:
+        format: `"onnx"`, `"litert"` or `"nir"`.
+        model: A `.keras` file of a `ProxyModel`, or a `.kps` program.
+        output: Where to write; the model's name with the format's suffix if `None`.
+        form: Form of the graph; the format's first if `None`.
+        time_steps: T; the model's own if `None`.
+        bits: Make an integer network of so many bits.
+        converter: `"own"`; or `"tf2onnx"` or `"tflite"`, TensorFlow's, without a check.
+        calibration: Training images to quantise and check with, a `.npy` file or a data set's
+            name; by default the data set with images of this shape, if it is on this machine.
+        no_check: Do not run the written file.
+        force: Replace an existing file.
+
+    Returns:
+        Facts of the written file, for `print_table` or JSON.
+
+    Raises:
+        ExportError: If the file does not spike like the network.
+        ValueError: If an argument is out of range.
+        OSError: If a file is missing, or exists already.
+        ImportError: If a library is missing.
+    """
+    form = form or writer(format).FORMS[0]
+    output = output or model.with_suffix(FORMATS[format])
+    if output.exists() and not force:
+        raise FileExistsError(f"{output} exists already; --force replaces it.")
+    source = load(_existing(model)) if model.suffix == ".kps" else load_model(model)
+    program = source if isinstance(source, Program) else from_model(source)
+    if time_steps is not None:
+        program = program.with_time_steps(time_steps)
+    images, test = _images(program, calibration)
+    if bits is not None:
+        if images is None:
+            raise ValueError("--quantise needs training images: give --calibration.")
+        program = quantise(program, images[:500], bits=bits)
+    if converter != "own":
+        return _convert(format, converter, source, program, output, form)
+    exported = export(
+        program,
+        output,
+        format=format,
+        form=form,
+        images=None if images is None else images[:64],
+        test=None if no_check else test,
+        verify=not no_check,
+        overwrite=force,
+    )
+    return _facts(exported)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    return path
+
+
+def _images(program: Program, wanted: str | None) -> tuple[Any, Any]:
+    """Calibration images, and the test set `(x, y)` of their data set, or `None`."""
+    if wanted is not None and wanted.endswith(".npy"):
+        return np.load(wanted, allow_pickle=False), None
+    name = wanted or datasets.name_by_shape(program.input_shape)
+    if name is None or (wanted is None and datasets.locate(name) is None):
+        return None, None
+    (x, _), test = datasets.load(name)
+    return x, test
+
+
+def _convert(
+    format: str, converter: str, model: Any, program: Program, output: Path, form: str
+) -> dict[str, Any]:
+    name, module = CONVERTERS.get(format, ("own", None))
+    if module is None or converter != name:
+        known = sorted({"own", name})
+        raise ValueError(f"`converter` must be one of {known} here. Received: {converter!r}.")
+    if isinstance(model, Program) or program.is_integer:
+        raise ValueError("TensorFlow's converters take a float .keras model.")
+    model.time_steps = program.time_steps
+    module.write(model, output, form=form)
+    facts = {"file": str(output), "format": format, "form": form, "converter": name}
+    return {**facts, "bytes": output.stat().st_size, "check": None}
+
+
+def _facts(exported: Exported) -> dict[str, Any]:
+    program = exported.program
+    facts = {
+        "file": str(exported.path),
+        "format": exported.format,
+        "form": exported.form,
+        "converter": "own",
+        "number_format": program.number_format,
+        "time_steps": program.time_steps,
+        "bytes": exported.size,
+        "nodes": exported.nodes,
+        "check": None if exported.check is None else asdict(exported.check),
+    }
+    module = writer(exported.format)
+    if hasattr(module, "latency"):
+        facts["latency_ms"] = 1000 * module.latency(exported.path, program)
+    if exported.accuracy is not None:
+        facts["accuracy"] = exported.accuracy
+        facts["accuracy_images"] = program.metadata["accuracy_images"]
+    return facts
+
+
+def print_table(facts: dict[str, Any]) -> None:
+    """Print what `run` returned."""
+    size = f"{facts['bytes'] / 1024:.0f} KiB"
+    if facts["converter"] != "own":
+        print(f"{facts['file']}: {size}, written by {facts['converter']}, not checked")
+        return
+    rows = {
+        "file": facts["file"],
+        "format, form": f"{facts['format']}, {facts['form']}",
+        "numbers": facts["number_format"],
+        "time steps": facts["time_steps"],
+        "size": size,
+        "nodes": facts["nodes"],
+        "check": "not made" if facts["check"] is None else Check(**facts["check"]),
+    }
+    if "latency_ms" in facts:
+        rows["latency"] = f"{facts['latency_ms']:.2f} ms an image, 1 thread"
+    if "accuracy" in facts:
+        images = facts["accuracy_images"]
+        rows["accuracy"] = f"{facts['accuracy']:.2%} of {images} test images (strict)"
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        print(f"{name:<{width}}  {value}")

@@ -1,0 +1,186 @@
+"""A Keras CNN as a plain list of calls, whether it is Sequential, functional or nested."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+__all__ = ["INPUT", "Call", "Graph", "LinearPart", "is_softmax", "read_graph"]
+
+INPUT = -1
+
+
+class Call(NamedTuple):
+    """A call of a layer in a graph.
+
+    Attributes:
+        layer: The layer; or the operation, where a model has `x + y` or `ops.relu(x)`.
+        inputs: Positions of the calls whose results it takes; `INPUT` for the model's input.
+        shape: Shape of the result, `(None, ...)`.
+    """
+
+    layer: Any
+    inputs: tuple[int, ...]
+    shape: tuple[int | None, ...]
+
+    def run(self, arguments: list[Any], training: bool) -> Any:
+        """Result of the layer; see `Graph.run`."""
+        if not isinstance(self.layer, keras.layers.Layer):
+            return self.layer(*arguments)
+        return self.layer(arguments[0] if len(arguments) == 1 else arguments, training=training)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Calls of a model with one input and one output, each after those that it reads.
+
+    Attributes:
+        calls: In order; the last one gives the output.
+        input_shape: Shape of the input without the batch.
+    """
+
+    calls: tuple[Call, ...]
+    input_shape: tuple[int, ...]
+
+    def readers(self) -> dict[int, list[int]]:
+        """Positions of the calls that read each result, in order; nobody reads the output."""
+        found: dict[int, list[int]] = {place: [] for place in range(INPUT, len(self.calls))}
+        for place, call in enumerate(self.calls):
+            for source in call.inputs:
+                found[source].append(place)
+        return found
+
+    def run(
+        self, x: Any, training: bool = False, start: int = 0
+    ) -> Generator[tuple[int, Any], Any, None]:
+        """Call the layers one after another, and hold only results that are still to be read.
+
+        Args:
+            x: Input `(batch, ...)`; or the result of the call before `start`, if that is not 0.
+            training: Whether the layers train.
+            start: Position of the first call. What is before it must be a chain.
+
+        Yields:
+            Position and result of each call. A value that is sent back takes its place.
+        """
+        last_reader = {source: places[-1:] for source, places in self.readers().items()}
+        results = {start - 1: x}
+        for place in range(start, len(self.calls)):
+            call = self.calls[place]
+            result = call.run([results[source] for source in call.inputs], training)
+            for source in set(call.inputs):
+                if last_reader[source] == [place]:
+                    del results[source]
+            instead = yield place, result
+            results[place] = result if instead is None else instead
+
+    def output(self, x: Any, training: bool = False, start: int = 0) -> Any:
+        """Output for an input; arguments as in `run`."""
+        *_, (_, result) = self.run(x, training, start)
+        return result
+
+    def without_softmax(self) -> "Graph":
+        """The graph up to its logits, if it ends with a softmax."""
+        *before, last = self.calls
+        if not is_softmax(last.layer):
+            return self
+        if isinstance(last.layer, keras.layers.Dense):
+            before.append(last._replace(layer=LinearPart(last.layer)))
+        return replace(self, calls=tuple(before))
+
+
+class LinearPart:
+    """A `Dense` without its activation, for a readout that has a softmax.
+
+    Args:
+        layer: The layer, whose weights are used.
+    """
+
+    def __init__(self, layer: keras.layers.Dense):
+        self.layer = layer
+
+    def __call__(self, x: Any) -> Any:
+        """Weighted sum of `(batch, features)`."""
+        layer = self.layer
+        z = ops.matmul(
+            ops.cast(x, layer.compute_dtype), ops.cast(layer.kernel, layer.compute_dtype)
+        )
+        return z if layer.bias is None else ops.add(z, ops.cast(layer.bias, layer.compute_dtype))
+
+
+def is_softmax(layer: Any) -> bool:
+    """Whether a layer is a softmax over the last axis, or ends with one."""
+    if isinstance(layer, keras.layers.Softmax):
+        return bool(layer.axis == -1)
+    return getattr(layer, "activation", None) is keras.activations.softmax
+
+
+def read_graph(model: Any) -> Graph:
+    """Calls of a Keras model; models inside are opened.
+
+    Args:
+        model: A built `keras.Sequential` or functional model with one input and one output.
+
+    Raises:
+        ValueError: If it is another kind of model.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_proxy_snn.cnn.graph import read_graph
+    >>> x = keras.Input((8, 8, 3))
+    >>> y = keras.layers.Conv2D(3, 3, padding="same", name="conv")(x)
+    >>> graph = read_graph(keras.Model(x, keras.layers.Add(name="add")([x, y])))
+    >>> [(call.layer.name, call.inputs) for call in graph.calls]
+    [('conv', (-1,)), ('add', (-1, 0))]
+    """
+    functional = _functional(model)
+    if functional is None or len(functional.inputs) != 1 or len(functional.outputs) != 1:
+        raise ValueError(
+            "The ANN must be a built keras.Sequential, one that starts with keras.Input, or a "
+            "functional keras.Model, with one input and one output; of a model that is a subclass "
+            f"the layers' order is not known. Received: {model!r}."
+        )
+    calls: list[Call] = []
+    output = _read(functional, [INPUT], calls)[0]
+    if output != len(calls) - 1:
+        # What a nested model computes for nobody.
+        raise ValueError(
+            f"Each layer of the ANN must lead to its output. Received: {model!r}, in which layer "
+            f"{calls[-1].layer.name!r} does not."
+        )
+    return Graph(tuple(calls), tuple(functional.inputs[0].shape[1:]))
+
+
+def _functional(model: Any) -> Any:
+    """The functional model that a model is or holds, `None` if there is none."""
+    if isinstance(model, keras.Sequential):
+        model = model._functional if model.built else None
+    # Keras has no public name for the order in which such a model calls its layers.
+    return model if hasattr(model, "_nodes_by_depth") else None
+
+
+def _read(model: Any, inputs: list[int], calls: list[Call]) -> list[int]:
+    """Append a model's calls; where its outputs are."""
+    places = {id(tensor): place for tensor, place in zip(model.inputs, inputs, strict=True)}
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        for node in model._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            layer = node.operation
+            sources = [places[id(tensor)] for tensor in node.input_tensors]
+            nested = _functional(layer)
+            if nested is not None:
+                found = _read(nested, sources, calls)
+            else:
+                calls.append(Call(layer, tuple(sources), tuple(node.outputs[0].shape)))
+                found = [len(calls) - 1]
+            if len(node.outputs) != 1:
+                raise ValueError(
+                    "Each layer of the ANN must have one output. Received: layer "
+                    f"{layer.name!r} ({type(layer).__name__}) with {len(node.outputs)}."
+                )
+            places[id(node.outputs[0])] = found[0]
+    return [places[id(tensor)] for tensor in model.outputs]

@@ -1,0 +1,1 @@
+"""From a trained Keras CNN to a spiking network: mapping, thresholds, biases, training in steps."""

@@ -1,0 +1,112 @@
+"""`from_keras`: the spiking twin of a CNN that exists."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..cnn.build import Threshold, check_choice
+from ..model import ProxyModel
+from . import thresholds as calibration
+
+__all__ = ["from_keras"]
+
+
+def from_keras(
+    cnn: keras.Model,
+    time_steps: int,
+    v_threshold: Threshold | None = None,
+    *,
+    calibrate: str | None = None,
+    calibration_data: Any = None,
+    reset: str = "subtract",
+    v_0: float = 0.5,
+    readout: str = "potential",
+    proxy_activation: str | None = "qcfs",
+    **kwargs: Any,
+) -> ProxyModel:
+    """Build the spiking twin of a Keras CNN, trained or not, around that CNN's own layers.
+
+    Training one trains the other. The SNN approximates the CNN from the start: a spike enters the
+    next layer with the height of its neuron's threshold, so that with r the rate of a neuron, theta
+    its threshold and a the activation of the CNN,
+
+        theta r ~ min(a, theta)
+
+    Then `fit` fine-tunes it by its proxy, which is the CNN with its activations in the steps that
+    such neurons can follow: without that bound weights grow where rates cannot. Batch
+    normalisation should be frozen for this (`trainable = False`): the neurons have the running
+    statistics, and with those of each batch the CNN would be another network. Deep CNNs need
+    `keras_proxy_snn.QuantisedANN` and `keras_proxy_snn.calibrate_biases` before.
+
+    What neurons cannot do, the CNN need not be changed for: the heights are multiplied into the
+    weights that the spikes meet, so the network that runs or is exported has spikes of 0 and 1.
+
+    The defaults are those that suit a conversion (Rueckauer et al. 2017, Bu et al. 2022): reset by
+    subtraction, which loses no current, a start at half the threshold, which rounds to the nearest
+    number of spikes, and a readout of its currents. `ProxyModel` has those of the paper.
+
+    Args:
+        cnn: A built `keras.Sequential` or functional model; which layers it can have says
+            `keras_proxy_snn.mapping.twin.spiking_twin`. A softmax at its end is left out: the
+            readout is its linear part.
+        time_steps: Number T of time steps.
+        v_threshold: Threshold of the IF neurons, in units of the CNN's activations: a positive
+            number, or a mapping from names of layers to such numbers; 1 if not given. A trained CNN
+            needs those of its activations, see `calibrate`.
+        calibrate: `"percentile"`, `"rnl"` or `"qcfs"`: thresholds from the activations on
+            `calibration_data`, see `keras_proxy_snn.calibrate`; not with `v_threshold`.
+        calibration_data: Some hundred images; with `events=True` recordings, whose average over
+            time counts.
+        reset: `"subtract"` or `"zero"`.
+        v_0: As in `ProxyModel`.
+        readout: As in `ProxyModel`.
+        proxy_activation: As in `ProxyModel`: `"qcfs"`, `"clip"` or `None`.
+        **kwargs: Further arguments of `ProxyModel`, such as `events`, `chunk_steps` and `name`.
+
+    Returns:
+        `ProxyModel`, not compiled; `model.ann` is the CNN.
+
+    Raises:
+        ValueError: If the CNN has a layer that cannot be mapped (with its name, its type and what
+            to do), or an argument is out of range.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> import keras_proxy_snn as kps
+    >>> x = keras.Input((8, 8, 1))
+    >>> y = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    >>> z = keras.layers.Conv2D(4, 3, padding="same")(y)
+    >>> z = keras.layers.ReLU()(keras.layers.Add()([y, z]))
+    >>> z = keras.layers.Dense(10, "softmax")(keras.layers.GlobalAveragePooling2D()(z))
+    >>> cnn = keras.Model(x, z)
+    >>> images = np.random.rand(16, 8, 8, 1).astype("float32")
+    >>> model = kps.from_keras(cnn, 16, calibrate="percentile", calibration_data=images)
+    >>> model.predict(images, verbose=0).shape, model.ann is cnn
+    ((16, 10), True)
+    """
+    if calibrate is not None:
+        check_choice("calibrate", calibrate, calibration.CALIBRATIONS)
+        if v_threshold is not None or calibration_data is None:
+            raise ValueError(
+                "`calibrate` needs `calibration_data`, and takes the place of `v_threshold`. "
+                f"Received: v_threshold={v_threshold!r}, calibration_data="
+                f"{'None' if calibration_data is None else 'images'}."
+            )
+        if kwargs.get("events"):
+            calibration_data = np.mean(calibration_data, axis=1)
+        v_threshold = calibration.calibrate(cnn, calibration_data, calibrate, time_steps=time_steps)
+    elif calibration_data is not None:
+        raise ValueError("`calibration_data` needs `calibrate`. Received: calibrate=None.")
+    return ProxyModel(
+        cnn,
+        time_steps,
+        1.0 if v_threshold is None else v_threshold,
+        reset,
+        v_0=v_0,
+        readout=readout,
+        spike_height="threshold",
+        proxy_activation=proxy_activation,
+        **kwargs,
+    )

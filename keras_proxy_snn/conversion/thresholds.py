@@ -1,0 +1,234 @@
+"""Thresholds for a trained CNN from its activations on some images, without training."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from .._arrays import as_float32
+from ..cnn.build import check_choice
+from ..mapping.twin import SpikingTwin, spiking_twin
+from ..training.responses import quantisation_level
+
+__all__ = [
+    "CALIBRATIONS",
+    "PERCENTILE",
+    "activation_percentiles",
+    "calibrate",
+    "least_error_steps",
+    "scaled_maxima",
+]
+
+PERCENTILE = 99.9
+_CANDIDATES = np.arange(1, 51) / 50  # of the step, as a fraction of the maximum
+_AGREEMENT = 0.99
+_HALVINGS = 7
+_BATCH = 20  # 10 million activations of the paper's widest layer
+
+
+def calibrate(
+    ann: keras.Model,
+    x: Any,
+    method: str = "percentile",
+    *,
+    time_steps: int = 16,
+    percentile: float = PERCENTILE,
+) -> dict[str, float]:
+    """Thresholds that suit a trained CNN, for spikes as high as their threshold.
+
+    With such spikes (`spike_height="threshold"`) a layer's rates times its threshold theta follow
+    its activations up to theta, in steps of theta / T. A large theta cuts nothing off and is
+    coarse, a small one the other way round. What each method takes as theta:
+
+        "percentile"  the 99.9th percentile of the activations above zero (Rueckauer et al.,
+                      "Conversion of continuous-valued deep networks to efficient event-driven
+                      networks for image classification", 2017, section 2.2)
+        "rnl"         f times the largest activation, with one f for all layers: the smallest with
+                      which the CNN, its activations cut off at theta, still gives 99 % of the
+                      images the class that it gave them before
+        "qcfs"        the step lambda for which QCFS with L = T levels changes the activations
+                      least, in the mean of squares, among 1/50, 2/50, ..., 1 of the largest
+
+    "rnl" has the scale and the purpose of the rate norm layer (Ding et al., "Optimal ANN-SNN
+    conversion for fast and accurate inference in deep spiking neural networks", 2021), whose
+    scale is trained to make the thresholds small while the accuracy holds; "qcfs" has the
+    activation of Bu et al. ("Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency
+    spiking neural networks", 2022), whose steps are trained with the weights. Here the weights
+    stay as they are. `keras_proxy_snn.methods` has both methods with their training.
+
+    Args:
+        ann: The CNN; see `keras_proxy_snn.mapping.twin.spiking_twin`.
+        x: Some hundred images of the kind that it was trained on, `(batch, ...)`; no labels.
+        method: `"percentile"`, `"rnl"` or `"qcfs"`.
+        time_steps: Number T of time steps, for `"qcfs"`.
+        percentile: Per cent, in (0, 100], for `"percentile"`.
+
+    Returns:
+        Threshold by name of the layer with neurons, the readout among them, for `v_threshold`. Of
+        a linear readout the absolute values of its outputs count.
+
+    Raises:
+        ValueError: If an argument is out of range or a layer has no activation above zero.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn import calibrate
+    >>> dense = keras.layers.Dense(2, name="readout", kernel_initializer="ones")
+    >>> calibrate(keras.Sequential([keras.Input((1,)), dense]), np.float32([[2], [4]]), "rnl")
+    {'readout': 0.03125}
+    """
+    check_choice("method", method, CALIBRATIONS)
+    if method == "percentile":
+        return activation_percentiles(ann, x, percentile)
+    if method == "rnl":
+        return scaled_maxima(ann, x)
+    return least_error_steps(ann, x, time_steps)
+
+
+CALIBRATIONS = ("percentile", "rnl", "qcfs")
+
+
+def activation_percentiles(
+    ann: keras.Model, x: Any, percentile: float = PERCENTILE
+) -> dict[str, float]:
+    """Percentile of the activations above zero of each layer with neurons.
+
+    Only the largest activations are held at a time, not all of them.
+
+    Args:
+        ann: The CNN.
+        x: Images `(batch, ...)`.
+        percentile: Per cent, in (0, 100].
+
+    Returns:
+        Percentiles by name of the layer, interpolated as in `numpy.percentile`; see `calibrate`.
+
+    Raises:
+        ValueError: If the percentile is out of range or a layer has no activation above zero.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import keras_proxy_snn as kps
+    >>> from keras_proxy_snn.conversion.thresholds import activation_percentiles
+    >>> ann = kps.build_ann(kps.parse_spec("4C3-P2-10F"), (8, 8, 1))
+    >>> list(activation_percentiles(ann, np.random.rand(8, 8, 8, 1)))
+    ['conv1', 'readout']
+    """
+    if not 0 < percentile <= 100:
+        raise ValueError(f"`percentile` must be in (0, 100]. Received: {percentile!r}.")
+    found: dict[str, _Percentile] = {}
+    for name, activations in _activations(spiking_twin(ann), x):
+        most = len(x) * activations[0].size
+        one = found.setdefault(name, _Percentile(percentile, most))
+        one.add(activations[activations > 0])
+    _check_heard({name: one.number for name, one in found.items()})
+    return {name: one.result() for name, one in found.items()}
+
+
+def scaled_maxima(ann: keras.Model, x: Any) -> dict[str, float]:
+    """Maxima of the activations times the smallest scale that leaves the classes; `calibrate`."""
+    twin = spiking_twin(ann)
+    maxima = _maxima(twin, x)
+    classes = _classes(twin, x, {})
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        caps = {name: middle * largest for name, largest in maxima.items()}
+        agrees = np.mean(_classes(twin, x, caps) == classes) >= _AGREEMENT
+        low, high = (low, middle) if agrees else (middle, high)
+    return {name: high * largest for name, largest in maxima.items()}
+
+
+def least_error_steps(ann: keras.Model, x: Any, levels: int) -> dict[str, float]:
+    """Steps with the least squared error of QCFS at so many levels; see `calibrate`."""
+    if not isinstance(levels, int) or isinstance(levels, bool) or levels < 1:
+        raise ValueError(f"`time_steps` must be a positive integer. Received: {levels!r}.")
+    twin = spiking_twin(ann)
+    maxima = _maxima(twin, x)
+    errors = {name: np.zeros(len(_CANDIDATES)) for name in maxima}
+    for name, activations in _activations(twin, x):
+        heard = activations[activations > 0]
+        for i, fraction in enumerate(_CANDIDATES):
+            step = fraction * maxima[name]
+            level = np.floor(ops.convert_to_numpy(quantisation_level(heard, step, levels)))
+            errors[name][i] += np.sum((level * (step / levels) - heard) ** 2, dtype="float64")
+    return {name: float(_CANDIDATES[e.argmin()] * maxima[name]) for name, e in errors.items()}
+
+
+def _activations(twin: SpikingTwin, x: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Activations of each layer with neurons, `(batch, ...)` in parts, layer by layer."""
+    names = {place: name for name, place in twin.activations.items()}
+    for batch in _batches(x):
+        for place, result in twin.graph.run(batch):
+            if place in names:
+                yield names[place], _heights(twin, place, result)
+
+
+def _heights(twin: SpikingTwin, place: int, result: Any) -> np.ndarray:
+    values = as_float32(result)
+    return np.abs(values) if place == len(twin.graph.calls) - 1 else values
+
+
+def _maxima(twin: SpikingTwin, x: Any) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, activations in _activations(twin, x):
+        found[name] = max(found.get(name, 0.0), float(activations.max()))
+    _check_heard(found)
+    return found
+
+
+def _check_heard(found: dict[str, Any]) -> None:
+    silent = [name for name, value in found.items() if not value]
+    if silent or not found:
+        raise ValueError(
+            "Each layer must have an activation above zero on the images. "
+            f"Received: none in {silent or 'any, because there are no images'}."
+        )
+
+
+def _classes(twin: SpikingTwin, x: Any, caps: dict[str, float]) -> np.ndarray:
+    """Classes of images, activations before the readout cut off at `caps`."""
+    last = len(twin.graph.calls) - 1
+    limits = {twin.activations[name]: cap for name, cap in caps.items()}
+    limits.pop(last, None)
+    classes = []
+    for batch in _batches(x):
+        run = twin.graph.run(batch)
+        place, result = next(run)
+        while place != last:
+            place, result = run.send(
+                ops.minimum(result, limits[place]) if place in limits else None
+            )
+        classes.append(ops.convert_to_numpy(result).argmax(axis=-1))
+    return np.concatenate(classes)
+
+
+def _batches(x: Any) -> Iterator[Any]:
+    for start in range(0, len(x), _BATCH):
+        yield ops.convert_to_tensor(x[start : start + _BATCH], "float32")
+
+
+class _Percentile:
+    """A percentile of values that come in parts, of which only the largest are kept."""
+
+    def __init__(self, percentile: float, most: int):
+        self._fraction = percentile / 100
+        # The two order statistics around it, whatever share of `most` values is added.
+        self._keep = int(most * (1 - self._fraction)) + 2
+        self._largest = np.zeros(0, "float32")
+        self.number = 0
+
+    def add(self, values: np.ndarray) -> None:
+        self.number += values.size
+        values = np.concatenate([self._largest, values])
+        drop = max(values.size - self._keep, 0)
+        self._largest = np.partition(values, drop)[drop:] if drop else values
+
+    def result(self) -> float:
+        rank = self._fraction * (self.number - 1) - (self.number - self._largest.size)
+        ranks = np.arange(self._largest.size)
+        return float(np.interp(rank, ranks, np.sort(self._largest)))

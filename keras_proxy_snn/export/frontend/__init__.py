@@ -1,0 +1,1 @@
+"""From a model or a NIR file to a `Program`, which holds no Keras."""

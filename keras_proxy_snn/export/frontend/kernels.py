@@ -1,0 +1,40 @@
+"""Weights of the layers of a spiking network as those of a program."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from ...layers import IFDense, IFDepthwiseConv2D
+
+__all__ = ["weights_of"]
+
+
+def weights_of(stage: Any, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray | None]:
+    """Full kernel times a scale, and bias, normalisation folded in."""
+    kernel, bias = (
+        None if w is None else np.asarray(keras.ops.convert_to_numpy(w), "float32")
+        for w in stage.synaptic_weights()
+    )
+    assert kernel is not None  # only a bias can be missing
+    if not isinstance(stage, IFDense):
+        kernel = _full(kernel, stage)
+    return kernel if scale == 1.0 else kernel * np.float32(scale), bias
+
+
+def _full(kernel: np.ndarray, stage: Any) -> np.ndarray:
+    """The kernel of one group that does what groups or channels by themselves do."""
+    height, width, channels, filters = kernel.shape
+    groups = getattr(stage.twin, "groups", 1)
+    if isinstance(stage, IFDepthwiseConv2D):
+        groups, channels, filters = channels, 1, channels * filters
+        kernel = kernel.reshape(height, width, 1, filters)
+    if groups == 1:
+        return kernel
+    full = np.zeros((height, width, groups * channels, filters), kernel.dtype)
+    per_group = filters // groups
+    for group in range(groups):
+        inputs = slice(group * channels, (group + 1) * channels)
+        outputs = slice(group * per_group, (group + 1) * per_group)
+        full[:, :, inputs, outputs] = kernel[..., outputs]
+    return full

@@ -1,0 +1,129 @@
+"""From a NIR file to a `ProxyModel`, to evaluate it or train it on."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ...model import ProxyModel
+from .. import nir
+from ..program import Conv, Dense, Flatten, Layer, Program, weights_after_sums
+
+__all__ = ["from_nir"]
+
+# A file has thresholds and initial potentials rounded to float32.
+_FRACTION_ROUNDING = 1e-6
+
+
+def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) -> ProxyModel:
+    """Make a model of a NIR file, with the same weights and layer names and the same counts.
+
+    Initial potentials are read to within the rounding of float32: a model's `v_0` of 0 or 1/2
+    comes back exactly, 0.3 as 0.3 +- 1e-7.
+
+    Args:
+        path: A file from `model.export(..., format="nir")`, or another tool's; see
+            `keras_proxy_snn.export.nir.read` for the graphs that can be read.
+        time_steps: T; the one in the file's metadata if `None`.
+        dt: Length of a time step in the file; see `read`.
+
+    Returns:
+        A `ProxyModel`, not compiled. It takes images `(batch, height, width, channels)`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ImportError: If the `nir` package is missing.
+        ValueError: If the file holds no network that a `ProxyModel` can be; the error names
+            the node.
+
+    Example:
+
+    >>> import tempfile
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn.export import from_model, nir, nir_model
+    >>> ann = keras_proxy_snn.build_ann(keras_proxy_snn.parse_spec("4C3-P2-10F"), (8, 8, 1))
+    >>> model = keras_proxy_snn.ProxyModel(ann, time_steps=6)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nir.write(from_model(model), f"{folder}/net.nir")
+    ...     same = nir_model.from_nir(f"{folder}/net.nir")
+    >>> [layer.name for layer in same.ann.layers]
+    ['conv1', 'conv1_relu', 'pool1', 'flatten', 'readout', 'readout_relu']
+    """
+    program = nir.read(path, time_steps=time_steps, dt=dt)
+    if program.is_integer or program.input_scale != 1.0:
+        raise ValueError(
+            "A ProxyModel takes pixels in [0, 1] and has float weights. Received: "
+            f"{path} with {program.number_format!r} and input scale {program.input_scale:g}; "
+            "keras_proxy_snn.export.nir.read gives it as a Program."
+        )
+    ann = keras.Sequential([keras.Input(program.input_shape, name="image")], name="ann")
+    for layer in program.layers:
+        for part in _keras_layers(layer):
+            ann.add(part)
+    # The ANN averages what the program sums.
+    for layer in weights_after_sums(program.layers, lambda pool: pool.largest):
+        if isinstance(layer, Conv | Dense):
+            weights = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
+            ann.get_layer(layer.name).set_weights(weights)
+    thresholds = _thresholds(path, program)
+    return ProxyModel(ann, program.time_steps, thresholds, v_0=_fraction(path, program, thresholds))
+
+
+def _thresholds(path: str | Path, program: Program) -> dict[str, float]:
+    values = {layer.name: np.unique(layer.v_threshold) for layer in program.neurons}
+    if mixed := {name: value for name, value in values.items() if value.size != 1}:
+        listed = ", ".join(f"{name!r}: {value}" for name, value in mixed.items())
+        raise ValueError(
+            "The neurons of a layer of a ProxyModel have one threshold in common. "
+            f"Received: {path} with thresholds {listed}; "
+            "keras_proxy_snn.export.nir.read gives it as a Program."
+        )
+    return {name: float(value[0]) for name, value in values.items()}
+
+
+def _fraction(path: str | Path, program: Program, thresholds: dict[str, float]) -> float:
+    """The one `v_0` of a `ProxyModel`, as a fraction of each layer's threshold."""
+    fractions = {
+        layer.name: np.unique(np.asarray(layer.v_0) / thresholds[layer.name])
+        for layer in program.neurons
+    }
+    values = np.concatenate(list(fractions.values()))
+    if np.ptp(values) > _FRACTION_ROUNDING:
+        listed = ", ".join(f"{name!r}: {value}" for name, value in fractions.items())
+        raise ValueError(
+            "All neurons of a ProxyModel start at one fraction of their threshold, `v_0`. "
+            f"Received: {path} with fractions {listed}; "
+            "keras_proxy_snn.export.nir.read gives it as a Program."
+        )
+    return float(values.mean())
+
+
+def _keras_layers(layer: Layer) -> list[Any]:
+    if isinstance(layer, Conv):
+        conv = keras.layers.Conv2D(
+            layer.kernel.shape[-1],
+            layer.kernel.shape[:2],
+            strides=layer.strides,
+            padding=layer.padding,
+            dilation_rate=layer.dilation,
+            use_bias=layer.bias is not None,
+            name=layer.name,
+        )
+        return [conv, keras.layers.ReLU(name=f"{layer.name}_relu")]
+    if isinstance(layer, Dense):
+        units, biased = layer.kernel.shape[-1], layer.bias is not None
+        dense = keras.layers.Dense(units, use_bias=biased, name=layer.name)
+        return [dense, keras.layers.ReLU(name=f"{layer.name}_relu")]
+    # A program has the name of the spiking layer, which is that of the twin and a prefix.
+    name = layer.name.removeprefix("spike_")
+    if isinstance(layer, Flatten):
+        return [keras.layers.Flatten(name=name)]
+    if layer.kind == "or":
+        return [keras.layers.MaxPooling2D(layer.size, layer.strides, layer.padding, name=name)]
+    if layer.padding == "same":
+        raise ValueError(
+            "Keras's average pooling leaves out padding, so sums of padded maps are none. "
+            f"Received: pooling {layer.name!r}; keras_proxy_snn.export.nir.read gives a Program."
+        )
+    return [keras.layers.AveragePooling2D(layer.size, layer.strides, name=name)]

@@ -1,0 +1,249 @@
+"""Layers of a program from the stages of a spiking network."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from ...layers import (
+    AtEachStep,
+    CurrentSum,
+    IFActivation,
+    IFConv2D,
+    IFDense,
+    IFDepthwiseConv2D,
+    IFSeparableConv2D,
+    SpikeFlatten,
+    SpikePool2D,
+    Synapses,
+)
+from ...simulation.nodes import IMAGE, Node
+from ..layers import Conv, Dense, Flatten, Layer, Pool, Shortcut, same_padding
+from .kernels import weights_of
+
+__all__ = ["layers_of"]
+
+_CONVOLUTIONS = (IFConv2D, IFDepthwiseConv2D, IFSeparableConv2D)
+
+
+def layers_of(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> list[Layer]:
+    """Layers of a program in order.
+
+    Args:
+        nodes: Of a spiking network.
+        input_shape: `(height, width, channels)` of its images.
+
+    Raises:
+        ValueError: If a program cannot express a stage: the message has the layer and says what
+            to do.
+    """
+    builder = _Builder(nodes, input_shape)
+    for node in nodes:
+        builder.add(node)
+    if not builder.layers or not isinstance(builder.layers[-1], Dense):
+        raise _refusal(nodes[-1], "the readout must be a Dense")
+    return builder.layers
+
+
+class _Currents(NamedTuple):
+    """Currents that have met no neurons yet: a sum of convolutions of spikes, and a bias."""
+
+    terms: tuple[Shortcut, ...]
+    bias: np.ndarray | None
+
+
+class _Builder:
+    """The layers so far, and what stages without layers of their own stand for.
+
+    Attributes:
+        layers: In order.
+    """
+
+    def __init__(self, nodes: Sequence[Node], input_shape: tuple[int, ...]):
+        self.layers: list[Layer] = []
+        self._nodes = {node.name: node for node in nodes}
+        self._shapes: dict[str, Any] = {IMAGE: (None, 1, *input_shape)}
+        self._below = IMAGE  # stage whose signal the next layer reads
+        self._spikes: dict[str, str] = {}  # stage to the layer that has its spikes
+        self._currents: dict[str, _Currents] = {}
+        self._scale = 1.0  # what the next weights are times: of the image, of an average
+        self._averaged = 1  # places that the next Dense is an average of
+
+    def add(self, node: Node) -> None:
+        """Add what a stage becomes."""
+        shapes = [self._shapes[name] for name in node.inputs]
+        self._shapes[node.name] = node.stage.compute_output_shape(*shapes)
+        if isinstance(node.stage, Synapses):
+            self._currents[node.name] = self._synapses(node)
+        elif isinstance(node.stage, CurrentSum):
+            self._currents[node.name] = self._sum(node)
+        elif isinstance(node.stage, IFActivation) and node.inputs[0] in self._currents:
+            self._put(node, self._meeting(node))
+        else:
+            self._check_follows(node)
+            self._follow(node)
+
+    def _follow(self, node: Node) -> None:
+        """Add a stage that reads the one before it alone."""
+        stage, before = node.stage, self._shapes[node.inputs[0]]
+        factor = _factor(stage, before)
+        if factor is not None and not self.layers:
+            self._scale *= factor
+            self._below = node.name
+        elif isinstance(getattr(stage, "layer", None), keras.layers.AveragePooling2D):
+            self._add_average(node, before)
+        elif _is_global_average(stage):
+            self._averaged *= int(np.prod(before[2:4]))
+            self._put(node, Flatten(stage.name))
+        elif isinstance(stage, SpikeFlatten) and self._averaged > 1:
+            self._below = node.name
+        elif isinstance(stage, SpikeFlatten):
+            self._put(node, Flatten(stage.name))
+        elif isinstance(stage, SpikePool2D) and self._averaged == 1 and self.layers:
+            self._put(node, _pool(stage))
+        elif isinstance(stage, IFDense) and len(self._shapes[node.name]) == 3:
+            self._put(node, _dense(stage, self._scale / self._averaged, self._averaged))
+            self._averaged = 1
+        elif isinstance(stage, _CONVOLUTIONS) and self._averaged == 1:
+            kernel, bias = weights_of(stage, self._scale)
+            self._put(node, _conv(stage, _Currents((_term("", kernel, stage.twin),), bias)))
+        else:
+            raise _refusal(node, "a program has no such layer")
+
+    def _add_average(self, node: Node, before: tuple[Any, ...]) -> None:
+        """Add the sum of each window's spikes, and divide the next weights."""
+        layer = node.stage.layer
+        size, strides = tuple(layer.pool_size), tuple(layer.strides)
+        pads = map(same_padding, before[2:4], size, strides, (1, 1))
+        if not self.layers or self._averaged > 1:
+            raise _refusal(node, "an average is one of maps of spikes")
+        if layer.padding == "same" and any(map(sum, pads)):
+            raise _refusal(node, "windows that reach over the edge are averages of fewer spikes")
+        self._put(node, Pool(node.name, size, strides, "valid", "sum"))
+        self._scale /= math.prod(size)
+
+    def _put(self, node: Node, layer: Layer) -> None:
+        self.layers.append(layer)
+        self._below = node.name
+        if not (isinstance(layer, Pool) and layer.kind == "sum"):
+            self._spikes[node.name] = layer.name
+        if isinstance(layer, Conv | Dense):
+            self._scale = 1.0
+
+    def _check_follows(self, node: Node) -> None:
+        if node.inputs == (self._below,):
+            return
+        # It is the layer without neurons that is not expected.
+        unexpected = node.inputs[0] if node.inputs[0] in self._currents else node.name
+        raise _refusal(
+            self._nodes[unexpected], "it reads more than the layer before it, or an earlier one"
+        )
+
+    def _synapses(self, node: Node) -> _Currents:
+        """Currents of a convolution without neurons."""
+        (name,), stage = node.inputs, node.stage.layer
+        if name not in self._spikes or not isinstance(stage, _CONVOLUTIONS):
+            raise _refusal(node, "what is added before neurons must be spikes, or convolve them")
+        kernel, bias = weights_of(stage)
+        return _Currents((_term(self._spikes[name], kernel, stage.twin),), bias)
+
+    def _sum(self, node: Node) -> _Currents:
+        """Currents of all that a sum adds, each times its scale."""
+        terms: list[Shortcut] = []
+        biases = []
+        for name, scale in zip(node.inputs, node.stage.scales, strict=True):
+            factor = np.asarray(scale, "float32")
+            if name in self._currents:
+                added = self._currents[name]
+                terms += [_times(term, factor) for term in added.terms]
+                biases += [] if added.bias is None else [added.bias * factor]
+            elif name in self._spikes and len(self._shapes[name]) == 5:
+                identity = np.eye(self._shapes[name][-1], dtype="float32") * factor
+                terms.append(Shortcut(self._spikes[name], identity[None, None]))
+            else:
+                raise _refusal(node, "what is added before neurons must be maps of spikes")
+        return _Currents(tuple(terms), sum(biases) if biases else None)
+
+    def _meeting(self, node: Node) -> Conv:
+        """Neurons where currents meet: one of them, of the layer before, is the layer's own."""
+        currents = self._currents[node.inputs[0]]
+        own = [term for term in currents.terms if term.source == self.layers[-1].name]
+        if not own:
+            raise _refusal(node, "the layer before it is none of those whose currents meet in it")
+        terms = (own[0], *(term for term in currents.terms if term is not own[0]))
+        scale = np.asarray(node.stage.input_scale, "float32")
+        bias = None if currents.bias is None else currents.bias * scale
+        return _conv(node.stage, _Currents(tuple(_times(term, scale) for term in terms), bias))
+
+
+def _times(term: Shortcut, factor: np.ndarray) -> Shortcut:
+    """A term times a number, or one for each filter."""
+    return replace(term, kernel=term.kernel * factor)
+
+
+def _term(source: str, kernel: np.ndarray, twin: Any) -> Shortcut:
+    return Shortcut(source, kernel, tuple(twin.strides), twin.padding, tuple(twin.dilation_rate))
+
+
+def _conv(stage: Any, currents: _Currents) -> Conv:
+    own, *shortcuts = currents.terms
+    return Conv(
+        stage.twin.name,
+        own.kernel,
+        currents.bias,
+        stage.v_threshold,
+        stage.reset,
+        own.strides,
+        own.padding,
+        own.dilation,
+        stage.v_0 * stage.v_threshold,
+        tuple(shortcuts),
+    )
+
+
+def _dense(stage: Any, scale: float, repeats: int) -> Dense:
+    """A Dense with weights times a scale, repeated for so many places."""
+    kernel, bias = weights_of(stage, scale)
+    kernel = np.tile(kernel, (repeats, 1))
+    v_0 = stage.v_0 * stage.v_threshold
+    return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
+
+
+def _pool(stage: Any) -> Pool:
+    window = stage.get_config()
+    size, strides = tuple(window["pool_size"]), tuple(window["strides"])
+    return Pool(stage.name, size, strides, window["padding"])
+
+
+def _factor(stage: Any, shape: tuple[Any, ...]) -> float | None:
+    """What a stage that prepares images multiplies them by, if that is all it does."""
+    if not isinstance(stage, AtEachStep):
+        return None
+    layer = stage.layer
+    if isinstance(layer, keras.layers.Rescaling):
+        plain = np.ndim(layer.scale) == 0 and not np.any(np.asarray(layer.offset))
+        return float(layer.scale) if plain else None
+    if not stage.prepares_images:
+        return None
+    image = np.random.default_rng(0).random((1, *shape[2:]), "float32")
+    prepared = keras.ops.convert_to_numpy(layer(image, training=False))
+    return 1.0 if np.array_equal(prepared, image) else None
+
+
+def _is_global_average(stage: Any) -> bool:
+    layer = getattr(stage, "layer", None)
+    return isinstance(layer, keras.layers.GlobalAveragePooling2D) and not layer.keepdims
+
+
+def _refusal(node: Node, reason: str) -> ValueError:
+    stage = node.stage
+    layer = getattr(stage, "twin", getattr(stage, "layer", stage))
+    return ValueError(
+        "A program is a chain of convolutions (with the batch normalisation and ReLU after them), "
+        "max or average pooling, Flatten or GlobalAveragePooling2D, and Dense layers, with sums "
+        f"of convolutions and of maps before a ReLU: {reason}. Export a CNN without it, or deploy "
+        f"the Keras model. Received: layer {layer.name!r} ({type(layer).__name__})."
+    )

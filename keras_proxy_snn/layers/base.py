@@ -1,0 +1,271 @@
+"""What IF layers with weights have in common: a twin that owns them, and folding."""
+
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..neurons.equations import biased
+from ._time import over_time, without_time
+from .integrate_and_fire import IF
+
+__all__ = [
+    "ACTIVATIONS",
+    "CURRENT_DTYPES",
+    "SynapticWeights",
+    "TiedIF",
+    "check_current_dtype",
+    "check_scale",
+]
+
+ACTIVATIONS = (
+    keras.activations.linear,
+    keras.activations.relu,
+    keras.activations.relu6,
+    # Of a readout, whose neurons stand for the linear part.
+    keras.activations.softmax,
+)
+CURRENT_DTYPES = ("float32", "bfloat16")
+
+
+class SynapticWeights(NamedTuple):
+    """Weights as the spiking side sees them, in its compute dtype."""
+
+    kernel: Any
+    bias: Any | None
+
+
+class TiedIF(IF):
+    """IF neurons whose weights belong to a standard Keras layer, the twin.
+
+    Subclasses name the class of the twin and say how weights act on inputs. An input spike
+    stands for the value `input_scale`, a number or one for each input channel, by which the
+    weights are multiplied: so spikes stay zeros and ones whatever they stand for.
+    """
+
+    twin_class: type[keras.layers.Layer]
+    last_axis = 3  # of the twin's output
+
+    def __init__(
+        self,
+        twin: keras.layers.Layer,
+        batch_norm: Any,
+        current_dtype: str = "float32",
+        input_scale: Any = 1.0,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.current_dtype = check_current_dtype(current_dtype)
+        self.input_scale = check_scale(input_scale)
+        self._check_twin(twin)
+        self.twin = twin
+        if batch_norm is True:
+            batch_norm = keras.layers.BatchNormalization(name=f"{twin.name}_batch_norm")
+        self.batch_norm = batch_norm or None
+        if self.batch_norm is not None:
+            self._check_batch_norm(self.batch_norm)
+
+    def _check_twin(self, twin: Any) -> None:
+        cls = type(self).__name__
+        if type(twin) is not self.twin_class:
+            raise ValueError(
+                f"The twin of {cls} must be a keras.layers.{self.twin_class.__name__}. "
+                f"Received: {twin!r}."
+            )
+        if twin.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"The twin of {cls} must have no activation or ReLU, because IF neurons "
+                f"approximate ReLU. Received: activation={twin.activation.__name__!r} in layer "
+                f"{twin.name!r}."
+            )
+        if getattr(twin, "data_format", "channels_last") != "channels_last":
+            raise ValueError(
+                f"The twin of {cls} must have data_format='channels_last'. "
+                f"Received: {twin.data_format!r} in layer {twin.name!r}."
+            )
+
+    def _check_batch_norm(self, batch_norm: Any) -> None:
+        if not isinstance(batch_norm, keras.layers.BatchNormalization):
+            raise ValueError(
+                "`batch_norm` must be True, False or a keras.layers.BatchNormalization. "
+                f"Received: {batch_norm!r}."
+            )
+        if batch_norm.axis not in (-1, self.last_axis):
+            raise ValueError(
+                "Batch normalisation folds into the weights only over the last axis, axis=-1. "
+                f"Received: axis={batch_norm.axis} in layer {batch_norm.name!r}."
+            )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build the twin and the batch normalisation, unless that has been done."""
+        shape = tuple(input_shape) if self.time_steps is not None else without_time(input_shape)
+        if not self.twin.built:
+            self.twin.build(shape)
+        if self.batch_norm is not None and not self.batch_norm.built:
+            self.batch_norm.build(self.twin.compute_output_shape(shape))
+
+    def synaptic_weights(self) -> SynapticWeights:
+        r"""Weights and bias with batch normalisation folded in.
+
+        With gamma, beta, mean and variance of the normalisation (running statistics):
+
+            kernel' = kernel * input_scale * gamma / sqrt(variance + epsilon)
+            bias' = (bias - mean) * gamma / sqrt(variance + epsilon) + beta
+
+        Returns:
+            `SynapticWeights`; the bias is `None` if there is neither a bias nor a normalisation.
+        """
+        twin, norm = self.twin, self.batch_norm
+        kernel = self.scale_inputs(ops.cast(self.twin_kernel(), self.compute_dtype))
+        bias = ops.cast(twin.bias, self.compute_dtype) if twin.use_bias else None
+        return SynapticWeights(kernel, bias) if norm is None else self.fold(norm, kernel, bias)
+
+    def fold(
+        self, norm: keras.layers.BatchNormalization, kernel: Any, bias: Any | None
+    ) -> SynapticWeights:
+        """Weights with a normalisation folded in; see `synaptic_weights`."""
+        mean, variance = (
+            ops.cast(v, self.compute_dtype) for v in (norm.moving_mean, norm.moving_variance)
+        )
+        scale = ops.rsqrt(variance + norm.epsilon)
+        if norm.scale:
+            scale = scale * ops.cast(norm.gamma, self.compute_dtype)
+        bias = (0.0 if bias is None else bias) - mean
+        shift = ops.cast(norm.beta, self.compute_dtype) if norm.center else 0.0
+        return SynapticWeights(self.scale_outputs(kernel, scale), bias * scale + shift)
+
+    @property
+    def bias_variable(self) -> Any:
+        """Variable `(outputs,)` whose value is added to the currents; `None` if there is none.
+
+        That is the normalisation's `beta`, which is not scaled as a bias before it would be.
+        """
+        if self.batch_norm is not None:
+            return self.batch_norm.beta if self.batch_norm.center else None
+        return self.twin.bias if self.twin.use_bias else None
+
+    def twin_kernel(self) -> Any:
+        """The twin's kernel."""
+        return self.twin.kernel
+
+    def scale_inputs(self, kernel: Any) -> Any:
+        """Multiply a kernel `(..., input channels, outputs)` by `input_scale`."""
+        if self.input_scale == 1.0:
+            return kernel
+        scale = np.reshape(self.input_scale, (-1, 1))
+        return kernel * ops.convert_to_tensor(scale, self.compute_dtype)
+
+    def scale_outputs(self, kernel: Any, scale: Any) -> Any:
+        """Multiply a kernel by a scale of each output `(outputs,)`."""
+        return kernel * scale
+
+    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Currents `(batch, ...)` that inputs `(batch, ...)` cause through given weights.
+
+        Weighted inputs are summed in `current_dtype`; the bias and the potentials that take the
+        sum are in the compute dtype whatever it is.
+        """
+        return biased(self.sum_inputs(inputs, weights), weights.bias, self.compute_dtype)
+
+    def sum_inputs(self, inputs: Any, weights: SynapticWeights) -> Any:
+        """Currents without the bias, in the dtype in which they are summed."""
+        inputs, kernel = (ops.cast(x, self.current_dtype) for x in (inputs, weights.kernel))
+        return self.weighted_sum(inputs, kernel)
+
+    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+        """Sum of inputs `(batch, ...)` times weights, all in one dtype."""
+        raise NotImplementedError
+
+    def current(self, inputs: Any) -> Any:
+        """Input currents of the neurons (Eq. 4; Eq. 6 for inputs constant in time)."""
+        weights = self.synaptic_weights()
+        if self.time_steps is not None:
+            return self.linear(inputs, weights)
+        return over_time(lambda x: self.linear(x, weights), inputs)
+
+    def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Shape of the currents, from the twin's own rule."""
+        if self.time_steps is not None:
+            return tuple(self.twin.compute_output_shape(input_shape))
+        shape = self.twin.compute_output_shape(without_time(input_shape))
+        return (shape[0], input_shape[1], *shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the twin and the normalisation serialised whole."""
+        serialize = keras.saving.serialize_keras_object
+        norm = self.batch_norm
+        return {
+            **super().get_config(),
+            "current_dtype": self.current_dtype,
+            "twin": serialize(self.twin),
+            "batch_norm": None if norm is None else serialize(norm),
+            "input_scale": self.input_scale,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "TiedIF":
+        """Recreate the layer and its twin."""
+        config = dict(config)
+        for part in ("twin", "batch_norm"):
+            config[part] = keras.saving.deserialize_keras_object(config[part])
+        return super().from_config(config)
+
+
+def check_scale(scale: Any) -> float | tuple[float, ...]:
+    """A scale of spikes as a number, or as a tuple with one for each channel.
+
+    Raises:
+        ValueError: If it is not positive.
+    """
+    values = np.asarray(scale, "float64")
+    if values.ndim > 1 or not values.size or not np.all(values > 0):
+        raise ValueError(f"A scale of spikes must be positive. Received: {scale!r}.")
+    return tuple(values.tolist()) if values.ndim else float(values)
+
+
+def make_twin(
+    twin_class: type[keras.layers.Layer],
+    twin: keras.layers.Layer | None,
+    arguments: dict[str, Any],
+    layer_arguments: dict[str, Any],
+) -> keras.layers.Layer:
+    """The twin that was given, or a new one from Keras's own arguments.
+
+    Raises:
+        ValueError: If both a twin and arguments for a new one are given, or neither.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    if twin is None:
+        if layer_arguments.get("name"):
+            given.setdefault("name", f"{layer_arguments['name']}_twin")
+        return twin_class(**given)
+    if given:
+        raise ValueError(
+            f"Give either `twin` or the arguments of a new {twin_class.__name__}, not both. "
+            f"Received: twin={twin.name!r} and {given}."
+        )
+    return twin
+
+
+def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keyword arguments of the IF layer itself, and those that the twin gets."""
+    layer = ("name", "dtype", "trainable")
+    own = (*layer, "v_threshold", "reset", "v_0", "time_steps", "return_state", "input_scale")
+    return (
+        {key: value for key, value in kwargs.items() if key in own},
+        {key: value for key, value in kwargs.items() if key not in own},
+    )
+
+
+def check_current_dtype(current_dtype: str) -> str:
+    """Return `current_dtype` if it is one of `CURRENT_DTYPES`.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    if current_dtype not in CURRENT_DTYPES:
+        raise ValueError(
+            f"`current_dtype` must be one of {CURRENT_DTYPES}. Received: {current_dtype!r}."
+        )
+    return current_dtype

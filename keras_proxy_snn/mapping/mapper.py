@@ -1,0 +1,261 @@
+"""The stage for each part of a CNN, and what its spikes stand for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..cnn.graph import INPUT, Graph
+from ..layers import (
+    AtEachStep,
+    CurrentSum,
+    IFActivation,
+    IFBatchNormalization,
+    IFConv2D,
+    IFDense,
+    IFDepthwiseConv2D,
+    IFSeparableConv2D,
+    SpikeConcatenate,
+    SpikeFlatten,
+    SpikePool2D,
+    Synapses,
+)
+from ..simulation.nodes import IMAGE, Node
+from .parts import PREPARING, WITH_WEIGHTS, Part, is_identity
+
+__all__ = ["Mapper"]
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """What a call's result is in the spiking network.
+
+    Attributes:
+        name: Name of the stage that gives it.
+        kind: `"image"`: constant in time. `"spikes"`: zeros and ones. `"currents"`.
+        unit: What 1 stands for in the CNN: a number, or one for each channel.
+    """
+
+    name: str
+    kind: str
+    unit: float | tuple[float, ...] = 1.0
+
+
+class Mapper:
+    """Makes the nodes of a graph, part by part.
+
+    Args:
+        graph: The CNN's calls.
+        thresholds: By name of its layers with neurons.
+        reset: As in `IF`.
+        v_0: As in `IF`.
+        spike_height: As in `keras_proxy_snn.mapping.twin.spiking_twin`.
+
+    Attributes:
+        nodes: Nodes so far.
+        gains: As in `keras_proxy_snn.mapping.twin.SpikingTwin`.
+        sources: As in `keras_proxy_snn.mapping.twin.SpikingTwin`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        thresholds: dict[str, float],
+        reset: str,
+        v_0: float,
+        spike_height: str,
+    ):
+        self._graph = graph
+        self._thresholds = thresholds
+        self._neurons = {"reset": reset, "v_0": v_0}
+        self._scaled = spike_height == "threshold"
+        self._signals = {INPUT: _Signal(IMAGE, "image")}
+        self.nodes: list[Node] = []
+        self.gains: dict[str, float] = {}
+        self.sources: dict[str, int] = {}
+
+    def prepare(self, place: int) -> None:
+        """Add a layer that prepares images."""
+        layer = self._graph.calls[place].layer
+        source = self._signals[place - 1]
+        stage = AtEachStep(layer, prepares_images=True, name=f"image_{layer.name}")
+        self._put(place, stage, [source], "image")
+
+    def add(self, part: Part) -> None:
+        """Add what a part becomes."""
+        layer = part.layer
+        sources = [self._signals[place] for place in part.inputs]
+        if type(layer) in WITH_WEIGHTS or part.neurons:
+            self._add_synapses(part, sources[0])
+        elif is_identity(layer):
+            self._signals[part.last] = sources[0]
+        elif getattr(layer, "data_format", "channels_last") != "channels_last":
+            raise _refusal(layer, "It must have data_format='channels_last'.")
+        elif isinstance(layer, _MAXIMA) and sources[0].kind != "image":
+            self._add_maximum(part, sources[0])
+        elif isinstance(layer, keras.layers.Add):
+            self._add_sum(part, sources)
+        elif isinstance(layer, keras.layers.Concatenate):
+            self._add_concatenation(part, sources)
+        elif isinstance(layer, _AT_EACH_STEP):
+            self._add_at_each_step(part, sources[0])
+        elif sources[0].kind == "image" and isinstance(layer, _FIXED_PREPARING):
+            self._put(part.last, AtEachStep(layer, name=f"image_{layer.name}"), sources, "image")
+        else:
+            raise _refusal(layer, _advice(layer))
+
+    def _put(
+        self,
+        place: int,
+        stage: keras.layers.Layer,
+        sources: list[_Signal],
+        kind: str,
+        unit: float | tuple[float, ...] = 1.0,
+    ) -> None:
+        """Add a node, whose signal is the result of a call."""
+        names = {node.name for node in self.nodes}
+        if stage.name in names:
+            raise ValueError(
+                "Layers of the ANN must have different names, and each stands in one place: use a "
+                f"new layer for each. Received: two that become {stage.name!r}."
+            )
+        self.nodes.append(Node(stage, tuple(source.name for source in sources)))
+        self._signals[place] = _Signal(stage.name, kind, unit)
+
+    def _add_synapses(self, part: Part, source: _Signal) -> None:
+        layer = part.layer
+        threshold = part.learned or self._thresholds.get(layer.name, 1.0)
+        stage = _NEURONS.get(type(layer), IFActivation)(
+            twin=layer,
+            batch_norm=part.norm,
+            input_scale=source.unit,
+            v_threshold=threshold,
+            name=f"if_{layer.name}",
+            **self._neurons,
+        )
+        if part.neurons:
+            # The ANN divides by a learned threshold, so its activation is 1 there.
+            gain = part.scale if part.learned else part.scale * stage.v_threshold
+            self.gains[layer.name] = gain
+            self._put(part.last, stage, [source], "spikes", gain if self._scaled else 1.0)
+        else:
+            stage = Synapses(stage, name=f"synapses_{layer.name}")
+            kind = "image" if source.kind == "image" else "currents"
+            self._put(part.last, stage, [source], kind)
+        self.sources[stage.name] = part.inputs[0]
+
+    def _add_maximum(self, part: Part, source: _Signal) -> None:
+        layer = part.layer
+        if source.kind != "spikes":
+            raise _refusal(
+                layer,
+                "The maximum of currents is no current: let it follow a ReLU, which does not "
+                "change an ANN whose next layer is that ReLU.",
+            )
+        name = f"spike_{layer.name}"
+        if isinstance(layer, keras.layers.MaxPooling2D):
+            window = (layer.pool_size, layer.strides, layer.padding)
+            stage = SpikePool2D(*window, name=name)
+        else:
+            stage = AtEachStep(layer, name=name)
+        self._put(part.last, stage, [source], "spikes", source.unit)
+
+    def _add_at_each_step(self, part: Part, source: _Signal) -> None:
+        layer, unit, kind = part.layer, source.unit, source.kind
+        if isinstance(layer, _AVERAGES) and kind == "spikes":
+            kind = "currents"
+        if isinstance(unit, tuple) and not isinstance(layer, _KEEP_CHANNELS):
+            if isinstance(layer, keras.layers.Flatten):
+                unit = tuple(np.tile(unit, int(np.prod(self._shape(part.inputs[0])[1:-1]))))
+            else:
+                source = self._in_units_of_the_ann(part.inputs[0])
+                unit, kind = 1.0, "currents"
+        name = f"spike_{layer.name}"
+        flat = isinstance(layer, keras.layers.Flatten)
+        stage = SpikeFlatten(name=name) if flat else AtEachStep(layer, name=name)
+        self._put(part.last, stage, [source], kind, unit)
+
+    def _add_sum(self, part: Part, sources: list[_Signal]) -> None:
+        if len({len(self._shape(place)) for place in part.inputs}) > 1 or len(sources) < 2:
+            raise _refusal(part.layer, "Its inputs must be two or more layers of as many axes.")
+        stage = CurrentSum([source.unit for source in sources], name=f"sum_{part.layer.name}")
+        image = all(source.kind == "image" for source in sources)
+        self._put(part.last, stage, sources, "image" if image else "currents")
+
+    def _add_concatenation(self, part: Part, sources: list[_Signal]) -> None:
+        axis = part.layer.axis
+        shapes = [self._shape(place) for place in part.inputs]
+        unit: float | tuple[float, ...] = sources[0].unit
+        if len({source.unit for source in sources}) > 1 or isinstance(unit, tuple):
+            if axis in (-1, len(shapes[0]) - 1):
+                unit = tuple(
+                    float(value)
+                    for source, shape in zip(sources, shapes, strict=True)
+                    for value in np.broadcast_to(source.unit, shape[-1])
+                )
+            else:
+                sources = [self._in_units_of_the_ann(place) for place in part.inputs]
+                unit = 1.0
+        kinds = {source.kind for source in sources}
+        stage = SpikeConcatenate(axis, name=f"spike_{part.layer.name}")
+        self._put(part.last, stage, sources, kinds.pop() if len(kinds) == 1 else "currents", unit)
+
+    def _in_units_of_the_ann(self, place: int) -> _Signal:
+        """A signal whose 1 stands for 1."""
+        source = self._signals[place]
+        if source.unit == 1.0:
+            return source
+        name = f"scaled_{source.name}"
+        if name not in {node.name for node in self.nodes}:
+            self.nodes.append(Node(CurrentSum([source.unit], name=name), (source.name,)))
+        return _Signal(name, "currents")
+
+    def _shape(self, place: int) -> tuple[Any, ...]:
+        if place == INPUT:
+            return (None, *self._graph.input_shape)
+        return self._graph.calls[place].shape
+
+
+_NEURONS: dict[type, Any] = {
+    keras.layers.Conv2D: IFConv2D,
+    keras.layers.DepthwiseConv2D: IFDepthwiseConv2D,
+    keras.layers.SeparableConv2D: IFSeparableConv2D,
+    keras.layers.Dense: IFDense,
+    keras.layers.BatchNormalization: IFBatchNormalization,
+}
+_MAXIMA = (keras.layers.MaxPooling2D, keras.layers.GlobalMaxPooling2D)
+_AVERAGES = (keras.layers.AveragePooling2D, keras.layers.GlobalAveragePooling2D)
+_KEEP_CHANNELS = (*_AVERAGES, keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
+_AT_EACH_STEP = (
+    *_MAXIMA,
+    *_KEEP_CHANNELS,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Permute,
+)
+_FIXED_PREPARING = (
+    keras.layers.Rescaling,
+    keras.layers.Normalization,
+    keras.layers.Resizing,
+    keras.layers.CenterCrop,
+)
+
+
+def _advice(layer: Any) -> str:
+    if isinstance(layer, _FIXED_PREPARING):
+        return "It may stand at the input, before all weights, or scale before a ReLU."
+    if isinstance(layer, PREPARING):
+        return "Layers that prepare images stand first, one after the other."
+    activation = vars(layer).get("activation", keras.activations.relu)
+    plain = activation in (keras.activations.relu, keras.activations.linear)
+    if "elu" in type(layer).__name__.lower() or not plain:
+        return "IF neurons approximate ReLU: train the CNN with that activation."
+    return "Replace it and train the CNN again, or leave it out of the CNN."
+
+
+def _refusal(layer: Any, advice: str) -> ValueError:
+    return ValueError(
+        "A spiking twin can be made of the layers that keras_proxy_snn.mapping.twin.spiking_twin "
+        f"lists. {advice} Received: layer {layer.name!r} ({type(layer).__name__})."
+    )

@@ -1,0 +1,249 @@
+"""Which calls of a CNN are one layer of neurons: weights, normalisation and ReLU."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from ..cnn.graph import Graph, LinearPart
+from ..layers import LearnedThreshold
+
+__all__ = [
+    "PREPARING",
+    "WITH_WEIGHTS",
+    "Part",
+    "find_parts",
+    "is_identity",
+    "is_relu",
+    "preprocessing_length",
+]
+
+WITH_WEIGHTS = (
+    keras.layers.Conv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+    keras.layers.Dense,
+    keras.layers.BatchNormalization,
+)
+
+_TRAINING_ALONE = (
+    keras.layers.Dropout,
+    keras.layers.SpatialDropout2D,
+    keras.layers.GaussianNoise,
+    keras.layers.GaussianDropout,
+    keras.layers.AlphaDropout,
+    keras.layers.ActivityRegularization,
+    keras.layers.Identity,
+)
+
+# By name, because each version of Keras has some more.
+_NAMES = (
+    "Rescaling",
+    "Normalization",
+    "Resizing",
+    "CenterCrop",
+    "AugMix",
+    "AutoContrast",
+    "Equalization",
+    "RandAugment",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomElasticTransform",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+    "Solarization",
+)
+PREPARING = tuple(getattr(keras.layers, name) for name in _NAMES if hasattr(keras.layers, name))
+
+_RELUS = (keras.activations.relu, keras.activations.relu6)
+
+
+class Part(NamedTuple):
+    """Calls that become one stage.
+
+    Attributes:
+        layer: The first call's layer.
+        inputs: Positions of what it reads.
+        last: Position of the last call.
+        norm: The `BatchNormalization` that the layer takes in.
+        scale: Factor of a `Rescaling` before the ReLU, 1 if there is none.
+        learned: The `LearnedThreshold` before the ReLU.
+        neurons: Whether there is a ReLU, or this is the readout.
+    """
+
+    layer: Any
+    inputs: tuple[int, ...]
+    last: int
+    norm: keras.layers.BatchNormalization | None = None
+    scale: float = 1.0
+    learned: LearnedThreshold | None = None
+    neurons: bool = False
+
+
+def preprocessing_length(graph: Graph) -> int:
+    """Number of layers at the input, one after the other, that prepare images."""
+    readers = graph.readers()
+    length = 0
+    for place, call in enumerate(graph.calls):
+        follows = call.inputs == (place - 1,) and readers[place - 1] == [place]
+        if not follows or not isinstance(call.layer, PREPARING):
+            break
+        length += 1
+    return length
+
+
+def find_parts(graph: Graph, start: int) -> list[Part]:
+    """Parts of a graph from a position on; the last one is the readout.
+
+    Raises:
+        ValueError: If two layers with neurons have one name.
+    """
+    parts: list[Part] = []
+    taken: set[int] = set()
+    for place in range(start, len(graph.calls)):
+        if place not in taken:
+            chain = _Chain(graph, place)
+            parts.append(_part(chain))
+            taken.update(chain.places)
+    end = len(graph.calls) - 1
+    if not parts or not parts[-1].neurons:
+        readout = keras.layers.Activation("linear", name="readout")
+        parts.append(Part(readout, (end,), end, neurons=True))
+    names = [part.layer.name for part in parts if part.neurons]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(
+            "Layers with neurons must have different names, and each stands in one place: use a "
+            f"new layer for each. Received: layers {repeated} more than once."
+        )
+    return parts
+
+
+class _Chain:
+    """Calls one after another, of which each is read by the next alone."""
+
+    def __init__(self, graph: Graph, place: int):
+        self._graph = graph
+        self._readers = graph.readers()
+        self.places = [place]
+
+    @property
+    def call(self) -> Any:
+        """The call that the chain started with."""
+        return self._graph.calls[self.places[0]]
+
+    @property
+    def ends(self) -> bool:
+        """Whether nothing but identities stands between the chain and the output."""
+        last = self.places[-1]
+        rest = self._graph.calls[last + 1 :]
+        return all(
+            call.inputs == (place,) and is_identity(call.layer)
+            for place, call in enumerate(rest, last)
+        )
+
+    def take(self, wanted: Callable[[Any], bool]) -> Any:
+        """Go on to the next layer and return it, if it is wanted."""
+        found: list[int] = []
+        while True:
+            readers = self._readers[([*self.places, *found])[-1]]
+            if len(readers) != 1:
+                return None
+            found.append(readers[0])
+            layer = _layer(self._graph.calls[readers[0]].layer)
+            if not is_identity(layer):
+                break
+        if not wanted(layer):
+            return None
+        self.places += found
+        return layer
+
+
+def _part(chain: _Chain) -> Part:
+    layer = _layer(chain.call.layer)
+    inputs = chain.call.inputs
+    norm, scale, learned, neurons = None, 1.0, None, is_relu(layer)
+    if type(layer) in WITH_WEIGHTS:
+        neurons = getattr(layer, "activation", None) in _RELUS
+        if not neurons and not isinstance(layer, keras.layers.BatchNormalization):
+            norm = chain.take(lambda x: isinstance(x, keras.layers.BatchNormalization))
+        if not neurons:
+            scale, learned, relu = _take_activation(chain)
+            neurons = relu is not None
+        neurons = neurons or chain.ends
+    elif is_scale(layer) or isinstance(layer, LearnedThreshold):
+        before = (1.0, layer) if isinstance(layer, LearnedThreshold) else (layer.scale, None)
+        scale, learned, relu = _take_activation(chain, *before)
+        layer, neurons = relu or layer, relu is not None
+    return Part(layer, inputs, chain.places[-1], norm, scale, learned, neurons)
+
+
+def _take_activation(
+    chain: _Chain, scale: float = 1.0, learned: LearnedThreshold | None = None
+) -> tuple[float, LearnedThreshold | None, Any]:
+    """What scales and the ReLU, if all of it leads to one."""
+    places = list(chain.places)
+    if learned is None:
+        rescaling = chain.take(is_scale)
+        scale = scale if rescaling is None else scale * float(rescaling.scale)
+        learned = chain.take(lambda layer: isinstance(layer, LearnedThreshold))
+    relu = chain.take(is_relu)
+    if relu is None:
+        chain.places = places
+        return 1.0, None, None
+    return scale, learned, relu
+
+
+def is_identity(layer: Any) -> bool:
+    """Whether a layer does nothing but in training."""
+    linear = getattr(layer, "activation", None) is keras.activations.linear
+    return isinstance(layer, _TRAINING_ALONE) or (
+        isinstance(layer, keras.layers.Activation) and linear
+    )
+
+
+def is_relu(layer: Any) -> bool:
+    """Whether a layer is a ReLU, bounded or not, and no leaky one."""
+    if isinstance(layer, keras.layers.ReLU):
+        return not layer.negative_slope and not layer.threshold
+    return isinstance(layer, keras.layers.Activation) and layer.activation in _RELUS
+
+
+def is_scale(layer: Any) -> bool:
+    """Whether a layer multiplies by one positive number."""
+    if not isinstance(layer, keras.layers.Rescaling) or np.ndim(layer.scale):
+        return False
+    return float(layer.scale) > 0 and not np.any(np.asarray(layer.offset))
+
+
+def _layer(operation: Any) -> Any:
+    """The layer that does what an operation of a graph does."""
+    if isinstance(operation, LinearPart):
+        return operation.layer
+    if isinstance(operation, keras.layers.Layer):
+        return operation
+    name = operation.name
+    layers: dict[str, Callable[[], keras.layers.Layer]] = {
+        "Add": lambda: keras.layers.Add(name=name),
+        "Concatenate": lambda: keras.layers.Concatenate(operation.axis, name=name),
+        "Relu": lambda: keras.layers.ReLU(name=name),
+        "Relu6": lambda: keras.layers.ReLU(6.0, name=name),
+    }
+    make = layers.get(type(operation).__name__)
+    return operation if make is None else make()

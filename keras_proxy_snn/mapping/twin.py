@@ -1,0 +1,140 @@
+"""From a Keras CNN to its spiking twin, built around the CNN's own layers."""
+
+from dataclasses import dataclass
+
+import keras
+
+from ..cnn.build import Threshold, check_choice, layer_thresholds
+from ..cnn.graph import Graph, read_graph
+from ..layers import Synapses
+from ..layers.base import TiedIF, check_current_dtype
+from ..simulation.nodes import Node, Readers
+from .mapper import Mapper
+from .parts import find_parts, preprocessing_length
+
+__all__ = ["SPIKE_HEIGHTS", "SpikingTwin", "spiking_twin"]
+
+SPIKE_HEIGHTS = ("one", "threshold")
+
+
+@dataclass(frozen=True)
+class SpikingTwin:
+    """The stages of a spiking network, and the CNN that they were made of.
+
+    Attributes:
+        nodes: Stages in order; the last one is the readout.
+        graph: The CNN up to its logits.
+        start: Number of its first calls that prepare images, for both networks.
+        activations: By name of its layers with neurons, the position of the call whose result
+            their rates follow.
+        gains: By the same names, the activation that stands for one spike a step of a current in
+            its own units: the threshold times a `Rescaling` before the ReLU; without the threshold
+            after a `LearnedThreshold`, which divides by it.
+        sources: By name of each stage with weights, the position of the call whose result enters
+            the same weights of the CNN.
+    """
+
+    nodes: tuple[Node, ...]
+    graph: Graph
+    start: int
+    activations: dict[str, int]
+    gains: dict[str, float]
+    sources: dict[str, int]
+
+
+def spiking_twin(
+    ann: keras.Model,
+    v_threshold: Threshold = 1.0,
+    reset: str = "zero",
+    v_0: float = 0.0,
+    spike_height: str = "one",
+    current_dtype: str = "float32",
+) -> SpikingTwin:
+    """Make the spiking stages of a CNN around that CNN's own layers.
+
+    ============================================  =================================================
+    layers of the CNN                             stage
+    ============================================  =================================================
+    `Conv2D`, `DepthwiseConv2D`,                  neurons (`IFConv2D`, ...) with this very layer as
+    `SeparableConv2D`, `Dense`; with the          the twin, the normalisation folded into the
+    `BatchNormalization` and the ReLU after it    weights
+    one of these without a ReLU                   `Synapses`: currents
+    ReLU by itself, after a sum or a pooling      neurons without weights, `IFActivation`
+    `BatchNormalization` by itself                a weight and a bias of each channel, with
+                                                  neurons if a ReLU follows (`IFBatchNormalization`)
+    `MaxPooling2D`                                `SpikePool2D`, the OR of the spikes in a window
+    `AveragePooling2D`,                           the mean of the spikes in a window, a current that
+    `GlobalAveragePooling2D`                      the next weights see (`AtEachStep`)
+    `Add`                                         `CurrentSum`, where currents or spikes meet
+    `Concatenate`                                 `SpikeConcatenate`
+    `Flatten`, `Reshape`, `Permute`,              the same at each step
+    `ZeroPadding2D`, `Cropping2D`
+    `Dropout`, noise, `ActivityRegularization`    nothing: they act in training alone
+    `Rescaling`, `Normalization`, `Resizing`,     run once, before the first weights; what they
+    `RandomFlip` and other augmentation, first    give, in training too, is the image of both
+    ============================================  =================================================
+
+    A softmax at the end stands for nothing: the readout's neurons get the currents before it. A
+    ReLU with `max_value` is one whose neurons saturate, at one spike a step, so their threshold
+    should not stand for more than that value.
+
+    Args:
+        ann: A built `keras.Sequential` or functional model of these layers, with one input
+            and an output `(batch, classes)`. A `Rescaling` or a `LearnedThreshold` may stand before
+            a ReLU (see `build_ann`).
+        v_threshold: Threshold of the IF neurons; see `layer_thresholds`. A layer with a
+            `LearnedThreshold` has that one.
+        reset: `"zero"` or `"subtract"`.
+        v_0: Potential before the first step as a fraction of the threshold, in [0, 1).
+        spike_height: `"one"`: each spike enters the next layer as 1. `"threshold"`: as the
+            threshold of its neuron, so that rates times thresholds follow the CNN's activations
+            whatever the thresholds are. Spikes stay zeros and ones; the weights that they meet
+            are multiplied (`input_scale` of the stages).
+        current_dtype: `"float32"` or `"bfloat16"`, in what hidden layers sum their weighted spikes.
+            The first layer, whose sums are taken once, and the readout stay in float32.
+
+    Returns:
+        `SpikingTwin`.
+
+    Raises:
+        ValueError: If the model is not built or has a layer that has no spiking
+            counterpart. It gives that layer's name and type, and what to do.
+
+    Example:
+
+    >>> from keras_proxy_snn import build_ann, parse_spec
+    >>> from keras_proxy_snn.mapping.twin import spiking_twin
+    >>> ann = build_ann(parse_spec("4C3-P2-10F"), (8, 8, 1))
+    >>> nodes = spiking_twin(ann).nodes
+    >>> [node.name for node in nodes]
+    ['if_conv1', 'spike_pool1', 'spike_flatten', 'if_readout']
+    >>> nodes[0].stage.twin is ann.get_layer("conv1")
+    True
+    """
+    check_choice("spike_height", spike_height, SPIKE_HEIGHTS)
+    graph = read_graph(ann).without_softmax()
+    start = preprocessing_length(graph)
+    parts = find_parts(graph, start)
+    names = [part.layer.name for part in parts if part.neurons]
+    mapper = Mapper(graph, layer_thresholds(v_threshold, names), reset, v_0, spike_height)
+    for place in range(start):
+        mapper.prepare(place)
+    for part in parts:
+        mapper.add(part)
+    if len(graph.calls[-1].shape) != 2:
+        raise ValueError(
+            "The output of the ANN must be (batch, classes). "
+            f"Received: {graph.calls[-1].shape} of {ann!r}."
+        )
+    activations = {part.layer.name: part.last for part in parts if part.neurons}
+    nodes = tuple(mapper.nodes)
+    _set_current_dtype(nodes, check_current_dtype(current_dtype))
+    return SpikingTwin(nodes, graph, start, activations, mapper.gains, mapper.sources)
+
+
+def _set_current_dtype(nodes: tuple[Node, ...], current_dtype: str) -> None:
+    constant = Readers(nodes).constant
+    for node in nodes[:-1]:
+        stage = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
+        if isinstance(stage, TiedIF) and not set(node.inputs) <= constant:
+            stage.current_dtype = current_dtype

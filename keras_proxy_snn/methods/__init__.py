@@ -1,0 +1,158 @@
+"""Every method by name, on the same presets: proxy learning and what it is compared with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from ..presets import PRESETS, Preset
+from . import (
+    ann,
+    ann_as_snn,
+    growing,
+    percentile,
+    progressive_tandem,
+    proxy,
+    qcfs,
+    quantised_proxy,
+    rnl,
+    surrogate,
+    tandem,
+)
+from ._training import Trained, Training
+
+__all__ = ["METHODS", "Method", "Trained", "Training", "fit"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to a network.
+
+    Attributes:
+        title: A few words for tables.
+        source: Where it is published.
+        fit: Function of preset, images, labels and `Training` that gives `Trained`.
+        at_time_steps: Whether training depends on T. If not (the ANN and what is converted from
+            one), one trained network serves for every T.
+    """
+
+    title: str
+    source: str
+    fit: Callable[[Preset, Any, Any, Training], Trained]
+    at_time_steps: bool = True
+
+
+_PERCENTILE = "Rueckauer et al. 2017, doi:10.3389/fnins.2017.00682"
+_RNL = "Ding et al. 2021, arXiv:2105.11654"
+_QCFS = "Bu et al. 2022, arXiv:2303.04347"
+_PROXY = "Kheradpisheh et al. 2021, arXiv:2109.13208"
+_TANDEM = "Wu et al. 2021, arXiv:1907.01167"
+
+
+def _averaging(
+    fit: Callable[[Preset, Any, Any, Training], Trained],
+    preset: Preset,
+    x: Any,
+    y: Any,
+    training: Training,
+) -> Trained:
+    """A method with the preset's pooling by averages."""
+    return fit(replace(preset, pooling="average"), x, y, training)
+
+
+METHODS: dict[str, Method] = {
+    "ann": Method("ANN", "-", ann.fit, at_time_steps=False),
+    "ann_as_snn": Method("ANN as an SNN, as it is", "-", ann_as_snn.fit, at_time_steps=False),
+    "conversion_percentile": Method(
+        "conversion, robust normalisation", _PERCENTILE, percentile.fit, at_time_steps=False
+    ),
+    "conversion_percentile_average": Method(
+        "conversion, robust normalisation, average pooling",
+        _PERCENTILE,
+        partial(_averaging, percentile.fit),
+        at_time_steps=False,
+    ),
+    "conversion_rnl": Method("conversion, RNL", _RNL, rnl.fit, at_time_steps=False),
+    "conversion_rnl_average": Method(
+        "conversion, RNL, average pooling",
+        _RNL,
+        partial(_averaging, rnl.fit),
+        at_time_steps=False,
+    ),
+    "conversion_qcfs": Method("conversion, QCFS", _QCFS, qcfs.fit, at_time_steps=False),
+    "conversion_qcfs_average": Method(
+        "conversion, QCFS, average pooling",
+        _QCFS,
+        partial(_averaging, qcfs.fit),
+        at_time_steps=False,
+    ),
+    "proxy": Method("proxy learning, as the preset says", _PROXY, proxy.fit),
+    "proxy_paper": Method("proxy learning, paper", _PROXY, proxy.fit_paper),
+    "proxy_notebook": Method("proxy learning, notebook", _PROXY, proxy.fit_notebook),
+    "proxy_low_t": Method("proxy learning, few time steps", _PROXY, proxy.fit_low_t),
+    "proxy_quantised": Method(
+        "quantised ANN, then proxy, average pooling", _PROXY, quantised_proxy.fit
+    ),
+    "quantised_as_snn": Method(
+        "quantised ANN as an SNN, average pooling",
+        _QCFS,
+        partial(quantised_proxy.fit, by_proxy=False),
+        at_time_steps=False,
+    ),
+    "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
+    "surrogate": Method(
+        "surrogate gradient, arctangent", "Fang et al. 2021, arXiv:2007.05785", surrogate.fit
+    ),
+    "tandem": Method("tandem learning, as the preset says", _TANDEM, tandem.fit),
+    "tandem_paper": Method("tandem learning, paper", _TANDEM, tandem.fit_paper),
+    "progressive_tandem": Method(
+        "progressive tandem learning",
+        "Wu et al. 2020, arXiv:2007.01204",
+        progressive_tandem.fit,
+    ),
+}
+"""Methods by name.
+
+A converted network has the ANN's max pooling as spike pooling, the OR of spikes. Spikes that do not
+coincide add up there: the OR fires more often than the neuron that fires most, the more so the
+longer T is, so it does not approach its ANN. The methods ending in `_average` have average pooling
+in its place, as the publications of RNL and QCFS do, and approach it.
+"""
+
+
+def fit(
+    method: str, preset: str | Preset, x: Any, y: Any, *, training: Training, **fields: Any
+) -> Trained:
+    """Train a network by a method.
+
+    Args:
+        method: One of `METHODS`.
+        preset: A preset or its name: architecture, T, threshold and optimizer.
+        x: Images `(batch, height, width, channels)`, pixels in [0, 1].
+        y: Integer labels `(batch,)`.
+        training: Budget, held-out data and checkpoints.
+        **fields: Fields of the preset to replace, such as `time_steps`.
+
+    Returns:
+        `Trained`.
+
+    Raises:
+        ValueError: If there is no such method or preset.
+
+    Example:
+
+    >>> import keras_proxy_snn as kps
+    >>> from keras_proxy_snn import methods
+    >>> (x, y), _ = kps.datasets.load("digits")
+    >>> budget = methods.Training(epochs=1)
+    >>> trained = methods.fit("proxy", "digits", x, y, training=budget, time_steps=4)
+    >>> trained.network.time_steps
+    4
+    """
+    if method not in METHODS:
+        raise ValueError(f"`method` must be one of {tuple(METHODS)}. Received: {method!r}.")
+    if isinstance(preset, str):
+        if preset not in PRESETS:
+            raise ValueError(f"`preset` must be one of {tuple(PRESETS)}. Received: {preset!r}.")
+        preset = PRESETS[preset]
+    return METHODS[method].fit(replace(preset, **fields), x, y, training)

@@ -1,0 +1,50 @@
+"""ANN-to-SNN conversion by robust normalisation of the weights."""
+
+from typing import Any
+
+import numpy as np
+
+from ..conversion.thresholds import activation_percentiles
+from ..presets import Preset
+from ._conversion import convert
+from ._training import Trained, Training
+from .ann import train_ann
+
+__all__ = ["fit"]
+
+_IMAGES = 1000
+
+
+def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+    """Train the plain ANN and normalise each layer by a percentile of its activations.
+
+    With lambda_l, the 99.9th percentile of the non-zero activations of layer l (section 2.2 of
+    Rueckauer et al., "Conversion of continuous-valued deep networks to efficient event-driven
+    networks for image classification", 2017), batch normalisation folded into W and b before:
+
+        W_l <- W_l lambda_{l-1} / lambda_l,    b_l <- b_l / lambda_l,    v_threshold = 1
+
+    Reset by subtraction; the readout's currents are summed over T with no output neuron, so the
+    readout is not divided by a lambda of its own. The percentiles are those of up to 1,000 training
+    images. With max pooling spikes are pooled by OR, where theirs let the neuron that fires most
+    pass alone; see `keras_proxy_snn.methods.METHODS`.
+
+    Args:
+        preset: Architecture and optimizer.
+        x: Images `(batch, height, width, channels)`.
+        y: Integer labels `(batch,)`.
+        training: Budget and surroundings.
+
+    Returns:
+        `Trained`; `network` is a `ProxyModel` whose `ann` is the normalised ANN and gives the
+        same outputs as the trained one; `facts["lambda"]` are the percentiles by layer.
+
+    Raises:
+        ValueError: If a layer has no activation above zero.
+    """
+    ann, history = train_ann(preset, x, y, training)
+    some = np.sort(np.random.default_rng(0).permutation(len(x))[:_IMAGES])
+    percentiles = activation_percentiles(ann, np.asarray(x)[some])
+    del percentiles[ann.layers[-1].name]
+    model = convert(preset, ann, percentiles, percentiles)
+    return Trained(model, {"ann": history}, {"lambda": percentiles})

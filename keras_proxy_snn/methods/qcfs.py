@@ -1,0 +1,135 @@
+"""ANN-to-SNN conversion from quantised activations (QCFS)."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ..presets import Preset
+from ..training.responses import quantisation_level, whole
+from ._conversion import PLAIN, convert, variant
+from ._training import Trained, Training, fit_phase, phase_name
+from .ann import compile_ann, preset_model
+
+__all__ = ["QCFS", "fit"]
+
+_START = 2.0  # standard deviations of a layer's currents
+_IMAGES = 200
+
+
+class QCFS(keras.layers.Layer):
+    """Quantization clip-floor-shift activation with a trainable step.
+
+    (Eq. 15 of Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency
+    spiking neural networks", 2022.)
+
+        y = lambda clip(floor(x L / lambda + 1/2) / L, 0, 1)
+
+    The derivative of floor is taken as 1 (straight-through), so
+
+        dy/dx = 1 for -lambda / 2L < x < lambda - lambda / 2L, else 0
+        dy/dlambda = (y - x) / lambda in that range, 0 below and 1 above it
+
+    It is the mean output of an integrate-and-fire neuron with a constant current x over T = L
+    steps that starts at half its threshold lambda, is reset by subtraction and sends spikes of
+    height lambda.
+
+    Args:
+        levels: Number L of quantisation steps.
+        initial: lambda before training, in units of the weights.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
+
+    Call arguments:
+        inputs: Currents x, any shape.
+
+    Output shape:
+        As the inputs.
+
+    Raises:
+        ValueError: If `levels` is not a positive integer or `initial` not positive.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.methods.qcfs import QCFS
+    >>> layer = QCFS(levels=4, initial=2.0)
+    >>> y = layer(np.float32([-1.0, 0.2, 0.3, 1.0, 9.0]))
+    >>> keras.ops.convert_to_numpy(y).tolist()
+    [0.0, 0.0, 0.5, 1.0, 2.0]
+    """
+
+    def __init__(self, levels: int = 4, initial: float = 8.0, **kwargs: Any):
+        if not isinstance(levels, int) or isinstance(levels, bool) or levels < 1:
+            raise ValueError(f"`levels` must be a positive integer. Received: {levels!r}.")
+        if not initial > 0:
+            raise ValueError(f"`initial` must be a positive number. Received: {initial!r}.")
+        super().__init__(**kwargs)
+        self.levels = levels
+        self.spike_height = self.add_weight(
+            name="lambda", shape=(), initializer=keras.initializers.Constant(initial)
+        )
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Quantised activations; see the class."""
+        height = ops.cast(self.spike_height, inputs.dtype)
+        level = quantisation_level(inputs, height, self.levels)
+        return height * (whole(level) / self.levels)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """As the inputs."""
+        return tuple(input_shape)
+
+
+def _start_at_currents(ann: keras.Sequential, x: Any) -> None:
+    """Set lambda of each layer in turn to so many standard deviations of its currents."""
+    values = ops.convert_to_tensor(x, "float32")
+    for layer in ann.layers:
+        if isinstance(layer, QCFS):
+            layer.spike_height.assign(_START * ops.std(values))
+        values = layer(values)
+
+
+def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+    """Train an ANN with `QCFS` for ReLU (L = 4) and convert it.
+
+    IF neurons of a layer have v_threshold = lambda, start at half of it, are reset by subtraction
+    and send spikes of height lambda; here in units of lambda, so thresholds and spikes are 1. The
+    readout's currents are summed over T, half a threshold of the start included for each class.
+
+    lambda starts at 2 standard deviations of the layer's currents: at 2 with batch normalisation,
+    else as 200 images say. Theirs, all normalised, starts at 8, and the large steps of their SGD
+    bring it down. Those of Adam are no larger than its rate, so it would stay there, most
+    activations at zero. (Trained by its logarithm, which moves faster, it came from 8 to 2.2 to
+    2.6 in six epochs with max pooling; with average pooling the first layer's was at 4.3 then.)
+
+    The optimizer and its schedule are the preset's (theirs: SGD with 0.1, momentum 0.9, weight
+    decay 5e-4, cosine, 300 epochs). With max pooling spikes are pooled by OR, where theirs is
+    average pooling; see `keras_proxy_snn.methods.METHODS`.
+
+    Args:
+        preset: Architecture and optimizer.
+        x: Images `(batch, height, width, channels)`.
+        y: Integer labels `(batch,)`.
+        training: Budget and surroundings.
+
+    Returns:
+        `Trained`; `network` is a `ProxyModel` whose `ann` has the activations for L to infinity,
+        clip(x / lambda, 0, 1), and shares no weights with the one that was trained;
+        `facts["lambda"]` are the steps by layer.
+
+    """
+    plain = preset_model(preset, **PLAIN).ann
+    ann = variant(plain, lambda name: QCFS(initial=_START, name=f"{name}_qcfs"))
+    if not preset.batch_norm:
+        _start_at_currents(ann, x[:_IMAGES])
+    compile_ann(ann, preset)
+    phase = phase_name("qcfs", preset)
+    history = fit_phase(ann, x, y, training, phase)
+    heights = {
+        layer.name.removesuffix("_qcfs"): float(ops.convert_to_numpy(layer.spike_height))
+        for layer in ann.layers
+        if isinstance(layer, QCFS)
+    }
+    model = convert(preset, plain, heights, heights, max_rate=1.0, v_0=0.5)
+    return Trained(model, {phase: history}, {"lambda": heights})

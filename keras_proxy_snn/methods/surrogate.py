@@ -1,0 +1,144 @@
+"""Surrogate gradient: backpropagation through all time steps of the spiking network itself."""
+
+import math
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from ..layers._time import over_time
+from ..layers.base import TiedIF
+from ..model import ProxyModel
+from ..neurons.equations import heaviside, simulate
+from ..presets import Preset
+from ..simulation.network import Simulation
+from ..training.metrics import SpikeAccuracy
+from ._currents import first_input, first_stages, layer_current
+from ._training import Trained, Training, fit_phase
+from .ann import preset_model
+
+__all__ = ["ALPHA", "SurrogateModel", "arctangent_spike", "fit"]
+
+ALPHA = 2.0
+"""Steepness alpha of the arctangent."""
+
+
+def arctangent_spike(v: Any, v_threshold: float) -> Any:
+    """Spikes whose derivative is that of an arctangent.
+
+    Forward and backward (Fang et al. 2021, "Incorporating learnable membrane time constant to
+    enhance learning of spiking neural networks", arXiv:2007.05785; the width alpha = 2 is that of
+    their code), with the distance to the threshold in units of the threshold, theirs being 1:
+
+        x = (v - v_threshold) / v_threshold
+        spike = 1 if v >= v_threshold else 0
+        d spike / dx := alpha / (2 (1 + (pi / 2 * alpha * x)^2))
+
+    Args:
+        v: Membrane potentials, any shape.
+        v_threshold: Positive number.
+
+    Returns:
+        Zeros and ones in the shape and dtype of `v`, bit for bit those of
+        `keras_proxy_snn.neurons.equations.heaviside`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.methods.surrogate import arctangent_spike
+    >>> np.array(arctangent_spike(np.float32([0.5, 1.0, 2.0]), 1.0)).tolist()
+    [0.0, 1.0, 1.0]
+    """
+
+    @ops.custom_gradient
+    def spike(v: Any) -> tuple[Any, Any]:
+        def grad(*args: Any, upstream: Any = None) -> Any:
+            # PyTorch passes the upstream gradient by keyword, after the arguments.
+            if upstream is None:
+                (upstream,) = args
+            slope = math.pi / 2 * ALPHA / v_threshold
+            height = ALPHA / 2 / v_threshold
+            return upstream * (height / (1.0 + ops.square(slope * (v - v_threshold))))
+
+        return heaviside(v, v_threshold), grad
+
+    return spike(ops.convert_to_tensor(v))
+
+
+class SurrogateModel(keras.Model):
+    """A spiking network that is differentiated through all its time steps.
+
+    In training the steps are unrolled and each keeps its potentials for the backward pass, so
+    memory grows with T; the spikes are those of the network (bit for bit where there is no batch
+    norm). Evaluating and predicting use the network itself.
+
+    The reset is part of the derivative: `detach_reset=False`, the default of the authors' library
+    SpikingJelly; their published runs cut it off, which in trials was at best as good. Batch norm
+    takes the statistics of a layer's currents over batch and time.
+
+    Args:
+        network: Owner of the weights; its ANN is not used.
+        **kwargs: Arguments of `keras.Model`, such as `name`.
+
+    Call arguments:
+        inputs: Images `(batch, height, width, channels)`.
+        training: With `True`, the output can be differentiated.
+
+    Output shape:
+        What the network's readout gives, `(batch, classes)`, float32.
+
+    Example:
+
+    >>> import numpy as np, keras_proxy_snn
+    >>> from keras_proxy_snn.methods.surrogate import SurrogateModel
+    >>> model = SurrogateModel(keras_proxy_snn.build("digits", time_steps=4))
+    >>> model.compile("adam", keras_proxy_snn.SpikeCountCrossentropy())
+    >>> history = model.fit(np.random.rand(4, 8, 8, 1), np.array([0, 1, 2, 3]), verbose=0)
+    >>> model.network.predict(np.random.rand(2, 8, 8, 1), verbose=0).shape
+    (2, 10)
+    """
+
+    def __init__(self, network: ProxyModel, **kwargs: Any):
+        super().__init__(autocast=False, **kwargs)
+        self.network = network
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Answer of the readout; see the class."""
+        return self._unrolled(inputs) if training else self.network(inputs)
+
+    def _unrolled(self, images: Any) -> Any:
+        snn = self.network.snn
+        run = partial(simulate, spike=arctangent_spike)
+        first, *stages = first_stages(snn)
+        # The image's current is constant in time, and computed once.
+        current = layer_current(first, first_input(snn, images), training=True)
+        spikes, v = first.fire(current, time_steps=snn.time_steps, simulate=run)
+        for stage in stages:
+            if isinstance(stage, TiedIF):
+                current = over_time(partial(layer_current, stage, training=True), spikes)
+                spikes, v = stage.fire(current, simulate=run)
+            else:
+                spikes = stage.call(spikes)
+        return self.network.answer(Simulation(ops.sum(spikes, axis=1), v, ()))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """`(batch, classes)`."""
+        return self.network.compute_output_shape(input_shape)
+
+
+def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+    """Train the preset's spiking network by surrogate gradient, see `SurrogateModel`.
+
+    Neurons, readout, loss and optimizer are the preset's; of its ANN nothing is used. Thresholds
+    are not trained (`learn_threshold`).
+
+    Returns:
+        `Trained`; `network` is a `ProxyModel`.
+    """
+    network = preset_model(replace(preset, learn_threshold=False))
+    model = SurrogateModel(network)
+    model.compile(network.optimizer, network.loss, metrics=[SpikeAccuracy()])
+    return Trained(network, {"surrogate": fit_phase(model, x, y, training, "surrogate")})

@@ -1,0 +1,1 @@
+"""Weights and models in files, and the weights that come with the package."""

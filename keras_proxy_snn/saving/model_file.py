@@ -1,0 +1,91 @@
+"""A model in a `.keras` file, with the record of the training that made it.
+
+The file is the ZIP archive that Keras writes; the record is one more member of it, which Keras
+does not read. A model saved by `model.save` has none.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from ..model import ProxyModel
+from ..training.losses import LOSSES
+
+__all__ = ["load_model", "read_facts", "read_record", "save_model"]
+
+_RECORD = "keras_proxy_snn.json"
+# With the model and its metrics, what presets are compiled with.
+_LOSSES = {loss.__name__: loss for loss in LOSSES.values()}
+
+
+def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
+    """Load a saved `ProxyModel`.
+
+    Args:
+        path: A `.keras` file.
+        compile: Whether to restore optimizer, loss and metrics too.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no `ProxyModel`.
+
+    Example:
+
+    >>> import tempfile, pathlib, keras_proxy_snn
+    >>> from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "digits.keras"
+    >>> save_model(keras_proxy_snn.build("digits", time_steps=4), path, {"epochs": 0})
+    >>> load_model(path).time_steps, read_record(path)
+    (4, {'epochs': 0})
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        model = keras.models.load_model(path, _LOSSES, compile=compile)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a saved Keras model ({error}).") from error
+    if not isinstance(model, ProxyModel):
+        kind = type(model).__name__
+        raise ValueError(f"A saved ProxyModel is expected. Received: {path} with a {kind}.")
+    return model
+
+
+def save_model(model: ProxyModel, path: str | Path, record: dict[str, Any]) -> None:
+    """Write model and record; at no time does `path` hold half a file.
+
+    Args:
+        model: The model.
+        path: A `.keras` file; an existing one is replaced.
+        record: Anything that JSON can express.
+    """
+    path = Path(path)
+    draft = path.with_name(f"{path.stem}.partial.keras")
+    try:
+        model.save(draft)
+        with zipfile.ZipFile(draft, "a") as file:
+            file.writestr(_RECORD, json.dumps(record, indent=1))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read_record(path: str | Path) -> dict[str, Any] | None:
+    """The record in a `.keras` file, or None if it has none."""
+    return _read(path, _RECORD)
+
+
+def read_facts(path: str | Path) -> dict[str, Any]:
+    """What Keras notes in each file: its own version and the date."""
+    return _read(path, "metadata.json") or {}
+
+
+def _read(path: str | Path, member: str) -> dict[str, Any] | None:
+    with zipfile.ZipFile(path) as file:
+        if member not in file.namelist():
+            return None
+        facts: dict[str, Any] = json.loads(file.read(member))
+        return facts

@@ -1,0 +1,186 @@
+"""Weights that load: a model card, and the file of weights that it vouches for."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = ["load_weights", "pretrained_card", "pretrained_names", "read_card", "save_weights"]
+
+_FORMAT = "keras_proxy_snn weights"
+_PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+def pretrained_names() -> list[str]:
+    """Presets whose weights come with the package."""
+    return sorted(path.stem for path in _PRETRAINED.glob("*.json"))
+
+
+def pretrained_card(name: str) -> Path:
+    """The card of the weights that come with the package.
+
+    Args:
+        name: A preset's name.
+
+    Raises:
+        ValueError: If there are none for it.
+
+    Example:
+
+    >>> from keras_proxy_snn.saving.weights import pretrained_card, read_card
+    >>> read_card(pretrained_card("digits"))["data"]
+    'digits'
+    """
+    if name not in pretrained_names():
+        raise ValueError(
+            f"Pretrained weights come with the package for {pretrained_names()}; those of other "
+            f"models load by the path or URL of their card. Received: {name!r}."
+        )
+    return _PRETRAINED / f"{name}.json"
+
+
+def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **facts: Any) -> None:
+    """Write a model's weights as float16, and the card that describes them.
+
+    Rounding to float16 changes some spikes: take the card's figures of a model that has loaded
+    the file, not of the one that was saved.
+
+    Args:
+        model: A `ProxyModel`.
+        card: The card to write, `<name>.json`; the weights go to `<name>.npz` beside it.
+        overwrite: Whether existing files may be replaced.
+        **facts: What the card says: data, seed, accuracy, firing rates, command ...
+
+    Raises:
+        FileExistsError: If one of the files exists.
+        ValueError: If a weight is too large for float16.
+
+    Example:
+
+    >>> import tempfile, pathlib, keras_proxy_snn
+    >>> from keras_proxy_snn.saving.weights import load_weights, save_weights
+    >>> card = pathlib.Path(tempfile.mkdtemp()) / "net.json"
+    >>> save_weights(keras_proxy_snn.build("digits"), card, data="digits", seed=0)
+    >>> model = keras_proxy_snn.build("digits", weights=card)
+    """
+    card = Path(card)
+    file = card.with_suffix(".npz")
+    for path in (card, file):
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
+    arrays = {name: ops.convert_to_numpy(w) for name, w in _variables(model.ann)}
+    with np.errstate(over="ignore"):  # told below, with the weight's name
+        halves = {name: array.astype("float16") for name, array in arrays.items()}
+    for name, array in halves.items():
+        if not np.isfinite(array).all():
+            raise ValueError(
+                f"Weights must be finite and within float16's 65504. Received: {name!r} up to "
+                f"{np.abs(arrays[name]).max():g}."
+            )
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **halves)
+    content = buffer.getvalue()
+    digest = hashlib.sha256(content).hexdigest()
+    text = json.dumps({"format": _FORMAT, "file": file.name, "sha256": digest, **facts}, indent=1)
+    file.write_bytes(content)
+    card.write_text(text + "\n")
+
+
+def read_card(source: str | Path) -> dict[str, Any]:
+    """Facts of a card.
+
+    Args:
+        source: Path or URL of the `.json` file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a card.
+    """
+    try:
+        card = json.loads(_local(str(source)).read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"A card of weights is expected. Received: {source} ({error}).") from error
+    known = isinstance(card, dict) and card.get("format") == _FORMAT
+    if not known or not {"file", "sha256"} <= set(card):
+        raise ValueError(
+            f"A card of weights has the format {_FORMAT!r}, a file and its sha256. "
+            f"Received: {source}."
+        )
+    return card
+
+
+def load_weights(model: Any, source: str | Path) -> dict[str, Any]:
+    """Set a model's weights to those of a card, after checking the file's SHA-256.
+
+    Args:
+        model: A `ProxyModel` of the same architecture.
+        source: Path or URL of the card. The file it names is beside it.
+
+    Returns:
+        The card's facts.
+
+    Raises:
+        FileNotFoundError: If there is no such card or file.
+        ValueError: If it is not a card, the file is another than the card vouches for, or its
+            weights do not fit the model.
+    """
+    card = read_card(source)
+    source = str(source)
+    place = urljoin(source, card["file"]) if _is_url(source) else Path(source).parent / card["file"]
+    content = _local(str(place), card["sha256"]).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != card["sha256"]:
+        raise ValueError(
+            f"The weights must have the SHA-256 of their card, {card['sha256']}. "
+            f"Received: {place} with {digest}."
+        )
+    with np.load(BytesIO(content), allow_pickle=False) as arrays:
+        stored = dict(arrays)
+    variables = dict(_variables(model.ann))
+    shapes = {name: tuple(v.shape) for name, v in variables.items()}
+    found = {name: array.shape for name, array in stored.items()}
+    if shapes != found:
+        different = {name: found.get(name) for name, s in shapes.items() if found.get(name) != s}
+        extra = sorted(set(found) - set(shapes))
+        raise ValueError(
+            "The weights must fit the model, whose shapes are "
+            f"{ {name: shapes[name] for name in different} }. Received: {different} in {place}"
+            + (f", and {extra} besides." if extra else ".")
+        )
+    for name, variable in variables.items():
+        variable.assign(stored[name].astype("float32"))
+    return card
+
+
+def _variables(ann: keras.Model, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for layer in ann.layers:
+        name = f"{prefix}{layer.name}"
+        if isinstance(layer, keras.Model):
+            yield from _variables(layer, f"{name}/")
+            continue
+        for variable in layer.weights:
+            yield f"{name}/{variable.name}", variable
+
+
+def _is_url(source: str) -> bool:
+    return "://" in source
+
+
+def _local(source: str, sha256: str | None = None) -> Path:
+    """The file, downloaded if it is a URL; again if what is there has another hash."""
+    if _is_url(source):
+        # Files of different places may have one name.
+        folder = f"keras_proxy_snn/{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+        name = source.rsplit("/", 1)[-1]
+        return Path(keras.utils.get_file(name, source, cache_subdir=folder, file_hash=sha256))
+    path = Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    return path

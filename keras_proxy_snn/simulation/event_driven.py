@@ -1,0 +1,115 @@
+"""Weighted sums that take their time from the number of spikes, on the processor."""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+
+from ..layers import IFConv2D, IFDense
+from ..layers.base import SynapticWeights, TiedIF
+from .chunks import on_gpu
+from .nodes import Node, carry_spikes
+
+__all__ = ["check_event_driven", "summers"]
+
+Summer = Callable[[Any, SynapticWeights], Any]
+# Outputs come in groups of at least so many; sums of other numbers of outputs are dense.
+_GROUP = 16
+
+
+def check_event_driven(value: bool, nodes: Sequence[Node]) -> bool:
+    """The value, if layers can do so.
+
+    Raises:
+        TypeError: If it is no truth value.
+        ValueError: If it is true and a layer's sums are not in float32.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"`event_driven` must be True or False. Received: {value!r}.")
+    for node in nodes if value else ():
+        if node.has_neurons and node.stage.current_dtype != "float32":
+            raise ValueError(
+                "`event_driven` sums weights in float32, so `current_dtype` must be 'float32'. "
+                f"Received: {node.stage.current_dtype!r} in layer {node.name!r}."
+            )
+    return value
+
+
+def summers(nodes: Sequence[Node]) -> dict[str, Summer]:
+    """For each stage that can sum event by event, what takes the place of its `sum_inputs`.
+
+    Those are convolutions without groups and dense layers whose inputs are nothing but spikes
+    and whose outputs are a multiple of 16.
+    """
+    spikes = carry_spikes(nodes)
+    return {
+        node.name: partial(_sum, node.stage)
+        for node in nodes
+        if set(node.inputs) <= spikes and _can(node.stage)
+    }
+
+
+def _can(stage: Any) -> bool:
+    if isinstance(stage, IFConv2D):
+        return bool(stage.twin.groups == 1 and stage.twin.filters % _GROUP == 0)
+    return isinstance(stage, IFDense) and stage.twin.units % _GROUP == 0
+
+
+def _sum(stage: TiedIF, inputs: Any, weights: SynapticWeights) -> Any:
+    """Currents without the bias, `(batch, ...)`."""
+    if importlib.util.find_spec("numba") is None:
+        raise ModuleNotFoundError(
+            "`event_driven=True` needs Numba: pip install 'keras-proxy-snn[event-driven]'. Or set "
+            "`event_driven` of the spiking network to False."
+        )
+    if on_gpu(inputs):
+        raise RuntimeError(
+            "`event_driven=True` runs on processors. Received: inputs on a GPU. Set `event_driven` "
+            "of the spiking network to False."
+        )
+    # Here, because Numba is an extra.
+    from . import event_kernels as kernels
+
+    kernel: Callable[..., Any] = kernels.multiply
+    shape = tuple(stage.twin.compute_output_shape((None, *inputs.shape[1:]))[1:])
+    if isinstance(stage, IFConv2D):
+        kernel = partial(kernels.convolve, shape=shape, **_geometry(stage.twin, inputs.shape[1:3]))
+    return _on_host(kernel, shape, inputs, weights.kernel)
+
+
+def _geometry(conv: keras.layers.Conv2D, size: tuple[int, int]) -> dict[str, Any]:
+    """Zeros before the maps, strides and dilation, of rows and columns."""
+    padding = (0, 0)
+    if conv.padding == "same":
+        terms = zip(size, conv.kernel_size, conv.strides, conv.dilation_rate, strict=True)
+        padding = tuple(
+            max(0, (-(-length // stride) - 1) * stride + (taps - 1) * dilation + 1 - length) // 2
+            for length, taps, stride, dilation in terms
+        )
+    return {"padding": padding, "strides": conv.strides, "dilation": conv.dilation_rate}
+
+
+def _on_host(function: Callable[..., Any], shape: tuple[int, ...], inputs: Any, kernel: Any) -> Any:
+    """A function of NumPy arrays in the midst of each backend's tensors."""
+    backend = keras.config.backend()
+    if backend == "torch":
+        import torch
+
+        return torch.from_numpy(function(inputs.detach().numpy(), kernel.detach().numpy()))
+    if backend == "jax":
+        import jax
+        import numpy as np
+
+        result = jax.ShapeDtypeStruct((inputs.shape[0], *shape), np.float32)
+        return jax.pure_callback(
+            lambda *arrays: function(*map(np.asarray, arrays)),
+            result,
+            inputs.astype("int8"),  # JAX copies what it hands out, so let it be little.
+            kernel,
+        )
+    import tensorflow as tf
+
+    sums = tf.numpy_function(function, (inputs, kernel), tf.float32)
+    return tf.ensure_shape(sums, (inputs.shape[0], *shape))

@@ -1,0 +1,376 @@
+"""The spiking network: layers of IF neurons advanced through time in chunks."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from ..layers.base import TiedIF
+from ..layers.integrate_and_fire import check_time_steps
+from ..neurons import fastest
+from .chunks import check_chunk_steps, chosen, images_at_once
+from .event_driven import check_event_driven
+from .loop import State, in_chunks, repeat
+from .nodes import IMAGE, Node, as_nodes
+from .wiring import Prepared, Wiring
+
+__all__ = ["Simulation", "SpikingNetwork"]
+
+
+class Simulation(NamedTuple):
+    """What a simulation over T time steps leaves.
+
+    Attributes:
+        spike_counts: Output spikes summed over time (Eq. 11), `(batch, classes)`.
+        potential: Remaining membrane potentials of the readout, `(batch, classes)`.
+        firing_rates: Spikes per neuron and step, one scalar for each IF layer, averaged over
+            batch, neurons and time.
+    """
+
+    spike_counts: Any
+    potential: Any
+    firing_rates: tuple[Any, ...]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class SpikingNetwork(keras.Model):
+    """IF layers, spike pooling and a readout, run for T time steps on a constant image.
+
+    The stages are a chain, or a graph without loops in which each names what it reads. What
+    only the image feeds, up to the currents of the first neurons, is computed once (direct
+    coding, Eq. 6 of Kheradpisheh et al., "Spiking neural networks trained via proxy"). Time
+    then advances in chunks of `chunk_steps` steps: inside a chunk the steps are folded into the
+    batch, so each layer is one large operation; between chunks only the potentials are carried.
+    Memory does not grow with T. The simulation is never differentiated.
+
+    Args:
+        stages: Spiking layers in order, each reading the one before it; or
+            `keras_proxy_snn.simulation.nodes.Node`, which say what each reads, as
+            `keras_proxy_snn.mapping.twin.spiking_twin` makes them. The last is the readout.
+        input_shape: `(height, width, channels)` of the images, in pixels.
+        time_steps: Number T of time steps.
+        chunk_steps: Number k of steps simulated at once. It changes speed and memory, never
+            a spike. `None`: chosen from batch, layers and device at each run.
+        events: Whether inputs are not images but one frame of spikes (or of other values) for
+            each time step, as event cameras give them.
+        event_driven: Whether layers that can add the weights of one spike after another, on a
+            processor, in time that goes with the number of spikes: convolutions without groups
+            and dense layers whose inputs are spikes and whose outputs are a multiple of 16. Needs
+            Numba. Sums have another order, so a spike may change where they are not exact.
+        **kwargs: Arguments of `keras.Model`, such as `name`.
+
+    Call arguments:
+        inputs: Images `(batch, height, width, channels)`; with `events` frames
+            `(batch, time, height, width, channels)`, T of them.
+        return_simulation: Whether to return the whole `Simulation`, as `simulate` does.
+
+    Output shape:
+        Spike counts `(batch, classes)`, float32.
+
+    Raises:
+        ValueError: If `time_steps` or `chunk_steps` is not a positive integer, layers augment
+            `events`, which they would do to each frame in another way, or weights are summed in
+            bfloat16 with `event_driven`.
+        ModuleNotFoundError: If it runs with `event_driven` and there is no Numba.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn import build_ann, parse_spec
+    >>> from keras_proxy_snn.mapping.twin import spiking_twin
+    >>> from keras_proxy_snn.simulation.network import SpikingNetwork
+    >>> ann = build_ann(parse_spec("4C3-P2-10F"), (8, 8, 1))
+    >>> snn = SpikingNetwork(spiking_twin(ann).nodes, (8, 8, 1), time_steps=6)
+    >>> snn(np.zeros((2, 8, 8, 1), "float32")).shape == (2, 10)
+    True
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[keras.layers.Layer | Node],
+        input_shape: tuple[int, ...],
+        time_steps: int,
+        chunk_steps: int | None = None,
+        events: bool = False,
+        event_driven: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(dtype="float32", **kwargs)
+        nodes = as_nodes(stages)
+        self.stages = [node.stage for node in nodes]
+        self._wiring = Wiring(nodes, events)
+        self.image_shape = tuple(input_shape)
+        self.time_steps = time_steps
+        self.chunk_steps = chunk_steps
+        self.event_driven = event_driven
+        self.build((None, *input_shape))
+
+    @property
+    def time_steps(self) -> int:
+        """Number T of time steps; can be set at any time."""
+        return self._time_steps
+
+    @time_steps.setter
+    def time_steps(self, value: int) -> None:
+        self._time_steps = check_time_steps(value)
+        # A graph traced for another T is of no use.
+        self.predict_function = None
+
+    @property
+    def chunk_steps(self) -> int | None:
+        """Number k of steps simulated at once, `None` if it is chosen at each run."""
+        return self._chunk_steps
+
+    @chunk_steps.setter
+    def chunk_steps(self, value: int | None) -> None:
+        self._chunk_steps = check_chunk_steps(value)
+        self.predict_function = None
+
+    @property
+    def event_driven(self) -> bool:
+        """Whether weights are summed spike after spike; can be set at any time."""
+        return self._event_driven
+
+    @event_driven.setter
+    def event_driven(self, value: bool) -> None:
+        self._event_driven = check_event_driven(value, self.nodes)
+        self.predict_function = None
+
+    @property
+    def events(self) -> bool:
+        """Whether inputs are frames of events."""
+        return self._wiring.events
+
+    @property
+    def if_layers(self) -> list[TiedIF]:
+        """Layers with neurons, in order."""
+        return [stage for stage in self.stages if isinstance(stage, TiedIF)]
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Stages with the names of what they read, in order."""
+        return self._wiring.nodes
+
+    @property
+    def constant_stages(self) -> set[str]:
+        """Names of stages whose signals do not change with time, and of the image."""
+        return set(self._wiring.constant)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build all stages and note the shapes of their potentials."""
+        shapes: dict[str, Any] = {IMAGE: (None, 1, *input_shape[1:])}
+        self._state_shapes = []
+        for node in self.nodes:
+            shape = [shapes[name] for name in node.inputs]
+            if not node.stage.built:
+                node.stage.build(*shape)
+            shapes[node.name] = node.stage.compute_output_shape(*shape)
+            if node.has_neurons:
+                self._state_shapes.append(shapes[node.name][2:])
+        self.built = True
+
+    def call(self, inputs: Any, return_simulation: bool = False, preprocessed: bool = False) -> Any:
+        """Spike counts of the readout; see the class."""
+        simulation = self._run(inputs, preprocessed)
+        return simulation if return_simulation else simulation.spike_counts
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """`(batch, classes)`."""
+        return (input_shape[0], *self._state_shapes[-1])
+
+    def preprocess(self, inputs: Any, training: bool = False) -> Any:
+        """Images as the layers after scaling, augmentation and the like see them.
+
+        Args:
+            inputs: Images `(batch, height, width, channels)`.
+            training: Whether augmentation layers augment.
+
+        Returns:
+            Images for `simulate(..., preprocessed=True)`; the same if there are no such layers.
+        """
+        if self.events:
+            return self._image_signal(inputs, False)[1]
+        for stage in self._wiring.preprocessing:
+            inputs = stage.layer(inputs, training=training)
+        return inputs
+
+    def simulate(self, inputs: Any, preprocessed: bool = False) -> Simulation:
+        """Run all T steps from the initial potentials.
+
+        Args:
+            inputs: Images `(batch, height, width, channels)`.
+            preprocessed: Whether they come from `preprocess`.
+
+        Returns:
+            `Simulation`: spike counts, remaining potentials and firing rates.
+        """
+        # Through `__call__`, because there Keras leaves the dtype scope of a mixed-precision
+        # caller, in which the weights would be read in half precision.
+        simulation: Simulation = self(inputs, return_simulation=True, preprocessed=preprocessed)
+        return simulation
+
+    def _run(self, inputs: Any, preprocessed: bool) -> Simulation:
+        prepared = self._wiring.prepare(*self._image_signal(inputs, preprocessed))
+        images = images_at_once(inputs, self._state_shapes)
+        if images is None:
+            return self._simulate(prepared)
+        parts = list(prepared.parts(images))
+        counts, potentials, rates = zip(*map(self._simulate, parts), strict=True)
+        shares = [part.batch / prepared.batch for part in parts]
+        return Simulation(
+            ops.concatenate(counts),
+            ops.concatenate(potentials),
+            tuple(
+                sum(rate * share for rate, share in zip(of_layer, shares, strict=True))
+                for of_layer in zip(*rates, strict=True)
+            ),
+        )
+
+    def _simulate(self, prepared: Prepared) -> Simulation:
+        state = State(
+            self._initial_potentials(prepared.batch),
+            ops.zeros((prepared.batch, *self._state_shapes[-1])),
+            tuple(ops.zeros(()) for _ in self._state_shapes),
+        )
+
+        def chunk(state: State, steps: int, frames: Any | None) -> State:
+            potentials, rates, spikes = [], [], None
+            advanced = self._wiring.advance(
+                *(prepared, state.potentials, steps, frames),
+                fused=True,
+                event_driven=self.event_driven,
+            )
+            for stage, spikes, v in advanced:
+                if isinstance(stage, TiedIF):
+                    potentials.append(v)
+                    rates.append(fastest.mean(spikes) * steps)
+            sums = zip(state.spike_sums, rates, strict=True)
+            return State(
+                tuple(potentials),
+                state.spike_counts + ops.sum(spikes, axis=1),
+                tuple(total + rate for total, rate in sums),
+            )
+
+        steps = self.chunk_steps or chosen(self.time_steps, state.potentials)
+        whole, rest = divmod(self.time_steps, steps)
+        frames = in_chunks(prepared.frames, whole, steps)
+        state = repeat(lambda s, i: chunk(s, steps, frames(i)), whole, state)
+        if rest:
+            last = None if prepared.frames is None else prepared.frames[:, -rest:]
+            state = chunk(state, rest, last)
+        rates = tuple(total / self.time_steps for total in state.spike_sums)
+        return Simulation(state.spike_counts, state.potentials[-1], rates)
+
+    def walk(
+        self, inputs: Any, chunk_steps: int | None = None, until: str | None = None
+    ) -> Iterator[dict[str, tuple[Any, Any]]]:
+        """Spikes and potentials of every stage, chunk after chunk, for a look inside.
+
+        Only one chunk is held at a time, so memory does not grow with T.
+
+        Args:
+            inputs: Images `(batch, height, width, channels)`.
+            chunk_steps: Number of steps of a chunk; the network's own if `None`. The last
+                chunk may be shorter.
+            until: Name of the last stage to run; the readout if `None`.
+
+        Yields:
+            Stage name to a pair, in order: spikes (or currents) `(batch, steps, ...)`, and
+            potentials `(batch, ...)` after the chunk's last step, `None` of a stage without
+            neurons. Stages that only the image feeds are left out.
+
+        Raises:
+            ValueError: If `chunk_steps` is not a positive integer, or `until` names no stage whose
+                signals change with time.
+        """
+        changing = [node.name for node in self.nodes if node.name not in self._wiring.constant]
+        if until not in (None, *changing):
+            raise ValueError(f"`until` must be one of {changing}. Received: {until!r}.")
+        chunk_steps = check_chunk_steps(chunk_steps) or self.chunk_steps
+        prepared = self._wiring.prepare(*self._image_signal(inputs, False))
+        potentials = self._initial_potentials(prepared.batch)
+        chunk_steps = chunk_steps or chosen(self.time_steps, potentials)
+        for start in range(0, self.time_steps, chunk_steps):
+            steps = min(chunk_steps, self.time_steps - start)
+            frames = prepared.frames
+            frames = None if frames is None else frames[:, start : start + steps]
+            stages = self._wiring.advance(prepared, potentials, steps, frames)
+            seen = {}
+            for stage, spikes, v in stages:
+                seen[stage.name] = spikes, v
+                if stage.name == until:
+                    break
+            before = zip(self.if_layers, potentials, strict=True)
+            potentials = tuple(seen.get(layer.name, (None, v))[1] for layer, v in before)
+            yield seen
+
+    def record(self, inputs: Any, return_potentials: bool = False) -> Any:
+        """Spikes of every stage at every step, for a look inside.
+
+        Unlike `simulate` it keeps them all, so memory grows with T: use few images.
+
+        Args:
+            inputs: Images `(batch, height, width, channels)`.
+            return_potentials: Whether to return membrane potentials too. Time then
+                advances one step at a time.
+
+        Returns:
+            Stage name to spikes `(batch, time, ...)`, in order. With `return_potentials` a pair
+            of it and of names of the stages with neurons to potentials `(batch, time, ...)` after
+            each step.
+        """
+        # Without potentials all steps are one chunk: a graph traced from this has no loop.
+        chunks = list(self.walk(inputs, 1 if return_potentials else self.time_steps))
+        spikes = {name: _join([chunk[name][0] for chunk in chunks]) for name in chunks[0]}
+        if not return_potentials:
+            return spikes
+        potentials = {
+            layer.name: ops.stack([chunk[layer.name][1] for chunk in chunks], axis=1)
+            for layer in self.if_layers
+        }
+        return spikes, potentials
+
+    def _image_signal(self, inputs: Any, preprocessed: bool) -> tuple[str, Any]:
+        if not preprocessed:
+            self._check_images(inputs)
+        return self._wiring.image_signal(ops.cast(inputs, self.compute_dtype), preprocessed)
+
+    def _check_images(self, images: Any) -> None:
+        shape = (self.time_steps, *self.image_shape) if self.events else self.image_shape
+        if tuple(images.shape[1:]) != shape:
+            name = "Frames, one for each time step," if self.events else "Images"
+            raise ValueError(
+                f"{name} must have shape (batch, {', '.join(map(str, shape))}). "
+                f"Received: an input of shape {tuple(images.shape)}."
+            )
+
+    def _initial_potentials(self, batch: Any) -> tuple[Any, ...]:
+        pairs = zip(self.if_layers, self._state_shapes, strict=True)
+        return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the stages serialised whole."""
+        return {
+            "stages": [keras.saving.serialize_keras_object(stage) for stage in self.stages],
+            "inputs": tuple(node.inputs for node in self.nodes),
+            "input_shape": self.image_shape,
+            "time_steps": self.time_steps,
+            "chunk_steps": self.chunk_steps,
+            "events": self.events,
+            "event_driven": self.event_driven,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "SpikingNetwork":
+        """Recreate the network from its configuration."""
+        config = dict(config)
+        inputs = config.pop("inputs")
+        stages = [keras.saving.deserialize_keras_object(stage) for stage in config["stages"]]
+        pairs = zip(stages, inputs, strict=True)
+        return cls(**{**config, "stages": [Node(stage, tuple(names)) for stage, names in pairs]})
+
+
+def _join(chunks: list[Any]) -> Any:
+    return chunks[0] if len(chunks) == 1 else ops.concatenate(chunks, axis=1)

@@ -1,0 +1,130 @@
+"""Stages of a spiking network and what each reads: a graph, of which a chain is the simple case."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import keras
+
+from ..layers import SpikeConcatenate, SpikeFlatten, SpikePool2D, Synapses
+from ..layers.base import TiedIF
+
+__all__ = ["IMAGE", "Node", "Readers", "as_nodes", "carry_spikes", "spike_dtypes"]
+
+IMAGE = "image"
+
+
+class Node(NamedTuple):
+    """A stage and what it reads.
+
+    Attributes:
+        stage: A layer with neurons (`IFConv2D`, ...), or one that passes spikes or currents on.
+        inputs: Names of the stages that it reads; `IMAGE` for the image.
+    """
+
+    stage: keras.layers.Layer
+    inputs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the stage."""
+        return str(self.stage.name)
+
+    @property
+    def has_neurons(self) -> bool:
+        """Whether the stage has membrane potentials."""
+        return isinstance(self.stage, TiedIF)
+
+
+def as_nodes(stages: Iterable[keras.layers.Layer | Node]) -> tuple[Node, ...]:
+    """Nodes in order; a bare layer reads the one before it.
+
+    Raises:
+        ValueError: If there is none, two have one name, or one reads what is not before it.
+    """
+    nodes: list[Node] = []
+    known = [IMAGE]
+    for stage in stages:
+        node = stage if isinstance(stage, Node) else Node(stage, (known[-1],))
+        if node.name in known or not node.inputs or not set(node.inputs) <= set(known):
+            raise ValueError(
+                "Stages must have different names and read stages before them. Received: stage "
+                f"{node.name!r}, which reads {node.inputs}, after {known}."
+            )
+        nodes.append(node)
+        known.append(node.name)
+    if not nodes:
+        raise ValueError("A spiking network must have stages. Received: none.")
+    return tuple(nodes)
+
+
+class Readers:
+    """Who reads what, so that a signal is held no longer than it is needed.
+
+    Args:
+        nodes: In order.
+        events: Whether the image itself changes with time.
+
+    Attributes:
+        constant: `IMAGE` and names of stages without neurons that see only it: nothing there
+            changes with time. Nothing at all with `events`.
+        needed_later: Names of constant signals that stages with spikes read.
+        done: For each node names of the signals that nobody reads after it.
+    """
+
+    def __init__(self, nodes: Sequence[Node], events: bool = False):
+        constant = set() if events else {IMAGE}
+        for node in nodes:
+            if not events and not node.has_neurons and set(node.inputs) <= constant:
+                constant.add(node.name)
+        varying = [node for node in nodes if node.name not in constant]
+        self.constant = constant
+        self.needed_later = {
+            name
+            for node in varying
+            if not set(node.inputs) <= constant
+            for name in set(node.inputs) & constant
+        }
+        last = {name: place for place, node in enumerate(nodes) for name in node.inputs}
+        self.done = tuple(
+            tuple(name for name in set(node.inputs) if last[name] == place)
+            for place, node in enumerate(nodes)
+        )
+
+
+def carry_spikes(nodes: Sequence[Node]) -> set[str]:
+    """Names of the stages whose signals are zeros and ones.
+
+    Args:
+        nodes: In order.
+    """
+    found: set[str] = set()
+    for node in nodes:
+        if node.has_neurons or (_passes_on(node.stage) and set(node.inputs) <= found):
+            found.add(node.name)
+    return found
+
+
+def _passes_on(stage: keras.layers.Layer) -> bool:
+    """Whether what a stage gives of zeros and ones are these again."""
+    return isinstance(stage, SpikePool2D | SpikeFlatten | SpikeConcatenate)
+
+
+def spike_dtypes(nodes: Sequence[Node]) -> dict[str, str]:
+    """In what dtype each stage's spikes are read: `"bfloat16"` if all readers sum in that.
+
+    Spikes are zeros and ones in any dtype, but not what else may be made of them.
+
+    Args:
+        nodes: In order.
+    """
+    read_in: dict[str, set[str]] = {node.name: set() for node in nodes}
+    for node in reversed(nodes):
+        stage = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
+        own = {getattr(stage, "current_dtype", "float32")}
+        dtypes = read_in[node.name] if _passes_on(stage) else own
+        for name in set(node.inputs) & set(read_in):
+            read_in[name] |= dtypes
+    return {
+        name: "bfloat16" if dtypes == {"bfloat16"} else "float32"
+        for name, dtypes in read_in.items()
+    }

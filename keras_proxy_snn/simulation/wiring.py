@@ -1,0 +1,208 @@
+"""One look at all stages: what they do before time starts, and in the steps of a chunk."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from ..layers import AtEachStep, Synapses
+from ..layers._time import over_time
+from ..layers.base import SynapticWeights, TiedIF
+from ..neurons import equations, fastest
+from . import event_driven
+from .nodes import IMAGE, Node, Readers, spike_dtypes
+
+__all__ = ["Prepared", "Wiring"]
+
+
+class Prepared(NamedTuple):
+    """What does not change with time.
+
+    Attributes:
+        weights: By stage with weights.
+        signals: Signals of stages before the first neurons, `(batch, 1, ...)`.
+        currents: Currents `(batch, ...)` of neurons that only such stages feed.
+        batch: Number of images.
+        source: Name of the stage that `frames` come from, or `IMAGE`.
+        frames: Of event data all steps `(batch, time, ...)`, else `None`.
+    """
+
+    weights: dict[str, SynapticWeights]
+    signals: dict[str, Any]
+    currents: dict[str, Any]
+    batch: Any
+    source: str
+    frames: Any | None
+
+    def parts(self, images: int) -> Iterator["Prepared"]:
+        """The same for so many images after another, of a batch whose length is known."""
+        for start in range(0, self.batch, images):
+            part = slice(start, start + images)
+            yield self._replace(
+                signals={name: signal[part] for name, signal in self.signals.items()},
+                currents={name: current[part] for name, current in self.currents.items()},
+                batch=min(images, self.batch - start),
+                frames=None if self.frames is None else self.frames[part],
+            )
+
+
+class Wiring:
+    """Stages, who reads whom, and how signals pass through them.
+
+    Args:
+        nodes: In order; the last is the readout.
+        events: As in `SpikingNetwork`.
+
+    Attributes:
+        nodes: The nodes.
+        events: As above.
+        constant: Names of stages whose signals do not change with time, and of the image.
+        preprocessing: Stages at the input whose layers prepare images.
+
+    Raises:
+        ValueError: If layers augment `events`, which they would do to each frame in another way.
+    """
+
+    def __init__(self, nodes: tuple[Node, ...], events: bool):
+        self.nodes = nodes
+        self.events = events
+        self._readers = Readers(nodes, events)
+        self.constant = frozenset(self._readers.constant)
+        self.preprocessing = _preprocessing(nodes)
+        self._simulate = {
+            name: partial(fastest.simulate, spike_dtype=dtype)
+            for name, dtype in spike_dtypes(nodes).items()
+        }
+        self._summers = event_driven.summers(nodes)
+        if events:
+            _check_no_augmentation(self.preprocessing)
+
+    def image_signal(self, image: Any, preprocessed: bool) -> tuple[str, Any]:
+        """Name under which the image is read, and what is read, `(batch, 1 or time, ...)`.
+
+        Args:
+            image: Images or frames as a network takes them, in the dtype that it computes in.
+            preprocessed: Whether they have passed `preprocessing`.
+        """
+        stages = self.preprocessing
+        image = image if self.events else ops.expand_dims(image, 1)
+        for stage in [] if preprocessed else stages:
+            image = stage.call(image)
+        return stages[-1].name if stages else IMAGE, image
+
+    def prepare(self, source: str, image: Any) -> Prepared:
+        """Weights, and what only the image feeds: taken once for all steps.
+
+        Args:
+            source: Name under which the image is read.
+            image: What `image_signal` gives.
+        """
+        weights = {}
+        for node in self.nodes:
+            if isinstance(node.stage, TiedIF | Synapses):
+                # The SNN is outside the differentiated part in whatever loop it runs.
+                synaptic = map(_stop_gradient, node.stage.synaptic_weights())
+                weights[node.name] = SynapticWeights(*synaptic)
+        batch = ops.shape(image)[0]
+        if self.events:
+            return Prepared(weights, {}, {}, batch, source, image)
+        signals, currents = {source: image}, {}
+        for node in self.nodes:
+            if node.name in signals or not set(node.inputs) <= set(signals):
+                continue
+            arguments = [signals[name] for name in node.inputs]
+            if node.has_neurons:
+                current = node.stage.linear(arguments[0][:, 0], weights[node.name])
+                currents[node.name] = current
+            else:
+                signals[node.name] = _pass_on(node.stage, arguments, weights)
+        kept = {name: signals[name] for name in self._readers.needed_later}
+        return Prepared(weights, kept, currents, batch, source, None)
+
+    def advance(
+        self,
+        prepared: Prepared,
+        potentials: tuple[Any, ...],
+        steps: int,
+        frames: Any | None,
+        fused: bool = False,
+        event_driven: bool = False,
+    ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
+        """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
+
+        One stage at a time, so that only signals that are still to be read are ever held.
+
+        Args:
+            prepared: What does not change with time.
+            potentials: Potentials before, one `(batch, ...)` for each stage with neurons.
+            steps: Number of steps of the chunk.
+            frames: Of event data these steps, `(batch, steps, ...)`.
+            fused: Whether neurons run in the backend's fastest way, which gives the same values.
+            event_driven: Whether layers that can sum the weights of one spike after another.
+        """
+        signals = dict(prepared.signals)
+        if frames is not None:
+            signals[prepared.source] = frames
+        ready = {*self.constant, *(stage.name for stage in self.preprocessing)}
+        weights, neurons = prepared.weights, iter(potentials)
+        for node, done in zip(self.nodes, self._readers.done, strict=True):
+            if node.name in ready:
+                continue
+            stage, v = node.stage, None
+            run = equations.simulate if not fused else self._simulate[node.name]
+            if node.name in prepared.currents:
+                current = prepared.currents[node.name]
+                spikes, v = stage.fire(current, next(neurons), steps, run)
+            else:
+                arguments = [signals[name] for name in node.inputs]
+                if node.has_neurons:
+                    of_node, total = weights[node.name], stage.sum_inputs
+                    if event_driven:
+                        total = self._summers.get(node.name, total)
+                    sums = over_time(partial(total, weights=of_node), arguments.pop())
+                    spikes, v = stage.fire(sums, next(neurons), None, run, of_node.bias)
+                else:
+                    spikes = _pass_on(stage, arguments, weights)
+                del arguments
+                for name in done:
+                    del signals[name]
+            signals[node.name] = spikes
+            yield stage, spikes, v
+
+
+def _preprocessing(nodes: tuple[Node, ...]) -> list[AtEachStep]:
+    found = []
+    for node, before in zip(nodes, [IMAGE, *(node.name for node in nodes)], strict=False):
+        stage = node.stage
+        prepares = isinstance(stage, AtEachStep) and stage.prepares_images
+        if not prepares or node.inputs != (before,):
+            break
+        found.append(stage)
+    return found
+
+
+def _pass_on(
+    stage: keras.layers.Layer, arguments: list[Any], weights: dict[str, SynapticWeights]
+) -> Any:
+    """What a stage without neurons makes of its inputs."""
+    if isinstance(stage, Synapses):
+        return over_time(partial(stage.linear, weights=weights[stage.name]), arguments[0])
+    # Not through `__call__`, whose records keep spikes alive until the next collection.
+    return stage.call(*arguments)
+
+
+def _check_no_augmentation(stages: list[AtEachStep]) -> None:
+    fixed = (keras.layers.Rescaling, keras.layers.Normalization, keras.layers.Resizing)
+    for stage in stages:
+        if not isinstance(stage.layer, fixed):
+            raise ValueError(
+                "Of layers that prepare images event data can have Rescaling, Normalization and "
+                "Resizing: others would augment each frame in another way. Augment frames before. "
+                f"Received: layer {stage.layer.name!r} ({type(stage.layer).__name__})."
+            )
+
+
+def _stop_gradient(weights: Any) -> Any:
+    return None if weights is None else ops.stop_gradient(weights)

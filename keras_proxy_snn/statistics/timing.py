@@ -1,0 +1,156 @@
+"""How long training and inference take on this machine, for the SNN and for its ANN twin."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..model import ProxyModel
+from ..training.losses import SpikeCountCrossentropy
+
+__all__ = ["Timing", "measure"]
+
+# The first call traces and compiles; the one after it may still allocate.
+_WARM_UP = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """One thing that was timed.
+
+    Attributes:
+        what: `"training step"` or `"prediction"`.
+        network: `"SNN"` (in training with its proxy) or `"ANN"`, the twin alone.
+        time_steps: Number T of time steps; `None` for the ANN, which has none.
+        batch_size: Images a call; the time of one is the latency.
+        seconds: Time of each call, in the order of the calls.
+    """
+
+    what: str
+    network: str
+    time_steps: int | None
+    batch_size: int
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median time of a call in seconds."""
+        return float(np.median(self.seconds))
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Between these lies half of the calls, in seconds."""
+        low, high = np.percentile(self.seconds, [25, 75])
+        return float(low), float(high)
+
+    @property
+    def images_per_second(self) -> float:
+        """Images a second at the median."""
+        return self.batch_size / self.median
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON, the derived ones too."""
+        derived = {
+            "median": self.median,
+            "quartiles": list(self.quartiles),
+            "images_per_second": self.images_per_second,
+        }
+        return {**asdict(self), "seconds": list(self.seconds), **derived}
+
+
+def measure(
+    model: ProxyModel,
+    *,
+    batch_size: int = 100,
+    time_steps: Sequence[int] | None = None,
+    repeats: int = 10,
+    seed: int = 0,
+) -> list[Timing]:
+    """Time a training step, predictions of a batch and predictions of one image.
+
+    The calls are Keras's `train_on_batch` and `predict_on_batch` on random images and
+    labels, with what they cost in Python, after two calls that are not counted. A copy of
+    the model is trained, so the model stays as it is. Nothing else should run on the machine.
+
+    Args:
+        model: Spiking network and proxy.
+        batch_size: Images in a batch.
+        time_steps: Each T to predict with; the model's own if `None`. Training has the model's.
+        repeats: Number of calls that are timed.
+        seed: Of images and labels.
+
+    Returns:
+        `Timing`s: training of SNN and ANN, then predictions of a batch, then of one image.
+
+    Raises:
+        ValueError: If `batch_size`, `repeats` or a T is not a positive integer.
+
+    Example:
+
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn.statistics.timing import measure
+    >>> model = keras_proxy_snn.build("4C3-P2-10F", input_shape=(8, 8, 1), time_steps=2)
+    >>> timings = measure(model, batch_size=2, repeats=1)
+    >>> [(timing.what, timing.network) for timing in timings[:2]]
+    [('training step', 'SNN'), ('training step', 'ANN')]
+    """
+    for name, value in (("batch_size", batch_size), ("repeats", repeats)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
+    copy = _copy(model)
+    rng = np.random.default_rng(seed)
+    x = rng.random((batch_size, *copy.ann.input_shape[1:]), "float32")
+    y = rng.integers(0, copy.ann.output_shape[-1], batch_size)
+    timings = _both(copy, [copy.time_steps], "training step", "train_on_batch", (x, y), repeats)
+    chosen = time_steps or [copy.time_steps]
+    for images in (x, x[:1]) if batch_size > 1 else (x,):
+        timings += _both(copy, chosen, "prediction", "predict_on_batch", (images,), repeats)
+    return timings
+
+
+def _copy(model: ProxyModel) -> ProxyModel:
+    """The same network with the same weights, SNN and ANN compiled to be trained."""
+    copy: ProxyModel = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    copy.compile("adam", SpikeCountCrossentropy())
+    copy.ann.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return copy
+
+
+def _both(
+    model: ProxyModel,
+    time_steps: Sequence[int],
+    what: str,
+    method: str,
+    arguments: tuple[Any, ...],
+    repeats: int,
+) -> list[Timing]:
+    """Time a method of the SNN at each T, then of the ANN."""
+    timings = []
+    for t in (*time_steps, None):
+        network = model.ann if t is None else model
+        if t is not None:
+            model.time_steps = t
+        timings.append(
+            Timing(
+                what=what,
+                network="ANN" if t is None else "SNN",
+                time_steps=t,
+                batch_size=len(arguments[0]),
+                seconds=_time(getattr(network, method), arguments, repeats),
+            )
+        )
+    return timings
+
+
+def _time(call: Callable[..., Any], arguments: tuple[Any, ...], repeats: int) -> tuple[float, ...]:
+    seconds = []
+    for _ in range(_WARM_UP + repeats):
+        start = time.perf_counter()
+        # It gives NumPy arrays or plain numbers, so the work has been done when it returns.
+        call(*arguments)
+        seconds.append(time.perf_counter() - start)
+    return tuple(seconds[_WARM_UP:])

@@ -1,0 +1,66 @@
+"""The proxy gradient, in one op. It stands here and nowhere else."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+__all__ = ["proxy_gradient"]
+
+
+def proxy_gradient(proxy_output: Any, spike_counts: Any) -> Any:
+    """Put the SNN's spike counts in place of the ANN's output.
+
+    Forward and backward (Eq. 13 to 16 of Kheradpisheh et al., "Spiking neural
+    networks trained via proxy"), with y the ANN's output and c the counts:
+
+        output = c
+        dL/dy = dL/d(output)        dL/dc = 0
+
+    So the loss and its derivative are taken at the counts, and the derivative
+    flows back through the ANN, its own activations and masks.
+
+    Args:
+        proxy_output: Output of the ANN, `(batch, classes)`, any float dtype.
+        spike_counts: Output spikes of the SNN summed over time, same shape.
+
+    Returns:
+        The counts, bit for bit, in their own dtype.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.training.gradient import proxy_gradient
+    >>> counts = proxy_gradient(np.float32([[0.3, 1.7]]), np.float32([[2.0, 5.0]]))
+    >>> np.array(counts).tolist()
+    [[2.0, 5.0]]
+    """
+    spike_counts = ops.convert_to_tensor(spike_counts)
+    return _replace(ops.cast(proxy_output, spike_counts.dtype), spike_counts)
+
+
+@ops.custom_gradient
+def _replace(proxy_output: Any, spike_counts: Any) -> tuple[Any, Any]:
+    def grad(*args: Any, upstream: Any = None) -> tuple[Any, Any]:
+        # PyTorch passes the upstream gradient by keyword, after the arguments.
+        if upstream is None:
+            (upstream,) = args
+        return upstream, ops.zeros_like(spike_counts)
+
+    return _after(proxy_output, spike_counts), grad
+
+
+def _after(first: Any, value: Any) -> Any:
+    """The value, once `first` has been computed.
+
+    TensorFlow's graph optimizer takes the gradient's detour through both for a dependency, drops
+    what else orders a layer's reading of its weights before their update, and then sees that
+    the counts need no output. So now and then the readout's weights were updated before the
+    gradient of the layers below it had read them.
+    """
+    if keras.config.backend() != "tensorflow":
+        return value
+    import tensorflow as tf
+
+    with tf.control_dependencies([first]):
+        return tf.identity(value)

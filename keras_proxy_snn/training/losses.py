@@ -1,0 +1,83 @@
+"""Losses on spike counts."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from .targets import one_hot
+
+__all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountMeanSquaredError"]
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class SpikeCountCrossentropy(keras.losses.Loss):
+    """Cross-entropy of the softmax over spike counts, the paper's loss.
+
+    With counts c and the label's one-hot Y (Eq. 12 and 13 of Kheradpisheh et al., "Spiking
+    neural networks trained via proxy"):
+
+        O_k = exp(c_k) / sum_j exp(c_j)
+        L = -sum_k Y_k ln(O_k)
+
+    Args:
+        name: Name of the loss.
+        **kwargs: Arguments of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: Integer labels `(batch,)` or one-hot `(batch, classes)`.
+        y_pred: Spike counts `(batch, classes)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn import SpikeCountCrossentropy
+    >>> loss = SpikeCountCrossentropy()
+    >>> round(float(loss(np.array([0]), np.float32([[2, 0]]))), 4)
+    0.1269
+    """
+
+    def __init__(self, name: str = "spike_count_crossentropy", **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each sample, `(batch,)`."""
+        target = one_hot(y_true, y_pred)
+        return ops.categorical_crossentropy(target, y_pred, from_logits=True)
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class SpikeCountMeanSquaredError(keras.losses.Loss):
+    """Mean squared error of spike counts against one-hot, the loss of the authors' notebook.
+
+    With counts c and the label's one-hot Y over K classes: one spike is wanted from the
+    true class, none from the others,
+
+        L = 1/K sum_k (c_k - Y_k)^2
+
+    Args:
+        name: Name of the loss.
+        **kwargs: Arguments of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: Integer labels `(batch,)` or one-hot `(batch, classes)`.
+        y_pred: Spike counts `(batch, classes)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn import SpikeCountMeanSquaredError
+    >>> loss = SpikeCountMeanSquaredError()
+    >>> float(loss(np.array([0]), np.float32([[3, 0]])))
+    2.0
+    """
+
+    def __init__(self, name: str = "spike_count_mean_squared_error", **kwargs: Any):
+        super().__init__(name=name, **kwargs)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each sample, `(batch,)`."""
+        return ops.mean(ops.square(y_pred - one_hot(y_true, y_pred)), axis=-1)
+
+
+LOSSES = {"crossentropy": SpikeCountCrossentropy, "mse": SpikeCountMeanSquaredError}

@@ -1,0 +1,166 @@
+"""Accuracy of spike counts, with a stated rule for ties; firing rates of all layers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import keras
+from keras import ops
+
+from .targets import one_hot
+
+__all__ = ["FiringRates", "SpikeAccuracy", "readout_potential"]
+
+_potential: ContextVar[Any] = ContextVar("readout_potential", default=None)
+
+
+@contextmanager
+def readout_potential(v: Any) -> Iterator[None]:
+    """Let `SpikeAccuracy(ties="potential")` see the readout's potentials inside the block.
+
+    Keras hands metrics the predictions alone; `ProxyModel` uses this to hand over the rest.
+    A context variable, so replicas that run in threads do not see each other's.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.training.metrics import SpikeAccuracy, readout_potential
+    >>> accuracy = SpikeAccuracy(ties="potential")
+    >>> with readout_potential(np.float32([[0.1, 0.4]])):
+    ...     accuracy.update_state([1], np.float32([[3.0, 3.0]]))
+    >>> float(accuracy.result())
+    1.0
+    """
+    token = _potential.set(v)
+    try:
+        yield
+    finally:
+        _potential.reset(token)
+
+
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class SpikeAccuracy(keras.metrics.Mean):
+    """Share of samples whose class has the most output spikes.
+
+    Several output neurons often fire equally often, so the rule for ties matters:
+
+    * `"first"`: the first of the tied classes wins (argmax). Strict, the figure to report.
+    * `"wrong"`: a tied sample counts as wrong.
+    * `"any"`: a sample counts as right if its class is among the tied ones, all-zero
+      counts included: the final figure of the authors' notebook. Report it only
+      beside a strict figure, named as such.
+    * `"potential"`: among the tied classes the readout neuron with the highest remaining
+      membrane potential wins.
+
+    Args:
+        ties: One of the rules above.
+        name: Name in the logs.
+        dtype: Dtype of the metric's state.
+
+    Call arguments of `update_state`:
+        y_true: Integer labels `(batch,)` or `(batch, 1)`, or one-hot `(batch, classes)`.
+        y_pred: Spike counts `(batch, classes)`.
+        sample_weight: Optional weights `(batch,)`.
+        potential: For `"potential"`, membrane potentials `(batch, classes)`. A `ProxyModel`
+            supplies them by itself.
+
+    Raises:
+        ValueError: If `ties` is not one of the rules, or potentials are needed and missing.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn import SpikeAccuracy
+    >>> counts = np.float32([[5, 2, 0], [4, 4, 1], [0, 0, 0]])
+    >>> for ties in ("first", "wrong", "any"):
+    ...     accuracy = SpikeAccuracy(ties=ties)
+    ...     accuracy.update_state([0, 1, 2], counts)
+    ...     print(ties, round(float(accuracy.result()), 2))
+    first 0.33
+    wrong 0.33
+    any 1.0
+    """
+
+    RULES = ("first", "wrong", "any", "potential")
+
+    def __init__(self, ties: str = "first", name: str = "accuracy", dtype: Any = None):
+        if ties not in self.RULES:
+            raise ValueError(f"`ties` must be one of {self.RULES}. Received: {ties!r}.")
+        super().__init__(name=name, dtype=dtype)
+        self.ties = ties
+
+    def update_state(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None, potential: Any = None
+    ) -> None:
+        """Add a batch; see the class."""
+        counts = ops.convert_to_tensor(y_pred)
+        label = ops.cast(one_hot(ops.convert_to_tensor(y_true), counts), "bool")
+        right = ops.any(ops.logical_and(self._winners(counts, potential), label), axis=-1)
+        super().update_state(ops.cast(right, self.dtype), sample_weight)
+
+    def _winners(self, counts: Any, potential: Any) -> Any:
+        """Which classes count as the network's answer, `(batch, classes)`."""
+        tied = ops.equal(counts, ops.max(counts, axis=-1, keepdims=True))
+        if self.ties == "any":
+            return tied
+        if self.ties == "wrong":
+            alone = ops.equal(ops.sum(ops.cast(tied, "int32"), axis=-1, keepdims=True), 1)
+            return ops.logical_and(tied, alone)
+        scores = counts
+        if self.ties == "potential":
+            v = _potential.get() if potential is None else potential
+            if v is None:
+                raise ValueError(
+                    "SpikeAccuracy(ties='potential') needs the readout's membrane potentials: "
+                    "compile it into a ProxyModel, or pass `potential`. Received: potential=None."
+                )
+            scores = ops.where(tied, ops.cast(v, counts.dtype), -float("inf"))
+        return ops.cast(ops.one_hot(ops.argmax(scores, axis=-1), counts.shape[-1]), "bool")
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments."""
+        return {"ties": self.ties, "name": self.name, "dtype": self.dtype}
+
+
+class FiringRates(keras.metrics.Metric):
+    """Mean firing rate of each layer over batches, in the logs as `rate_<layer>`.
+
+    One metric for all layers, because Keras updates, reads and resets each one by itself, on
+    PyTorch and in `train_on_batch` on JAX operation by operation.
+
+    Args:
+        layers: Names of the layers.
+        name: Name of the metric itself; it is not in the logs.
+
+    Attributes:
+        logs: Names in the logs.
+
+    Call arguments of `update_state`:
+        rates: Spikes per neuron and step of each layer, averaged over a batch.
+
+    Example:
+
+    >>> from keras_proxy_snn.training.metrics import FiringRates
+    >>> rates = FiringRates(["conv", "readout"])
+    >>> rates.update_state([0.5, 0.25])
+    >>> rates.update_state([0.25, 0.25])
+    >>> {name: float(rate) for name, rate in rates.result().items()}
+    {'rate_conv': 0.375, 'rate_readout': 0.25}
+    """
+
+    def __init__(self, layers: Sequence[str], name: str = "firing_rates"):
+        super().__init__(name=name)
+        self.logs = tuple(f"rate_{layer}" for layer in layers)
+        self._sums = self.add_variable((len(self.logs),), "zeros", name="sums")
+        self._batches = self.add_variable((), "zeros", name="batches")
+
+    def update_state(self, rates: Sequence[Any]) -> None:
+        """Add a batch."""
+        self._sums.assign_add(ops.stack(rates))
+        self._batches.assign_add(1.0)
+
+    def result(self) -> dict[str, Any]:
+        """Names in the logs to rates."""
+        means = ops.divide_no_nan(self._sums, self._batches)
+        return dict(zip(self.logs, ops.unstack(means, num=len(self.logs)), strict=True))

@@ -1,0 +1,143 @@
+"""What IF neurons make of a constant current: the activations that a proxy can have for them."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from keras import ops
+
+from ..mapping.twin import SpikingTwin
+
+__all__ = ["RESPONSES", "proxy_output", "proxy_run", "quantisation_level", "response", "whole"]
+
+RESPONSES = ("clip", "qcfs")
+
+
+def proxy_output(
+    twin: SpikingTwin,
+    images: Any,
+    activation: str | None,
+    time_steps: int,
+    v_0: float | Callable[[Any], Any],
+    training: bool = True,
+) -> Any:
+    """The ANN's output, its activations replaced by `response`.
+
+    Args:
+        twin: The ANN and what its neurons' rates follow.
+        images: Preprocessed images `(batch, ...)`, float32.
+        activation: One of `RESPONSES`, or `None`: the ANN as it is.
+        time_steps: Number T of time steps.
+        v_0: Potential before the first step as a fraction of the threshold; or a function of the
+            shape of activations that gives one for each.
+        training: Whether the ANN's layers train.
+
+    Returns:
+        Logits `(batch, classes)`. Those are never replaced.
+    """
+    # Held one at a time, so that results that nobody reads any more are let go.
+    held = deque(proxy_run(twin, images, activation, time_steps, v_0, training), maxlen=1)
+    _, logits = held.pop()
+    return logits
+
+
+def proxy_run(
+    twin: SpikingTwin,
+    images: Any,
+    activation: str | None,
+    time_steps: int,
+    v_0: float | Callable[[Any], Any],
+    training: bool,
+) -> Iterator[tuple[int, Any]]:
+    """Position and result of each of the ANN's calls, arguments and activations as above."""
+    last = len(twin.graph.calls) - 1
+    gains = {place: twin.gains[name] for name, place in twin.activations.items() if place != last}
+    run = twin.graph.run(images, training=training, start=twin.start)
+    place, result = next(run)
+    while place != last:
+        if activation is not None and place in gains:
+            start = v_0(ops.shape(result)) if callable(v_0) else v_0
+            result = response(result, gains[place], activation, time_steps, start)
+        yield place, result
+        place, result = run.send(result)
+    yield last, result
+
+
+def response(a: Any, gain: float, activation: str, time_steps: int, v_0: Any) -> Any:
+    """Activations as far as an IF neuron follows them, the firing rate times `gain`.
+
+        "clip":  min(max(0, a), gain)                       (one spike a step at most)
+        "qcfs":  gain clip(floor(a T / gain + v_0), 0, T) / T
+
+    The second is the mean output of a neuron with a constant current over T steps that starts
+    at v_0 thresholds and is reset by subtraction (Bu et al. 2022, Eq. 15, with v_0 = 1/2); the
+    derivative of floor is taken as 1, see `whole`.
+
+    Args:
+        a: Activations, any shape.
+        gain: The activation that stands for one spike a step.
+        activation: `"clip"` or `"qcfs"`.
+        time_steps: Number T of time steps.
+        v_0: Potential before the first step as a fraction of the threshold.
+
+    Returns:
+        As `a`, in its dtype.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.training.responses import response
+    >>> a = np.float32([-1.0, 0.3, 0.5, 3.0])
+    >>> keras.ops.convert_to_numpy(response(a, 2.0, "clip", 4, 0.5)).tolist()
+    [0.0, 0.30000001192092896, 0.5, 2.0]
+    >>> keras.ops.convert_to_numpy(response(a, 2.0, "qcfs", 4, 0.5)).tolist()
+    [0.0, 0.5, 0.5, 2.0]
+    """
+    a = ops.convert_to_tensor(a)
+    if activation == "clip":
+        return ops.clip(a, 0.0, gain)
+    # In half precision the levels of many steps would not be whole numbers.
+    level = quantisation_level(ops.cast(a, "float32"), gain, time_steps, v_0)
+    return ops.cast(gain * (whole(level) / time_steps), a.dtype)
+
+
+def quantisation_level(x: Any, step: Any, levels: int, shift: Any = 0.5) -> Any:
+    """Level of currents before it is rounded down.
+
+    (Eq. 15 of Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency
+    spiking neural networks", 2022.)
+
+        clip(x L / lambda + 1/2, 0, L)
+
+    Args:
+        x: Currents.
+        step: lambda, the output at the highest level.
+        levels: Number L of levels.
+        shift: In place of 1/2, which rounds to the nearest level.
+
+    Returns:
+        Numbers from 0 to L.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.training.responses import quantisation_level
+    >>> np.array(quantisation_level(np.float32([-1, 0.5, 3]), 2.0, 4)).tolist()
+    [0.0, 1.5, 4.0]
+    """
+    return ops.clip(x * levels / step + shift, 0.0, float(levels))
+
+
+def whole(level: Any) -> Any:
+    """`floor(level)`, whose derivative is taken as 1 (straight-through).
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.training.responses import whole
+    >>> keras.ops.convert_to_numpy(whole(np.float32([0.0, 1.75, 3.0]))).tolist()
+    [0.0, 1.0, 3.0]
+    """
+    level = ops.convert_to_tensor(level)
+    # In this order the difference is exactly zero, and the levels are whole numbers.
+    return ops.stop_gradient(ops.floor(level)) + (level - ops.stop_gradient(level))
