@@ -1,22 +1,18 @@
-"""The second road to an ONNX file: TensorFlow's graph of a model, converted by tf2onnx.
+"""Convert TensorFlow's graph of a model to an ONNX file with tf2onnx.
 
-It shares nothing with the writer but the names of inputs and outputs, which makes it a check
-on the writer. The file is larger and slower, and potentials are in Keras's order.
+The writer `keras_proxy_snn.export.onnx` makes smaller and faster files without TensorFlow. This
+converter checks that writer: the two share the model, the names of inputs and outputs, and no
+code that builds a graph.
 """
 
 import importlib
 from pathlib import Path
-from typing import Any
-
-import keras
 
 from ..._version import __version__
 from ...model import ProxyModel
-from ..frontend.from_model import from_model
+from .graphs import FORMS, graph
 
 __all__ = ["FORMS", "write"]
-
-FORMS: tuple[str, ...] = ("unrolled", "step")
 
 _OPSET = 18
 
@@ -40,80 +36,21 @@ def write(model: ProxyModel, path: str | Path, *, form: str = "unrolled") -> Non
 
     >>> import tempfile
     >>> import keras, keras_proxy_snn
-    >>> from keras_proxy_snn.export import tf2onnx_converter
+    >>> from keras_proxy_snn.export.converters import tf2onnx
     >>> model = keras_proxy_snn.build("2C3-P2-3F", input_shape=(4, 4, 1), time_steps=2)
     >>> if keras.config.backend() == "tensorflow":
     ...     with tempfile.TemporaryDirectory() as folder:
-    ...         tf2onnx_converter.write(model, f"{folder}/net.onnx")
+    ...         tf2onnx.write(model, f"{folder}/net.onnx")
     """
-    if form not in FORMS:
-        raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}.")
-    if keras.config.backend() != "tensorflow":
-        raise ValueError(
-            "tf2onnx converts graphs of TensorFlow, so Keras's backend must be 'tensorflow'. "
-            f"Received: {keras.config.backend()!r}; the writer, `export.onnx`, needs no backend."
-        )
+    function = graph(model, form, None, "tf2onnx")
     try:
-        tf2onnx = importlib.import_module("tf2onnx")
+        convert = importlib.import_module("tf2onnx").convert
     except ImportError as error:
         raise ImportError("tf2onnx is needed: pip install keras-proxy-snn[export]") from error
-    function = _unrolled(model) if form == "unrolled" else _step(model)
-    proto, _ = tf2onnx.convert.from_function(
+    proto, _ = convert.from_function(
         function, input_signature=function.input_signature, opset=_OPSET
     )
     facts = {"time_steps": model.time_steps, "form": form, "keras_proxy_snn": __version__}
     for key, value in facts.items():
         proto.metadata_props.add(key=key, value=str(value))
     Path(path).write_bytes(proto.SerializeToString())
-
-
-def _unrolled(model: ProxyModel) -> Any:
-    """All T steps without a loop, as one chunk."""
-    import tensorflow as tf
-
-    program = from_model(model)
-
-    @tf.function(input_signature=[_image(model)])
-    def unrolled(image: Any) -> dict[str, Any]:
-        (stages,) = model.snn.walk(image, model.time_steps)
-        spikes, v = stages[model.snn.stages[-1].name]
-        outputs = {"spike_counts": tf.reduce_sum(spikes, axis=1)}
-        if program.readout == "potential":
-            outputs[f"{program.readout_state}_out"] = v - program.neurons[-1].v_0
-        return outputs
-
-    return unrolled
-
-
-def _step(model: ProxyModel) -> Any:
-    """One step: the layers themselves, over a time axis of length one."""
-    import tensorflow as tf
-
-    program = from_model(model)
-    program.check_is_chain("The step form by tf2onnx")
-    names = [f"v_{layer.name}" for layer in program.neurons]
-    pairs = zip(names, program.state_shapes(), strict=True)
-    state = [tf.TensorSpec((None, *shape), tf.float32, name) for name, shape in pairs]
-    stages = model.snn.stages
-
-    @tf.function(input_signature=[_image(model), *state])
-    def step(image: Any, *potentials: Any) -> dict[str, Any]:
-        signal = image[:, None]
-        before, after = iter(zip(program.neurons, potentials, strict=True)), {}
-        for stage in stages:
-            if stage in model.snn.if_layers:
-                layer, v = next(before)
-                # The file counts potentials from `v_0`, Keras from zero.
-                signal, v = stage.fire(stage.current(signal), v + layer.v_0)
-                after[f"v_{layer.name}_out"] = v - layer.v_0
-            else:
-                signal = stage(signal)
-        return {"spikes": signal[:, 0], **after}
-
-    return step
-
-
-def _image(model: ProxyModel) -> Any:
-    import tensorflow as tf
-
-    return tf.TensorSpec((None, *model.snn.image_shape), tf.float32, "image")
