@@ -4,7 +4,7 @@ import numpy as np
 from _opponents import FRAMEWORKS, OPPONENTS
 from _race import peak, turns
 
-from keras_proxy_snn.visualization._figure import OKABE_ITO, new_figure
+from keras_proxy_snn.visualization.figure import OKABE_ITO, new_figure
 
 PANEL_HEIGHT = 2.9
 LEGEND_HEIGHT = 0.24

@@ -1,6 +1,5 @@
 """`ProxyModel`: an ANN and an SNN with one architecture and one set of weights."""
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -329,9 +328,10 @@ class ProxyModel(_Steps):
         Returns:
             `keras_proxy_snn.export.Exported`.
         """
-        # By name and when it is asked for: the core stands without the exporters.
-        exporters = importlib.import_module("keras_proxy_snn.export")
-        return exporters.export(self, filepath, format=format, **options)
+        # The one import of a higher room, and only when it is asked for: the core stands without.
+        from .export import export
+
+        return export(self, filepath, format=format, **options)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the ANN serialised whole."""

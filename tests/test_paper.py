@@ -19,13 +19,13 @@ from click.testing import CliRunner
 from keras_proxy_snn import PRESETS, methods
 from keras_proxy_snn.cli import commands
 from keras_proxy_snn.paper import EXPERIMENTS, SIZES, Config, Experiment, Run, Size, experiments
-from keras_proxy_snn.paper import _data as paper_data
+from keras_proxy_snn.paper import data as paper_data
 from keras_proxy_snn.paper._curve import Curve, mean_sum_of_squared_errors
 from keras_proxy_snn.paper._figures import draw_epochs, draw_time_steps
 from keras_proxy_snn.paper._rows import Row, read_rows
-from keras_proxy_snn.paper._runner import Folders, Job, plan, run
 from keras_proxy_snn.paper._tables import caption, lever_table, matrix_table, method_table
 from keras_proxy_snn.paper.drawing import draw
+from keras_proxy_snn.paper.runner import Folders, Job, plan, run
 from keras_proxy_snn.statistics import early_stopping
 
 ROOT = Path(__file__).resolve().parent.parent

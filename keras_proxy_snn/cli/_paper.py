@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from ..paper import Experiment, Run
-from ..paper._data import load
-from ..paper._facts import gpu_name
-from ..paper._runner import Folders, plan
-from ..paper._runner import run as run_job
+from ..paper.data import load
 from ..paper.drawing import draw
+from ..paper.facts import gpu_name
+from ..paper.runner import Folders, plan
+from ..paper.runner import run as run_job
 from ._shared import BadInput, Interrupted
 
 __all__ = ["run"]

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ._time import over_time, without_time
+from .time_axis import over_time, without_time
 
 __all__ = ["AtEachStep"]
 

@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from ..neurons.equations import biased
-from ._time import over_time, without_time
 from .integrate_and_fire import IF
+from .time_axis import over_time, without_time
 
 __all__ = [
     "ACTIVATIONS",

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from ._maps import on_maps
-from ._time import over_time, without_time
+from .time_axis import over_time, without_time
 
 __all__ = ["SpikePool2D"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..layers._time import over_time
 from ..layers.base import TiedIF
+from ..layers.time_axis import over_time
 from ..model import ProxyModel
 from ..neurons.equations import heaviside, simulate
 from ..presets import Preset

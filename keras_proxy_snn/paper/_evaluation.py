@@ -12,7 +12,7 @@ from .. import statistics
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
 from ..training.metrics import SpikeAccuracy
-from ._data import Data, Split
+from .data import Data, Split
 
 __all__ = ["RULES", "accuracy", "activity", "ann_accuracy", "early_stopping"]
 

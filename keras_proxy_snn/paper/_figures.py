@@ -10,7 +10,7 @@ import numpy as np
 
 from ..saving.model_file import load_model
 from ..visualization import accuracy_against_time_steps, feature_maps
-from ..visualization._figure import BLUE, VERMILLION, new_figure
+from ..visualization.figure import BLUE, VERMILLION, new_figure
 from ._rows import Row, accuracy_curves
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._data import load
 from ._experiment import Experiment, Size
 from ._figures import draw_epochs, draw_feature_maps, draw_time_steps
 from ._rows import Row, read_rows
 from ._tables import caption, lever_table, matrix_table, method_table
+from .data import load
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from ..layers import AtEachStep, Synapses
-from ..layers._time import over_time
 from ..layers.base import SynapticWeights, TiedIF
+from ..layers.time_axis import over_time
 from ..neurons import equations, fastest
 from . import event_driven
 from .nodes import IMAGE, Node, Readers, spike_dtypes

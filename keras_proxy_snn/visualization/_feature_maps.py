@@ -8,7 +8,7 @@ from keras import ops
 from .._arrays import as_float32
 from ..layers import IFConv2D
 from ..model import ProxyModel
-from ._figure import WIDTH, check_positive, draw_image, new_figure, one_image
+from .figure import WIDTH, check_positive, draw_image, new_figure, one_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from ..model import ProxyModel
-from ._figure import OKABE_ITO, check_positive, class_labels, new_panels, one_image, short
+from .figure import OKABE_ITO, check_positive, class_labels, new_panels, one_image, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

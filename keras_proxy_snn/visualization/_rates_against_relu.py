@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._figure import BLUE, VERMILLION, check_positive, check_record, new_panels
+from .figure import BLUE, VERMILLION, check_positive, check_record, new_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

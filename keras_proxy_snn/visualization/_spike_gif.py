@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from ..model import ProxyModel
-from ._figure import (
+from .figure import (
     BLUE,
     VERMILLION,
     check_positive,

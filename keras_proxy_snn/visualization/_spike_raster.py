@@ -8,7 +8,7 @@ from keras import ops
 
 from ..layers import SpikePool2D
 from ..model import ProxyModel
-from ._figure import (
+from .figure import (
     BLUE,
     VERMILLION,
     check_positive,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._figure import OKABE_ITO, new_figure
+from .figure import OKABE_ITO, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

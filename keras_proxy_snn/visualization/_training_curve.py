@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import numpy as np
 
-from ._figure import BLUE, OKABE_ITO, check_positive, new_figure
+from .figure import BLUE, OKABE_ITO, check_positive, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

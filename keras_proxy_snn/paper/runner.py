@@ -12,11 +12,11 @@ import keras
 from .. import methods
 from ..model import ProxyModel
 from ._curve import Curve
-from ._data import Data
 from ._evaluation import accuracy, activity, ann_accuracy, early_stopping
 from ._experiment import Config, Run, Size
-from ._facts import hardware, versions
 from ._rows import training_steps
+from .data import Data
+from .facts import hardware, versions
 
 __all__ = ["Folders", "Job", "plan", "run"]
 

@@ -1,8 +1,8 @@
 """What a result says of where it was made: versions and hardware, and never a machine's name."""
 
-import importlib
 import os
 import platform
+import sys
 from pathlib import Path
 
 import keras
@@ -18,7 +18,7 @@ def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "keras": keras.__version__,
-        backend: importlib.import_module(backend).__version__,
+        backend: sys.modules[backend].__version__,
         "keras_proxy_snn": __version__,
     }
 
@@ -30,7 +30,7 @@ def hardware() -> str:
 
 def gpu_name() -> str | None:
     """Name of the GPU that the backend computes on, None if it has none."""
-    backend = importlib.import_module(keras.config.backend())
+    backend = sys.modules[keras.config.backend()]
     if keras.config.backend() == "tensorflow":
         devices = backend.config.list_physical_devices("GPU")
         if not devices:
