@@ -154,6 +154,59 @@ def test_frames_count_events_in_equal_parts_of_time(rng):
     assert not datasets.event_frames(events[:0], (6, 6, 2), 4).any()
 
 
+FIELDS = [("x", int), ("y", int), ("t", "i8"), ("p", int)]
+
+
+def at_times(t, dtype="i8", p=0):
+    """Events of one pixel at given times."""
+    events = np.zeros(len(t), [(name, dtype if name == "t" else kind) for name, kind in FIELDS])
+    events["t"], events["p"] = t, p
+    return events
+
+
+def counted(t, frames, dtype="i8", **more):
+    """Number of events in each frame."""
+    found = datasets.event_frames(at_times(t, dtype, **more), (1, 1, 1), frames, binary=False)
+    return found.ravel().tolist()
+
+
+@pytest.mark.parametrize("start", [0, -50, 1_700_000_000_000_000_000, -(2**63)])
+def test_borders_of_frames_are_exact(start):
+    """The event at the middle, 49 of 0 to 98, is of the second half, whatever t begins with."""
+    assert counted([start + t for t in range(99)], 2) == [49, 50]
+    for steps in (1, 3, 7, 10, 98, 200):
+        got = counted([start + t for t in range(99)], steps)
+        assert (
+            got
+            == np.bincount(
+                [min(t * steps // 98, steps - 1) for t in range(99)], None, steps
+            ).tolist()
+        )
+
+
+def test_borders_of_other_time_stamps():
+    assert counted([0, 2**64 - 1, 2**63], 2, "u8") == [1, 2]
+    assert counted([-(2**63), 2**63 - 1, -1], 2) == [2, 1]
+    assert counted([0, 100, 255], 255, "u1")[100] == 1
+    assert counted([0.0, 0.25, 0.5, 1.0], 2, "f8") == [2, 2]
+    assert counted([0.0, 0.25, 0.5, 1.0], 4, ">f4") == [1, 1, 1, 1]
+    assert counted([7, 7], 3) == [2, 0, 0]
+
+
+def test_polarities_are_not_merged():
+    with pytest.raises(datasets.DatasetError, match=r"the same p.* set p to 0.*Received: \[0, 1\]"):
+        counted([0, 5, 9], 1, p=[0, 1, 1])
+    assert counted([0, 5, 9], 1, p=1) == [3]
+    recordings = Recordings([(at_times([0, 1], p=0), 0), (at_times([0, 1], p=1), 1)])
+    with pytest.raises(datasets.DatasetError, match=r"the same p.*Received: \[0, 1\]"):
+        datasets.load_events(recordings, 2)
+    assert datasets.load_events(recordings, 2, limit=1)[1].tolist() == [0]
+
+
+class Recordings(list):
+    sensor_size = (1, 1, 1)
+
+
 def test_frames_of_a_data_set_are_taken_as_they_are(rng):
     made = [(rng.integers(0, 3, (4, 2, 5, 6)), label) for label in range(3)]
     x, y = datasets.load_events(made, 4, limit=2, binary=False)
@@ -193,6 +246,25 @@ def recording(**columns):
             r"on the sensor.*\(2, 2, 2\). Received: \(2, 0, 0, 0\)",
         ),
         (lambda: datasets.event_frames(recording(x=0, y=0, t=0), (2, 2, 1), 0), "Received: 0"),
+        (
+            lambda: datasets.event_frames(recording(x=0, y=0, t=0), (2, 0, 1), 2),
+            r"positive.*0, 1\)",
+        ),
+        (lambda: datasets.event_frames(recording(x=0, y=0, t=0), None, 2), "Received: None"),
+        (lambda: counted([0.0, np.nan], 2, "f8"), "finite numbers.*not all finite"),
+        (lambda: counted([0, 1], 2, "M8[s]"), r"finite numbers. Received: datetime64\[s\]"),
+        (
+            lambda: datasets.event_frames(
+                np.array([(0.5, 0, 0)], [("x", "f4"), ("y", int), ("t", int)]), (2, 2, 1), 2
+            ),
+            "field x.*integers. Received: .*0.5",
+        ),
+        (
+            lambda: datasets.event_frames(
+                np.array([(0, np.nan, 0)], [("x", int), ("y", "f4"), ("t", int)]), (2, 2, 1), 2
+            ),
+            "field y.*integers. Received: .*nan",
+        ),
         (lambda: datasets.load_events([], 3), "Received: none"),
         (lambda: datasets.load_events([(np.zeros((4, 2, 5, 6)), 0)], 3), r"\(3, polarities"),
     ],
