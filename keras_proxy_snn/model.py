@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from .cnn.build import Threshold, check_choice
-from .layers.base import check_current_dtype
+from ._checks import check_choice
+from .cnn.build import Threshold
 from .mapping.twin import spiking_twin
 from .simulation.network import Simulation, SpikingNetwork
 from .training.gradient import proxy_gradient
@@ -150,7 +150,7 @@ class ProxyModel(_Steps):
         self.v_0 = v_0
         self.readout = readout
         self.proxy_activation = proxy_activation
-        self.current_dtype = check_current_dtype(current_dtype)
+        self.current_dtype = current_dtype
         self._distance = keras.metrics.Mean(name="proxy_distance")
         self._rates = FiringRates([layer.twin.name for layer in self.snn.if_layers])
         self._traced_for: tuple[Any, ...] | None = None

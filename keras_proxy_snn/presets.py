@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 
+from ._checks import check_choice
 from .cnn.build import (
     PROXY_ACTIVATIONS,
     Threshold,
     build_ann,
-    check_choice,
     layer_thresholds,
     neuron_names,
 )
@@ -162,8 +162,7 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
     """
     card = pretrained_card(name) if weights == "pretrained" else weights
     preset = _preset(name, overrides)
-    if preset.loss not in LOSSES:
-        raise ValueError(f"`loss` must be one of {tuple(LOSSES)}. Received: {preset.loss!r}.")
+    check_choice("loss", preset.loss, LOSSES)
     spec = parse_spec(preset.spec, preset.input_shape)
     thresholds = layer_thresholds(preset.v_threshold, neuron_names(spec))
     if preset.readout_v_threshold is not None:

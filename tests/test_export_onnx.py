@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_proxy_snn
+from keras_proxy_snn._checks import require
 from keras_proxy_snn.export import from_model, interpreter, onnx
 from keras_proxy_snn.export.converters import tf2onnx as tf2onnx_converter
-from keras_proxy_snn.export.onnx._graph import require
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import oracle

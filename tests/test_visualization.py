@@ -430,7 +430,7 @@ def test_a_wide_range_of_time_steps_is_logarithmic_and_its_numbers_do_not_collid
 def test_accuracies_over_time_steps_that_cannot_be_drawn():
     for curves, message in (
         ({}, "must hold an accuracy at some T"),
-        ({"proxy": {0: 0.5}}, "T must be a positive integer"),
+        ({"proxy": {0: 0.5}}, "`T` must be a positive integer"),
         ({"proxy": {4: [0.5, 91.2]}}, "Accuracies must be from 0 to 1"),
     ):
         with pytest.raises(ValueError, match=message):

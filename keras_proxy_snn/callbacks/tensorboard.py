@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from .. import statistics, visualization
+from .._checks import positive_integer
 
 __all__ = ["SpikeTensorBoard"]
 
@@ -65,13 +66,9 @@ class SpikeTensorBoard(keras.callbacks.Callback):
         class_names: Sequence[str] | None = None,
     ):
         super().__init__()
-        if not isinstance(raster_every, int) or isinstance(raster_every, bool) or raster_every < 1:
-            raise ValueError(
-                f"`raster_every` must be a positive integer. Received: {raster_every!r}."
-            )
         self.log_dir = Path(log_dir)
         self.images = images
-        self.raster_every = raster_every
+        self.raster_every = positive_integer("raster_every", raster_every)
         self.class_names = class_names
         self._writer: Any = None
         self._drawn_at = self._step = 0

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from .._checks import check_choice
 from ..layers import LearnedThreshold
 from ..neurons.equations import check_neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
@@ -15,7 +16,6 @@ __all__ = [
     "READOUT_ACTIVATIONS",
     "Threshold",
     "build_ann",
-    "check_choice",
     "layer_thresholds",
     "neuron_names",
 ]
@@ -200,9 +200,3 @@ def layer_thresholds(v_threshold: Threshold, names: Iterable[str]) -> dict[str, 
     for value in v_threshold.values():
         check_neuron(value, "zero")
     return {name: float(v_threshold.get(name, 1.0)) for name in names}
-
-
-def check_choice(argument: str, value: Any, choices: tuple[str | None, ...]) -> None:
-    """Raise a `ValueError` unless an argument is one of the choices."""
-    if value not in choices:
-        raise ValueError(f"`{argument}` must be one of {choices}. Received: {value!r}.")

@@ -6,6 +6,7 @@ Standard library only: a spec can be read without a deep-learning framework.
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from numbers import Integral
 
 __all__ = ["Conv", "Dense", "Pool", "SpecError", "format_spec", "layer_shapes", "parse_spec"]
 
@@ -146,7 +147,7 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
     >>> layer_shapes(parse_spec("16C3-P2-10F"), (28, 28, 1))
     ((28, 28, 16), (14, 14, 16), (10,))
     """
-    if len(input_shape) != 3 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+    if len(input_shape) != 3 or not all(isinstance(n, Integral) and n > 0 for n in input_shape):
         raise ValueError(
             "`input_shape` must be (height, width, channels), three positive integers. "
             f"Received: {input_shape!r}."

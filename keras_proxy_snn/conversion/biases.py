@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from .._arrays import as_float32
+from .._checks import positive_integer
 from ..layers import CurrentSum, IFActivation, Synapses
 from ..layers.base import TiedIF
 from ..model import ProxyModel
@@ -66,8 +67,7 @@ def calibrate_biases(
     ['conv1', 'dense1']
     """
     for name, value in (("rounds", rounds), ("batch_size", batch_size)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
+        positive_integer(name, value)
     _check_scales(model)
     if not len(x):
         raise ValueError("`x` must be at least one image. Received: none.")

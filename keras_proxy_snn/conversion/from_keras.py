@@ -5,7 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..cnn.build import Threshold, check_choice
+from .._checks import check_choice
+from ..cnn.build import Threshold
 from ..model import ProxyModel
 from . import thresholds as calibration
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from .._checks import positive_integer
 from ..model import ProxyModel
 from ..training.responses import proxy_output
 
@@ -67,9 +68,7 @@ class QuantisedANN(keras.Model):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        levels = model.time_steps if levels is None else levels
-        if not isinstance(levels, int) or isinstance(levels, bool) or levels < 1:
-            raise ValueError(f"`levels` must be a positive integer. Received: {levels!r}.")
+        levels = model.time_steps if levels is None else positive_integer("levels", levels)
         kwargs.setdefault("dtype", model.dtype_policy)
         super().__init__(autocast=False, **kwargs)
         self.levels = levels

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from .._arrays import as_float32
-from ..cnn.build import check_choice
+from .._checks import check_choice, positive_integer
 from ..mapping.twin import SpikingTwin, spiking_twin
 from ..training.responses import quantisation_level
 
@@ -145,8 +145,7 @@ def scaled_maxima(ann: keras.Model, x: Any) -> dict[str, float]:
 
 def least_error_steps(ann: keras.Model, x: Any, levels: int) -> dict[str, float]:
     """Steps with the least squared error of QCFS at so many levels; see `calibrate`."""
-    if not isinstance(levels, int) or isinstance(levels, bool) or levels < 1:
-        raise ValueError(f"`time_steps` must be a positive integer. Received: {levels!r}.")
+    levels = positive_integer("time_steps", levels)
     twin = spiking_twin(ann)
     maxima = _maxima(twin, x)
     errors = {name: np.zeros(len(_CANDIDATES)) for name in maxima}

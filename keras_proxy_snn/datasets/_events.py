@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import positive_integer
 from ._info import DatasetError
 
 __all__ = ["event_frames", "load_events"]
@@ -47,8 +48,7 @@ def event_frames(
     >>> frames.shape, frames.sum(axis=(1, 2, 3)).tolist()
     ((2, 1, 2, 2), [1.0, 1.0])
     """
-    if not isinstance(time_steps, int) or isinstance(time_steps, bool) or time_steps < 1:
-        raise ValueError(f"`time_steps` must be a positive integer. Received: {time_steps!r}.")
+    time_steps = positive_integer("time_steps", time_steps)
     width, height, polarities = _checked_sensor(sensor_size)
     names = events.dtype.names or ()
     if not {"x", "y", "t"} <= set(names) or ("p" not in names and polarities > 1):

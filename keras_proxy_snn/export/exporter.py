@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import check_choice
 from .check import Check, check
 from .frontend.from_model import from_model
 from .interpreter import prepare_images
@@ -58,8 +59,7 @@ def writer(format: str) -> Any:
     Raises:
         ValueError: If the format is unknown.
     """
-    if format not in FORMATS:
-        raise ValueError(f"`format` must be one of {tuple(FORMATS)}. Received: {format!r}.")
+    check_choice("format", format, FORMATS)
     return importlib.import_module(f"{__package__}.{format}")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import check_choice, positive_integer
 from .layers import (
     Conv,
     Dense,
@@ -75,8 +76,7 @@ class Program:
     readout: str = "counts"
 
     def __post_init__(self) -> None:
-        if self.readout not in READOUTS:
-            raise ValueError(f"`readout` must be one of {READOUTS}. Received: {self.readout!r}.")
+        check_choice("readout", self.readout, READOUTS)
         self._check_sums()
         if self.sources:
             self._check_shortcuts()
@@ -192,9 +192,7 @@ class Program:
         Raises:
             ValueError: If it is not a positive integer.
         """
-        if not isinstance(time_steps, int) or isinstance(time_steps, bool) or time_steps < 1:
-            raise ValueError(f"`time_steps` must be a positive integer. Received: {time_steps!r}.")
-        return replace(self, time_steps=time_steps)
+        return replace(self, time_steps=positive_integer("time_steps", time_steps))
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write the program to one file, a zip of a JSON description and NumPy arrays.

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._checks import check_choice
 from ..neurons.equations import biased
 from .integrate_and_fire import IF
 from .time_axis import over_time, without_time
@@ -15,7 +16,6 @@ __all__ = [
     "CURRENT_DTYPES",
     "SynapticWeights",
     "TiedIF",
-    "check_current_dtype",
     "check_scale",
 ]
 
@@ -56,7 +56,8 @@ class TiedIF(IF):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.current_dtype = check_current_dtype(current_dtype)
+        check_choice("current_dtype", current_dtype, CURRENT_DTYPES)
+        self.current_dtype = current_dtype
         self.input_scale = check_scale(input_scale)
         self._check_twin(twin)
         self.twin = twin
@@ -256,16 +257,3 @@ def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[
         {key: value for key, value in kwargs.items() if key in own},
         {key: value for key, value in kwargs.items() if key not in own},
     )
-
-
-def check_current_dtype(current_dtype: str) -> str:
-    """Return `current_dtype` if it is one of `CURRENT_DTYPES`.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if current_dtype not in CURRENT_DTYPES:
-        raise ValueError(
-            f"`current_dtype` must be one of {CURRENT_DTYPES}. Received: {current_dtype!r}."
-        )
-    return current_dtype

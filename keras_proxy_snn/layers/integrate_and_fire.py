@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._checks import positive_integer
 from ..neurons import equations
 from .learned_threshold import LearnedThreshold
 
@@ -75,7 +76,7 @@ class IF(keras.layers.Layer):
         learned = isinstance(v_threshold, LearnedThreshold)
         equations.check_neuron(1.0 if learned else v_threshold, reset, v_0)
         if time_steps is not None:
-            check_time_steps(time_steps)
+            time_steps = positive_integer("time_steps", time_steps)
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
@@ -179,14 +180,3 @@ class IF(keras.layers.Layer):
             threshold = keras.saving.deserialize_keras_object(config["v_threshold"])
             config = {**config, "v_threshold": threshold}
         return cls(**config)
-
-
-def check_time_steps(time_steps: Any) -> int:
-    """Return `time_steps` if it is a positive integer.
-
-    Raises:
-        ValueError: If it is not.
-    """
-    if not isinstance(time_steps, int) or isinstance(time_steps, bool) or time_steps < 1:
-        raise ValueError(f"`time_steps` must be a positive integer. Received: {time_steps!r}.")
-    return time_steps

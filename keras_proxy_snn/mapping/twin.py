@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import keras
 
-from ..cnn.build import Threshold, check_choice, layer_thresholds
+from .._checks import check_choice
+from ..cnn.build import Threshold, layer_thresholds
 from ..cnn.graph import Graph, read_graph
 from ..layers import Synapses
-from ..layers.base import TiedIF, check_current_dtype
+from ..layers.base import CURRENT_DTYPES, TiedIF
 from ..simulation.nodes import Node, Readers
 from .mapper import Mapper
 from .parts import find_parts, preprocessing_length
@@ -112,6 +113,7 @@ def spiking_twin(
     True
     """
     check_choice("spike_height", spike_height, SPIKE_HEIGHTS)
+    check_choice("current_dtype", current_dtype, CURRENT_DTYPES)
     graph = read_graph(ann).without_softmax()
     start = preprocessing_length(graph)
     parts = find_parts(graph, start)
@@ -128,7 +130,7 @@ def spiking_twin(
         )
     activations = {part.layer.name: part.last for part in parts if part.neurons}
     nodes = tuple(mapper.nodes)
-    _set_current_dtype(nodes, check_current_dtype(current_dtype))
+    _set_current_dtype(nodes, current_dtype)
     return SpikingTwin(nodes, graph, start, activations, mapper.gains, mapper.sources)
 
 

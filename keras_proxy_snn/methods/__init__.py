@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from .._checks import check_choice
 from ..presets import PRESETS, Preset
 from . import (
     ann,
@@ -149,10 +150,8 @@ def fit(
     >>> trained.network.time_steps
     4
     """
-    if method not in METHODS:
-        raise ValueError(f"`method` must be one of {tuple(METHODS)}. Received: {method!r}.")
+    check_choice("method", method, METHODS)
     if isinstance(preset, str):
-        if preset not in PRESETS:
-            raise ValueError(f"`preset` must be one of {tuple(PRESETS)}. Received: {preset!r}.")
+        check_choice("preset", preset, PRESETS)
         preset = PRESETS[preset]
     return METHODS[method].fit(replace(preset, **fields), x, y, training)

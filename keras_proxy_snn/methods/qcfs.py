@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._checks import positive_integer
 from ..presets import Preset
 from ..training.responses import quantisation_level, whole
 from ._conversion import PLAIN, convert, variant
@@ -59,8 +60,7 @@ class QCFS(keras.layers.Layer):
     """
 
     def __init__(self, levels: int = 4, initial: float = 8.0, **kwargs: Any):
-        if not isinstance(levels, int) or isinstance(levels, bool) or levels < 1:
-            raise ValueError(f"`levels` must be a positive integer. Received: {levels!r}.")
+        levels = positive_integer("levels", levels)
         if not initial > 0:
             raise ValueError(f"`initial` must be a positive number. Received: {initial!r}.")
         super().__init__(**kwargs)

@@ -7,6 +7,8 @@ from typing import Any
 
 from keras import ops
 
+from .._checks import check_choice
+
 __all__ = ["RESETS", "biased", "check_neuron", "fire", "heaviside", "known_steps", "simulate"]
 
 RESETS = ("zero", "subtract")
@@ -26,8 +28,7 @@ def check_neuron(v_threshold: float, reset: str, v_0: float = 0.0) -> None:
             "`v_0`, the potential before the first step as a fraction of the threshold, must be "
             f"in [0, 1). Received: {v_0!r}."
         )
-    if reset not in RESETS:
-        raise ValueError(f"`reset` must be one of {RESETS}. Received: {reset!r}.")
+    check_choice("reset", reset, RESETS)
 
 
 def _is_number(value: Any) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from .._checks import positive_integer
+
 __all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "images_at_once", "on_gpu"]
 
 _LEAST = 2
@@ -23,10 +25,7 @@ _KEPT = 2**21
 
 def check_chunk_steps(value: Any) -> int | None:
     """The value, if it is a positive integer or `None`, which stands for a choice."""
-    whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    if value is not None and not whole:
-        raise ValueError(f"`chunk_steps` must be a positive integer, or None. Received: {value!r}.")
-    return value
+    return None if value is None else positive_integer("chunk_steps", value)
 
 
 def chosen(time_steps: int, potentials: Sequence[Any]) -> int:

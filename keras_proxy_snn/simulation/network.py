@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from .._checks import positive_integer
 from ..layers.base import TiedIF
-from ..layers.integrate_and_fire import check_time_steps
 from ..neurons import fastest
 from .chunks import check_chunk_steps, chosen, images_at_once
 from .event_driven import check_event_driven
@@ -113,7 +113,7 @@ class SpikingNetwork(keras.Model):
 
     @time_steps.setter
     def time_steps(self, value: int) -> None:
-        self._time_steps = check_time_steps(value)
+        self._time_steps = positive_integer("time_steps", value)
         # A graph traced for another T is of no use.
         self.predict_function = None
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from .._arrays import as_float32
+from .._checks import positive_integer
 from ..cnn.graph import INPUT
 from ..layers.base import TiedIF
 from ..model import ProxyModel
@@ -17,7 +18,6 @@ __all__ = [
     "Connection",
     "LayerSignals",
     "batches",
-    "check_batch_size",
     "check_images",
     "check_model",
     "signals",
@@ -71,7 +71,7 @@ def batches(model: Any, x: Any, batch_size: int, keep: Collection[str] = ()) -> 
     """`signals` of each batch of x, all arguments checked."""
     check_model(model)
     images = check_images(x, model.snn.image_shape)
-    check_batch_size(batch_size)
+    batch_size = positive_integer("batch_size", batch_size)
     for start in range(0, len(images), batch_size):
         yield signals(model, images[start : start + batch_size], keep)
 
@@ -205,9 +205,3 @@ def check_images(x: Any, shape: tuple[int, ...]) -> np.ndarray:
             f"Received: shape {images.shape}."
         )
     return images.astype("float32")
-
-
-def check_batch_size(batch_size: Any) -> None:
-    """Raise a `ValueError` unless it is a positive integer."""
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be a positive integer. Received: {batch_size!r}.")

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .._arrays import as_float32
+from .._checks import positive_integer
 from ..model import ProxyModel
 from ..simulation.network import Simulation
-from ._signals import check_batch_size, check_images, check_model
+from ._signals import check_images, check_model
 
 __all__ = ["Stopping", "early_stopping"]
 
@@ -65,7 +66,7 @@ def early_stopping(
     (True, 20.0)
     """
     check_model(model)
-    check_batch_size(batch_size)
+    batch_size = positive_integer("batch_size", batch_size)
     images, labels = check_images(x, model.snn.image_shape), np.asarray(y)
     if labels.shape != images.shape[:1]:
         raise ValueError(f"A label an image, {len(images)}. Received: shape {labels.shape}.")

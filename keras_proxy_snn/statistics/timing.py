@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .._checks import positive_integer
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
 
@@ -98,8 +99,7 @@ def measure(
     [('training step', 'SNN'), ('training step', 'ANN')]
     """
     for name, value in (("batch_size", batch_size), ("repeats", repeats)):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}.")
+        positive_integer(name, value)
     copy = _copy(model)
     rng = np.random.default_rng(seed)
     x = rng.random((batch_size, *copy.ann.input_shape[1:]), "float32")

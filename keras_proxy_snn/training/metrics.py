@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._checks import check_choice
 from .targets import one_hot
 
 __all__ = ["FiringRates", "SpikeAccuracy", "readout_potential"]
@@ -85,8 +86,7 @@ class SpikeAccuracy(keras.metrics.Mean):
     RULES = ("first", "wrong", "any", "potential")
 
     def __init__(self, ties: str = "first", name: str = "accuracy", dtype: Any = None):
-        if ties not in self.RULES:
-            raise ValueError(f"`ties` must be one of {self.RULES}. Received: {ties!r}.")
+        check_choice("ties", ties, self.RULES)
         super().__init__(name=name, dtype=dtype)
         self.ties = ties
 

@@ -6,9 +6,10 @@ import numpy as np
 from keras import ops
 
 from .._arrays import as_float32
+from .._checks import positive_integer
 from ..layers import IFConv2D
 from ..model import ProxyModel
-from .figure import WIDTH, check_positive, draw_image, new_figure, one_image
+from .figure import WIDTH, draw_image, new_figure, one_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +87,7 @@ def feature_maps(model: ProxyModel, image: Any, *, filters: int = 5, seed: int =
     >>> len(figure.axes)  # the image; 2 layers x 2 networks x (3 maps and a colour bar)
     17
     """
-    check_positive("filters", filters)
+    filters = positive_integer("filters", filters)
     batch = one_image(image, model.snn.image_shape)
     layers = _layers(model, batch, filters, np.random.default_rng(seed))
     # Narrower maps would not leave room for the numbers of their filters.

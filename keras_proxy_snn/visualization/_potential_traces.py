@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from keras import ops
 
+from .._checks import positive_integer
 from ..model import ProxyModel
-from .figure import OKABE_ITO, check_positive, class_labels, new_panels, one_image, short
+from .figure import OKABE_ITO, class_labels, new_panels, one_image, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +70,7 @@ def potential_traces(
     >>> len(figure.axes)
     4
     """
-    check_positive("neurons", neurons)
+    neurons = positive_integer("neurons", neurons)
     if neurons > len(_MARKERS):
         raise ValueError(f"`neurons` must be at most {len(_MARKERS)}. Received: {neurons!r}.")
     batch = one_image(image, model.snn.image_shape)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figure import BLUE, VERMILLION, check_positive, check_record, new_panels
+from .._checks import positive_integer
+from .figure import BLUE, VERMILLION, check_record, new_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: i
     [100, 100]
     """
     check_record(record)
-    check_positive("points", points)
+    points = positive_integer("points", points)
     images, time_steps = next(iter(record.values())).spikes.shape[:2]
     of = f"{images} images" if images > 1 else "one image"
     title = f"Firing rate against ReLU, {of}, T = {time_steps}"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keras import ops
 
+from .._checks import positive_integer
 from ..model import ProxyModel
 from .figure import (
     BLUE,
     VERMILLION,
-    check_positive,
     class_labels,
     draw_image,
     new_figure,
@@ -81,7 +81,7 @@ def spike_gif(
     b'GIF89a'
     """
     path = Path(path)
-    check_positive("frames_per_second", frames_per_second)
+    frames_per_second = positive_integer("frames_per_second", frames_per_second)
     if path.suffix != ".gif":
         raise ValueError(f"`path` must end in .gif. Received: {str(path)!r}.")
     if path.exists() and not overwrite:

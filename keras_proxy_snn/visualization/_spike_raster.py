@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from keras import ops
 
+from .._checks import positive_integer
 from ..layers import SpikePool2D
 from ..model import ProxyModel
 from .figure import (
     BLUE,
     VERMILLION,
-    check_positive,
     class_labels,
     draw_image,
     new_figure,
@@ -90,7 +90,7 @@ def spike_raster(
     >>> figure.axes[-2].get_ylabel(), figure.axes[-2].get_xlabel()
     ('class', 'time step')
     """
-    check_positive("neurons", neurons)
+    neurons = positive_integer("neurons", neurons)
     batch = one_image(image, model.snn.image_shape)
     names = class_labels(class_names, model.snn.stages[-1].twin.units)
     panels = _panels(model, batch, neurons, seed, names, pooling)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._checks import positive_integer
 from .figure import OKABE_ITO, new_figure
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> None:
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
     if not steps:
         raise ValueError(f"`curves` must hold an accuracy at some T. Received: {dict(curves)!r}.")
-    if not all(isinstance(t, int) and t > 0 for t in steps):
-        raise ValueError(f"T must be a positive integer. Received: {steps!r}.")
+    for t in steps:
+        positive_integer("T", t)
     given = [v for curve in (*curves.values(), *points.values()) for v in curve.values()]
     values = np.concatenate([np.atleast_1d(v) for v in [*given, *levels.values()]])
     if not np.all((values >= 0) & (values <= 1)):

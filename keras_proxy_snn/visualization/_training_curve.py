@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import numpy as np
 
-from .figure import BLUE, OKABE_ITO, check_positive, new_figure
+from .._checks import positive_integer
+from .figure import BLUE, OKABE_ITO, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +92,7 @@ def _read(history: Any, validation_freq: int | Collection[int]) -> _Log:
     known = isinstance(history, keras.callbacks.History)
     epochs = 1 + np.asarray(history.epoch if known else range(count))
     if isinstance(validation_freq, int):
-        check_positive("validation_freq", validation_freq)
+        validation_freq = positive_integer("validation_freq", validation_freq)
         validated = epochs[epochs % validation_freq == 0]
     else:
         validated = epochs[np.isin(epochs, list(validation_freq))]

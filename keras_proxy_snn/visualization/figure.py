@@ -16,7 +16,6 @@ __all__ = [
     "OKABE_ITO",
     "VERMILLION",
     "WIDTH",
-    "check_positive",
     "check_record",
     "class_labels",
     "draw_image",
@@ -106,12 +105,6 @@ def one_image(image: Any, shape: tuple[int, ...]) -> np.ndarray:
             f"{(1, *shape)}. Received: shape {pixels.shape}."
         )
     return pixels.astype("float32").reshape(1, *shape)
-
-
-def check_positive(argument: str, value: Any) -> None:
-    """Raise a `ValueError` unless the value is a positive integer."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"`{argument}` must be a positive integer. Received: {value!r}.")
 
 
 def check_record(record: Any) -> None:

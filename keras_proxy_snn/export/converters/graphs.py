@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from ..._checks import check_choice
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 
@@ -33,8 +34,7 @@ def graph(model: ProxyModel, form: str, batch_size: int | None, converter: str) 
         ValueError: If the form is unknown, Keras does not run on TensorFlow, or the network is
             not a chain and the form is `"step"`.
     """
-    if form not in FORMS:
-        raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}.")
+    check_choice("form", form, FORMS)
     if keras.config.backend() != "tensorflow":
         raise ValueError(
             f"{converter} converts TensorFlow's graphs, so Keras's backend must be 'tensorflow'. "

@@ -5,9 +5,9 @@ converter checks that writer: the two share the model, the names of inputs and o
 code that builds a graph.
 """
 
-import importlib
 from pathlib import Path
 
+from ..._checks import require
 from ..._version import __version__
 from ...model import ProxyModel
 from .graphs import FORMS, graph
@@ -43,11 +43,7 @@ def write(model: ProxyModel, path: str | Path, *, form: str = "unrolled") -> Non
     ...         tf2onnx.write(model, f"{folder}/net.onnx")
     """
     function = graph(model, form, None, "tf2onnx")
-    try:
-        convert = importlib.import_module("tf2onnx").convert
-    except ImportError as error:
-        raise ImportError("tf2onnx is needed: pip install keras-proxy-snn[export]") from error
-    proto, _ = convert.from_function(
+    proto, _ = require("tf2onnx").convert.from_function(
         function, input_signature=function.input_signature, opset=_OPSET
     )
     facts = {"time_steps": model.time_steps, "form": form, "keras_proxy_snn": __version__}

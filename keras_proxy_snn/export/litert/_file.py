@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import check_choice, positive_integer
 from ..program import Pool, Program
 from . import _forms
 from ._flatbuffer import ModelBuilder, parse
@@ -105,12 +106,9 @@ def refuse(program: Program, form: str, weights: str = "float32", batch_size: in
     Traceback (most recent call last):
     ValueError: `form` must be one of ('unrolled', 'step', 'stateful'). Received: 'loop'.
     """
-    if form not in FORMS:
-        raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}.")
-    if weights not in _WEIGHTS:
-        raise ValueError(f"`weights` must be one of {_WEIGHTS}. Received: {weights!r}.")
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be a positive integer. Received: {batch_size!r}.")
+    check_choice("form", form, FORMS)
+    check_choice("weights", weights, _WEIGHTS)
+    positive_integer("batch_size", batch_size)
     if program.is_integer and weights != "float32":
         raise ValueError(f"An integer program has int8 weights, not {weights!r}.")
     for layer in program.neurons:

@@ -1,12 +1,13 @@
 """A thin builder of `.tflite` files over the flatbuffer schema that the LiteRT package ships."""
 
-import importlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-__all__ = ["GraphBuilder", "ModelBuilder", "Tensor", "parse", "require"]
+from ..._checks import require
+
+__all__ = ["GraphBuilder", "ModelBuilder", "Tensor", "parse"]
 
 #: Integers that carry values: real = 1.0 * (integer - 0). int32 is left for shapes and axes.
 _QUANTISED = ("int8", "int16", "int64")
@@ -25,18 +26,6 @@ class Tensor:
     index: int
     shape: tuple[int, ...]
     dtype: str
-
-
-def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
-    """Import a third-party module, or say how to install it.
-
-    Raises:
-        ImportError: If it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"The module {module} is needed: pip install {package}.") from error
 
 
 def parse(content: bytes) -> Any:

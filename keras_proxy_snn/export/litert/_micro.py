@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import require
 from ..program import Program
-from ._flatbuffer import parse, require
+from ._flatbuffer import parse
 from ._simulation import prepare, scores
 
 __all__ = ["arena_bytes", "run_micro"]

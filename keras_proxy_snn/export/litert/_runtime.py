@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import require
 from ..program import Program
 from ._file import read_metadata
-from ._flatbuffer import require
 from ._simulation import prepare, scores, simulate
 
 __all__ = ["latency", "run"]

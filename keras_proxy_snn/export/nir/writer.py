@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import check_choice
 from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding, weights_after_sums
 from .graph_file import library
 from .limits import check_names, refuse
@@ -58,8 +59,7 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
     """
     nir = library()
     refuse(program, form)
-    if pooling not in POOLINGS:
-        raise ValueError(f"`pooling` must be one of {POOLINGS}. Received: {pooling!r}.")
+    check_choice("pooling", pooling, POOLINGS)
     nodes = [("input", nir.Input({"input": np.array(_channels_first(program.input_shape))}))]
     if not program.is_integer and program.input_scale != 1.0:
         scale = np.full(_channels_first(program.input_shape), program.input_scale, "float32")

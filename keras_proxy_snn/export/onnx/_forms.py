@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import require
 from ..program import Program
-from ._graph import Graph, require
+from ._graph import Graph
 from ._network import FLOAT, Network
 
 __all__ = ["loop", "step", "unrolled"]

@@ -1,6 +1,5 @@
 """An ONNX graph under construction."""
 
-import importlib
 import itertools
 import string
 from collections.abc import Iterator
@@ -8,19 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Graph", "require", "split"]
+from ..._checks import require
 
-
-def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
-    """Import a library that only exporting needs.
-
-    Raises:
-        ImportError: If it is not installed, with the command that installs it.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"{module} is needed: pip install {package}") from error
+__all__ = ["Graph", "split"]
 
 
 class Graph:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..._checks import check_choice, require
 from ..interpreter import prepare_images
 from ..program import Program
-from ._graph import require
 from ._network import Network
 
 __all__ = ["RUNTIMES", "latency", "node_count", "run"]
@@ -169,8 +169,7 @@ def _network_in(
     runtime: str, path: str | Path, program: Program, threads: int
 ) -> Callable[[np.ndarray], np.ndarray]:
     """A function from images to scores."""
-    if runtime not in RUNTIMES:
-        raise ValueError(f"`runtime` must be one of {tuple(RUNTIMES)}. Received: {runtime!r}.")
+    check_choice("runtime", runtime, RUNTIMES)
     session = RUNTIMES[runtime](path, threads)
     if "spikes" in session.names:
         return lambda images: _stepwise(session, program, images)

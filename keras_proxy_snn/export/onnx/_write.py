@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ..._checks import check_choice, positive_integer, require
 from ..._version import __version__
 from ..program import Conv, Dense, Program
 from . import _forms
-from ._graph import require
 
 __all__ = ["FORMS", "refuse", "write"]
 
@@ -81,9 +81,8 @@ def write(
     [[2]]
     """
     refuse(program, form)
-    whole = isinstance(chunk_steps, int) and not isinstance(chunk_steps, bool)
-    if chunk_steps is not None and not (whole and chunk_steps > 0):
-        raise ValueError(f"`chunk_steps` must be a positive integer. Received: {chunk_steps!r}.")
+    if chunk_steps is not None:
+        chunk_steps = positive_integer("chunk_steps", chunk_steps)
     helper = require("onnx.helper")
     if form == "unrolled":
         graph = _forms.unrolled(program, chunk_steps)
@@ -119,8 +118,7 @@ def refuse(program: Program, form: str = "unrolled") -> None:
     >>> readout = Dense("readout", np.ones((4, 3), "float32"), None, 1.0, "subtract")
     >>> onnx.refuse(Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=5))
     """
-    if form not in FORMS:
-        raise ValueError(f"`form` must be one of {FORMS}. Received: {form!r}.")
+    check_choice("form", form, FORMS)
     if program.number_format not in _FORMATS:
         raise ValueError(
             f"The number format must be one of {_FORMATS}. Received: {program.number_format!r}."

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._checks import positive_integer
 from ..interpreter import prepare_images
 from ..program import Conv, Dense, Program
 from ._bounds import INT32, MOST_SPIKES, input_tops, largest_sum, threshold
@@ -205,8 +206,7 @@ def _check_settings(
         raise ValueError(
             f"`input_scale` must be above 0 and at most 255. Received: {input_scale!r}."
         )
-    if not isinstance(search_images, int) or isinstance(search_images, bool) or search_images < 1:
-        raise ValueError(f"`search_images` must be a positive integer. Received: {search_images}.")
+    positive_integer("search_images", search_images)
     if not 1 <= safety_factor < np.inf:
         raise ValueError(
             f"`safety_factor` must be at least 1 and finite. Received: {safety_factor!r}."

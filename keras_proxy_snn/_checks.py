@@ -1,0 +1,79 @@
+"""Checks of arguments, and of libraries, that many rooms make. Needs the standard library alone."""
+
+import importlib
+from collections.abc import Collection
+from numbers import Integral
+from typing import Any
+
+__all__ = ["check_choice", "positive_integer", "require"]
+
+
+def check_choice(argument: str, value: Any, choices: Collection[str | None]) -> None:
+    """Raise a `ValueError` unless an argument is one of the choices.
+
+    Args:
+        argument: Name of the argument, for the message.
+        value: What was given.
+        choices: What may be given.
+
+    Example:
+
+    >>> from keras_proxy_snn._checks import check_choice
+    >>> check_choice("reset", "subtract", ("zero", "subtract"))
+    >>> check_choice("reset", "hard", ("zero", "subtract"))
+    Traceback (most recent call last):
+    ValueError: `reset` must be one of ('zero', 'subtract'). Received: 'hard'.
+    """
+    known = value is None or isinstance(value, str)
+    if not known or value not in choices:
+        raise ValueError(f"`{argument}` must be one of {tuple(choices)}. Received: {value!r}.")
+
+
+def positive_integer(argument: str, value: Any) -> int:
+    """The value as an `int`, if it is a positive integer: an `int`, or one of NumPy's.
+
+    Args:
+        argument: Name of the argument, for the message.
+        value: What was given.
+
+    Raises:
+        ValueError: If it is not.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn._checks import positive_integer
+    >>> positive_integer("time_steps", np.int64(8))
+    8
+    >>> positive_integer("time_steps", True)
+    Traceback (most recent call last):
+    ValueError: `time_steps` must be a positive integer. Received: True.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"`{argument}` must be a positive integer. Received: {value!r}.")
+    return int(value)
+
+
+def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
+    """Import a library that only some features need.
+
+    Args:
+        module: Name of the module.
+        package: What `pip` installs it with.
+
+    Returns:
+        The module.
+
+    Raises:
+        ImportError: If it cannot be imported, with the command that installs it.
+
+    Example:
+
+    >>> from keras_proxy_snn._checks import require
+    >>> require("json").loads("[1]")
+    [1]
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{module} is needed: pip install {package}") from error
