@@ -1,4 +1,4 @@
-"""Run an exported spiking network on a device: images in; classes, spike counts, latency out.
+"""Run an exported spiking network on a device: images in; classes, scores, latency out.
 
     pip install numpy ai-edge-litert      # for .tflite files; onnxruntime for .onnx files
     python on_device.py net.tflite picture.png folder/ --labels names.txt
@@ -10,9 +10,10 @@ Images are stretched to the network's size and made grey or coloured as it wants
 A network of the form "step" or "stateful" runs step by step and stops early: with `--stop certain`
 when the leading class can no longer be caught, so that it is that of all T steps; with `margin`
 when it leads by M spikes, fractions towards the next spike included, which is sooner and may give
-another class; with `never` after T. If the network was exported with `readout="potential"`, its
-class is that with the most spikes, fractions included, and `certain` is as `never`, because a step
-can add any number to a potential.
+another class; with `never` after T. The class is the first one with the highest score. Scores are
+spike counts; with `margin`, or if the network was exported with `readout="potential"`, they are
+counts and the fraction of a spike that is left, which are shown beside the counts as `scores`. With
+that readout `certain` is as `never`, because a step can add any number to a potential.
 Exits with status 0, or 2 and the reason.
 """
 
@@ -26,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SUFFIXES = {".npy", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif"}
-LINE = "{image:<28} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8} {spike_counts}"
+LINE = "{image:<28} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
 MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
 
@@ -39,9 +40,9 @@ class Network(NamedTuple):  # a file opened in its runtime
 
 
 class Result(NamedTuple):
-    winner: int
     steps: int
     spike_counts: np.ndarray
+    scores: np.ndarray  # by which the class is told: the counts, or with fractions of a spike
 
 
 def should_stop(scores: np.ndarray, step: int, time_steps: int, stop: str, margin: float) -> bool:
@@ -101,7 +102,7 @@ def simulate(
     if "spike_counts" in network.outputs:
         outputs = network.infer({"image": image})
         counts = np.rint(outputs["spike_counts"][0]).astype(int)
-        return Result(int(score(network, counts, outputs, stop).argmax()), time_steps, counts)
+        return Result(time_steps, counts, score(network, counts, outputs, stop))
     stop = "never" if stop == "certain" and by_potential(network) else stop
     names = [name for name in network.inputs if name.startswith("v_")]
     state = {name: np.zeros(*network.inputs[name]) for name in names}
@@ -115,7 +116,7 @@ def simulate(
         scores = score(network, counts, outputs, stop)
         if should_stop(scores, step, time_steps, stop, margin):
             break
-    return Result(int(scores.argmax()), step, counts)
+    return Result(step, counts, scores)
 
 
 def open_network(path: Path, threads: int) -> Network:
@@ -253,10 +254,10 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
             for _ in range(5):
                 result = simulate(network, image, time_steps, options.stop, options.margin)
                 clock.append(time.perf_counter())
-            counts, winner = result.spike_counts, result.winner
+            counts, winner = result.spike_counts, int(result.scores.argmax())
             if labels and len(labels) != len(counts):
                 raise ValueError(f"{options.labels} has {len(labels)} names, not {len(counts)}")
-            yield {
+            row = {
                 "image": str(file) if len(images) == 1 else f"{file}[{index}]",
                 "class": winner,
                 "label": labels[winner] if labels else str(winner),
@@ -265,6 +266,12 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
                 "ms": round(1e3 * float(np.median(np.diff(clock))), 3),
                 "spike_counts": counts.tolist(),
             }
+            yield row if result.scores is counts else {**row, "scores": result.scores.tolist()}
+
+
+def as_text(row: dict[str, Any]) -> str:
+    scores = f" scores {[round(score, 3) for score in row['scores']]}" if "scores" in row else ""
+    return f"{LINE.format(**row)} spikes {row['spike_counts']}{scores}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -286,7 +293,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--margin must be above 0")
     try:
         for row in run(options):
-            print(json.dumps(row) if options.json else LINE.format(**row))
+            print(json.dumps(row) if options.json else as_text(row))
     except ImportError as error:
         name = (error.name or "").split(".")[0]
         package = {"ai_edge_litert": "ai-edge-litert", "PIL": "pillow"}.get(name, name)

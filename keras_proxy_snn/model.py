@@ -92,7 +92,8 @@ class ProxyModel(_Steps):
         training: With `True`, gradients of the output are those of the proxy.
 
     Output shape:
-        Spike counts `(batch, classes)`, float32; whole numbers unless `readout="potential"`.
+        Scores of the classes `(batch, classes)`, float32: spike counts, whole numbers; with
+        `readout="potential"` counts and what is left of a spike.
 
     Raises:
         ValueError: If the ANN has layers that have no spiking counterpart, or an argument
@@ -273,7 +274,7 @@ class ProxyModel(_Steps):
             return super().evaluate(*args, **kwargs)
 
     def predict(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
-        """As `keras.Model.predict`: spike counts; `time_steps` as in `evaluate`."""
+        """As `keras.Model.predict`: scores by `readout`; `time_steps` as in `evaluate`."""
         with self._at(time_steps):
             return super().predict(*args, **kwargs)
 

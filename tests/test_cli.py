@@ -247,6 +247,38 @@ def test_predict(folder, digits):
     assert text.count("digit ") == 4
 
 
+@pytest.mark.parametrize("readout", ["counts", "potential"])
+def test_the_class_is_the_models_own(readout, tmp_path, digits):
+    _, (x, _) = digits
+    few = {"time_steps": 1, "reset": "subtract", "v_0": 0.5, "readout": readout}
+    model = kps.build("digits", weights="pretrained", **few)
+    model.save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", x[:60])
+    scores = model.predict(x[:60], verbose=0)
+    assert (scores.argmax(axis=1) != np.floor(scores).argmax(axis=1)).any() == (
+        readout == "potential"
+    )
+    rows = json.loads(good("predict", tmp_path / "m.keras", tmp_path / "x.npy", "--json"))
+    assert [row["class"] for row in rows] == scores.argmax(axis=1).tolist()
+    name = "spike_counts" if readout == "counts" else "scores"
+    assert [row[name] for row in rows] == scores.tolist()
+    assert not {"spike_counts", "scores"} <= set(rows[0])
+    text = good("predict", tmp_path / "m.keras", tmp_path / "x.npy").splitlines()
+    assert text[0].endswith(name.replace("_", " "))
+    shown = [round(score, 3) for score in rows[0][name]]
+    assert text[1].endswith(str(shown))
+    assert readout in good("inspect", tmp_path / "m.keras")
+
+
+def test_scores_that_are_not_numbers(tmp_path):
+    model = kps.build("2F", input_shape=(1, 1, 1), readout="potential", time_steps=1)
+    model.set_weights([np.full(w.shape, np.nan) for w in model.get_weights()])
+    model.save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", np.ones((1, 1)))
+    line = refused("predict", tmp_path / "m.keras", tmp_path / "x.npy")
+    assert "Scores of the classes must be finite" in line
+
+
 @pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 3)])
 @pytest.mark.parametrize("invert", [False, True])
 def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):

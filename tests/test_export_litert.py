@@ -606,6 +606,8 @@ def test_converter_gives_equal_counts(tmp_path, form, neurons):
     ours, theirs = tmp_path / "ours.tflite", tmp_path / "theirs.tflite"
     litert.write(program, ours, form=form)
     tflite_converter.write(model, theirs, form=form)
+    facts = litert.read_metadata(theirs)
+    assert facts == {**litert.read_metadata(ours), "converter": "tflite"}
     counts = litert.run(theirs, program, images)
     assert 0 < counts.mean() < 6
     np.testing.assert_array_equal(counts, expected(program, images))

@@ -162,6 +162,7 @@ def test_counts_of_every_form_equal_the_interpreter(case, name):
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     np.testing.assert_array_equal([row["spike_counts"] for row in rows], expected)
     assert [row["class"] for row in rows] == expected.argmax(axis=1).tolist()
+    assert not any("scores" in row for row in rows)
     assert {(row["steps"], row["time_steps"]) for row in rows} == {(T, T)}
     assert all(row["ms"] > 0 for row in rows)
     assert [row["image"] for row in rows] == [f"{npy}[{n}]" for n in range(40)] + [str(path)]
@@ -289,7 +290,19 @@ def test_a_readout_by_potential_tells_the_class(by_potential, classify, name, st
     rows = classify(case.folder / name, case.folder / "images.npy", "--stop", stop)
     assert [row["class"] for row in rows] == final.argmax(axis=1).tolist()
     np.testing.assert_array_equal([row["spike_counts"] for row in rows], case.counts[:, -1])
+    np.testing.assert_array_equal([row["scores"] for row in rows], final)
     assert {row["steps"] for row in rows} == {T}
+
+
+def test_the_table_shows_the_scores_that_tell_the_class(by_potential):
+    file, npy = by_potential.folder / "unrolled.onnx", by_potential.folder / "images.npy"
+    lines = script(file, npy).stdout.splitlines()
+    for line, counts, scores in zip(
+        lines, by_potential.counts[:, -1], by_potential.activity[:, -1], strict=True
+    ):
+        assert f"class {scores.argmax()} " in line
+        shown = [round(score, 3) for score in scores.tolist()]
+        assert line.endswith(f"spikes {counts.tolist()} scores {shown}")
 
 
 @pytest.mark.parametrize("name", STREAMING)

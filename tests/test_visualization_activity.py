@@ -248,6 +248,7 @@ def test_matrix_refuses_bad_arguments():
         ([], np.zeros((0, 3)), r"Received: shapes \(0,\) and \(0, 3\)"),
         ([2], [[1, 2]], r"from 0 to 1. Received: int64 from 2 to 2"),
         ([0.5], [[1, 2]], r"Received: float64"),
+        ([0], [[1, np.nan]], r"must be finite. Received: NaN"),
     ):
         with pytest.raises(ValueError, match=message):
             confusion_matrix(labels, counts)

@@ -78,9 +78,9 @@ class Artist:
     def _record(self) -> dict[str, statistics.LayerRecord]:
         return statistics.record(self._model, self._x[:_RECORDED])
 
-    def _counts(self, time_steps: int) -> np.ndarray:
-        counts: np.ndarray = self._model.predict(self._x, time_steps=time_steps, verbose=0)
-        return counts
+    def _scores(self, time_steps: int) -> np.ndarray:
+        scores: np.ndarray = self._model.predict(self._x, time_steps=time_steps, verbose=0)
+        return scores
 
     def spike_raster(self) -> "Figure":
         """Of the image."""
@@ -104,14 +104,14 @@ class Artist:
 
     def confusion_matrix(self) -> "Figure":
         """Of the strict answers at the model's T."""
-        counts = self._counts(self._model.time_steps)
-        return visualization.confusion_matrix(self._y, counts, class_names=self._names)
+        scores = self._scores(self._model.time_steps)
+        return visualization.confusion_matrix(self._y, scores, class_names=self._names)
 
     def accuracy_against_time_steps(self) -> "Figure":
         """Strict accuracy at powers of two up to the model's T, and the ANN's."""
         last = self._model.time_steps
         steps = [*(2**i for i in range(last.bit_length()) if 2**i < last), last]
-        curve = {t: self._accuracy(self._counts(t)) for t in steps}
+        curve = {t: self._accuracy(self._scores(t)) for t in steps}
         ann = self._accuracy(self._model.ann.predict(self._x, verbose=0))
         return visualization.accuracy_against_time_steps({"SNN": curve}, levels={"ANN": ann})
 

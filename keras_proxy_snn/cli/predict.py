@@ -36,8 +36,9 @@ def predict(
     time_steps: int | None,
     as_json: bool,
 ) -> None:
-    """Classify IMAGES with MODEL, a .keras file.
+    """Classify IMAGES with MODEL, a .keras file: the class is the first with the highest score.
 
+    Scores are spike counts; or with readout="potential" counts and the fraction of a spike left.
     Images are files, folders of them, or .npy arrays of one image or many, of bytes or numbers
     from 0 to 1. They are stretched to the network's size and made grey or coloured as it wants.
     """
@@ -50,25 +51,42 @@ def predict(
     network = load_model(model)
     names, x = _read(images, network.ann.input_shape[1:], invert)
     with bar("predicting", _BATCH, len(x)) as callback:
-        counts = network.predict(
+        scores = network.predict(
             np.stack(x), _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0
-        ).astype(int)
-    classes = _class_names(model, labels, counts.shape[-1])
+        )
+    title, scores = _titled(network, scores)
+    classes = _class_names(model, labels, scores.shape[-1])
     results = [
         {
             "image": name,
             "class": int(row.argmax()),
             "label": classes[row.argmax()],
             "time_steps": time_steps or network.time_steps,
-            "spike_counts": row.tolist(),
+            title: row.tolist(),
         }
-        for name, row in zip(names, counts, strict=True)
+        for name, row in zip(names, scores, strict=True)
     ]
     if as_json:
         print_json(results)
     else:
-        head = ["image", "class", "label", "T", "spike counts"]
+        head = ["image", "class", "label", "T", title.replace("_", " ")]
+        for result in results:
+            result[title] = [round(score, 3) for score in result[title]]
         print_rows([head, *(list(result.values()) for result in results)])
+
+
+def _titled(network: Any, scores: Any) -> tuple[str, Any]:
+    """What the scores of all classes are called, and these: whole numbers if they are counts."""
+    import numpy as np
+
+    if not np.isfinite(scores).all():
+        raise BadInput(
+            "Scores of the classes must be finite. Received: NaN or infinity; a weight or a "
+            "threshold of the model is not finite."
+        )
+    if network.readout == "counts":
+        return "spike_counts", np.rint(scores).astype(int)
+    return "scores", scores
 
 
 def _read(paths: tuple[Path, ...], shape: Any, invert: bool) -> tuple[list[str], list[Any]]:

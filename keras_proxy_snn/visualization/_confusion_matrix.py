@@ -20,23 +20,25 @@ _LABELLED_CLASSES = 40
 
 
 def confusion_matrix(
-    labels: Any, counts: Any, *, class_names: Sequence[str] | None = None
+    labels: Any, scores: Any, *, class_names: Sequence[str] | None = None
 ) -> "Figure":
     """Draw how often images of each class (rows) are taken for each class (columns).
 
-    The answer is the class with the most spikes, the first of them where several have as many
+    The answer is the class with the highest score, the first of them where several have the same
     (strict accuracy). Numbers are images, of up to 20 classes; colours are shares of the row.
 
     Args:
         labels: The right classes, `(images,)`, integers.
-        counts: What the network gives, `(images, classes)`, such as `model.predict(x)`.
+        scores: What the network gives, `(images, classes)`, such as `model.predict(x)`: spike
+            counts, or with `readout="potential"` counts and what is left of a spike.
         class_names: Names of the classes; their numbers if not given.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide; the shares are the array of its one image.
 
     Raises:
-        ValueError: If the shapes do not fit, a label is no class, or there is not one name a class.
+        ValueError: If the shapes do not fit, a score is not finite, a label is no class, or
+            there is not one name per class.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -46,7 +48,7 @@ def confusion_matrix(
     >>> figure.axes[0].get_title(loc="left")
     'Confusion matrix, 3 images, accuracy 66.67 %'
     """
-    matrix = _matrix(np.asarray(labels), np.asarray(ops.convert_to_numpy(counts)))
+    matrix = _matrix(np.asarray(labels), np.asarray(ops.convert_to_numpy(scores)))
     names = [short(name, 16) for name in class_labels(class_names, len(matrix))]
     figure = new_figure(0.88 * WIDTH)
     axes = figure.subplots()
@@ -61,20 +63,22 @@ def confusion_matrix(
     return figure
 
 
-def _matrix(labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _matrix(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Number of images, `(right class, answer)`."""
-    if counts.ndim != 2 or labels.shape != counts.shape[:1] or not counts.size:
+    if scores.ndim != 2 or labels.shape != scores.shape[:1] or not scores.size:
         raise ValueError(
-            "`labels` must be (images,) and `counts` (images, classes). "
-            f"Received: shapes {labels.shape} and {counts.shape}."
+            "`labels` must be (images,) and `scores` (images, classes). "
+            f"Received: shapes {labels.shape} and {scores.shape}."
         )
-    classes = counts.shape[1]
+    if not np.isfinite(scores).all():
+        raise ValueError("`scores` must be finite. Received: NaN or infinity.")
+    classes = scores.shape[1]
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
         raise ValueError(
             f"`labels` must be integers from 0 to {classes - 1}. "
             f"Received: {labels.dtype} from {labels.min()} to {labels.max()}."
         )
-    pairs = classes * labels.astype(int) + counts.argmax(axis=1)
+    pairs = classes * labels.astype(int) + scores.argmax(axis=1)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 

@@ -1,15 +1,16 @@
 """Convert TensorFlow's graph of a model to an ONNX file with tf2onnx.
 
 The writer `keras_proxy_snn.export.onnx` makes smaller and faster files without TensorFlow. This
-converter checks that writer: the two share the model, the names of inputs and outputs, and no
-code that builds a graph.
+converter checks that writer: the two share the model, the names of inputs and outputs, the
+metadata, and no code that builds a graph.
 """
 
 from pathlib import Path
 
 from ..._checks import require
-from ..._version import __version__
 from ...model import ProxyModel
+from ..frontend.from_model import from_model
+from ..onnx import metadata
 from .graphs import FORMS, graph
 
 __all__ = ["FORMS", "write"]
@@ -46,7 +47,6 @@ def write(model: ProxyModel, path: str | Path, *, form: str = "unrolled") -> Non
     proto, _ = require("tf2onnx").convert.from_function(
         function, input_signature=function.input_signature, opset=_OPSET
     )
-    facts = {"time_steps": model.time_steps, "form": form, "keras_proxy_snn": __version__}
-    for key, value in facts.items():
-        proto.metadata_props.add(key=key, value=str(value))
+    for key, value in metadata(from_model(model), form).items():
+        proto.metadata_props.add(key=key, value=value)
     Path(path).write_bytes(proto.SerializeToString())

@@ -1,8 +1,8 @@
 """Convert TensorFlow's graph of a model to a LiteRT file with `tf.lite.TFLiteConverter`.
 
 The writer `keras_proxy_snn.export.litert` makes smaller and faster files without TensorFlow. This
-converter checks that writer: the two share the model, the names of inputs and outputs, and no
-code that builds a graph. `keras_proxy_snn.export.litert.run` runs files of both.
+converter checks that writer: the two share the model, the names of inputs and outputs, the
+metadata, and no code that builds a graph. `keras_proxy_snn.export.litert.run` runs files of both.
 """
 
 import tempfile
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...model import ProxyModel
+from ..frontend.from_model import from_model
+from ..litert import with_facts
 from .graphs import FORMS, graph
 
 __all__ = ["FORMS", "write"]
@@ -42,7 +44,7 @@ def write(
     ...         tflite.write(model, f"{folder}/net.tflite")
     """
     function = graph(model, form, batch_size, "tf.lite.TFLiteConverter")
-    Path(path).write_bytes(_convert(function))
+    Path(path).write_bytes(with_facts(_convert(function), from_model(model), form))
 
 
 def _convert(function: Any) -> bytes:

@@ -1,6 +1,6 @@
 """LiteRT (TensorFlow Lite) files, written without TensorFlow, and the runtimes that run them."""
 
-from ._file import FORMS, node_count, read_metadata, refuse, write
+from ._file import FORMS, node_count, read_metadata, refuse, with_facts, write
 from ._micro import arena_bytes, run_micro
 from ._runtime import latency, run
 from ._twin import write_twin
@@ -14,6 +14,7 @@ __all__ = [
     "refuse",
     "run",
     "run_micro",
+    "with_facts",
     "write",
     "write_twin",
 ]

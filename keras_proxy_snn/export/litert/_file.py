@@ -12,7 +12,7 @@ from ..program import Pool, Program
 from . import _forms
 from ._flatbuffer import ModelBuilder, parse
 
-__all__ = ["FORMS", "node_count", "read_metadata", "refuse", "write"]
+__all__ = ["FORMS", "node_count", "read_metadata", "refuse", "with_facts", "write"]
 
 FORMS: tuple[str, ...] = ("unrolled", "step", "stateful")
 _WEIGHTS = ("float32", "float16")
@@ -186,6 +186,14 @@ def _facts(program: Program, form: str, weights: str) -> dict[str, Any]:
         "reset": {layer.name: layer.reset for layer in program.neurons},
         "readout": program.readout,
     }
+
+
+def with_facts(content: bytes, program: Program, form: str) -> bytes:
+    """A file of a program that TensorFlow's converter made, with the metadata of `write`."""
+    model = ModelBuilder.of(content)
+    facts = {**_facts(program, form, "float32"), "converter": "tflite"}
+    model.add_metadata(_METADATA, json.dumps(facts).encode())
+    return model.to_bytes()
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:

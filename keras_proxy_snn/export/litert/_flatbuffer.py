@@ -60,6 +60,14 @@ class ModelBuilder:
         )
         self._codes: dict[tuple[str, int], int] = {}
 
+    @classmethod
+    def of(cls, content: bytes) -> "ModelBuilder":
+        """The model of a file's bytes, to add data to; it takes no further graphs."""
+        builder = cls("")
+        builder.model = parse(content)
+        builder.model.metadata = list(builder.model.metadata or ())
+        return builder
+
     def graph(self, name: str) -> "GraphBuilder":
         """Start another graph."""
         return GraphBuilder(self, name)

@@ -48,7 +48,8 @@ def run(path: str | Path, program: Program, images: Any, *, threads: int = 1) ->
     images = prepare(program, images)
     network = _LiteRT(path, threads)
     # Files of converters have their batch size baked in, and variables their shape.
-    if read_metadata(path).get("form") in ("unrolled", "step"):
+    facts = read_metadata(path)
+    if facts.get("form") in ("unrolled", "step") and "converter" not in facts:
         network.resize(max(1, min(_BATCH, len(images))))
     return scores(network, images, program)
 

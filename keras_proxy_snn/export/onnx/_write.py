@@ -11,7 +11,7 @@ from ..._version import __version__
 from ..program import Conv, Dense, Program
 from . import _forms
 
-__all__ = ["FORMS", "refuse", "write"]
+__all__ = ["FORMS", "metadata", "refuse", "write"]
 
 FORMS: tuple[str, ...] = ("unrolled", "step", "loop")
 
@@ -95,7 +95,7 @@ def write(
         producer_name="keras_proxy_snn",
         producer_version=__version__,
     )
-    helper.set_model_props(model, _metadata(program, form))
+    helper.set_model_props(model, metadata(program, form))
     Path(path).write_bytes(model.SerializeToString())
 
 
@@ -153,8 +153,8 @@ def _reach(program: Program, layer: Conv | Dense) -> int:
     return int(current.max() * program.time_steps + np.max(np.abs(layer.v_threshold)))
 
 
-def _metadata(program: Program, form: str) -> dict[str, str]:
-    """The program's own metadata, and what a device must know to run the file."""
+def metadata(program: Program, form: str) -> dict[str, str]:
+    """The program's own metadata, and what a device must know to run a file of a form."""
     neurons = program.neurons
     facts = {
         **program.metadata,
