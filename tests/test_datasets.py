@@ -3,6 +3,7 @@
 import gzip
 import importlib.machinery
 import io
+import lzma
 import os
 import pickle
 import struct
@@ -266,8 +267,8 @@ def test_idx(tmp_path, folder, spelling, packed):
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("protocol", [2, 4])
-@pytest.mark.parametrize("folder", ["", "cifar-10-batches-py", "cifar10"])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("folder", ["", "cifar-10-batches-py"])
 def test_python_batches(tmp_path, folder, protocol):
     sets = arrays("cifar10")
     write(tmp_path / folder, python_files(sets, protocol))
@@ -574,7 +575,7 @@ LABELS = list(range(10))
         ([1, 2], "expected a pickled dictionary; received list"),
         ({"data": PIXELS}, r"expected an entry 'labels'; received \['data'\]"),
         ({"data": LABELS, "labels": LABELS}, "'data' to be a uint8 array; received list"),
-        ({"data": PIXELS.astype("f4"), "labels": LABELS}, "uint8 array; received float32"),
+        ({"data": PIXELS.astype("f4"), "labels": LABELS}, "uint8 array; received another"),
         ({"data": PIXELS[:9], "labels": LABELS}, r"\(10, 3072\); received \(9, 3072\)"),
         ({"data": PIXELS, "labels": LABELS[:9]}, "expected 10 labels; received 9"),
         ({"data": PIXELS, "labels": "0123456789"}, "list of int; received '0123456789'"),
@@ -717,6 +718,65 @@ def test_a_tar_cut_between_two_files(tmp_path):
     path.write_bytes(path.read_bytes()[:end])
     with pytest.raises(DatasetError, match="data_batch_5, test_batch missing"):
         datasets.load("cifar10", data_dir=path)
+
+
+def tar_header(name, size, kind):
+    entry = tarfile.TarInfo(name)
+    entry.type = kind
+    # A size past 8 GiB is written as GNU's tar does.
+    entry.size = size
+    return entry.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (tar_header("x", 2**62, tarfile.GNUTYPE_LONGNAME), "header of 4,611,686,018,427"),
+        (tar_header("x", 2**32, tarfile.XHDTYPE), "header of 4,294,967,296"),
+        (tar_header("x", 2**80, tarfile.GNUTYPE_LONGLINK), "header of 1,208,925,819"),
+        (tar_header("x", 1, tarfile.GNUTYPE_LONGNAME) * 3000, "recursion|unpack|Error"),
+        (b"\0" * 10_000, "DatasetError|was not found"),
+        (b"", "Error"),
+    ],
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_sizes_that_a_tar_declares_are_not_allocated(tmp_path, data, message, pack):
+    path = tmp_path / "x.tar"
+    path.write_bytes(pack(data))
+    with pytest.raises(DatasetError, match=message):
+        datasets.load("cifar10", data_dir=path)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_zip_of_a_method_that_unpacks_without_bounds(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        for name, data in binary_files(arrays("cifar10")).items():
+            archive.writestr(name, data)
+    with pytest.raises(DatasetError, match=r"data_batch_1.bin: .*stored or deflated.*method 14"):
+        datasets.load("cifar10", data_dir=path)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("file", ["x.tar", "x.zip"])
+def test_the_number_of_entries_is_bounded(tmp_path, file, monkeypatch):
+    monkeypatch.setattr(datasets._files, "_MAX_ENTRIES", 5)
+    files = python_files(arrays("cifar10"))
+    path = tmp_path / file
+    _ = write_zip(path, files) if file.endswith("zip") else write_tar(path, files, "w")
+    with pytest.raises(DatasetError, match="more than 5 entries"):
+        datasets.load("cifar10", data_dir=path)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_zip_whose_directory_is_damaged(tmp_path):
+    """Its last bytes hold sizes and places; each wrong byte is an error that is told."""
+    path = write_zip(tmp_path / "x.zip", {"data_batch_1.bin": b"0" * 99})
+    data = path.read_bytes()
+    for at in range(data.rindex(b"PK\x01\x02"), len(data)):
+        path.write_bytes(flipped(data, at))
+        with pytest.raises(DatasetError):
+            datasets.load("cifar10", data_dir=path)
 
 
 @pytest.mark.usefixtures("small")

@@ -1,0 +1,277 @@
+"""The one shape of pickle that a CIFAR-10 Python batch has, read without Python's unpickler.
+
+Python's unpickler calls what a file names, and a NumPy array in a pickle may claim any type and any
+size. Here a file can make None, integers, text, bytes, tuples, lists, dictionaries and an array of
+unsigned bytes that lie in the file; all else is an error. The number of operations is bounded, and
+each adds little, so memory and time stay in proportion to a real batch.
+
+Opcodes: `pickletools` in the standard library. How NumPy pickles: `numpy.ndarray.__reduce_ex__`.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ._info import Pixels
+
+__all__ = ["read_batch"]
+
+
+class _Name(Enum):
+    """What a file may name. It stands for the thing and is never called."""
+
+    RECONSTRUCT = "numpy's array, empty at first"
+    FROMBUFFER = "numpy's array of given bytes"
+    NDARRAY = "the class of arrays"
+    DTYPE = "the class of number formats"
+    UINT8 = "the format of unsigned bytes"
+    ENCODE = "text as bytes"
+
+
+_NAMES = {
+    (f"numpy.{core}.{module}", name): found
+    for core in ("core", "_core")  # NumPy 2 moved them
+    for module, name, found in (
+        ("multiarray", "_reconstruct", _Name.RECONSTRUCT),
+        ("numeric", "_frombuffer", _Name.FROMBUFFER),
+    )
+} | {
+    ("numpy", "ndarray"): _Name.NDARRAY,
+    ("numpy", "dtype"): _Name.DTYPE,
+    ("_codecs", "encode"): _Name.ENCODE,
+}
+_UINT8_STATE = (3, "|", None, None, None, -1, -1, 0)
+
+
+class _Array:
+    """An array, whose pixels a file may give later."""
+
+    pixels: Pixels | None = None
+
+
+def read_batch(data: bytes, images: int, values: int) -> dict[str, Any]:
+    """Read a batch.
+
+    Args:
+        data: The file.
+        images: Number of images that it must have.
+        values: Number of values of an image.
+
+    Returns:
+        The dictionary, keys as text: `data` an array `(images, values)`, uint8, if it is one;
+        other values integers, text, bytes, or lists of those.
+
+    Raises:
+        ValueError: If it is anything else; the message says what, as the end of a sentence.
+    """
+    return _Machine(data, images, values).run()
+
+
+class _Machine:
+    """A stack, as every pickle needs one, of plain values."""
+
+    def __init__(self, data: bytes, images: int, values: int):
+        self._data, self._shape = data, (images, values)
+        self._at = 0
+        # Label, file name and its place in the memo; a name that Python 3 encodes takes nine.
+        self._operations = 16 * images + 1024
+        self._encoded = len(data)
+        self._stack: list[Any] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, Any] = {}
+
+    def run(self) -> dict[str, Any]:
+        while (code := self._take(1)[0]) != ord("."):
+            if code not in self._CODES:
+                raise ValueError(f"it has opcode 0x{code:02x}, which no batch needs")
+            self._operations -= 1
+            if self._operations < 0:
+                raise ValueError("it has more operations than a batch needs")
+            self._CODES[code](self)
+        batch = self._pop()
+        if self._stack or self._marks or self._at != len(self._data):
+            raise ValueError("it goes on after its end")
+        if type(batch) is not dict:
+            raise ValueError(f"expected a pickled dictionary; received {type(batch).__name__}")
+        return {
+            key: value.pixels if isinstance(value, _Array) else value
+            for key, value in batch.items()
+        }
+
+    def _take(self, length: int) -> bytes:
+        start, self._at = self._at, self._at + length
+        if self._at > len(self._data):
+            raise ValueError("it ends too early")
+        return self._data[start : self._at]
+
+    def _number(self, length: int, signed: bool = False) -> int:
+        return int.from_bytes(self._take(length), "little", signed=signed)
+
+    def _line(self) -> str:
+        end = self._data.find(b"\n", self._at, self._at + 100)
+        line = self._take(max(end - self._at, 0) + 1)
+        return line[:-1].decode("ascii")
+
+    def _pop(self) -> Any:
+        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
+            raise ValueError("it takes a value that is not there")
+        return self._stack.pop()
+
+    def _pop_since_mark(self) -> list[Any]:
+        if not self._marks:
+            raise ValueError("it takes values that are not there")
+        start = self._marks.pop()
+        values = self._stack[start:]
+        del self._stack[start:]
+        return values
+
+    def _top(self, kind: type) -> Any:
+        value = self._pop()
+        if type(value) is not kind:
+            raise ValueError(f"it takes {type(value).__name__} for {kind.__name__}")
+        self._stack.append(value)
+        return value
+
+    def _mark(self) -> None:
+        self._marks.append(len(self._stack))
+
+    def _push_tuple(self, length: int) -> None:
+        values = [self._pop() for _ in range(length)]
+        self._stack.append(tuple(reversed(values)))
+
+    def _put(self, key: int) -> None:
+        self._memo[key] = self._pop()
+        self._stack.append(self._memo[key])
+
+    def _get(self, key: int) -> None:
+        if key not in self._memo:
+            raise ValueError("it takes a value that is not there")
+        self._stack.append(self._memo[key])
+
+    def _append(self, values: list[Any]) -> None:
+        if not all(type(value) in (int, str, bytes) for value in values):
+            raise ValueError("it has a list of other than numbers and names")
+        self._top(list).extend(values)
+
+    def _set_items(self, values: list[Any]) -> None:
+        keys, values = values[::2], values[1::2]
+        if len(keys) != len(values):
+            raise ValueError("it has a key without a value")
+        batch = self._top(dict)
+        for key, value in zip(keys, values, strict=True):
+            if type(key) not in (str, bytes) or type(value) not in (int, str, bytes, list, _Array):
+                raise ValueError("it has an entry of another type than a batch has")
+            batch[_text(key)] = value
+
+    def _name(self, module: Any, name: Any) -> None:
+        if (module, name) not in _NAMES:
+            raise ValueError(
+                f"it names {f'{module}.{name}':.80}, which a CIFAR-10 batch does not need and "
+                "which was not run"
+            )
+        self._stack.append(_NAMES[module, name])
+
+    def _stack_name(self) -> None:
+        name, module = self._pop(), self._pop()
+        if type(name) is not str or type(module) is not str:
+            raise ValueError("it has a name that is no text")
+        self._name(module, name)
+
+    def _reduce(self) -> None:
+        """What a call would give, of the calls that arrays and bytes need."""
+        values, name = self._pop(), self._pop()
+        values = tuple(map(_text, values)) if type(values) is tuple else ()
+        if name is _Name.DTYPE and values == ("u1", 0, 1):
+            self._stack.append(_Name.UINT8)
+        elif name is _Name.RECONSTRUCT and values == (_Name.NDARRAY, (0,), "b"):
+            self._stack.append(_Array())
+        elif name is _Name.FROMBUFFER and len(values) == 4 and values[1::2] == (_Name.UINT8, "C"):
+            self._stack.append(_Array())
+            self._fill(values[2], values[0])
+        elif name is _Name.ENCODE and len(values) == 2 and type(values[0]) is str:
+            self._stack.append(self._latin1(*values))
+        else:
+            raise ValueError("expected 'data' to be a uint8 array; received another or none")
+
+    def _latin1(self, text: str, encoding: Any) -> bytes:
+        if encoding != "latin1":
+            received = repr(encoding) if type(encoding) is str else type(encoding).__name__
+            raise ValueError(f"it has a pickled encoding other than latin1: {received:.60}")
+        self._encoded -= len(text)
+        if self._encoded < 0:
+            raise ValueError("it encodes more text than it has")
+        return text.encode("latin1")
+
+    def _build(self) -> None:
+        """Set the state of a number format or an array."""
+        state, value = self._pop(), self._pop()
+        self._stack.append(value)
+        state = tuple(map(_text, state)) if type(state) is tuple else ()
+        if value is _Name.UINT8 and state == _UINT8_STATE:
+            return
+        if type(value) is not _Array or len(state) != 5 or state[0] != 1:
+            raise ValueError("it sets a state that no batch has")
+        if state[2] is not _Name.UINT8 or state[3] is not False:
+            raise ValueError("expected 'data' to be a uint8 array in C order; received another")
+        self._fill(state[1], state[4])
+
+    def _fill(self, shape: Any, content: Any) -> None:
+        """Give the array on the top its pixels, once they are known to be as many as they must."""
+        array = self._top(_Array)
+        if type(shape) is not tuple or not all(type(size) is int for size in shape[:9]):
+            raise ValueError("expected 'data' with a shape of integers; received another")
+        if shape != self._shape:
+            raise ValueError(f"expected 'data' of shape {self._shape}; received {shape[:9]}")
+        if type(content) is not bytes or len(content) != shape[0] * shape[1]:
+            raise ValueError(f"expected 'data' of {shape[0] * shape[1]:,} bytes; received others")
+        array.pixels = np.frombuffer(content, np.uint8).reshape(shape)
+
+    _CODES: ClassVar[dict[int, Callable[["_Machine"], Any]]] = {
+        code[0]: action
+        for code, action in {
+            b"\x80": lambda m: m._take(1),  # the protocol
+            b"\x95": lambda m: m._take(8),  # the length of a frame
+            b"(": lambda m: m._mark(),
+            b"N": lambda m: m._stack.append(None),
+            b"\x88": lambda m: m._stack.append(True),
+            b"\x89": lambda m: m._stack.append(False),
+            b"K": lambda m: m._stack.append(m._number(1)),
+            b"M": lambda m: m._stack.append(m._number(2)),
+            b"J": lambda m: m._stack.append(m._number(4, signed=True)),
+            b"U": lambda m: m._stack.append(m._take(m._number(1))),  # Python 2's strings
+            b"T": lambda m: m._stack.append(m._take(m._number(4))),
+            b"C": lambda m: m._stack.append(m._take(m._number(1))),
+            b"B": lambda m: m._stack.append(m._take(m._number(4))),
+            b"\x8e": lambda m: m._stack.append(m._take(m._number(8))),
+            b"\x96": lambda m: m._stack.append(m._take(m._number(8))),
+            b"\x8c": lambda m: m._stack.append(m._take(m._number(1)).decode()),
+            b"X": lambda m: m._stack.append(m._take(m._number(4)).decode()),
+            b")": lambda m: m._push_tuple(0),
+            b"\x85": lambda m: m._push_tuple(1),
+            b"\x86": lambda m: m._push_tuple(2),
+            b"\x87": lambda m: m._push_tuple(3),
+            b"t": lambda m: m._stack.append(tuple(m._pop_since_mark())),
+            b"]": lambda m: m._stack.append([]),
+            b"a": lambda m: m._append([m._pop()]),
+            b"e": lambda m: m._append(m._pop_since_mark()),
+            b"}": lambda m: m._stack.append({}),
+            b"s": lambda m: m._set_items([m._pop(), m._pop()][::-1]),
+            b"u": lambda m: m._set_items(m._pop_since_mark()),
+            b"q": lambda m: m._put(m._number(1)),
+            b"r": lambda m: m._put(m._number(4)),
+            b"\x94": lambda m: m._put(len(m._memo)),
+            b"h": lambda m: m._get(m._number(1)),
+            b"j": lambda m: m._get(m._number(4)),
+            b"c": lambda m: m._name(m._line(), m._line()),
+            b"\x93": lambda m: m._stack_name(),
+            b"R": lambda m: m._reduce(),
+            b"b": lambda m: m._build(),
+        }.items()
+    }
+
+
+def _text(value: Any) -> Any:
+    """Short bytes, which Python 2's strings are, as text; any other value as it is."""
+    return value.decode("latin1") if type(value) is bytes and len(value) < 64 else value
