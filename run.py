@@ -3,6 +3,9 @@
     python run.py demo             # train a spiking network and draw it
     python run.py test             # pass the tests on TensorFlow, JAX and PyTorch
     python run.py test --backend jax -- -k spec
+    python run.py docs             # the documentation site, into site/
+    python run.py package          # wheel and sdist into dist/; the wheel tried in an empty folder
+    python run.py package jax,cli  # with these extras, downloaded into a fresh environment
     python run.py setup            # only make the environment
 
 Everything is installed into the folder `.venv` beside this file, and nowhere else.
@@ -11,8 +14,10 @@ Everything is installed into the folder `.venv` beside this file, and nowhere el
 import argparse
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from pathlib import Path
@@ -21,7 +26,10 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 BACKENDS = ("tensorflow", "jax", "torch")
-EXTRAS = {"demo": "tensorflow,datasets,viz", "test": "all"}
+EXTRAS = {"demo": "tensorflow,datasets,viz", "test": "all", "docs": "cli,docs"}
+# What an extra must have brought, for the trial of a package.
+LIBRARIES = {"cli": "click", "viz": "matplotlib", "datasets": "sklearn", "event-driven": "numba"}
+LIBRARIES["export"] = "onnxruntime,ai_edge_litert"
 # Their own requirements pull in far more than the tests against them need.
 ALONE = {
     "test": [
@@ -84,6 +92,37 @@ def test(backends, rest):
         sys.exit(f"Failed on: {', '.join(failed)}")
 
 
+def docs(rest):
+    """Build the site; a warning, such as a link that leads nowhere, is an error."""
+    set_up("docs")
+    call(str(PYTHON), "-m", "mkdocs", "build", "--strict", "--quiet", *rest)
+
+
+def package(rest):
+    """Build wheel and sdist, look into them, and try the wheel where no source tree is."""
+    set_up("test")
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    call(str(PYTHON), "-m", "build", "--no-isolation", "--outdir", "dist")
+    (wheel,), (sdist,) = (ROOT / "dist").glob("*.whl"), (ROOT / "dist").glob("*.tar.gz")
+    call(str(PYTHON), "-m", "twine", "check", "--strict", str(wheel), str(sdist))
+    with tempfile.TemporaryDirectory() as folder:
+        installed = Path(folder) / "environment"
+        if rest:
+            venv.create(installed, with_pip=True)
+            python = installed / PYTHON.relative_to(ENVIRONMENT)
+            target, place = f"{wheel}[{rest[0]}]", {}
+        else:
+            # The libraries are those of `.venv`; the package is the wheel's.
+            python, target, place = PYTHON, str(wheel), {"PYTHONPATH": str(installed)}
+        pip = (str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q")
+        call(*pip, target, *(() if rest else ("--no-deps", "--target", str(installed))))
+        extras = rest[0].split(",") if rest else ()
+        backend = next((name for name in BACKENDS if name in extras), BACKENDS[0])
+        required = ",".join(LIBRARIES[extra] for extra in extras if extra in LIBRARIES)
+        place.setdefault("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", backend))
+        call(str(python), "tests/smoke.py", "--require", required, **place)
+
+
 def main():
     """Read the command line."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
@@ -91,7 +130,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["demo", "test", "setup"])
+    parser.add_argument("command", choices=["demo", "test", "docs", "package", "setup"])
     parser.add_argument("--backend", choices=BACKENDS, nargs="+", default=BACKENDS)
     own, rest = parser.parse_known_args()
     rest = [argument for argument in rest if argument != "--"]
@@ -99,6 +138,10 @@ def main():
         demo(rest)
     elif own.command == "test":
         test(own.backend, rest)
+    elif own.command == "docs":
+        docs(rest)
+    elif own.command == "package":
+        package(rest)
     else:
         set_up("test")
 

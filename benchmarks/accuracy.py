@@ -15,13 +15,13 @@ A run that was cut off goes on from its last whole epoch. Writes one JSON file a
 """
 
 import ast
-import json
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
-from _report import RESULTS, hardware, markdown, parser, versions, write_json
+from _report import RESULTS, hardware, parser, versions, write_json
+from _results import accuracy_table
 
 import keras_proxy_snn as kps
 
@@ -106,23 +106,6 @@ def run(arguments, seed):
     }
 
 
-def table():
-    head = ["preset", "changed", "evaluated on", "backend", "T", "images", "epochs", "seed"]
-    head += ["strict", "tie-inclusive", "potential", "ANN twin alone", "s/epoch", "twin s/epoch"]
-    rows = []
-    for path in sorted((RESULTS / "accuracy").glob("*.json")):
-        r = json.loads(path.read_text())
-        a = r["accuracy"]
-        values = [a["first"], a["any"], a["potential"], r["twin_accuracy"]]
-        changed = ", ".join(f"{k}={v}" for k, v in r["settings"].items()) or "-"
-        cells = [r["preset"], changed, r["evaluated_on"], r["backend"], r["time_steps"]]
-        cells += [r["images"], r["epochs"], r["seed"]]
-        cells += [f"{100 * v:.2f} %" for v in values]
-        cells += [f"{r[key]:.0f}" for key in ("seconds_per_epoch", "twin_seconds_per_epoch")]
-        rows.append(cells)
-    return markdown(head, rows)
-
-
 def setting(text):
     field, _, value = text.partition("=")
     try:
@@ -155,7 +138,7 @@ def main():
         result = run(arguments, seed)
         label = f"{arguments.label}-epochs{arguments.epochs}-seed{seed}"
         write_json(result, RESULTS / "accuracy" / f"{label}.json")
-    print(table())
+    print(accuracy_table())
 
 
 if __name__ == "__main__":

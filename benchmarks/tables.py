@@ -1,9 +1,9 @@
-"""Write the sections of benchmarks/README.md, and the figures, from the JSON files alone.
+"""Write the sections of README.md and benchmarks/README.md, and the figures, from JSON files alone.
 
     python benchmarks/tables.py
 
-A section stands between `<!-- begin NAME -->` and `<!-- end NAME -->`, and holds a table for each
-file in `benchmarks/results/NAME/`. Nothing in it is typed by hand.
+A section stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. It is one of `_results.py`,
+or holds a table for each file in `benchmarks/results/NAME/`. Nothing in it is typed by hand.
 """
 
 import importlib
@@ -12,9 +12,12 @@ import re
 from pathlib import Path
 
 import _draw
+import _results
 from _report import RESULTS, parser
 
 README = Path(__file__).with_name("README.md")
+PAGES = (README, README.parent.parent / "README.md")
+ACCURACIES = {"results": _results.results_table, "accuracy": _results.accuracy_table}
 DRAWINGS = {"train_step": _draw.draw_train_step, "memory_in_t": _draw.draw_memory_in_t}
 
 
@@ -25,6 +28,8 @@ def has_figure(name, document):
 
 def section(name, results=RESULTS):
     """Markdown of all results of a benchmark."""
+    if name in ACCURACIES:
+        return ACCURACIES[name](results)
     files = sorted((results / name).glob("*.json"))
     parts = []
     for file in files:
@@ -57,7 +62,8 @@ def draw(results=RESULTS):
 def main(argv=None):
     parser(__doc__).parse_args(argv)
     draw()
-    README.write_text(render(README.read_text()))
+    for page in PAGES:
+        page.write_text(render(page.read_text()))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,20 @@
-"""The README's commands and code are run, and the examples with them."""
+"""The README's commands and code are run, and the demo with them."""
 
 import json
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+import tomllib
 
 import keras
 import pytest
 
 import keras_proxy_snn
+from tests.pages import ROOT, blocks, commands_of, run_command, run_python, write_images
 
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def run(*command, cwd=ROOT, **environment):
@@ -27,20 +28,47 @@ def run(*command, cwd=ROOT, **environment):
     )
 
 
-@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
-def test_python_of_the_readme_runs(code, tmp_path, monkeypatch):
+def test_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    if "import keras_proxy_snn" not in code:
-        code = "import keras_proxy_snn as kps\n" + code
-    exec(compile(code, "README.md", "exec"), {})
+    run_python(README)
+    assert re.search(r"^Accuracy of the spiking network: \d+\.\d%$", capsys.readouterr().out, re.M)
 
 
-@pytest.mark.parametrize("command", re.findall(r"^python (run\.py \w+)", README, re.MULTILINE))
-def test_commands_of_the_readme_exist(command):
-    script, name = command.split()
-    done = run(script, "--help")
-    assert done.returncode == 0
-    assert name in re.search(r"\{(demo,.*?)\}", done.stdout)[1].split(",")
+def test_commands_of_the_readme_run_in_order_in_one_folder(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="pip install keras-proxy-snn[viz]")
+    pytest.importorskip("nir", reason="pip install keras-proxy-snn[export]")
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "images")
+    done = [words for words in commands_of(README) if run_command(words, monkeypatch)]
+    assert [words[1] for words in done] == [
+        *("train", "evaluate", "draw", "predict", "export", "export", "export", "export"),
+        "examples/on_device.py",
+    ]
+
+
+@pytest.mark.once
+def test_set_up_commands_of_the_readme_exist():
+    offered = re.search(r"\{(demo,.*?)\}", run("run.py", "--help").stdout)[1].split(",")
+    named = [words[2] for words in commands_of(README) if words[:2] == ["python", "run.py"]]
+    assert named == ["demo", "test"]
+    assert set(named) <= set(offered)
+
+
+@pytest.mark.once
+def test_every_extra_that_the_readme_names_exists():
+    for extras in re.findall(r"\[([a-z,-]+)\]\"", README.read_text()):
+        assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])
+
+
+@pytest.mark.once
+def test_the_readme_is_short_and_reads_outside_of_the_checkout():
+    text = README.read_text()
+    prose = re.sub(r"```.*?```|^\|.*?$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert len(re.sub(r"\]\(.*?\)", "]", prose).split()) < 1000
+    for line in text.splitlines():
+        assert len(line) <= 120 or line.startswith(("|", "![")), line
+    for address in re.findall(r"\]\((.*?)\)", text):
+        assert address.startswith("https://"), f"{address}: PyPI shows no relative link"
 
 
 def test_the_main_job_trains_saves_and_draws(tmp_path):
@@ -48,7 +76,11 @@ def test_the_main_job_trains_saves_and_draws(tmp_path):
     for folder in ("digits", "digits"):
         done = run("examples/train.py", "--dataset", folder, "--epochs", 1, "--output", tmp_path)
         assert done.returncode == 0, done.stderr
-    assert "strict (argmax)" in done.stdout
+    # What the README shows is what the demo prints, but for the numbers.
+    (shown,) = blocks(README, "text")
+    shown = shown.replace("results/digits-tensorflow", "FOLDER")
+    printed = re.sub(r"Written to .*?/: ", "Written to FOLDER/: ", done.stdout)
+    assert re.sub(r"[\d.]+%", "#", shown) in re.sub(r"[\d.]+%", "#", printed)
     folders = sorted(path.name for path in tmp_path.iterdir())
     backend = keras.config.backend()
     assert folders == [f"digits-{backend}", f"digits-{backend}-2"]
@@ -82,7 +114,7 @@ def test_the_main_job_takes_what_is_there(tmp_path):
 @pytest.mark.slow
 def test_the_accuracy_benchmark_runs(tmp_path):
     script = tmp_path / "accuracy.py"
-    for name in ("accuracy.py", "_report.py"):
+    for name in ("accuracy.py", "_report.py", "_results.py"):
         (tmp_path / name).write_text((ROOT / "benchmarks" / name).read_text())
     options = ["--epochs", 1, "--images", 600, "--hold-out", 200, "--set", "time_steps=8"]
     done = run(script, "digits", *options, cwd=tmp_path, PYTHONPATH=str(ROOT))

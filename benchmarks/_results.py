@@ -1,0 +1,97 @@
+"""Tables of accuracies, from the JSON files in `results/` alone; loads no backend."""
+
+import json
+import statistics
+from collections import defaultdict
+from pathlib import Path
+
+from _report import RESULTS, markdown
+
+PRESETS = ("fashion_mnist_compact", "cifar10_compact", "fashion_mnist", "cifar10")
+
+
+def read(folder: Path):
+    """The JSON documents of a folder, in the order of their names."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def mean_and_spread(values):
+    """Mean of shares in percent, and of several their standard deviation."""
+    percent = [100 * value for value in values]
+    mean = f"{statistics.mean(percent):.2f}"
+    return mean if len(percent) == 1 else f"{mean} ± {statistics.stdev(percent):.2f}"
+
+
+def results_table(results=RESULTS):
+    """One row a network: the spiking network that was best on held-out images, beside its ANN."""
+    head = ["images", "network", "method", "T", "spiking network, %", "ANN alone, %"]
+    head += ["epochs", "trainings"]
+    rows = [_digits(read(results / "accuracy"))]
+    trained = read(results / "paper")
+    for preset in PRESETS:
+        ours = _best(r for r in trained if _is_ours(r, preset))
+        ann = _best(r for r in trained if _is(r, preset, "ann"))
+        config = ours[0]["config"]
+        steps = config["time_steps"]
+        cells = [ours[0]["data"], f"`{preset}`", f"`{config['method']}`", steps]
+        cells += [mean_and_spread([_accuracy(r, steps) for r in ours])]
+        cells += [mean_and_spread([_accuracy(r) for r in ann])]
+        rows.append([*cells, config["epochs"], len(ours)])
+    return markdown(head, rows)
+
+
+def _digits(documents):
+    ours = [d for d in documents if d["preset"] == "digits" and not d["settings"]]
+    cells = ["digits", "`digits`", "`proxy`", ours[0]["time_steps"]]
+    cells += [mean_and_spread([d["accuracy"]["first"] for d in ours])]
+    cells += [mean_and_spread([d["twin_accuracy"] for d in ours])]
+    return [*cells, ours[0]["epochs"], len(ours)]
+
+
+def _is(result, preset, method):
+    return result["config"]["preset"] == preset and result["config"]["method"] == method
+
+
+def _is_ours(result, preset):
+    """Proxy learning at few time steps, evaluated on the test images."""
+    config = result["config"]
+    ours = config["preset"] == preset and config["method"].startswith("proxy")
+    return ours and (config["time_steps"] or 99) <= 10 and bool(result["accuracy"])
+
+
+def _best(results):
+    """Of trainings that differ in their seed alone, those with the best held-out accuracy."""
+    groups = defaultdict(list)
+    for result in results:
+        config = {k: v for k, v in result["config"].items() if k not in ("seed", "backend")}
+        groups[json.dumps(config, sort_keys=True)].append(result)
+    return max(groups.values(), key=lambda group: statistics.mean(map(_held_out, group)))
+
+
+def _held_out(result):
+    return result["curve"][-1]["val_accuracy"]
+
+
+def _accuracy(result, time_steps=None):
+    """Strict test accuracy at a T; of an ANN, which has none, its only one."""
+    for entry in result["accuracy"]:
+        if entry["time_steps"] == time_steps or time_steps is None:
+            return entry["strict"]
+    raise ValueError(f"{result['id']} was not evaluated at T = {time_steps}.")
+
+
+def accuracy_table(results=RESULTS):
+    """One row a training of `accuracy.py`."""
+    head = ["preset", "changed", "evaluated on", "backend", "T", "images", "epochs", "seed"]
+    head += ["strict", "tie-inclusive", "potential", "ANN twin alone", "s/epoch", "twin s/epoch"]
+    rows = []
+    for r in read(results / "accuracy"):
+        a = r["accuracy"]
+        values = [a["first"], a["any"], a["potential"], r["twin_accuracy"]]
+        changed = ", ".join(f"{k}={v}" for k, v in r["settings"].items()) or "-"
+        cells = [r["preset"], changed, r["evaluated_on"], r["backend"], r["time_steps"]]
+        cells += [r["images"], r["epochs"], r["seed"]]
+        cells += [f"{100 * v:.2f} %" for v in values]
+        cells += [f"{r[key]:.0f}" for key in ("seconds_per_epoch", "twin_seconds_per_epoch")]
+        rows.append(cells)
+    return markdown(head, rows)
