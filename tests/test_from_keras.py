@@ -236,6 +236,66 @@ def test_operations_of_functional_models(images):
     ]
 
 
+_RELUS = {
+    "layer": lambda x: layers.ReLU()(x),
+    "activation by name": lambda x: layers.Activation("relu")(x),
+    "layer in an activation": lambda x: layers.Activation(layers.ReLU())(x),
+    "op in an activation": lambda x: layers.Activation(ops.relu)(x),
+    "keras.activations": lambda x: keras.activations.relu(x),
+    "keras.ops": lambda x: ops.relu(x),
+    "maximum": lambda x: ops.maximum(x, 0),
+    "maximum, reversed": lambda x: ops.maximum(0.0, x),
+}
+_BOUNDED = {
+    "layer": lambda x: layers.ReLU(6.0)(x),
+    "keras.activations": lambda x: keras.activations.relu6(x),
+    "with an argument": lambda x: keras.activations.relu(x, max_value=6.0),
+    "keras.ops": lambda x: ops.relu6(x),
+    "clip": lambda x: ops.clip(x, 0, 6),
+}
+_SOFTMAXES = {
+    "layer": lambda x: layers.Softmax()(x),
+    "layer, axis from the start": lambda x: ops.softmax(x, axis=1),
+    "activation by name": lambda x: layers.Activation("softmax")(x),
+    "layer in an activation": lambda x: layers.Activation(layers.Softmax())(x),
+    "keras.activations": lambda x: keras.activations.softmax(x),
+    "keras.ops": lambda x: ops.softmax(x),
+    "none": lambda x: x,
+}
+
+
+@pytest.mark.parametrize("forms", [_RELUS, _BOUNDED, _SOFTMAXES], ids=["relu", "relu6", "softmax"])
+def test_one_activation_in_all_its_spellings_is_one_network(forms, images):
+    x = keras.Input((8, 8, 1))
+    conv, readout = layers.Conv2D(2, 3, name="conv"), layers.Dense(3, name="readout")
+    found = []
+    for form in forms.values():
+        relu, softmax = (layers.ReLU(), form) if forms is _SOFTMAXES else (form, lambda y: y)
+        cnn = keras.Model(x, softmax(readout(layers.Flatten()(relu(conv(x))))))
+        model = kps.from_keras(cnn, 4)
+        stages = [type(node.stage).__name__ for node in model.snn.nodes]
+        assert stages == ["IFConv2D", "SpikeFlatten", "IFDense"]
+        found.append(to_numpy(model(images)))
+    for counts in found[1:]:
+        np.testing.assert_array_equal(counts, found[0])
+
+
+def test_an_activation_argument_may_be_a_layer(images, tmp_path):
+    readout = layers.Dense(3, activation=layers.Softmax(), name="readout")
+    conv = layers.Conv2D(2, 3, activation=layers.ReLU(), name="conv")
+    cnn = keras.Sequential([keras.Input((8, 8, 1)), conv, layers.Flatten(), readout])
+    model = kps.from_keras(cnn, 4)
+    plain = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3, activation="relu")])
+    plain.add(layers.Flatten())
+    plain.add(layers.Dense(3))
+    plain.set_weights(cnn.get_weights())
+    counts = to_numpy(kps.from_keras(plain, 4)(images))
+    np.testing.assert_array_equal(to_numpy(model(images)), counts)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(to_numpy(loaded(images)), counts)
+
+
 def test_percentile_and_spike_heights_by_hand():
     """Two layers of one weight: theta is the percentile, and the next weight is theta times it."""
     one = {"use_bias": False}
@@ -330,6 +390,21 @@ def stack(*after, shape=(8, 8, 1)):
             ),
             "new layer for each.*twice",
         ),
+        (lambda: stack(layers.Activation(layers.ELU(), name="x")), r"approximate ReLU.*'x'"),
+        (
+            lambda: stack(layers.Conv2D(2, 3, activation=layers.ELU(), name="x")),
+            r"activation=<ELU.*in layer 'x'",
+        ),
+        (
+            lambda: stack(layers.Conv2D(2, 3, activation=lambda x: x, name="x")),
+            r"activation='<lambda>' in layer 'x'",
+        ),
+        (lambda: stack(layers.Conv2D(2, 3, activation="softmax", name="x")), "at the end alone.*x"),
+        (lambda: with_operation(lambda x: ops.maximum(x, 0.1)), r"\(Maximum\)"),
+        (lambda: with_operation(lambda x: ops.clip(x, 0.1, 1.0)), r"\(Clip\)"),
+        (lambda: with_operation(lambda x: x + 1.0), r"\(Add\)"),
+        (lambda: with_operation(lambda x: keras.activations.relu(x, 0.1)), r"\(ReLU\)"),
+        (lambda: with_operation(ops.leaky_relu), r"\(LeakyRelu\)"),
         (
             lambda: keras.Sequential([keras.Input((4, 4, 1)), layers.ReLU()]),
             r"must be \(batch, classes\)",
@@ -339,6 +414,98 @@ def stack(*after, shape=(8, 8, 1)):
 def test_what_cannot_be_mapped_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         kps.from_keras(make(), 4)
+
+
+def with_operation(operation):
+    x = keras.Input((8, 8, 1))
+    y = operation(layers.Conv2D(2, 3)(x))
+    return keras.Model(x, layers.Dense(3)(layers.Flatten()(y)))
+
+
+def halved(plain):
+    """A class whose `call` gives half of what the plain layer gives."""
+
+    def call(self, x):
+        whole = plain.call(self, x)
+        return 0.5 * whole
+
+    return type(f"Half{plain.__name__}", (plain,), {"call": call})
+
+
+_SUBCLASSED = {
+    layers.ReLU: (),
+    layers.Activation: ("relu",),
+    layers.Softmax: (),
+    layers.BatchNormalization: (),
+    layers.MaxPooling2D: (),
+    layers.AveragePooling2D: (2,),
+    layers.Dropout: (0.5,),
+    layers.SpatialDropout2D: (0.5,),
+    layers.GaussianNoise: (0.5,),
+    layers.ActivityRegularization: (),
+    layers.Identity: (),
+    layers.ZeroPadding2D: (),
+    layers.Cropping2D: (),
+    layers.Permute: ((2, 1, 3),),
+    layers.Reshape: ((36, 2),),
+    layers.GlobalAveragePooling2D: (),
+    layers.GlobalMaxPooling2D: (),
+    layers.Flatten: (),
+    layers.Rescaling: (2.0,),
+    layers.Conv2D: (2, 3),
+    layers.DepthwiseConv2D: (3,),
+    layers.SeparableConv2D: (2, 3),
+}
+
+
+@pytest.mark.parametrize("plain", _SUBCLASSED, ids=lambda plain: plain.__name__)
+def test_a_subclass_is_not_taken_for_the_plain_layer(plain):
+    x = keras.Input((8, 8, 1))
+    y = layers.Conv2D(2, 3)(x)
+    if plain not in (layers.ReLU, layers.Activation, layers.BatchNormalization):  # the conv's own
+        y = layers.ReLU()(y)
+    y = halved(plain)(*_SUBCLASSED[plain], name="mine")(y)
+    cnn = keras.Model(x, layers.Dense(3)(layers.Flatten()(layers.ReLU()(y))))
+    with pytest.raises(ValueError, match=rf"'mine' \(Half{plain.__name__}\)"):
+        kps.from_keras(cnn, 4)
+
+
+@pytest.mark.parametrize("plain", [layers.Add, layers.Concatenate])
+def test_a_subclass_that_joins_is_not_taken_for_the_plain_layer(plain):
+    x = keras.Input((8, 8, 1))
+    y = halved(plain)(name="mine")([layers.Conv2D(2, 3)(x), layers.Conv2D(2, 3)(x)])
+    cnn = keras.Model(x, layers.Dense(3)(layers.Flatten()(layers.ReLU()(y))))
+    with pytest.raises(ValueError, match=f"use keras.layers.{plain.__name__} itself"):
+        kps.from_keras(cnn, 4)
+
+
+@pytest.mark.parametrize("options", [{}, {"activation": "softmax"}])
+def test_a_subclass_at_the_end_is_not_taken_for_the_plain_layer(options):
+    cnn = keras.Sequential([keras.Input((4,)), halved(layers.Dense)(3, name="mine", **options)])
+    with pytest.raises(ValueError, match=r"keras.layers.Dense itself.*'mine'"):
+        kps.from_keras(cnn, 4)
+
+
+def test_a_softmax_of_a_layer_without_a_linear_part_is_not_left_out():
+    last = layers.EinsumDense("ab,bc->ac", 3, activation="softmax", name="mine")
+    cnn = keras.Sequential([keras.Input((4,)), layers.Dense(4, "relu"), last])
+    with pytest.raises(ValueError, match=r"'mine' \(EinsumDense\)"):
+        kps.from_keras(cnn, 4)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["the model", "a model inside"])
+@pytest.mark.parametrize("base", [keras.Sequential, keras.Model])
+def test_a_model_with_a_call_of_its_own_is_not_taken_for_its_layers(base, whole):
+    class Half(base):
+        def call(self, x, training=None, mask=None):
+            return 0.5 * super().call(x, training=training, mask=mask)
+
+    x = keras.Input((4,))
+    dense = layers.Dense(3)
+    model = Half(x, dense(x)) if base is keras.Model else Half([x, dense])
+    model = model if whole else keras.Model(x, model(x))
+    with pytest.raises(ValueError, match=r"is a subclass|\(Half\)"):
+        kps.from_keras(model, 4)
 
 
 @pytest.mark.parametrize(

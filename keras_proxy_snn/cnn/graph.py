@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-__all__ = ["INPUT", "Call", "Graph", "LinearPart", "is_softmax", "read_graph"]
+from ..layers.activations import activation_kind
+from .operations import standard_layer
+
+__all__ = ["INPUT", "Call", "Graph", "LinearPart", "read_graph"]
 
 INPUT = -1
 
@@ -16,7 +19,8 @@ class Call(NamedTuple):
     """A call of a layer in a graph.
 
     Attributes:
-        layer: The layer; or the operation, where a model has `x + y` or `ops.relu(x)`.
+        layer: The layer, also where a model has `x + y` or `ops.relu(x)`, see
+            `keras_proxy_snn.cnn.operations.standard_layer`; of others the operation.
         inputs: Positions of the calls whose results it takes; `INPUT` for the model's input.
         shape: Shape of the result, `(None, ...)`.
     """
@@ -84,11 +88,13 @@ class Graph:
     def without_softmax(self) -> "Graph":
         """The graph up to its logits, if it ends with a softmax."""
         *before, last = self.calls
-        if not is_softmax(last.layer):
-            return self
-        if isinstance(last.layer, keras.layers.Dense):
-            before.append(last._replace(layer=LinearPart(last.layer)))
-        return replace(self, calls=tuple(before))
+        if activation_kind(last.layer) == "softmax":
+            return replace(self, calls=tuple(before))
+        dense = type(last.layer) is keras.layers.Dense
+        if dense and activation_kind(last.layer.activation) == "softmax":
+            linear = last._replace(layer=LinearPart(last.layer))
+            return replace(self, calls=(*before, linear))
+        return self
 
 
 class LinearPart:
@@ -108,13 +114,6 @@ class LinearPart:
             ops.cast(x, layer.compute_dtype), ops.cast(layer.kernel, layer.compute_dtype)
         )
         return z if layer.bias is None else ops.add(z, ops.cast(layer.bias, layer.compute_dtype))
-
-
-def is_softmax(layer: Any) -> bool:
-    """Whether a layer is a softmax over the last axis, or ends with one."""
-    if isinstance(layer, keras.layers.Softmax):
-        return bool(layer.axis == -1)
-    return getattr(layer, "activation", None) is keras.activations.softmax
 
 
 def read_graph(model: Any) -> Graph:
@@ -156,6 +155,8 @@ def read_graph(model: Any) -> Graph:
 
 def _functional(model: Any) -> Any:
     """The functional model that a model is or holds, `None` if there is none."""
+    if not type(model).call.__module__.startswith("keras."):
+        return None  # A class of its user's own calls its layers as it likes.
     if isinstance(model, keras.Sequential):
         model = model._functional if model.built else None
     # Keras has no public name for the order in which such a model calls its layers.
@@ -169,13 +170,14 @@ def _read(model: Any, inputs: list[int], calls: list[Call]) -> list[int]:
         for node in model._nodes_by_depth[depth]:
             if node.is_input:
                 continue
-            layer = node.operation
+            layer, result = node.operation, node.outputs[0]
             sources = [places[id(tensor)] for tensor in node.input_tensors]
             nested = _functional(layer)
             if nested is not None:
                 found = _read(nested, sources, calls)
             else:
-                calls.append(Call(layer, tuple(sources), tuple(node.outputs[0].shape)))
+                standard = standard_layer(layer, node.arguments.args, result.dtype)
+                calls.append(Call(standard, tuple(sources), tuple(result.shape)))
                 found = [len(calls) - 1]
             if len(node.outputs) != 1:
                 raise ValueError(

@@ -8,24 +8,17 @@ from keras import ops
 
 from .._checks import check_choice
 from ..neurons.equations import biased
+from .activations import activation_kind
 from .integrate_and_fire import IF
 from .time_axis import over_time, without_time
 
 __all__ = [
-    "ACTIVATIONS",
     "CURRENT_DTYPES",
     "SynapticWeights",
     "TiedIF",
     "check_scale",
 ]
 
-ACTIVATIONS = (
-    keras.activations.linear,
-    keras.activations.relu,
-    keras.activations.relu6,
-    # Of a readout, whose neurons stand for the linear part.
-    keras.activations.softmax,
-)
 CURRENT_DTYPES = ("float32", "bfloat16")
 
 
@@ -74,11 +67,11 @@ class TiedIF(IF):
                 f"The twin of {cls} must be a keras.layers.{self.twin_class.__name__}. "
                 f"Received: {twin!r}."
             )
-        if twin.activation not in ACTIVATIONS:
+        if activation_kind(twin.activation) is None:
+            name = getattr(twin.activation, "__name__", twin.activation)
             raise ValueError(
                 f"The twin of {cls} must have no activation or ReLU, because IF neurons "
-                f"approximate ReLU. Received: activation={twin.activation.__name__!r} in layer "
-                f"{twin.name!r}."
+                f"approximate ReLU. Received: activation={name!r} in layer {twin.name!r}."
             )
         if getattr(twin, "data_format", "channels_last") != "channels_last":
             raise ValueError(
@@ -87,7 +80,7 @@ class TiedIF(IF):
             )
 
     def _check_batch_norm(self, batch_norm: Any) -> None:
-        if not isinstance(batch_norm, keras.layers.BatchNormalization):
+        if type(batch_norm) is not keras.layers.BatchNormalization:
             raise ValueError(
                 "`batch_norm` must be True, False or a keras.layers.BatchNormalization. "
                 f"Received: {batch_norm!r}."

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from .base import ACTIVATIONS, SynapticWeights, TiedIF
+from .activations import activation_kind
+from .base import SynapticWeights, TiedIF
 
 __all__ = ["IFActivation"]
 
@@ -48,8 +49,7 @@ class IFActivation(TiedIF):
         super().__init__(twin, batch_norm, **kwargs)
 
     def _check_twin(self, twin: Any) -> None:
-        relu = isinstance(twin, keras.layers.ReLU | keras.layers.Softmax)
-        if not relu and getattr(twin, "activation", None) not in ACTIVATIONS:
+        if activation_kind(twin) is None:
             raise ValueError(f"The twin of IFActivation must be a ReLU. Received: {twin!r}.")
 
     @property

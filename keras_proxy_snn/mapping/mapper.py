@@ -21,6 +21,7 @@ from ..layers import (
     SpikePool2D,
     Synapses,
 )
+from ..layers.activations import activation_kind
 from ..simulation.nodes import IMAGE, Node
 from .parts import PREPARING, WITH_WEIGHTS, Part, is_identity
 
@@ -86,19 +87,22 @@ class Mapper:
         """Add what a part becomes."""
         layer = part.layer
         sources = [self._signals[place] for place in part.inputs]
+        kind = activation_kind(getattr(layer, "activation", None))
+        if kind == "softmax" and part.last != len(self._graph.calls) - 1:
+            raise _refusal(layer, "A softmax may stand at the end alone, where it is left out.")
         if type(layer) in WITH_WEIGHTS or part.neurons:
             self._add_synapses(part, sources[0])
         elif is_identity(layer):
             self._signals[part.last] = sources[0]
         elif getattr(layer, "data_format", "channels_last") != "channels_last":
             raise _refusal(layer, "It must have data_format='channels_last'.")
-        elif isinstance(layer, _MAXIMA) and sources[0].kind != "image":
+        elif type(layer) in _MAXIMA and sources[0].kind != "image":
             self._add_maximum(part, sources[0])
-        elif isinstance(layer, keras.layers.Add):
+        elif type(layer) is keras.layers.Add:
             self._add_sum(part, sources)
-        elif isinstance(layer, keras.layers.Concatenate):
+        elif type(layer) is keras.layers.Concatenate:
             self._add_concatenation(part, sources)
-        elif isinstance(layer, _AT_EACH_STEP):
+        elif type(layer) in _AT_EACH_STEP:
             self._add_at_each_step(part, sources[0])
         elif sources[0].kind == "image" and isinstance(layer, _FIXED_PREPARING):
             self._put(part.last, AtEachStep(layer, name=f"image_{layer.name}"), sources, "image")
@@ -154,7 +158,7 @@ class Mapper:
                 "change an ANN whose next layer is that ReLU.",
             )
         name = f"spike_{layer.name}"
-        if isinstance(layer, keras.layers.MaxPooling2D):
+        if type(layer) is keras.layers.MaxPooling2D:
             window = (layer.pool_size, layer.strides, layer.padding)
             stage = SpikePool2D(*window, name=name)
         else:
@@ -163,16 +167,16 @@ class Mapper:
 
     def _add_at_each_step(self, part: Part, source: _Signal) -> None:
         layer, unit, kind = part.layer, source.unit, source.kind
-        if isinstance(layer, _AVERAGES) and kind == "spikes":
+        if type(layer) in _AVERAGES and kind == "spikes":
             kind = "currents"
-        if isinstance(unit, tuple) and not isinstance(layer, _KEEP_CHANNELS):
-            if isinstance(layer, keras.layers.Flatten):
+        if isinstance(unit, tuple) and type(layer) not in _KEEP_CHANNELS:
+            if type(layer) is keras.layers.Flatten:
                 unit = tuple(np.tile(unit, int(np.prod(self._shape(part.inputs[0])[1:-1]))))
             else:
                 source = self._in_units_of_the_ann(part.inputs[0])
                 unit, kind = 1.0, "currents"
         name = f"spike_{layer.name}"
-        flat = isinstance(layer, keras.layers.Flatten)
+        flat = type(layer) is keras.layers.Flatten
         stage = SpikeFlatten(name=name) if flat else AtEachStep(layer, name=name)
         self._put(part.last, stage, [source], kind, unit)
 
@@ -243,15 +247,26 @@ _FIXED_PREPARING = (
 
 
 def _advice(layer: Any) -> str:
-    if isinstance(layer, _FIXED_PREPARING):
+    if type(layer) in _FIXED_PREPARING:
         return "It may stand at the input, before all weights, or scale before a ReLU."
     if isinstance(layer, PREPARING):
         return "Layers that prepare images stand first, one after the other."
-    activation = vars(layer).get("activation", keras.activations.relu)
-    plain = activation in (keras.activations.relu, keras.activations.linear)
-    if "elu" in type(layer).__name__.lower() or not plain:
+    if plain := _plain_class(layer):
+        return (
+            f"It is a subclass of keras.layers.{plain.__name__}, whose `call` may be another: use "
+            f"keras.layers.{plain.__name__} itself."
+        )
+    activation = getattr(layer, "activation", None)
+    if "elu" in type(layer).__name__.lower() or activation_kind(activation) is None:
         return "IF neurons approximate ReLU: train the CNN with that activation."
     return "Replace it and train the CNN again, or leave it out of the CNN."
+
+
+def _plain_class(layer: Any) -> Any:
+    """Keras's class of which a layer's own class is a subclass, `None` if it is Keras's own."""
+    found = [cls for cls in type(layer).__mro__ if cls.__module__.startswith("keras.src.layers.")]
+    known = found and vars(keras.layers).get(found[0].__name__) is found[0]
+    return found[0] if known and found[0] not in (type(layer), keras.layers.Layer) else None
 
 
 def _refusal(layer: Any, advice: str) -> ValueError:

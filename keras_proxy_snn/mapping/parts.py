@@ -8,6 +8,7 @@ import numpy as np
 
 from ..cnn.graph import Graph, LinearPart
 from ..layers import LearnedThreshold
+from ..layers.activations import activation_kind
 
 __all__ = [
     "PREPARING",
@@ -70,8 +71,6 @@ _NAMES = (
     "Solarization",
 )
 PREPARING = tuple(getattr(keras.layers, name) for name in _NAMES if hasattr(keras.layers, name))
-
-_RELUS = (keras.activations.relu, keras.activations.relu6)
 
 
 class Part(NamedTuple):
@@ -180,15 +179,16 @@ def _part(chain: _Chain) -> Part:
     inputs = chain.call.inputs
     norm, scale, learned, neurons = None, 1.0, None, is_relu(layer)
     if type(layer) in WITH_WEIGHTS:
-        neurons = getattr(layer, "activation", None) in _RELUS
-        if not neurons and not isinstance(layer, keras.layers.BatchNormalization):
-            norm = chain.take(lambda x: isinstance(x, keras.layers.BatchNormalization))
+        is_norm = _is(keras.layers.BatchNormalization)
+        neurons = activation_kind(getattr(layer, "activation", None)) == "relu"
+        if not neurons and not is_norm(layer):
+            norm = chain.take(is_norm)
         if not neurons:
             scale, learned, relu = _take_activation(chain)
             neurons = relu is not None
         neurons = neurons or chain.ends
-    elif is_scale(layer) or isinstance(layer, LearnedThreshold):
-        before = (1.0, layer) if isinstance(layer, LearnedThreshold) else (layer.scale, None)
+    elif is_scale(layer) or _is(LearnedThreshold)(layer):
+        before = (layer.scale, None) if is_scale(layer) else (1.0, layer)
         scale, learned, relu = _take_activation(chain, *before)
         layer, neurons = relu or layer, relu is not None
     return Part(layer, inputs, chain.places[-1], norm, scale, learned, neurons)
@@ -202,7 +202,7 @@ def _take_activation(
     if learned is None:
         rescaling = chain.take(is_scale)
         scale = scale if rescaling is None else scale * float(rescaling.scale)
-        learned = chain.take(lambda layer: isinstance(layer, LearnedThreshold))
+        learned = chain.take(_is(LearnedThreshold))
     relu = chain.take(is_relu)
     if relu is None:
         chain.places = places
@@ -212,38 +212,27 @@ def _take_activation(
 
 def is_identity(layer: Any) -> bool:
     """Whether a layer does nothing but in training."""
-    linear = getattr(layer, "activation", None) is keras.activations.linear
-    return isinstance(layer, _TRAINING_ALONE) or (
-        isinstance(layer, keras.layers.Activation) and linear
-    )
+    if type(layer) is keras.layers.Activation:
+        return activation_kind(layer) == "linear"
+    return type(layer) in _TRAINING_ALONE
 
 
 def is_relu(layer: Any) -> bool:
     """Whether a layer is a ReLU, bounded or not, and no leaky one."""
-    if isinstance(layer, keras.layers.ReLU):
-        return not layer.negative_slope and not layer.threshold
-    return isinstance(layer, keras.layers.Activation) and layer.activation in _RELUS
+    return activation_kind(layer) == "relu"
 
 
 def is_scale(layer: Any) -> bool:
     """Whether a layer multiplies by one positive number."""
-    if not isinstance(layer, keras.layers.Rescaling) or np.ndim(layer.scale):
+    if type(layer) is not keras.layers.Rescaling or np.ndim(layer.scale):
         return False
     return float(layer.scale) > 0 and not np.any(np.asarray(layer.offset))
 
 
+def _is(kind: type) -> Callable[[Any], bool]:
+    """Whether a layer is of a class and of no subclass, whose `call` may be another."""
+    return lambda layer: type(layer) is kind
+
+
 def _layer(operation: Any) -> Any:
-    """The layer that does what an operation of a graph does."""
-    if isinstance(operation, LinearPart):
-        return operation.layer
-    if isinstance(operation, keras.layers.Layer):
-        return operation
-    name = operation.name
-    layers: dict[str, Callable[[], keras.layers.Layer]] = {
-        "Add": lambda: keras.layers.Add(name=name),
-        "Concatenate": lambda: keras.layers.Concatenate(operation.axis, name=name),
-        "Relu": lambda: keras.layers.ReLU(name=name),
-        "Relu6": lambda: keras.layers.ReLU(6.0, name=name),
-    }
-    make = layers.get(type(operation).__name__)
-    return operation if make is None else make()
+    return operation.layer if isinstance(operation, LinearPart) else operation

@@ -1,0 +1,56 @@
+"""Which function an activation is, in whatever way Keras lets it be written."""
+
+from typing import Any
+
+import keras
+
+__all__ = ["activation_kind"]
+
+_FUNCTIONS = {
+    "linear": (keras.activations.linear,),
+    "relu": (
+        keras.activations.relu,
+        keras.activations.relu6,
+        keras.ops.relu,
+        keras.ops.relu6,
+    ),
+    "softmax": (keras.activations.softmax, keras.ops.softmax),
+}
+
+
+def activation_kind(activation: Any) -> str | None:
+    """The kind of an activation: a function, a layer that is one, or a layer that holds one.
+
+    A layer of another class than Keras's own is of no kind, because its `call` may be another.
+
+    Args:
+        activation: The `activation` of a layer, or a `ReLU`, `Softmax` or `Activation` layer.
+
+    Returns:
+        `"linear"`, also of `None`; `"relu"`, bounded by a `max_value` or not; `"softmax"` over the
+        last axis; `None` of all else.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_proxy_snn.layers.activations import activation_kind
+    >>> relu = keras.layers.ReLU(max_value=1.0)
+    >>> [activation_kind(x) for x in ("relu", keras.activations.relu, relu, keras.layers.ELU())]
+    ['relu', 'relu', 'relu', None]
+    """
+    if activation is None:
+        return "linear"
+    if isinstance(activation, str):
+        activation = keras.activations.get(activation)
+    kind = type(activation)
+    if kind is keras.layers.Activation:
+        return activation_kind(activation.activation)
+    if kind is keras.layers.ReLU:
+        leaks = activation.negative_slope or activation.threshold
+        return None if leaks or activation.max_value == 0 else "relu"
+    if kind is keras.layers.Softmax:
+        return "softmax" if activation.axis == -1 else None
+    for name, functions in _FUNCTIONS.items():
+        if any(activation is function for function in functions):
+            return name
+    return None
