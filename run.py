@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 BACKENDS = ("tensorflow", "jax", "torch")
+# Each takes a core and up to 2 GiB of memory.
+WORKERS = min(4, os.cpu_count() or 1)
 EXTRAS = {"demo": "tensorflow,datasets,viz", "test": "all", "docs": "cli,docs"}
 # What an extra must have brought, for the trial of a package.
 LIBRARIES = {"cli": "click", "viz": "matplotlib", "datasets": "sklearn", "event-driven": "numba"}
@@ -72,7 +74,10 @@ def demo(rest):
 
 
 def test(backends, rest):
-    """Check style and types once, then run the suite once for each backend."""
+    """Check style and types once, then run the suite once for each backend.
+
+    What a backend has no part in is marked `once`, and runs with the first backend alone.
+    """
     set_up("test")
     python = str(PYTHON)
     call(python, "-m", "ruff", "check", ".")
@@ -82,9 +87,12 @@ def test(backends, rest):
     for backend in backends:
         print(f"\n=== {backend} ===", flush=True)
         start = time.monotonic()
-        # Two workers with a thread each: their threads would wait for one another on two cores.
+        # A thread for each worker: on few cores their threads would wait for one another.
         environment = {"OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": backend}
-        done = subprocess.run([python, "-m", "pytest", "-n", "2", *rest], cwd=ROOT, env=environment)
+        environment["TESTS_ONCE_ON"] = backends[0]
+        # By file, so that what the tests of a file share is made once.
+        command = [python, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile", *rest]
+        done = subprocess.run(command, cwd=ROOT, env=environment)
         print(f"=== {backend}: {time.monotonic() - start:.0f} s ===", flush=True)
         if done.returncode:
             failed.append(backend)

@@ -19,12 +19,29 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 
+def runs_once(item):
+    """Whether a test would do the very same on every backend."""
+    return item.get_closest_marker("once") and not item.get_closest_marker("each_backend")
+
+
 def pytest_collection_modifyitems(items):
-    """A test marked `once` loads no backend, so it would do the very same again on the others."""
-    if keras.config.backend() != "tensorflow":
+    """`run.py` names one backend of several, on which the tests marked `once` run."""
+    once_on = os.environ.get("TESTS_ONCE_ON", keras.config.backend())
+    if keras.config.backend() != once_on:
         for item in items:
-            if item.get_closest_marker("once"):
-                item.add_marker(pytest.mark.skip(reason="loads no backend; runs with TensorFlow"))
+            if runs_once(item):
+                item.add_marker(pytest.mark.skip(reason=f"marked once; runs on {once_on}"))
+
+
+@pytest.fixture(autouse=True)
+def _once_builds_no_layer(request, monkeypatch):
+    """A test marked `once` needs no backend: in it, making a layer or a model fails."""
+
+    def refuse(*arguments, **options):
+        raise AssertionError("A test marked `once` made a Keras layer, which is a backend's.")
+
+    if runs_once(request.node):
+        monkeypatch.setattr(keras.Layer, "__init__", refuse)
 
 
 @pytest.fixture(autouse=True)

@@ -51,6 +51,7 @@ def check_circumstances(document, script):
 # Fits and formats
 
 
+@pytest.mark.once
 def test_exponent_of_a_power_law():
     x = np.array([5, 10, 20, 40])
     slope, share = _fit.exponent(x, 3 * x**1.7)
@@ -58,6 +59,7 @@ def test_exponent_of_a_power_law():
     assert share == pytest.approx(1)
 
 
+@pytest.mark.once
 def test_exponent_is_the_least_squares_slope_on_logarithms():
     # log2 y = (0, 2, 1) at log2 x = (0, 1, 2): slope 1/2, residuals (-1/2, 1, -1/2), total 2.
     slope, share = _fit.exponent([1, 2, 4], [1, 4, 2])
@@ -65,11 +67,13 @@ def test_exponent_is_the_least_squares_slope_on_logarithms():
     assert share == pytest.approx(1 - 1.5 / 2)
 
 
+@pytest.mark.once
 def test_line_of_memory_never_falls():
     assert _fit.line([1, 2, 4], [5, 7, 11]) == pytest.approx((3, 2))
     assert _fit.line([1, 2], [5, 4])[1] == 0
 
 
+@pytest.mark.once
 def test_spread_and_table():
     assert _report.spread([0.003, 0.001, 0.002], ".1f", 1e3) == "2.0 (1.0 to 3.0)"
     assert _report.spread([0.5]) == "0.50"
@@ -101,6 +105,7 @@ def test_everyone_fires_with_these_kernels():
     assert y.tolist() == [*range(10), 0, 1]
 
 
+@pytest.mark.once
 def test_networks_that_peers_have_not_are_refused():
     with pytest.raises(ValueError, match=r"Networks compared with peers have v_0=0.0. Received: 0"):
         _nets.describe("digits", v_0=0.5)
@@ -259,6 +264,7 @@ def entrant(name, absent="", **settings):
     return _race.Contestant(f"label of {name}", "m", "p", {"name": name, **settings}, {}, absent)
 
 
+@pytest.mark.once
 def test_contestants_take_turns(fake_workers):
     entrants = {"a": entrant("a"), "b": entrant("b", fails_at=3), "c": entrant("c", "not there")}
     results = _race.race({**entrants, "d": entrant("d")}, repetitions=3)
@@ -273,6 +279,7 @@ def test_contestants_take_turns(fake_workers):
     assert _race.peak(results["c"]) == len(_race.turns(results["c"])) == 0
 
 
+@pytest.mark.once
 def test_who_runs_out_of_memory_that_others_hold_is_measured_alone(fake_workers, monkeypatch):
     monkeypatch.setattr(_race, "available_memory", lambda: 11 * 2**30)
     entrants = {"a": entrant("a"), "b": entrant("b", needs=2**30), "c": entrant("c", needs=2**33)}
@@ -283,6 +290,7 @@ def test_who_runs_out_of_memory_that_others_hold_is_measured_alone(fake_workers,
     assert "alone" not in results["a"]
 
 
+@pytest.mark.once
 def test_what_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(_opponents.importlib.util, "find_spec", lambda name: None)
     text = _opponents.absence(_opponents.OPPONENTS["snntorch-bptt"])
@@ -301,6 +309,7 @@ def test_an_option_of_another_version_is_named():
     assert _opponents.absence(later) == "not in this version: not_yet"
 
 
+@pytest.mark.once
 def test_a_step_that_does_not_fit_is_not_begun(monkeypatch):
     monkeypatch.setattr(train_step, "available_memory", lambda: 20 * 2**30)
     seen = {name: [(50, 2**30), (150, 2 * 2**30)] for name in ("spikingjelly-bptt", "spikingjelly")}
@@ -361,6 +370,7 @@ def made_up(script):
     return {**head, "preset": "digits", "batch": 2, "cells": cells}
 
 
+@pytest.mark.once
 def test_table_of_a_training_step():
     text = train_step.table(made_up(train_step))
     assert "python benchmarks/train_step.py --made-up" in text
@@ -369,6 +379,7 @@ def test_table_of_a_training_step():
     assert "| surrogate | does not fit | - | - | - |" in text
 
 
+@pytest.mark.once
 def test_table_of_a_simulation():
     """Shares of the own framework's convolution, and of the best ceiling, turn by turn."""
     ceilings = {
@@ -393,6 +404,7 @@ def test_table_of_a_simulation():
     assert f"| ours | {speed} | 6% | 6% | 100.0% |" in text
 
 
+@pytest.mark.once
 def test_table_of_neurons():
     """Bytes of currents, spikes and potentials, and gains over the same backend's equations."""
     document = _report.circumstances("neurons", ["--made-up"])
@@ -412,12 +424,14 @@ def test_table_of_neurons():
     assert "| 15000 (10000 to 20000) | 3.00x | yes |" in neurons.table(document).replace("  ", " ")
 
 
+@pytest.mark.once
 def test_table_of_memory():
     text = memory_in_t.table(made_up(memory_in_t))
     assert "| ours | 0.25 | 0.50 | 0.50 | 1.000 |" in text
     assert "| surrogate | - | does not fit | does not fit | - |" in text
 
 
+@pytest.mark.once
 def test_sections_and_figures_are_made_of_json_alone(tmp_path):
     pytest.importorskip("matplotlib", reason="pip install keras-proxy-snn[viz]")
     for script in (train_step, memory_in_t):

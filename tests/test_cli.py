@@ -164,6 +164,7 @@ def test_ctrl_c_leaves_a_model_that_resumes(tmp_path):
     assert len(again["history"]) == done + 1
 
 
+@pytest.mark.once
 def test_ctrl_c_waits_for_the_end_of_the_batch():
     """Where it falls into a finaliser, Python would print the exception and go on."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -279,6 +280,7 @@ def test_scores_that_are_not_numbers(tmp_path):
     assert "Scores of the classes must be finite" in line
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 3)])
 @pytest.mark.parametrize("invert", [False, True])
 def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):
@@ -522,6 +524,7 @@ def test_each_command_in_a_process_of_its_own(name, folder):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.once
 def test_a_backend_that_is_not_there():
     done = subprocess.run(
         [sys.executable, "-m", "keras_proxy_snn", "presets"],
@@ -536,6 +539,7 @@ def test_a_backend_that_is_not_there():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.once
 def test_without_click_it_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "click", None)
     assert entry.main() == 2

@@ -227,6 +227,7 @@ def test_a_file_that_differs_is_refused_and_kept_aside(model, images, tmp_path, 
     assert (tmp_path / "net.onnx").exists()
 
 
+@pytest.mark.once
 def test_rounding_at_a_threshold_is_told_from_a_fault():
     weight = np.float32(1 / 3)
     layer = Dense("readout", np.full((1, 1), weight), None, float(3 * weight), "zero")
@@ -239,6 +240,7 @@ def test_rounding_at_a_threshold_is_told_from_a_fault():
     assert (fault.passed, fault.differing) == (False, 1)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("off", "borderline"), [(1e-7, 1), (2e-6, 1), (5e-6, 0), (1e-4, 0)])
 @pytest.mark.parametrize("v_0", [0.0, 0.5])
 def test_how_far_from_a_level_is_rounding(off, borderline, v_0):
@@ -251,6 +253,7 @@ def test_how_far_from_a_level_is_rounding(off, borderline, v_0):
     assert (result.borderline, result.passed) == (borderline, bool(borderline))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("number_format", "error", "differing"),
     [("float32", 4e-5, 0), ("float32", 9e-5, 0), ("float32", 2e-4, 2), ("int8", 1e-12, 2)],

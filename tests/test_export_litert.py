@@ -17,6 +17,8 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 from . import oracle
 from .runtimes import HAS_MICRO, needs_micro, needs_vela
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("ai_edge_litert")
 RUNTIMES = [litert.run, litert.run_micro] if HAS_MICRO else [litert.run]
 
@@ -484,6 +486,7 @@ def test_says_what_to_install(tmp_path, monkeypatch):
         litert.write(tiny(), tmp_path / "net.tflite")
 
 
+@pytest.mark.each_backend
 def test_a_model_built_with_keras(tmp_path):
     """Weights of no special kind: a sum in another order may move a spike, seldom."""
     model = keras_proxy_snn.build(
@@ -560,6 +563,7 @@ def test_vela_reports_what_it_cannot_place(tmp_path):
         vela.report(tmp_path / "none.tflite")
 
 
+@pytest.mark.each_backend
 @pytest.mark.parametrize("pooling", ["max", "average"])
 @pytest.mark.parametrize("proxy_activation", ["relu", "clip"])
 def test_twin_has_the_scores_of_the_ann(proxy_activation, pooling, tmp_path, rng):
@@ -590,6 +594,7 @@ def test_twin_has_the_same_weights(tmp_path):
         litert.write_twin(reference(2, integer=True), path)
 
 
+@pytest.mark.each_backend
 @on_tensorflow
 @pytest.mark.parametrize("form", tflite_converter.FORMS)
 @pytest.mark.parametrize(
@@ -614,6 +619,7 @@ def test_converter_gives_equal_counts(tmp_path, form, neurons):
     np.testing.assert_array_equal(litert.run(ours, program, images), counts)
 
 
+@pytest.mark.each_backend
 def test_converter_refuses(tmp_path, monkeypatch):
     path = tmp_path / "net.tflite"
     with pytest.raises(ValueError, match="`form` must be one of"):
@@ -623,6 +629,7 @@ def test_converter_refuses(tmp_path, monkeypatch):
         tflite_converter.write(None, path)
 
 
+@pytest.mark.each_backend
 @on_tensorflow
 def test_smaller_than_the_converters_file(tmp_path):
     spec = keras_proxy_snn.parse_spec("8C3-P2-16C3-P2-32F-10F")

@@ -19,6 +19,8 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from .oracle import dyadic
 
+pytestmark = pytest.mark.once
+
 nir = pytest.importorskip("nir", reason="pip install keras-proxy-snn[export]")
 
 THETAS = (0.25, 0.5, 1.0, 2.0)
@@ -557,6 +559,7 @@ def test_wrong_images(rng, tmp_path):
         exporter.run(path, program, np.zeros((2, 3, 14, 18)))
 
 
+@pytest.mark.each_backend
 @pytest.mark.parametrize(
     ("spec", "v_0"), [("4C3-P2-5C2-P2-6F-5F", 0.0), ("6F-5F", 0.0), ("4C3-P2-6F-5F", 0.5)]
 )
@@ -582,6 +585,7 @@ def test_from_model_to_file_to_model(rng, tmp_path, spec, v_0):
     assert nir_model.from_nir(path, time_steps=3).time_steps == 3
 
 
+@pytest.mark.each_backend
 def test_from_nir_of_the_full_program(rng, tmp_path):
     program = full_program(rng, per_filter=False)
     model = nir_model.from_nir(written(program, tmp_path))
@@ -591,11 +595,13 @@ def test_from_nir_of_the_full_program(rng, tmp_path):
     assert model.v_threshold == {layer.name: layer.v_threshold for layer in program.neurons}
 
 
+@pytest.mark.each_backend
 def test_a_start_is_read_to_within_float32(rng, tmp_path):
     program = started(full_program(rng, per_filter=False), 0.3)
     assert nir_model.from_nir(written(program, tmp_path)).v_0 == pytest.approx(0.3, abs=1e-7)
 
 
+@pytest.mark.each_backend
 def test_what_a_model_cannot_be(rng, tmp_path):
     program = full_program(rng, per_filter=False)
     layers = (*program.layers[:-1], replace(program.layers[-1], v_0=0.125))

@@ -19,6 +19,8 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import oracle
 
+pytestmark = pytest.mark.once
+
 PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
 CONV = st.fixed_dictionaries(
     {
@@ -419,6 +421,7 @@ def trained_like_model():
     return model
 
 
+@pytest.mark.each_backend
 @pytest.mark.parametrize("form", onnx.FORMS)
 def test_a_keras_model_and_its_file_give_the_same_counts(tmp_path, form):
     model = trained_like_model()
@@ -429,6 +432,7 @@ def test_a_keras_model_and_its_file_give_the_same_counts(tmp_path, form):
     assert counts.max() > 1
 
 
+@pytest.mark.each_backend
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="tf2onnx is TensorFlow's")
 @pytest.mark.parametrize("form", tf2onnx_converter.FORMS)
 @pytest.mark.parametrize(
@@ -470,6 +474,7 @@ def test_tf2onnx_gives_the_same_counts(tmp_path, form, spec, fields):
     np.testing.assert_array_equal(scores, onnx.run(tmp_path / "net.onnx", program, images))
 
 
+@pytest.mark.each_backend
 def test_tf2onnx_refuses_other_forms_and_backends(tmp_path):
     model = trained_like_model()
     with pytest.raises(ValueError, match=r"`form` must be one of .*'loop'"):

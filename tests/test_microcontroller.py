@@ -13,6 +13,8 @@ import pytest
 from keras_proxy_snn.export import interpreter, litert
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
+pytestmark = pytest.mark.once
+
 pytest.importorskip("ai_edge_litert", reason="pip install keras-proxy-snn[export]")
 pytest.importorskip("tflite_micro", reason="pip install tflite-micro")
 

@@ -22,6 +22,7 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import oracle
 
+pytestmark = pytest.mark.once
 pytest.importorskip("ai_edge_litert", reason="pip install keras-proxy-snn[export]")
 Image = pytest.importorskip("PIL.Image", reason="pip install pillow")
 
@@ -168,6 +169,7 @@ def test_counts_of_every_form_equal_the_interpreter(case, name):
     assert [row["image"] for row in rows] == [f"{npy}[{n}]" for n in range(40)] + [str(path)]
 
 
+@pytest.mark.each_backend
 def test_a_model_from_keras(classify, tmp_path):
     model = keras_proxy_snn.build("4C3-P2-5F", input_shape=(8, 8, 1), time_steps=9)
     for weight in model.ann.trainable_variables:
@@ -618,6 +620,7 @@ def test_an_error_is_one_line_and_a_status():
 
 
 @pytest.mark.parametrize("readout", ["counts", "potential"])
+@pytest.mark.each_backend
 def test_statistics_of_early_stopping_are_of_the_same_rule(readout):
     rng = np.random.default_rng(3)
     model = keras_proxy_snn.build("5F-4F", input_shape=(2, 2, 1), time_steps=9, readout=readout)

@@ -140,6 +140,7 @@ def exceptional_imports(tree):
     ]
 
 
+@pytest.mark.once
 def test_rooms_import_lower_levels_alone():
     assert list(broken_rules(ROOT)) == []
 
@@ -147,6 +148,7 @@ def test_rooms_import_lower_levels_alone():
 MODEL = "class ProxyModel:\n    def {}(self):\n        from .export import export"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("file", "code", "fault"),
     [
@@ -203,6 +205,7 @@ def test_a_planted_import_breaks_the_rule(tmp_path, file, code, fault):
     assert fault in found
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("file", "code"),
     [

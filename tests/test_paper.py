@@ -62,6 +62,7 @@ def read(folder):
 # Experiments
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_an_experiment_says_what_it_is(name):
     head = ast.get_docstring(ast.parse((Path(experiments.__path__[0]) / f"{name}.py").read_text()))
@@ -90,6 +91,7 @@ def test_an_experiment_names_methods_and_presets_that_there_are(name):
 EXPECTED = {"surrogate", "tandem", "progressive_tandem"}
 
 
+@pytest.mark.once
 def test_the_papers_figures_are_those_of_its_tables():
     table = {row.method: row.paper for row in EXPERIMENTS["table2"].sizes["full"].runs if row.paper}
     assert table == {
@@ -103,6 +105,7 @@ def test_the_papers_figures_are_those_of_its_tables():
     assert converted == [(60, 89.14), (120, 92.91), (240, 93.16)]
 
 
+@pytest.mark.once
 def test_experiments_share_trainings():
     """What Figures 2 and 4 show is a row of Table 2, and a point of Figure 3."""
 
@@ -116,6 +119,7 @@ def test_experiments_share_trainings():
     assert len(ids("table2") & ids("low_t")) == 16
 
 
+@pytest.mark.once
 def test_converted_networks_are_trained_once_for_every_t():
     size = EXPERIMENTS["table2"].sizes["full"]
     jobs = plan(size, (0, 1), 3, size.runs)
@@ -131,6 +135,7 @@ def test_converted_networks_are_trained_once_for_every_t():
     assert (figure3.config.time_steps, figure3.rows, figure3.evaluate_at) == (8, (8,), (4,))
 
 
+@pytest.mark.once
 def test_the_name_of_a_training_tells_everything_apart():
     config = Config("proxy", "digits", 8, 0, 2, 32, {}, "jax")
     others = [replace(config, **{name: 9}) for name in ("seed", "epochs", "batch_size")]
@@ -319,6 +324,7 @@ def test_phases_of_a_method_follow_each_other_in_the_curve(tmp_path):
     assert fit(3, initial_epoch=1) == [(0, 0), (1, 0), (1, 1), (1, 2)]
 
 
+@pytest.mark.once
 def test_the_lossless_subset_stands_beside_the_compressed_copy(tmp_path):
     x = np.arange(40, dtype="uint8").reshape(40, 1, 1, 1) * np.ones((32, 32, 3), "uint8")
     y = np.arange(40) % 10
@@ -415,6 +421,7 @@ MATRIX_TABLE = """\
 | unheard | - |"""
 
 
+@pytest.mark.once
 def test_tables_are_drawn_from_the_results(by_hand):
     rows = read_rows(SIZE, 2, by_hand)
     assert method_table(rows) == METHOD_TABLE
@@ -429,6 +436,7 @@ def test_tables_are_drawn_from_the_results(by_hand):
     assert [row.results for row in read_rows(SIZE, 3, by_hand)] == [[]] * 4  # of other epochs
 
 
+@pytest.mark.once
 def test_curves_are_of_each_t_trained_and_of_one_network(tmp_path):
     entries = [{"time_steps": t, "strict": t / 10} for t in (4, 8)]
     one, other = Run("proxy_paper", 8, paper=90.0, evaluate_at=(4, 8)), Run("proxy_paper", 4)
@@ -456,6 +464,7 @@ def test_curves_are_of_each_t_trained_and_of_one_network(tmp_path):
     ]
 
 
+@pytest.mark.once
 def test_epochs_are_drawn_with_both_kinds_of_msse():
     names = ("accuracy", "val_accuracy", "msse", "msse_counts")
     curve = [dict.fromkeys(names, value) for value in (0.25, 0.5, 0.75)]
@@ -468,6 +477,7 @@ def test_epochs_are_drawn_with_both_kinds_of_msse():
         assert len(axes.collections) == 1  # from the lowest to the highest seed
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_can_be_drawn_before_it_is_run(name, tmp_path):
     drawn = draw(EXPERIMENTS[name], "compact", tmp_path)
@@ -512,6 +522,7 @@ def test_the_command_in_a_process_of_its_own(trained):
     assert done.stdout.splitlines()[-1].startswith("Written: ")
 
 
+@pytest.mark.once
 def test_the_experiments_are_listed():
     listed = CliRunner().invoke(commands, ["paper", "--list"])
     assert [line.split()[0] for line in listed.stdout.splitlines()] == list(EXPERIMENTS)

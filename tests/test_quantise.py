@@ -17,6 +17,8 @@ from keras_proxy_snn.export.quantise._scales import integer_layer
 
 from . import oracle
 
+pytestmark = pytest.mark.once
+
 INT16 = 2**15 - 1
 SHAPE = (8, 8, 1)
 
@@ -410,6 +412,7 @@ def test_runtimes_count_alike_where_the_first_layer_saturates(tmp_path, form, re
     np.testing.assert_array_equal(writer.run(tmp_path / "net", integer, images), trace.spike_counts)
 
 
+@pytest.mark.each_backend
 def test_a_trained_model_loses_little(digits):
     (x_train, y_train), (x_test, y_test) = digits
     model = kps.build("8C3-P2-32F-10F", input_shape=SHAPE, time_steps=10)

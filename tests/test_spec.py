@@ -12,6 +12,8 @@ from keras_proxy_snn.cnn.spec import (
     parse_spec,
 )
 
+pytestmark = pytest.mark.once
+
 TABLE_1 = "128C3-128C3-P2-128C3-P2-1024F-256F-10F"
 
 positive = st.integers(1, 2000)

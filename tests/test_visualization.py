@@ -55,6 +55,7 @@ def line_data(axes):
 # Training curve
 
 
+@pytest.mark.once
 def test_curve_shows_the_values_of_the_history():
     figure = training_curve(LOGS)
     assert panel_titles(figure) == [
@@ -107,12 +108,14 @@ def test_curve_of_a_real_training_knows_its_epochs(model, image):
         training_curve(history)
 
 
+@pytest.mark.once
 def test_curve_with_validation_at_listed_epochs():
     figure = training_curve({"loss": [3, 2, 1], "val_loss": [3, 2]}, validation_freq=[1, 3])
     assert panel_titles(figure) == ["Loss"]
     assert line_data(figure.axes[0])["validation"] == [[1, 3], [3, 2]]
 
 
+@pytest.mark.once
 def test_curve_of_one_epoch_has_visible_markers():
     figure = training_curve({name: values[:1] for name, values in LOGS.items()})
     for line in (line for axes in figure.axes for line in axes.lines):
@@ -124,6 +127,7 @@ def test_curve_of_one_epoch_has_visible_markers():
     check_legible(figure)
 
 
+@pytest.mark.once
 def test_curve_of_a_long_training_of_a_deep_network():
     values = np.linspace(0.1, 0.4, 100)
     layers = [*(f"conv{i}" for i in range(1, 8)), "dense1", "dense2", "dense3", "readout"]
@@ -141,6 +145,7 @@ def test_curve_of_a_long_training_of_a_deep_network():
     check_legible(figure)
 
 
+@pytest.mark.once
 def test_curve_of_a_diverged_training_can_be_drawn():
     nothing = [float("nan")] * 2
     figure = training_curve({"loss": [1, nothing[0]], "accuracy": nothing, "val_accuracy": nothing})
@@ -148,12 +153,14 @@ def test_curve_of_a_diverged_training_can_be_drawn():
     check_legible(figure)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("history", [{}, {"loss": []}, {"accuracy": [0.5]}, None, [1.0]])
 def test_curve_without_epochs_is_refused(history):
     with pytest.raises(ValueError, match=r"at least one epoch of 'loss'. Received: "):
         training_curve(history)
 
 
+@pytest.mark.once
 def test_curve_refuses_series_of_another_length():
     with pytest.raises(ValueError, match=r"here 2 for 'accuracy' .* Received: 1 values"):
         training_curve({"loss": [1.0, 2.0], "accuracy": [0.5]})
@@ -388,6 +395,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, model, i
             draw()
 
 
+@pytest.mark.once
 def test_accuracy_over_time_steps_has_a_band_for_several_values():
     curves = {"several": {8: [0.7, 0.9], 2: [0.5]}, "one": {2: 0.4, 4: 0.6}}
     figure = accuracy_against_time_steps(curves, levels={"ANN": 0.95}, points={"paper": {4: 0.88}})
@@ -404,6 +412,7 @@ def test_accuracy_over_time_steps_has_a_band_for_several_values():
     assert [text.get_text() for text in axes.get_xticklabels()] == ["2", "4", "8"]
 
 
+@pytest.mark.once
 def test_the_top_of_accuracies_is_shown_again_larger():
     curves = {"good": {2: 0.9, 4: 0.93}, "bad": {2: 0.1, 4: 0.5}}
     figure = accuracy_against_time_steps(curves, levels={"ANN": 0.95}, top=0.88)
@@ -418,6 +427,7 @@ def test_the_top_of_accuracies_is_shown_again_larger():
     assert [text.get_text() for text in legend.get_texts()] == ["good", "bad", "ANN"]
 
 
+@pytest.mark.once
 def test_a_wide_range_of_time_steps_is_logarithmic_and_its_numbers_do_not_collide():
     steps = (1, 2, 4, 8, 15, 16, 32, 50, 60)
     (axes,) = accuracy_against_time_steps({"proxy": dict.fromkeys(steps, 0.5)}).axes
@@ -427,6 +437,7 @@ def test_a_wide_range_of_time_steps_is_logarithmic_and_its_numbers_do_not_collid
     assert np.diff(np.log2(places)).min() > 0.2
 
 
+@pytest.mark.once
 def test_accuracies_over_time_steps_that_cannot_be_drawn():
     for curves, message in (
         ({}, "must hold an accuracy at some T"),
@@ -462,6 +473,7 @@ def test_feature_maps_of_a_graph():
     assert len(above) == 4
 
 
+@pytest.mark.once
 def test_a_long_legend_of_accuracy_against_time_steps_is_whole():
     curves = {f"a method\nof many words, number {i}": {1: 0.1, 8: 0.5 + i / 100} for i in range(14)}
     figure = accuracy_against_time_steps(curves)

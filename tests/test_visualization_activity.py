@@ -330,6 +330,7 @@ def test_all_are_legible_for_eight_layers_with_long_names(record):
     check_legible(confusion_matrix(np.arange(10), np.eye(10), class_names=classes))
 
 
+@pytest.mark.once
 def test_gif_of_a_deep_network_is_legible():
     from keras_proxy_snn.visualization._spike_gif import _Film
 
