@@ -100,6 +100,11 @@ METHODS: dict[str, Method] = {
         partial(quantised_proxy.fit, by_proxy=False),
         at_time_steps=False,
     ),
+    "headline": Method(
+        "quantised ANN with dropout and erasing, then proxy, average pooling",
+        _PROXY,
+        partial(quantised_proxy.fit, recipe=quantised_proxy.HEADLINE),
+    ),
     "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
     "surrogate": Method(
         "surrogate gradient, arctangent", "Fang et al. 2021, arXiv:2007.05785", surrogate.fit

@@ -5,10 +5,16 @@ from typing import Any
 import keras
 import numpy as np
 
-__all__ = ["Augmented", "augment"]
+__all__ = ["Augmented", "augment", "erase"]
 
 SHARE = 8
 """Images are shifted by up to this part of their side."""
+
+ERASED_AREAS = (0.02, 0.4)
+"""Least and greatest part of an image that is erased (s_l and s_h of the publication)."""
+
+ERASED_ASPECT = 0.3
+"""Least height over width of what is erased; the greatest is 1 over it (r_1 and r_2)."""
 
 
 def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -31,6 +37,44 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return padded[np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
+def erase(images: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Images of which some have a rectangle of noise, uniform in [0, 1).
+
+    (Zhong et al., "Random erasing data augmentation", 2017, arXiv:1708.04896. There a rectangle
+    that does not fit is drawn anew; here its sides are cut to the image's.)
+
+    Args:
+        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        share: Probability that an image has one.
+        rng: Where rectangles and noise come from.
+
+    Returns:
+        As many images of the same shape and dtype.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.methods._augmentation import erase
+    >>> rng = np.random.default_rng(0)
+    >>> noise = erase(np.full((100, 8, 8, 1), 2.0), 1.0, rng) < 1
+    >>> bool(noise.any(axis=(1, 2, 3)).all()), bool(noise.all(axis=(1, 2, 3)).any())
+    (True, False)
+    """
+    batch, *sides, _ = images.shape
+    area = rng.uniform(*ERASED_AREAS, batch)
+    aspect = np.exp(rng.uniform(np.log(ERASED_ASPECT), -np.log(ERASED_ASPECT), batch))
+    chosen = rng.random(batch) < share
+    inside = chosen[:, None, None]
+    for axis, (side, shape) in enumerate(zip(sides, (aspect, 1 / aspect), strict=True)):
+        length = np.sqrt(area * shape * sides[0] * sides[1]).round().clip(1, side).astype(int)
+        start = rng.integers(0, side - length + 1)
+        place = np.arange(side)
+        covered = (place >= start[:, None]) & (place < (start + length)[:, None])
+        inside = inside & np.expand_dims(covered, 2 - axis)
+    noise = rng.random(images.shape, "float32").astype(images.dtype)
+    return np.where(inside[..., None], noise, images)
+
+
 class Augmented(keras.utils.PyDataset):
     """Batches of augmented images and their labels, in another order in each epoch.
 
@@ -38,14 +82,16 @@ class Augmented(keras.utils.PyDataset):
         x: Images `(images, height, width, channels)`.
         y: Labels `(images,)`.
         batch_size: Images a batch; the last may have fewer.
-        seed: Of the order, and of what `augment` does.
+        seed: Of the order, and of what `augment` and `erase` do.
+        erasing: Share of the images that `erase` changes.
     """
 
-    def __init__(self, x: Any, y: Any, batch_size: int, seed: int):
+    def __init__(self, x: Any, y: Any, batch_size: int, seed: int, erasing: float = 0.0):
         super().__init__()
         self._x, self._y = np.asarray(x), np.asarray(y)
         self._batch_size = batch_size
         self._seed = seed
+        self._erasing = erasing
         self._epoch = -1
         self.on_epoch_end()
 
@@ -56,7 +102,10 @@ class Augmented(keras.utils.PyDataset):
         start = number * self._batch_size
         chosen = self._order[start : start + self._batch_size]
         rng = np.random.default_rng((self._seed, self._epoch, number))
-        return augment(self._x[chosen], rng), self._y[chosen]
+        images = augment(self._x[chosen], rng)
+        if self._erasing:
+            images = erase(images, self._erasing, rng)
+        return images, self._y[chosen]
 
     def on_epoch_end(self) -> None:
         """Another order."""

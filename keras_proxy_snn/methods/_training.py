@@ -1,7 +1,8 @@
 """What all methods share: the budget of a training, checkpoints, and what comes of it."""
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import keras
 from ..presets import Preset
 from ._augmentation import Augmented
 
-__all__ = ["Trained", "Training", "fit_phase", "phase_name"]
+__all__ = ["Trained", "Training", "cosine", "fit_phase", "linear", "phase_name"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Training:
         verbose: As in `keras.Model.fit`.
         augment: Whether training images are shifted by up to an eighth of their side and mirrored
             left to right at random, anew in each epoch.
-        seed: Of what `augment` does.
+        erasing: Share of the augmented images that have a rectangle of noise.
+        seed: Of what `augment` and `erasing` do.
     """
 
     epochs: int
@@ -39,6 +41,7 @@ class Training:
     callbacks: Sequence[keras.callbacks.Callback] = ()
     verbose: Any = 0
     augment: bool = False
+    erasing: float = 0.0
     seed: int = 0
 
 
@@ -63,6 +66,26 @@ def phase_name(phase: str, preset: Preset) -> str:
     return phase if preset.pooling == "max" else f"{phase}_{preset.pooling}_pooling"
 
 
+def linear(done: float) -> float:
+    """Learning rate as a part of its first, where a part `done` of the steps is done."""
+    return 1 - done
+
+
+def cosine(done: float) -> float:
+    """The same, half a wave of a cosine.
+
+    (Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", 2016,
+    arXiv:1608.03983, Eq. 5 without restarts.)
+
+    Example:
+
+    >>> from keras_proxy_snn.methods._training import cosine
+    >>> [round(cosine(done), 4) for done in (0, 0.25, 0.5, 1)]
+    [1.0, 0.8536, 0.5, 0.0]
+    """
+    return (1 + math.cos(math.pi * done)) / 2
+
+
 def fit_phase(
     model: keras.Model,
     x: Any,
@@ -71,9 +94,10 @@ def fit_phase(
     phase: str,
     *,
     epochs: int | None = None,
+    fall: Callable[[float], float] = linear,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    """Fit a compiled model, the learning rate falling linearly to its last step above zero.
+    """Fit a compiled model, the learning rate falling epoch by epoch.
 
     With a folder, a phase that was killed goes on from its last whole epoch, and one that was
     complete is loaded and not run again.
@@ -85,6 +109,8 @@ def fit_phase(
         training: Budget and surroundings.
         phase: Name of the phase, unique in the method.
         epochs: Epochs of this phase; the training's if `None`.
+        fall: Function of the part of the epochs that is done, from 0 to below 1; gives the
+            learning rate as a part of the model's.
         callbacks: Callbacks of this phase alone.
 
     Returns:
@@ -107,9 +133,10 @@ def fit_phase(
     # After the backup, so that what it restores is heard of here too.
     kept = _Logs(None if training.folder is None else training.folder / f"{phase}_epochs.json")
     start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-    decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * (1 - epoch / epochs))
+    decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * fall(epoch / epochs))
     if training.augment:
-        images: dict[str, Any] = {"x": Augmented(x, y, training.batch_size, training.seed)}
+        batches = Augmented(x, y, training.batch_size, training.seed, training.erasing)
+        images: dict[str, Any] = {"x": batches}
     else:
         images = {"x": x, "y": y, "batch_size": training.batch_size}
     model.fit(

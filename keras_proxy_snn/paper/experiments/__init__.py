@@ -1,10 +1,32 @@
 """One file an experiment: its head says what is expected, the rest is data."""
 
-from . import ablation, figure2, figure3, figure4, figure5, growing_t, low_t, table2, table3
+from . import (
+    ablation,
+    figure2,
+    figure3,
+    figure4,
+    figure5,
+    growing_t,
+    headline,
+    low_t,
+    table2,
+    table3,
+)
 
 __all__ = ["EXPERIMENTS"]
 
-_MODULES = (table2, table3, figure2, figure3, figure4, figure5, low_t, growing_t, ablation)
+_MODULES = (
+    table2,
+    table3,
+    figure2,
+    figure3,
+    figure4,
+    figure5,
+    low_t,
+    growing_t,
+    ablation,
+    headline,
+)
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
 """Experiments by name."""
