@@ -15,9 +15,9 @@ import keras
 from _report import parser
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.saving.weights import load_weights, save_weights
+from keras_proxy_snn.saving.weights import load_weights, pretrained_card, save_weights
 
-PLACE = Path(kps.__file__).parent / "pretrained"
+PLACE = pretrained_card("digits").parent
 
 
 def command(run):
@@ -37,7 +37,6 @@ def main():
     run = json.loads(arguments.run.read_text())
     trained = keras.models.load_model(arguments.model, compile=False)
     card = PLACE / f"{run['preset']}.json"
-    PLACE.mkdir(exist_ok=True)
     save_weights(trained, card, overwrite=arguments.force)
 
     model = kps.build(run["preset"], **run["settings"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_proxy_snn import methods
-from keras_proxy_snn.methods._augmentation import Augmented, augment
+from keras_proxy_snn.methods._augmentation import Augmented, augment, erase
 
 
 def shifted(image, down, right):
@@ -29,6 +29,45 @@ def test_images_are_moved_by_an_eighth_at_most_and_half_are_mirrored(rng):
         assert len(found) == 1
         seen.update(found)
     assert len(seen) == 2 * 3 * 5
+
+
+def test_what_is_erased_is_one_rectangle_of_noise(rng):
+    """Sides of a rectangle of 2 to 40 % of the image and an aspect of 0.3 to 1/0.3, rounded."""
+    height, width = 40, 20
+    images = np.full((300, height, width, 2), 2.0, "float32")
+    made = erase(images, 1.0, rng)
+    assert made.dtype == images.dtype
+    areas, aspects = [], []
+    for image in made:
+        noise = image < 2
+        rows, columns = noise.any(axis=(1, 2)), noise.any(axis=(0, 2))
+        np.testing.assert_array_equal(noise, np.outer(rows, columns)[..., None] & [True, True])
+        assert np.diff(np.flatnonzero(rows)).max(initial=1) == 1
+        assert np.diff(np.flatnonzero(columns)).max(initial=1) == 1
+        assert len(np.unique(image[noise])) > 0.9 * noise.sum()
+        areas.append(rows.sum() * columns.sum() / (height * width))
+        if columns.sum() < width:
+            aspects.append(rows.sum() / columns.sum())
+    assert 0.01 < min(areas) < 0.03
+    assert 0.37 < max(areas) < 0.43
+    assert np.mean(areas) == pytest.approx(0.2, abs=0.03)
+    assert 0.2 < min(aspects) < 0.4
+    assert 2.5 < max(aspects) < 5
+    noise = made[made < 2]
+    assert (noise.min() >= 0, noise.max() < 1) == (True, True)
+    assert noise.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_share_of_the_images_is_erased(rng):
+    images = np.full((400, 8, 8, 1), 2.0, "float32")
+    erased = (erase(images, 0.25, rng) < 2).any(axis=(1, 2, 3))
+    assert erased.mean() == pytest.approx(0.25, abs=0.06)
+    assert erase(images, 0.0, rng).min() == 2
+    (x, _), *_ = Augmented(images, np.zeros(400), 400, seed=0, erasing=1.0)
+    shifted_alone, _ = Augmented(images, np.zeros(400), 400, seed=0)[0]
+    noise = (x > 0) & (x < 1)
+    assert noise.any(axis=(1, 2, 3)).all()
+    np.testing.assert_array_equal(x[~noise], shifted_alone[~noise])
 
 
 def test_every_image_comes_once_an_epoch_with_its_label():

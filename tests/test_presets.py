@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -44,6 +46,14 @@ def test_table_1_exactly(name):
     assert kinds[-1] == "Dense"
     assert "Rescaling" not in kinds
     assert not any(layer.twin.use_bias for layer in model.snn.if_layers)
+
+
+def test_half_of_cifar10_is_table_1_with_half_the_maps():
+    half, whole = (kps.PRESETS[name] for name in ("cifar10_half", "cifar10"))
+    assert {**vars(half), "spec": whole.spec} == vars(whole)
+    numbers = [re.findall(r"(\d+)[CF]", preset.spec) for preset in (half, whole)]
+    assert numbers[0] == [*(str(int(number) // 2) for number in numbers[1][:-1]), "10"]
+    assert re.sub(r"\d+([CF])", r"\1", half.spec) == re.sub(r"\d+([CF])", r"\1", whole.spec)
 
 
 @pytest.mark.parametrize("kernel_initializer", ["rate_preserving", "he_uniform"])
@@ -188,7 +198,7 @@ def test_thresholds_by_layer(rng, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("mnist",), ValueError, r"'cifar10_compact', 'digits', 'fashion_mnist'.*'mnist'"),
+        (("mnist",), ValueError, r"'cifar10_half', 'digits', 'fashion_mnist'.*'mnist'"),
         (("CIFAR10",), ValueError, r"one of the presets \['cifar10'.*'CIFAR10'"),
         ((3,), ValueError, "Received: 3"),
         (("8C3-P2-10F",), TypeError, "needs `input_shape`"),

@@ -10,7 +10,6 @@ from keras_proxy_snn import (
     SpikeCountCrossentropy,
     SpikeCountMeanSquaredError,
     build_ann,
-    methods,
     parse_spec,
 )
 from keras_proxy_snn.training.gradient import proxy_gradient
@@ -206,37 +205,3 @@ def test_a_custom_loop_gets_the_same_gradient(rng):
     for ours, reference in both:
         assert np.abs(reference).max() > 0
         np.testing.assert_allclose(ours, reference, rtol=1e-5, atol=1e-6)
-
-
-def test_the_ann_with_steps_comes_before_the_proxy(digits, tmp_path):
-    (x, y), (x_test, y_test) = digits
-    training = methods.Training(epochs=4, batch_size=32, folder=tmp_path)
-    fields = {"time_steps": 4, "batch_norm": True, "v_threshold": 1.0}
-    trained = methods.fit("proxy_quantised", "digits", x, y, training=training, **fields)
-    model = trained.network
-    assert [len(logs["loss"]) for logs in trained.history.values()] == [3, 1]
-    assert (model.v_0, model.reset, model.readout, model.time_steps) == (
-        *(0.5, "subtract", "potential"),
-        4,
-    )
-    assert any(isinstance(layer, keras.layers.AveragePooling2D) for layer in model.ann.layers)
-    assert model.evaluate(x_test, y_test, verbose=0)[1] > 0.9
-    # What a kill leaves behind is enough to go on.
-    again = methods.fit("proxy_quantised", "digits", x, y, training=training, **fields)
-    assert again.history == trained.history
-    counts = model.predict(x_test[:50], verbose=0)
-    np.testing.assert_array_equal(again.network.predict(x_test[:50], verbose=0), counts)
-
-
-def test_without_the_proxy_all_epochs_are_with_steps(digits, tmp_path):
-    (x, y), _ = digits
-    training = methods.Training(epochs=4, batch_size=32, folder=tmp_path)
-    fields = {"time_steps": 4, "batch_norm": True, "v_threshold": 1.0}
-    trained = methods.fit("quantised_as_snn", "digits", x[:96], y[:96], training=training, **fields)
-    assert {name: len(logs["loss"]) for name, logs in trained.history.items()} == {
-        "quantised": 3,
-        "slower": 1,
-    }
-    rates = [logs["learning_rate"] for logs in trained.history.values()]
-    np.testing.assert_allclose(rates[0], [1e-3, 2e-3 / 3, 1e-3 / 3], rtol=1e-5)
-    np.testing.assert_allclose(rates[1], [1e-4], rtol=1e-5)

@@ -30,8 +30,11 @@ class Training:
         verbose: As in `keras.Model.fit`.
         augment: Whether training images are shifted by up to an eighth of their side and mirrored
             left to right at random, anew in each epoch.
-        erasing: Share of the augmented images that have a rectangle of noise.
+        erasing: Share of the augmented images that have a rectangle of noise; needs `augment`.
         seed: Of what `augment` and `erasing` do.
+
+    Raises:
+        ValueError: If images are to be erased that are not augmented.
     """
 
     epochs: int
@@ -43,6 +46,13 @@ class Training:
     augment: bool = False
     erasing: float = 0.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.erasing and not self.augment:
+            raise ValueError(
+                "Images are erased where they are augmented, with `augment=True`. "
+                f"Received: erasing={self.erasing!r}, augment={self.augment!r}."
+            )
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,8 @@ def fit(
 
     As `examples/from_keras.py` does with a CNN of one's own: `keras_proxy_snn.QuantisedANN` for
     most epochs (`QUARTER`: three quarters), which simulates nothing; then proxy learning with a
-    tenth of the learning rate. Averages take the place of max pooling, because the OR of spikes is not
-    the maximum of rates. All else is `LOW_T`'s.
+    tenth of the learning rate. Averages take the place of max pooling, because the OR of spikes is
+    not the maximum of rates. All else is `LOW_T`'s.
 
     With batch normalisation give thresholds of 2: activations are then clipped at two standard
     deviations of the currents, where QCFS starts too. What that and the other choices made of
@@ -79,7 +79,7 @@ def fit(
         training: Budget and surroundings.
         by_proxy: `False`: the second part is like the first but for the learning rate. What the
             proxy adds is the difference. T has no part in it then.
-        recipe: How the two parts are trained.
+        recipe: How the two parts are trained; where it erases, `training.augment` must be set.
 
     Returns:
         `Trained`; `network` is a `ProxyModel` whose ANN has average pooling. A training of one
@@ -98,7 +98,8 @@ def fit(
     slower = replace(preset, learning_rate=recipe.last_rate * preset.learning_rate)
     fall = cosine if recipe.cosine else linear
     model = preset_model(slower)
-    first = with_dropout(model, recipe.dropout, recipe.ann_dtype)
+    plain = not recipe.dropout and recipe.ann_dtype == "float32"
+    first = model if plain else with_dropout(model, recipe.dropout, recipe.ann_dtype)
     steps = QuantisedANN(first, levels=_LEVELS, dither=False)
     compile_ann(steps, preset)
     last = -(-training.epochs // recipe.last_share) if training.epochs > 1 else 0
