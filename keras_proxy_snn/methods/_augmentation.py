@@ -63,16 +63,17 @@ def erase(images: np.ndarray, share: float, rng: np.random.Generator) -> np.ndar
     batch, *sides, _ = images.shape
     area = rng.uniform(*ERASED_AREAS, batch)
     aspect = np.exp(rng.uniform(np.log(ERASED_ASPECT), -np.log(ERASED_ASPECT), batch))
-    chosen = rng.random(batch) < share
-    inside = chosen[:, None, None]
-    for axis, (side, shape) in enumerate(zip(sides, (aspect, 1 / aspect), strict=True)):
+    erased = rng.random(batch) < share
+    covered = []
+    for side, shape in zip(sides, (aspect, 1 / aspect), strict=True):
         length = np.sqrt(area * shape * sides[0] * sides[1]).round().clip(1, side).astype(int)
-        start = rng.integers(0, side - length + 1)
+        start = rng.integers(0, side - length + 1)[:, None]
         place = np.arange(side)
-        covered = (place >= start[:, None]) & (place < (start + length)[:, None])
-        inside = inside & np.expand_dims(covered, 2 - axis)
+        covered.append((place >= start) & (place < start + length[:, None]))
+    rows, columns = covered
+    inside = erased[:, None, None, None] & rows[:, :, None, None] & columns[:, None, :, None]
     noise = rng.random(images.shape, "float32").astype(images.dtype)
-    return np.where(inside[..., None], noise, images)
+    return np.where(inside, noise, images)
 
 
 class Augmented(keras.utils.PyDataset):
