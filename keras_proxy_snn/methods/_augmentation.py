@@ -63,7 +63,7 @@ def erase(images: np.ndarray, share: float, rng: np.random.Generator) -> np.ndar
     batch, *sides, _ = images.shape
     area = rng.uniform(*ERASED_AREAS, batch)
     aspect = np.exp(rng.uniform(np.log(ERASED_ASPECT), -np.log(ERASED_ASPECT), batch))
-    erased = rng.random(batch) < share
+    erased = rng.random((batch, 1, 1, 1)) < share
     covered = []
     for side, shape in zip(sides, (aspect, 1 / aspect), strict=True):
         length = np.sqrt(area * shape * sides[0] * sides[1]).round().clip(1, side).astype(int)
@@ -71,7 +71,7 @@ def erase(images: np.ndarray, share: float, rng: np.random.Generator) -> np.ndar
         place = np.arange(side)
         covered.append((place >= start) & (place < start + length[:, None]))
     rows, columns = covered
-    inside = erased[:, None, None, None] & rows[:, :, None, None] & columns[:, None, :, None]
+    inside = erased & rows[:, :, None, None] & columns[:, None, :, None]
     noise = rng.random(images.shape, "float32").astype(images.dtype)
     return np.where(inside, noise, images)
 
