@@ -680,7 +680,7 @@ def test_a_simulation_stops_at_the_lead_asked_for():
     [
         ([0], [1.0, 0.0], "Each margin must be above 0. Received: [1.0, 0.0]."),
         ([0], [float("nan")], "Each margin must be above 0. Received: [nan]."),
-        ([0, 1], [1.0], "A label an image, 1. Received: shape (2,)."),
+        ([0, 1], [1.0], "`y` must have one label per image, shape (1,). Received: shape (2,)."),
     ],
 )
 def test_early_stopping_refuses(labels, margins, message):
@@ -690,5 +690,5 @@ def test_early_stopping_refuses(labels, margins, message):
 
 
 def test_early_stopping_needs_a_second_class():
-    with pytest.raises(ValueError, match=r"A lead is over a second class\. Received: 1 class\."):
+    with pytest.raises(ValueError, match=r"needs at least two classes.*a network with 1 class"):
         statistics.early_stopping(dense_model([[1.0]]), PIXEL, [0], [1.0])

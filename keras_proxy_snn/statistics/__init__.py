@@ -1,8 +1,8 @@
-"""What the neurons of a trained network do, and what their work costs.
+"""Activity of the neurons of a trained network, and the cost of their work.
 
-`record` keeps spikes and potentials, `costs` counts operations and bytes, `report` prints
-both; `early_stopping` says what fewer steps save and cost. None of them changes the model.
-NumPy and Keras are all that is needed.
+`record` keeps spikes and potentials. `costs` counts operations and bytes. `report` prints both.
+`early_stopping` weighs the steps saved against the accuracy lost. These functions do not change
+the model, and they need NumPy and Keras alone.
 """
 
 from ._activity import LayerRecord, LayerStatistics, record

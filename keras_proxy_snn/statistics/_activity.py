@@ -1,4 +1,4 @@
-"""Rates, silent and saturated neurons, and how far Eq. 9 holds, a layer at a time."""
+"""Activity per layer: firing rates, silent and saturated neurons, and the errors of Eq. 9."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,23 +13,24 @@ __all__ = ["ActivitySums", "LayerRecord", "LayerStatistics", "record"]
 
 @dataclass(frozen=True, kw_only=True)
 class LayerStatistics:
-    """Activity of one layer of neurons on some images, plain numbers.
+    """Activity of one layer of neurons on some images, as plain numbers.
 
-    The rate r of a neuron on an image is its spikes per step. Eq. 9 of Kheradpisheh et
-    al., "Spiking neural networks trained via proxy", on which the proxy rests, says what it
-    should be for the rates of its inputs (of the first layer: the pixels):
+    The rate r of a neuron on an image is its number of spikes per step. The proxy rests on
+    Eq. 9 of Kheradpisheh et al., "Spiking neural networks trained via proxy", which gives this
+    rate from the rates of the inputs (for the first layer: from the pixels):
 
         r = ReLU(I / v_threshold)        I = sum of weights * input rates + bias
 
-    `rate_error` and `rate_distance` compare both sides with the inputs that the *SNN's own*
-    layer got, so they hold the error of this very layer (spikes not evenly spread, what a reset
-    to zero discards, rounding to 1/T, the start at `v_0` of a spike, the bound of one spike a
-    step) and of no layer or pooling before it. `ann_error` and `ann_distance` compare r with the
-    activation a of the same layer of the ANN, in which the errors of all layers before have met.
+    `rate_error` and `rate_distance` compare both sides of this equation for the inputs that the
+    *SNN's own* layer received. They measure the error of this layer alone: uneven spikes, the
+    excess that a reset to zero discards, rounding to 1/T, the start at `v_0`, and the limit of
+    one spike per step. Layers and pooling before it have no part in them. `ann_error` and
+    `ann_distance` compare r with the activation a of the same layer of the ANN. They include
+    the errors of all layers before.
 
-    Distances are cosine distances, 1 - <p, q> / (|p| |q|) over the neurons of an image, averaged
-    over images: free of scale, 0 for proportional vectors. Two all-zero vectors have distance 0,
-    one beside another 1.
+    Distances are cosine distances, `1 - p.q / (|p| |q|)`, over the neurons of an image, averaged
+    over images. They do not depend on scale and are 0 for proportional vectors. The distance of
+    two vectors of zeros is 0; the distance of a vector of zeros and any other vector is 1.
 
     Attributes:
         name: Name of the ANN's layer, the twin.
@@ -39,13 +40,13 @@ class LayerStatistics:
         dead_fraction: Share of the neurons that spike at no step of any image.
         saturated_fraction: Share of the neurons that spike at every step of every image.
         rate_error: Mean of |r - ReLU(I / v_threshold)|, in spikes per step.
-        rate_distance: Cosine distance of these two.
-        ann_error: Mean of |r - a / u|, in spikes per step, where the activation u stands for a
-            rate of 1: the product of v_threshold * scale over all layers up to this one, with the
-            scale of a `Rescaling` or a `LearnedThreshold` before the ReLU. So u = 1 for the proxy
-            `"clip"`. `None` where no such u exists: after a layer with u other than 1 a bias or a
-            batch normalisation does not scale with the rates.
-        ann_distance: Cosine distance of r and a; it needs no u. A linear readout is rectified.
+        rate_distance: Cosine distance of r and ReLU(I / v_threshold).
+        ann_error: Mean of |r - a / u|, in spikes per step. The unit u is the activation that
+            stands for a rate of 1: the product of v_threshold * scale over all layers up to this
+            one, with the scale of a `Rescaling` or a `LearnedThreshold` before the ReLU. So u = 1
+            for the proxy `"clip"`. `None` if there is no such unit: a bias or a batch
+            normalisation after a layer with u other than 1 does not scale with the rates.
+        ann_distance: Cosine distance of r and a; it needs no unit. A linear readout is rectified.
     """
 
     name: str
@@ -62,14 +63,14 @@ class LayerStatistics:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerRecord(LayerStatistics):
-    """Activity of one layer, step by step; NumPy arrays beside the numbers.
+    """Activity of one layer at each step: the numbers of `LayerStatistics` and NumPy arrays.
 
     Attributes:
         spikes: Zeros and ones, `(images, time, ...)`, uint8.
         potentials: Membrane potentials after each step (and its reset), `(images, time, ...)`,
             in units of the weights.
         firing_rates: Spikes per step of each neuron, `(images, ...)`.
-        expected_rates: The same by Eq. 9 for the layer's own inputs, `(images, ...)`.
+        expected_rates: Rates that Eq. 9 gives for the layer's own inputs, `(images, ...)`.
         activations: The ANN's activations of the layer, after ReLU, `(images, ...)`.
     """
 
@@ -83,15 +84,15 @@ class LayerRecord(LayerStatistics):
 def record(
     model: Any, x: Any, layers: Iterable[str] | None = None, *, batch_size: int = 32
 ) -> dict[str, LayerRecord]:
-    """Keep what the neurons of chosen layers do at every step.
+    """Record spikes and potentials of chosen layers at every step.
 
-    Neither the model nor its weights are changed. Memory grows with images, neurons
-    and T: five bytes for each of their products, so use few images. `report` keeps nothing.
+    The model is not changed. The record takes five bytes per image, neuron and time step, so use
+    few images. `report` needs no such memory.
 
     Args:
         model: A `ProxyModel`.
         x: Images `(images, height, width, channels)`.
-        layers: Names of the ANN's layers with neurons (`"conv1"`, `"readout"`); all if `None`.
+        layers: Names of layers with neurons (`"conv1"`, `"readout"`); `None` for all of them.
         batch_size: Number of images simulated at once.
 
     Returns:
@@ -100,7 +101,7 @@ def record(
     Raises:
         TypeError: If the model is not a `ProxyModel`.
         ValueError: If x is empty or has another shape than the model's images, a layer is
-            unknown or none is named, or `batch_size` is not a positive integer.
+            unknown, no layer is named, or `batch_size` is not a positive integer.
 
     Example:
 
@@ -152,7 +153,7 @@ def _arrays(signals: LayerSignals, time_steps: int) -> dict[str, Any]:
 
 
 class ActivitySums:
-    """Statistics of one layer over batches, without keeping these.
+    """Statistics of one layer, summed over batches that are not kept.
 
     Args:
         time_steps: Number T of time steps.
@@ -161,14 +162,14 @@ class ActivitySums:
     def __init__(self, time_steps: int):
         self._time_steps = time_steps
         self._images = 0
-        # A mean over neurons of each, summed over images.
+        # Each is a mean over neurons, summed over images.
         self._rate = self._rate_error = self._rate_distance = 0.0
         self._ann_error = self._ann_distance = 0.0
         self._fewest: Any = np.inf
         self._most: Any = 0.0
 
     def add(self, signals: LayerSignals) -> None:
-        """Take in a batch."""
+        """Add a batch to the sums."""
         self._last = signals
         self._images += len(signals.spike_counts)
         counts, expected, activations = (
@@ -186,7 +187,7 @@ class ActivitySums:
         self._most = np.maximum(self._most, counts.max(axis=0))
 
     def statistics(self) -> LayerStatistics:
-        """Statistics of all batches so far, at least one."""
+        """Statistics of all batches so far; there must be at least one."""
         layer, images = self._last.layer, self._images
         return LayerStatistics(
             name=layer.twin.name,
@@ -203,7 +204,7 @@ class ActivitySums:
 
 
 def _cosine_distances(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """Cosine distance of each row; see `LayerStatistics` for rows of zeros."""
+    """Cosine distance per row; `LayerStatistics` says what it is for rows of zeros."""
     norms = np.linalg.norm(p, axis=1) * np.linalg.norm(q, axis=1)
     both_silent = ~p.any(axis=1) & ~q.any(axis=1)
     cosine = np.sum(p * q, axis=1) / np.where(norms > 0, norms, 1.0)

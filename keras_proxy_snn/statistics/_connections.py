@@ -1,4 +1,4 @@
-"""To how many neurons each input of a layer is really connected."""
+"""Number of neurons that each input of a layer reaches."""
 
 from typing import Any
 
@@ -11,13 +11,14 @@ __all__ = ["fan_out"]
 def fan_out(twin: keras.layers.Layer, input_shape: tuple[int, ...]) -> np.ndarray:
     """Number of neurons that each input of a layer reaches.
 
-    An input near the border of an image lies in fewer windows; what padding adds is no input; with
-    strides some inputs may lie in none. A weight that happens to be zero connects all the same.
+    An input near the border of an image lies in fewer windows. With strides, some inputs may lie
+    in no window. The zeros that padding adds are not inputs. A connection counts even if its
+    weight is zero.
 
     Args:
-        twin: A built layer: a convolution, where a `SeparableConv2D` is the one convolution that
-            its two kernels make; a `Dense`; an average pooling, with a neuron for each window; or
-            a layer of whose neurons each has one input, such as a `BatchNormalization`.
+        twin: A built layer. A convolution; a `SeparableConv2D` counts as the one convolution that
+            its two kernels make. A `Dense`. An average pooling, with one neuron per window. Or a
+            layer that has one input per neuron, such as a `BatchNormalization`.
         input_shape: Shape of its inputs without the batch.
 
     Returns:
@@ -48,7 +49,7 @@ _WINDOWED = (
 
 
 def _maps(twin: keras.layers.Layer) -> int:
-    """Number of feature maps in which an input has a part."""
+    """Number of feature maps that an input reaches."""
     if isinstance(twin, keras.layers.Conv2D):
         return int(twin.filters // twin.groups)
     if isinstance(twin, keras.layers.SeparableConv2D):
@@ -57,10 +58,10 @@ def _maps(twin: keras.layers.Layer) -> int:
 
 
 def _windows(size: int, kernel: int, stride: int, dilation: int, padding: Any) -> np.ndarray:
-    """Number of windows in which each of `size` places in a row lies.
+    """Number of windows that contain each of `size` places along an axis.
 
-    "same" has ceil(size / stride) windows; the padding that these need is split evenly, with
-    the odd place at the end.
+    "same" has ceil(size / stride) windows. Their padding is split evenly; if its length is odd,
+    the end gets one place more.
     """
     reach = (kernel - 1) * dilation + 1
     if padding == "same":

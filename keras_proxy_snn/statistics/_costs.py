@@ -1,4 +1,4 @@
-"""Operations of the spiking network and of its ANN twin, an image."""
+"""Operations per image of the spiking network and of its ANN."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,28 +17,28 @@ __all__ = ["CostSums", "Costs", "LayerCosts", "costs"]
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCosts:
-    """Work of one layer with neurons, plain numbers; what depends on data is a mean per image.
+    """Work of one layer with neurons per image, as plain numbers; means where data decide.
 
     Attributes:
         name: Name of the ANN's layer, the twin.
         neurons: Number of neurons.
-        inputs: Number of values or neurons that its weights see, after pooling.
+        inputs: Number of values or neurons that its weights read, after pooling.
         parameters: Weights and biases, batch normalisation folded in.
         has_bias: Whether the folded layer has biases, which the SNN adds at every step.
-        multiply_adds: Of the ANN's layer: one a connection, with none to the padding. The SNN's
-            first layer does them too, once an image, since it gets real numbers and not
-            spikes (direct coding, Eq. 6 of Kheradpisheh et al., "Spiking neural networks
-            trained via proxy").
-        nonzero_multiply_adds: Those of them whose input is not zero, pixel or activation.
-        nonzero_inputs: Number of these inputs.
+        multiply_adds: Multiply-adds of the ANN's layer, one per connection; padding has no
+            connections. The SNN's first layer makes them too, once per image, because its inputs
+            are real numbers and not spikes (direct coding, Eq. 6 of Kheradpisheh et al.,
+            "Spiking neural networks trained via proxy").
+        nonzero_multiply_adds: Multiply-adds whose input, a pixel or an activation, is not zero.
+        nonzero_inputs: Number of inputs that are not zero.
         input_spikes: Spikes that enter the SNN's layer in all T steps; 0 for the first layer.
-        synops: Synaptic operations, the additions of a weight to a potential: for each
-            of these spikes one a neuron that it reaches; 0 for the first layer. Pooling, an OR
-            without weights, has none. What stands between spikes and neurons belongs to the
-            layer: each spike that goes into a sum (the shortcut of a residual block) is one
-            addition, one for each window that averages it, and where weights or averages see
-            currents a current that is not zero counts, at each step, as a spike does. Where
-            several layers read one result, it belongs to the first of them.
+        synops: Synaptic operations, which are additions of a weight to a potential: each input
+            spike causes one addition per neuron that it reaches. 0 for the first layer. Max
+            pooling is an OR without weights and adds nothing. Stages between spikes and neurons
+            count for this layer: a spike that enters a sum (the shortcut of a residual block) is
+            one addition; a spike that enters an average is one addition per window; and a
+            current other than zero that enters weights or averages counts as a spike, at each
+            step. If several layers read one result, it counts for the first of them.
     """
 
     name: str
@@ -55,18 +55,18 @@ class LayerCosts:
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Work of both networks for an image.
+    """Work of both networks per image.
 
     Attributes:
-        images: Number of images over which the means go.
+        images: Number of images that the means are taken over.
         time_steps: Number T of time steps.
         layers: Work of each layer with neurons, in order.
-        synops: Synaptic operations of the SNN, all layers but the first.
-        snn_multiply_adds: Multiply-adds of the SNN's first layer, once an image.
+        synops: Synaptic operations of the SNN, in all layers but the first.
+        snn_multiply_adds: Multiply-adds of the SNN's first layer, made once per image.
         ann_multiply_adds: Multiply-adds of the whole ANN.
-        activation_bits: ceil(log2(T + 1)), the bits that hold a spike count of 0 to T: an ANN
-            whose activations have as many is the fair opponent (Yan et al.,
-            "Reconsidering the energy efficiency of spiking neural networks", arXiv:2409.08290).
+        activation_bits: ceil(log2(T + 1)), the bits that hold a spike count of 0 to T. An ANN
+            with activations of as many bits is the fair opponent (Yan et al., "Reconsidering
+            the energy efficiency of spiking neural networks", arXiv:2409.08290).
         estimates: Bytes moved and energy; see `Estimate`.
     """
 
@@ -85,7 +85,7 @@ def costs(model: Any, x: Any, *, table: EnergyTable = HOROWITZ_45NM, batch_size:
 
     Args:
         model: A `ProxyModel`; it is not changed.
-        x: Images `(images, height, width, channels)`. Spikes depend on them: take real ones.
+        x: Images `(images, height, width, channels)`. Spikes depend on them, so give real images.
         table: Energy of an operation and of a memory access.
         batch_size: Number of images simulated at once.
 
@@ -116,14 +116,14 @@ def costs(model: Any, x: Any, *, table: EnergyTable = HOROWITZ_45NM, batch_size:
 
 
 class CostSums:
-    """Costs over batches, without keeping these."""
+    """Costs, summed over batches that are not kept."""
 
     def __init__(self) -> None:
         self._images = 0
         self._sums: list[np.ndarray] = []
 
     def add(self, batch: list[LayerSignals]) -> None:
-        """Take in a batch."""
+        """Add a batch to the sums."""
         _check_image(batch)
         self._batch = batch
         self._images += len(batch[0].spike_counts)
@@ -131,12 +131,12 @@ class CostSums:
         self._sums = [a + b for a, b in zip(self._sums, sums, strict=True)] if self._sums else sums
 
     def costs(self, time_steps: int, table: EnergyTable) -> Costs:
-        """Costs of all batches so far, at least one."""
+        """Costs of all batches so far; there must be at least one."""
         layers = tuple(
             _layer_costs(signals, sums / self._images)
             for signals, sums in zip(self._batch, self._sums, strict=True)
         )
-        # The bits of a count of 0 to T: ceil(log2(T + 1)) in integers.
+        # ceil(log2(T + 1)), in integers.
         bits = time_steps.bit_length()
         return Costs(
             images=self._images,
@@ -151,7 +151,7 @@ class CostSums:
 
 
 def _data_sums(signals: LayerSignals) -> np.ndarray:
-    """What depends on data, summed over a batch; see `_layer_costs`."""
+    """Numbers that depend on data, summed over a batch, in the order of `_layer_costs`."""
     total = np.zeros(4)
     for connection in signals.connections:
         source = connection.source
@@ -202,7 +202,7 @@ def _has_weights(stage: Any) -> bool:
 
 
 def _adds(source: Source) -> bool:
-    """Whether each event is an addition: currents that go into a potential were added before."""
+    """Whether each event is an addition. Currents that enter a potential were added before."""
     only_passes = isinstance(source.stage, IFActivation | CurrentSum)
     return source.spikes or not only_passes
 
@@ -212,7 +212,7 @@ def _check_image(batch: list[LayerSignals]) -> None:
         constant = {connection.source.constant for connection in signals.connections}
         if constant != {place == 0}:
             raise ValueError(
-                "Costs are counted of networks whose image enters the first layer of neurons and "
-                f"no other. Received: one with the layer {signals.layer.twin.name!r} in place "
-                f"{place + 1}."
+                "Costs are defined for networks whose image enters the first layer of neurons "
+                f"alone. Received: a network whose layer {place + 1}, "
+                f"{signals.layer.twin.name!r}, breaks this rule."
             )

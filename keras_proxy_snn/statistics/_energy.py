@@ -1,4 +1,4 @@
-"""Bytes moved and energy an image: an estimate from counts, with its constants as data."""
+"""Bytes moved and energy per image: an estimate from counts, with its constants as data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Constant:
 
     Attributes:
         picojoules: Energy of one operation, in pJ.
-        source: Where the number stands.
+        source: The publication that gives the number.
     """
 
     picojoules: float
@@ -31,9 +31,9 @@ class Memory:
 
     Attributes:
         name: Its name.
-        capacity: In bytes; `None` if anything fits.
-        picojoules: Energy of an access to 64 bits, in pJ.
-        source: Where the number stands.
+        capacity: Bytes that it holds; `None` for no limit.
+        picojoules: Energy of one access to 64 bits, in pJ.
+        source: The publication that gives the number.
     """
 
     name: str
@@ -47,12 +47,13 @@ class EnergyTable:
     """Constants of an energy estimate.
 
     Attributes:
-        name: Technology.
+        name: The technology.
         int32_add: Addition or comparison of integers.
-        int8_multiply: Product of two 8-bit integers; one of b and 8 bits is taken as b/8 of it.
+        int8_multiply: Product of two 8-bit integers. A product of b and 8 bits is taken as b/8 of
+            it.
         float32_add: Addition or comparison of floats.
         float32_multiply: Product of floats.
-        memories: Smallest first, the last one without a bound.
+        memories: From the smallest to the largest; the last has no limit.
     """
 
     name: str
@@ -85,28 +86,29 @@ HOROWITZ_45NM = EnergyTable(
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Bytes moved and energy for an image, of one network in one form; not a measurement.
+    """Bytes moved and energy per image, of one network in one form; not a measurement.
 
-    Both networks get the same treatment, in two number formats and two dataflows:
+    The same rules hold for both networks. There are two number formats and two dataflows:
 
-    * `"float32"`: everything in 32 bits. `"int8"`: weights and pixels of 8 bits, potentials
-      and sums of 32, activations of the ANN of ceil(log2(T + 1)).
-    * `"event"`: work only for spikes and for non-zero pixels and activations, nothing reused.
-      Each operation reads its weight, and reads and writes its potential or sum. A spike is
-      an address, an activation a value with its address. The SNN's potentials change
-      without a spike only where there is a bias. Activations are those of the float ANN; if
-      they are quantised more of them are zero, which would favour the ANN.
-    * `"layer"`: perfect reuse within one pass over a layer, nothing skipped but additions without
-      a spike. At each of T steps the SNN reads each weight once, reads and writes each
-      potential once, and moves one bit a neuron; the ANN reads each weight once an image and keeps
-      sums in registers.
+    * `"float32"`: all numbers have 32 bits. `"int8"`: weights and pixels have 8 bits, potentials
+      and sums 32, activations of the ANN ceil(log2(T + 1)).
+    * `"event"`: only spikes and non-zero pixels and activations cause work, and nothing is
+      reused. Each operation reads its weight, and reads and writes its potential or sum. A spike
+      is an address; an activation is a value with its address. Without a spike the SNN's
+      potentials change only by a bias. Activations are the float ANN's; quantised activations
+      have more zeros, which would favour the ANN.
+    * `"layer"`: reuse within one pass over a layer is perfect, and only additions without a
+      spike are skipped. At each of T steps the SNN reads each weight once, reads and writes each
+      potential once, and moves one bit per neuron. The ANN reads each weight once per image and
+      keeps sums in registers.
 
-    In both the SNN's first layer does its multiply-adds once an image, writes the current, and
-    at each step reads it, and reads and writes the potentials. Pixels are read once. Spikes and
-    activations are written once and read once where they enter a layer. A neuron adds one
-    comparison a step (an image, in the ANN), and an addition if it has a constant current or
-    a bias. Weights, states and signals each lie in the smallest memory that holds all weights,
-    all states, or the largest layer's inputs. Pooling, control and leakage are left out.
+    In both dataflows the SNN's first layer makes its multiply-adds once per image and writes the
+    current; each step reads this current, and reads and writes the potentials. Pixels are read
+    once. Spikes and activations are written once, and read once where they enter a layer. A
+    neuron makes one comparison per step (the ANN: per image), and one addition more for a
+    constant current or a bias. Weights, states and signals each lie in the smallest memory that
+    holds all weights, all states, or the largest layer's inputs. Pooling, control and leakage
+    are left out.
 
     Attributes:
         network: `"SNN"` or `"ANN"`.
@@ -116,13 +118,12 @@ class Estimate:
         weight_bytes: Weights and biases moved.
         state_bytes: Potentials, constant currents and sums moved.
         signal_bytes: Pixels, spikes and activations moved.
-        weight_memory: Name of the memory of the weights; those of the others alike, `None` where
-            nothing is moved.
-        state_memory: See `weight_memory`.
-        signal_memory: See `weight_memory`.
+        weight_memory: Name of the memory that holds the weights; `None` if none are moved.
+        state_memory: The same of the states.
+        signal_memory: The same of the signals.
         compute_nj: Energy of the operations, in nJ.
-        memory_nj: Energy of moving these bytes, in nJ.
-        total_nj: Sum of both.
+        memory_nj: Energy of the bytes moved, in nJ.
+        total_nj: Sum of `compute_nj` and `memory_nj`.
     """
 
     network: str
@@ -146,13 +147,13 @@ def estimates(
     """Estimates of both networks in both formats and dataflows.
 
     Args:
-        layers: Work of each layer, the first one first.
+        layers: Work of each layer, in order.
         time_steps: Number T of time steps.
         activation_bits: Bits of the quantised ANN's activations.
         table: Constants.
 
     Returns:
-        Eight, SNN and ANN in turn.
+        Eight estimates: two formats, two dataflows, two networks; networks alternate.
     """
     multiply, product = table.float32_multiply.picojoules, table.int8_multiply.picojoules
     formats = (
@@ -207,12 +208,12 @@ def _estimate(
 
 
 def _smallest(table: EnergyTable, stored: float) -> Memory:
-    """The first memory that holds so many bits."""
+    """The first memory that holds this number of bits."""
     fitting = (m for m in table.memories if m.capacity is None or stored <= 8 * m.capacity)
     memory = next(fitting, None)
     if memory is None:
         raise ValueError(
-            "The last memory of an energy table must have capacity None, so that anything fits. "
+            "The last memory of an energy table must have capacity None, which means no limit. "
             f"Received: {table.memories}."
         )
     return memory

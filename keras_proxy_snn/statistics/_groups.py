@@ -1,4 +1,4 @@
-"""Stages of a spiking network by the layer of neurons that they lead to."""
+"""Stages of a spiking network, grouped by the layer of neurons that they lead to."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +21,10 @@ class Source:
     """An input of a stage.
 
     Attributes:
-        stage: The stage that reads it.
-        name: Name of the stage that gives it, or `IMAGE`.
-        spikes: Whether it is zeros and ones.
-        constant: Whether it depends on the image alone, and not on time.
+        stage: The stage that reads the input.
+        name: Name of the stage that gives the input, or `IMAGE`.
+        spikes: Whether the input is zeros and ones.
+        constant: Whether the input depends on the image alone, and not on time.
     """
 
     stage: keras.layers.Layer
@@ -35,12 +35,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Group:
-    """A layer of neurons and the stages between it and the spikes or the image before.
+    """A layer of neurons, and the stages between it and the previous spikes or the image.
 
     Attributes:
         layer: The layer.
-        below: Name of the stage that it reads.
-        first: Whether that depends on the image alone.
+        below: Name of the stage that the layer reads.
+        first: Whether this stage depends on the image alone.
         sources: Inputs of the layer and of stages that multiply or add.
     """
 
@@ -51,7 +51,7 @@ class Group:
 
 
 def groups(snn: SpikingNetwork) -> list[Group]:
-    """Groups in order; a stage that several layers read belongs to the first of them."""
+    """Groups in order. A stage that several layers read belongs to the first of these layers."""
     nodes = {node.name: node for node in snn.nodes}
     constant = snn.constant_stages
     taken: set[str] = set()
@@ -78,7 +78,7 @@ def groups(snn: SpikingNetwork) -> list[Group]:
 
 
 def _works(node: Node) -> bool:
-    """Whether a stage multiplies or adds; others only move what they get."""
+    """Whether a stage multiplies or adds; other stages only move values."""
     stage = node.stage
     averages = isinstance(stage, AtEachStep) and isinstance(stage.layer, _AVERAGES)
     return averages or isinstance(stage, TiedIF | Synapses | CurrentSum)
@@ -94,12 +94,12 @@ def _are_spikes(nodes: dict[str, Node], name: str) -> bool:
 
 
 def ann_units(model: ProxyModel) -> dict[str, float | None]:
-    """Activation of each of the ANN's layers that stands for one spike a step.
+    """Unit of each of the ANN's layers: the activation that stands for one spike per step.
 
-    With spikes as high as thresholds that is the layer's gain, see `SpikingTwin`. With unit spikes
-    inputs whose unit is u are u times the rates, and so are the currents, and the unit is u times
-    the gain. A bias does not grow with u: with one there is a unit only if u = 1; and where signals
-    of different units meet, there is none.
+    If spikes are as high as thresholds, the unit is the layer's gain, see `SpikingTwin`. If spikes
+    are ones, inputs of unit u are u times the rates. Currents are then u times too large as well,
+    and the unit is u times the gain. A bias does not grow with u, so a layer with a bias has a
+    unit only if u = 1. A layer that reads signals of different units has no unit: `None`.
     """
     gains = model.twin.gains
     if model.spike_height == "threshold":

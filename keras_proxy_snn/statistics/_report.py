@@ -1,4 +1,4 @@
-"""Everything in one table."""
+"""Activity, work and energy of a network as tables."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ class Report:
         images: Number of images.
         time_steps: Number T of time steps.
         layers: Activity of each layer with neurons, in order.
-        costs: Work of both networks for an image.
+        costs: Work of both networks per image.
         energy_table: Constants of the energy estimate, with their sources.
     """
 
@@ -33,7 +33,7 @@ class Report:
     energy_table: EnergyTable
 
     def as_dict(self) -> dict[str, Any]:
-        """Nothing but dictionaries, tuples, strings and numbers, ready for `json.dumps`."""
+        """The report as dictionaries, tuples, strings and numbers, ready for `json.dumps`."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -46,13 +46,13 @@ class Report:
                 "Eq. 9: firing rate against ReLU(current / threshold) for the layer's own inputs.",
                 "ANN: against the activation of the same layer of the ANN. dist.: cosine distance.",
                 "",
-                "Work an image",
+                "Work per image",
                 *_work(self.costs),
                 "The SNN does the multiply-adds of its first layer too, once.",
                 "",
-                f"Energy an image, {self.energy_table.name}: an estimate, not a measurement",
+                f"Energy per image, {self.energy_table.name}: an estimate, not a measurement",
                 *_energy(self.costs),
-                "event: nothing reused, zeros skipped. layer: each value moved once a pass.",
+                "event: nothing reused, zeros skipped. layer: each value moved once per pass.",
                 f"ANN of {self.costs.activation_bits}-bit activations: as many levels as counts "
                 f"of 0 to {self.time_steps}, the fair opponent of the int8 SNN.",
             ]
@@ -64,17 +64,17 @@ def report(
 ) -> Report:
     """Activity, costs and an energy estimate of a network on some images.
 
-    Nothing is kept but sums, so any number of images will do; the model is not changed.
+    The function keeps sums alone, so it takes any number of images. The model is not changed.
 
     Args:
         model: A `ProxyModel`.
-        x: Images `(images, height, width, channels)`. Spikes depend on them: take real ones.
+        x: Images `(images, height, width, channels)`. Spikes depend on them, so give real images.
         table: Energy of an operation and of a memory access.
         batch_size: Number of images simulated at once.
 
     Returns:
-        `Report`: `print` shows its tables, `as_dict` is plain data. See `LayerStatistics`,
-        `LayerCosts` and `Estimate` for what each number means.
+        `Report`. `print` shows its tables, `as_dict` gives plain data. `LayerStatistics`,
+        `LayerCosts` and `Estimate` define each number.
 
     Raises:
         TypeError: If the model is not a `ProxyModel`.
@@ -171,7 +171,7 @@ def _energy(costs: Costs) -> list[str]:
 
 
 def _align(rows: Sequence[Sequence[str]], labels: int) -> list[str]:
-    """Lines of a table: columns of labels to the left, of numbers to the right."""
+    """Lines of a table: the first columns are labels, aligned left; the others are numbers."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

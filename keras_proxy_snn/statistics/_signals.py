@@ -1,4 +1,4 @@
-"""What enters and leaves each layer of neurons, in the SNN and in the ANN, batch by batch."""
+"""Inputs and outputs of each layer of neurons, in the SNN and in the ANN, batch by batch."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Connection:
-    """What enters a stage that leads to a layer of neurons, `(batch, ...)`, NumPy.
+    """Inputs of a stage that leads to a layer of neurons, NumPy arrays `(batch, ...)`.
 
     Attributes:
-        source: The stage, and what it reads.
-        inputs: In how many steps each input was not zero; the values, where they depend on the
-            image alone.
-        ann_inputs: What enters the same weights of the ANN; `None` of a stage without weights.
+        source: The stage, and the name of its input.
+        inputs: Number of steps in which each input was not zero. For inputs that depend on the
+            image alone: their values.
+        ann_inputs: Inputs of the same weights of the ANN; `None` for a stage without weights.
     """
 
     source: Source
@@ -46,14 +46,14 @@ class LayerSignals:
 
     Attributes:
         layer: The layer.
-        first: Whether its current is constant in time (Eq. 6), because it sees only the image.
-        connections: What leads to it, from the spikes or the image before.
+        first: Whether its current is constant in time (Eq. 6), because it reads only the image.
+        connections: Inputs of the stages that lead to the layer.
         spike_counts: Spikes of the neurons summed over time.
-        expected_rates: Rates by Eq. 9 for the rates of the inputs, in spikes per step.
-        ann_activations: What leaves it in the ANN, after its ReLU.
-        ann_unit: The ANN's activation that stands for a rate of 1, `None` if there is none.
-        spikes: `(batch, time, ...)`, where they are kept.
-        potentials: `(batch, time, ...)` after each step, where they are kept.
+        expected_rates: Rates that Eq. 9 gives for the rates of the inputs, in spikes per step.
+        ann_activations: Activations of the layer in the ANN, after its ReLU.
+        ann_unit: Activation of the ANN that stands for a rate of 1, or `None`; see `ann_units`.
+        spikes: `(batch, time, ...)` if they are kept, else `None`.
+        potentials: `(batch, time, ...)` after each step if they are kept, else `None`.
     """
 
     layer: TiedIF
@@ -68,7 +68,7 @@ class LayerSignals:
 
 
 def batches(model: Any, x: Any, batch_size: int, keep: Collection[str] = ()) -> Iterator[Any]:
-    """`signals` of each batch of x, all arguments checked."""
+    """Check all arguments, then yield `signals` of each batch of x."""
     check_model(model)
     images = check_images(x, model.snn.image_shape)
     batch_size = positive_integer("batch_size", batch_size)
@@ -85,7 +85,7 @@ def signals(model: ProxyModel, images: np.ndarray, keep: Collection[str]) -> lis
         keep: Names of the ANN's layers whose spikes and potentials are kept.
 
     Returns:
-        One item for each layer with neurons, in order.
+        One item per layer with neurons, in order.
     """
     kept = {layer.name for layer in model.snn.if_layers if layer.twin.name in keep}
     found = groups(model.snn)
@@ -113,7 +113,7 @@ def signals(model: ProxyModel, images: np.ndarray, keep: Collection[str]) -> lis
 
 @dataclass(frozen=True)
 class _Values:
-    """Signals of stages by name: summed over time, steps in which they are not 0, and in full."""
+    """Signals by stage: their sums over time, their non-zero steps, and the signals themselves."""
 
     sums: dict[str, np.ndarray]
     events: dict[str, np.ndarray]
@@ -126,7 +126,7 @@ def _run(model: ProxyModel, images: np.ndarray, kept: set[str], found: list[Grou
     events: dict[str, Any] = {}
     spikes: dict[str, Any] = {name: [] for name in kept}
     potentials: dict[str, Any] = {name: [] for name in kept}
-    # Of zeros and ones the sum says it already.
+    # For zeros and ones the sum is the number of non-zero steps.
     currents = {s.name for group in found for s in group.sources if not s.spikes}
     for chunk in model.snn.walk(images, 1 if kept else None):
         for name, (fired, v) in chunk.items():
@@ -160,7 +160,7 @@ def _connection(
 def _expected_rates(
     model: ProxyModel, group: Group, values: _Values, ann: dict[int, np.ndarray]
 ) -> np.ndarray:
-    """Eq. 8 and 9: the current of the mean inputs, rectified, in units of the threshold."""
+    """Eq. 8 and 9: the rectified current of the mean inputs, in units of the threshold."""
     layer = group.layer
     if group.first:
         inputs = ann[model.twin.sources[layer.name]]
@@ -171,7 +171,7 @@ def _expected_rates(
 
 
 def _walk_ann(model: ProxyModel, images: np.ndarray) -> dict[int, np.ndarray]:
-    """What enters weights of the ANN and what leaves its ReLUs, by position of the call."""
+    """Inputs of the ANN's weights and outputs of its ReLUs, by position of the call."""
     twin = model.twin
     wanted = {*twin.sources.values(), *twin.activations.values()}
     found = {INPUT: images}
@@ -182,18 +182,18 @@ def _walk_ann(model: ProxyModel, images: np.ndarray) -> dict[int, np.ndarray]:
 
 
 def check_model(model: Any) -> None:
-    """Raise a `TypeError` unless it is a `ProxyModel`, a `ValueError` if it is one of events."""
+    """Refuse anything but a `ProxyModel` (`TypeError`), and models of events (`ValueError`)."""
     if not isinstance(model, ProxyModel):
         raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
     if model.events:
         raise ValueError(
-            "Statistics are those of images that are constant in time. Received: a model of event "
-            f"data, {model.name!r}; see `model.snn.record` for its spikes."
+            "Statistics need images that are constant in time. Received: the model "
+            f"{model.name!r}, which takes events; `model.snn.record` gives its spikes."
         )
 
 
 def check_images(x: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """At least one image, float32.
+    """Images in float32; there must be at least one.
 
     Raises:
         ValueError: If the shape is another.

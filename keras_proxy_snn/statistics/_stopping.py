@@ -1,4 +1,4 @@
-"""What stopping a simulation early saves, and what it costs."""
+"""Stopping a simulation early: the steps that it saves, and the accuracy that it costs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ __all__ = ["Stopping", "early_stopping"]
 
 @dataclass(frozen=True)
 class Stopping:
-    """Images, each simulated until one class leads by a margin, or for all T steps.
+    """Result for one margin: each image runs until one class leads by it, or for T steps.
 
     Attributes:
         margin: Lead at which a simulation stops, in spikes of the readout.
-        mean_steps: Mean number of steps.
-        accuracy: Fraction of images whose leading class was then the right one.
+        mean_steps: Mean number of steps per image.
+        accuracy: Fraction of images whose leading class was right when they stopped.
     """
 
     margin: float
@@ -33,13 +33,13 @@ class Stopping:
 def early_stopping(
     model: ProxyModel, x: Any, y: Any, margins: Sequence[float], *, batch_size: int = 100
 ) -> list[Stopping]:
-    """Mean steps and accuracy if a simulation stops once a class leads the second by a margin.
+    """Mean steps and accuracy if a simulation stops once a class leads by a margin.
 
-    Let s_c(t) be the readout of class c after t steps: spike counts, and with
-    `readout="potential"` the potential over the threshold added. The simulation of an image stops
-    at the first t where the largest s_c(t) is at least `margin` above the second largest, or at T.
-    `examples/on_device.py --stop margin` does so step by step, and adds the potential to counts in
-    any case. Choose a margin on images that are neither trained on nor tested.
+    Let s_c(t) be the score of class c after t steps: its spike count, plus potential over
+    threshold if `readout="potential"`. The simulation of an image stops at the first t where the
+    largest s_c(t) is at least `margin` above the second largest, or at T.
+    `examples/on_device.py --stop margin` applies the same rule step by step, and always adds the
+    potential. Choose a margin on images that are used neither for training nor for the test.
 
     Args:
         model: The trained network.
@@ -49,12 +49,12 @@ def early_stopping(
         batch_size: Number of images simulated at once.
 
     Returns:
-        One entry a margin, in their order.
+        One `Stopping` per margin, in the given order.
 
     Raises:
         TypeError: If the model is not a `ProxyModel`.
-        ValueError: If a margin is not above 0, there are fewer than two classes or not as many
-            labels as images, or x or `batch_size` is none that `record` takes.
+        ValueError: If a margin is not above 0, there are fewer than two classes, the number of
+            labels is not the number of images, or `record` would refuse x or `batch_size`.
 
     Example:
 
@@ -69,20 +69,26 @@ def early_stopping(
     batch_size = positive_integer("batch_size", batch_size)
     images, labels = check_images(x, model.snn.image_shape), np.asarray(y)
     if labels.shape != images.shape[:1]:
-        raise ValueError(f"A label an image, {len(images)}. Received: shape {labels.shape}.")
+        raise ValueError(
+            f"`y` must have one label per image, shape ({len(images)},). "
+            f"Received: shape {labels.shape}."
+        )
     if any(not margin > 0 for margin in margins):
         raise ValueError(f"Each margin must be above 0. Received: {list(margins)}.")
     starts = range(0, len(images), batch_size)
     scores = np.concatenate([_scores(model, images[i : i + batch_size]) for i in starts])
     if scores.shape[-1] < 2:
-        raise ValueError(f"A lead is over a second class. Received: {scores.shape[-1]} class.")
+        raise ValueError(
+            "Early stopping needs at least two classes, since a class leads over another. "
+            f"Received: a network with {scores.shape[-1]} class."
+        )
     second, first = np.moveaxis(np.sort(scores, axis=-1)[..., -2:], -1, 0)
     right = scores.argmax(axis=-1) == labels[:, None]
     return [_stopped(first - second, right, margin) for margin in margins]
 
 
 def _scores(model: ProxyModel, images: np.ndarray) -> np.ndarray:
-    """The readout after each step, `(batch, T, classes)`."""
+    """Scores after each step, `(batch, T, classes)`."""
     readout, counts, scores = model.snn.if_layers[-1].name, 0.0, []
     for step in model.snn.walk(images, 1):
         spikes, potential = step[readout]

@@ -1,4 +1,4 @@
-"""Bits moved and operations done for an image, by the rules that `Estimate` states."""
+"""Bits moved and operations made per image, by the rules that `Estimate` states."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +10,7 @@ __all__ = ["Bits", "Move", "Work", "ann_work", "snn_work"]
 
 
 class Bits(NamedTuple):
-    """Widths of the numbers of a format; a spike has one bit in each."""
+    """Bits per number in a format; a spike always has one bit."""
 
     name: str
     weight: int
@@ -20,14 +20,14 @@ class Bits(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Bits moved for an image, and bits that a memory must hold for it."""
+    """Bits moved per image, and bits that the memory must hold."""
 
     moved: float
     stored: float
 
 
 class Work(NamedTuple):
-    """Work of a network for an image."""
+    """Work of a network per image."""
 
     network: str
     weights: Move
@@ -39,7 +39,7 @@ class Work(NamedTuple):
 
 
 def snn_work(layers: Sequence["LayerCosts"], time_steps: int, event: bool, bits: Bits) -> Work:
-    """Work of the SNN; the first layer gets pixels, the others spikes."""
+    """Work of the SNN: its first layer reads pixels, all other layers read spikes."""
     first, rest = layers[0], layers[1:]
     products = _products(first, event)
     updates = first.neurons * time_steps
@@ -84,7 +84,7 @@ def ann_work(layers: Sequence["LayerCosts"], event: bool, bits: Bits) -> Work:
             signals += 2 * layer.inputs * bits.activation
     products = [_products(layer, event) for layer in layers]
     neurons = sum(layer.neurons for layer in layers)
-    # The sums are read and written by each operation, and read once more for the activation.
+    # Each operation reads and writes a sum; the activation reads it once more.
     states = 2 * sum(products) + neurons if event else 0
     largest = max(layer.neurons for layer in layers)
     return Work(
@@ -99,7 +99,7 @@ def ann_work(layers: Sequence["LayerCosts"], event: bool, bits: Bits) -> Work:
 
 
 def _image_layer(first: "LayerCosts", event: bool, bits: Bits) -> tuple[float, float]:
-    """Weights and pixels that the first layer moves, the same in both networks."""
+    """Bits of weights and pixels that the first layer moves; both networks move the same."""
     read = _products(first, event) + _biases(first) if event else first.parameters
     return read * bits.weight, first.inputs * bits.pixel
 
@@ -109,12 +109,12 @@ def _products(layer: "LayerCosts", event: bool) -> float:
 
 
 def _biases(layer: "LayerCosts") -> int:
-    """Biases added for an image if each neuron adds its own once."""
+    """Number of biases, if each neuron adds its own once per image."""
     return layer.neurons if layer.has_bias else 0
 
 
 def _address(layer: "LayerCosts") -> int:
-    """Bits that tell the layer's inputs apart."""
+    """Bits of an address among the layer's inputs."""
     return max(1, (layer.inputs - 1).bit_length())
 
 

@@ -1,4 +1,4 @@
-"""How long training and inference take on this machine, for the SNN and for its ANN twin."""
+"""Time of training and inference on this machine, for the SNN and for its ANN."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,9 +24,9 @@ class Timing:
 
     Attributes:
         what: `"training step"` or `"prediction"`.
-        network: `"SNN"` (in training with its proxy) or `"ANN"`, the twin alone.
+        network: `"SNN"` (in training: with its proxy) or `"ANN"`, the ANN alone.
         time_steps: Number T of time steps; `None` for the ANN, which has none.
-        batch_size: Images a call; the time of one is the latency.
+        batch_size: Images per call; with one image, the time is the latency.
         seconds: Time of each call, in the order of the calls.
     """
 
@@ -43,17 +43,17 @@ class Timing:
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """Between these lies half of the calls, in seconds."""
+        """First and third quartile of the times, in seconds."""
         low, high = np.percentile(self.seconds, [25, 75])
         return float(low), float(high)
 
     @property
     def images_per_second(self) -> float:
-        """Images a second at the median."""
+        """Images per second at the median time."""
         return self.batch_size / self.median
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON, the derived ones too."""
+        """Plain numbers for JSON, with the derived numbers."""
         derived = {
             "median": self.median,
             "quartiles": list(self.quartiles),
@@ -72,16 +72,17 @@ def measure(
 ) -> list[Timing]:
     """Time a training step, predictions of a batch and predictions of one image.
 
-    The calls are Keras's `train_on_batch` and `predict_on_batch` on random images and
-    labels, with what they cost in Python, after two calls that are not counted. A copy of
-    the model is trained, so the model stays as it is. Nothing else should run on the machine.
+    The function times Keras's `train_on_batch` and `predict_on_batch`, Python's share included,
+    on random images and labels. Two calls come first and are not counted. A copy of the model is
+    trained, so the model stays as it is. Nothing else should run on the machine.
 
     Args:
         model: Spiking network and proxy.
         batch_size: Images in a batch.
-        time_steps: Each T to predict with; the model's own if `None`. Training has the model's.
-        repeats: Number of calls that are timed.
-        seed: Of images and labels.
+        time_steps: Every T to predict with; `None` for the model's own. Training uses the
+            model's T.
+        repeats: Number of timed calls.
+        seed: Seed of the images and labels.
 
     Returns:
         `Timing`s: training of SNN and ANN, then predictions of a batch, then of one image.
@@ -150,7 +151,7 @@ def _time(call: Callable[..., Any], arguments: tuple[Any, ...], repeats: int) ->
     seconds = []
     for _ in range(_WARM_UP + repeats):
         start = time.perf_counter()
-        # It gives NumPy arrays or plain numbers, so the work has been done when it returns.
+        # The result is NumPy arrays or plain numbers, so all work is done when the call returns.
         call(*arguments)
         seconds.append(time.perf_counter() - start)
     return tuple(seconds[_WARM_UP:])
