@@ -1,4 +1,4 @@
-"""`ProxyMonitor`: see a collapse coming, say so, and name the cure."""
+"""`ProxyMonitor` warns before proxy learning collapses, and names the cure."""
 
 import math
 import warnings
@@ -10,27 +10,27 @@ __all__ = ["CollapseWarning", "ProxyMonitor"]
 
 
 class CollapseWarning(UserWarning):
-    """Firing rates or the proxy's distance say that training is about to fail."""
+    """Firing rates, or the proxy's distance, show that training is about to fail."""
 
 
 class ProxyMonitor(keras.callbacks.Callback):
     """Watch firing rates and the distance between SNN and ANN in the training logs.
 
-    An IF neuron fires at most once a step, but an unbounded ReLU goes on being credited
-    beyond that: at a small threshold or few time steps weights grow, rates run towards 1,
-    the ANN no longer describes the SNN, and accuracy falls to chance. A layer that falls
-    silent stops everything after it. Both show in the logs before the accuracy does.
+    An IF neuron fires at most once per step, but the output of a ReLU has no limit. With a small
+    threshold or few time steps, weights can grow until rates approach 1. Then the ANN no longer
+    describes the SNN, and accuracy falls to chance. A layer that falls silent silences all layers
+    after it. The logs show both before the accuracy falls.
 
-    The monitor warns once for each layer and once for the distance, with the cure. It reads
-    the logs that a `ProxyModel` writes, averages over the epoch so far, and costs nothing.
+    The monitor warns once per layer and once for the distance, and names the cure. It reads the
+    logs that a `ProxyModel` writes, which are averages over the epoch so far, and computes
+    nothing itself.
 
     Args:
         max_rate: Warn above this firing rate, in spikes per neuron and step.
         min_rate: Warn below this firing rate.
         max_distance: Warn above this mean cosine distance between spike counts and the
             ANN's output.
-        patience: Number of batches in a row that must be out of range, so that the first
-            steps after initialisation do not warn.
+        patience: Number of consecutive batches that must be out of range before a warning.
         stop: Whether to stop the training at the first warning.
 
     Raises:
@@ -70,22 +70,22 @@ class ProxyMonitor(keras.callbacks.Callback):
         self.warned: list[str] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Start counting anew."""
+        """Reset the counts of batches."""
         self.warned = []
         self._out_of_range: dict[str, int] = {}
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the running averages of the epoch."""
+        """Check the averages of the epoch so far."""
         self._look(logs or {}, weight=1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the whole epoch, which is evidence enough by itself."""
+        """Check the averages of the whole epoch, for which no patience is needed."""
         self._look(logs or {}, weight=self.patience)
 
     def _look(self, logs: dict[str, Any], weight: int) -> None:
         if "proxy_distance" not in logs:
             raise ValueError(
-                "ProxyMonitor watches the training of a ProxyModel, whose logs hold "
+                "ProxyMonitor needs the training of a ProxyModel, whose logs hold "
                 f"'proxy_distance' and 'rate_<layer>'. Received: logs with {sorted(logs)}."
             )
         for name, value in logs.items():

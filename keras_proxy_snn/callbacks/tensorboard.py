@@ -1,6 +1,6 @@
-"""`SpikeTensorBoard`: what the neurons do while they learn, in TensorBoard.
+"""`SpikeTensorBoard`: the activity of neurons during training, in TensorBoard.
 
-It draws with `visualization` and counts with `statistics`, so it stands above both.
+It uses `visualization` and `statistics`, so it stands on a level above both.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,22 +23,23 @@ class SpikeTensorBoard(keras.callbacks.Callback):
     * `training/<name>` and `validation/<name>`: loss and metrics, `proxy_distance` among them;
     * `firing_rate/<layer>`: mean over the epoch, in spikes per neuron and step;
 
-    and of the images that it is given, at the weights after the epoch:
+    and, for the given images with the weights after the epoch:
 
     * `dead_fraction/<layer>`, `saturated_fraction/<layer>`: shares of the neurons that spike at no
-      step, and at every step, of any of them;
-    * every few epochs and after the last one `spike_raster`, a picture of the spikes of the first.
+      step of any image, and at every step of every image;
+    * `spike_raster`, every few epochs and after the last epoch: a picture of the spikes of the
+      first image.
 
-    Keras's own callback needs TensorFlow; this one needs `tensorboardX`, which is
-    in `pip install keras-proxy-snn[viz]`. To look at it: `pip install tensorboard`, then
+    Keras's own callback needs TensorFlow. This callback needs `tensorboardX`, which
+    `pip install keras-proxy-snn[viz]` installs. To open the logs: `pip install tensorboard`, then
     `tensorboard --logdir <log_dir>`.
 
     Args:
-        log_dir: Folder of the event file. One folder a training.
-        images: Images `(images, height, width, channels)` to look at, a few dozen; none if
-            `None`. They cost a simulation an epoch, and the memory of `statistics.record`.
-        raster_every: Number of epochs from one picture to the next.
-        class_names: Names of the classes for the picture; their numbers if not given.
+        log_dir: Folder of the event file. Use one folder per training.
+        images: A few dozen images `(images, height, width, channels)`, or `None`. They take one
+            simulation per epoch, and the memory of `statistics.record`.
+        raster_every: Number of epochs between two pictures.
+        class_names: Names of the classes for the picture; numbers if `None`.
 
     Raises:
         ValueError: If `raster_every` is not a positive integer, or the model logs no rates.
@@ -85,11 +86,11 @@ class SpikeTensorBoard(keras.callbacks.Callback):
         self._drawn_at = self._step = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Write what the epoch has shown."""
+        """Write the values of the epoch."""
         logs = logs or {}
         if "proxy_distance" not in logs:
             raise ValueError(
-                "SpikeTensorBoard logs the training of a ProxyModel, whose logs hold "
+                "SpikeTensorBoard needs the training of a ProxyModel, whose logs hold "
                 f"'proxy_distance' and 'rate_<layer>'. Received: logs with {sorted(logs)}."
             )
         self._step = epoch + 1
@@ -97,11 +98,11 @@ class SpikeTensorBoard(keras.callbacks.Callback):
             self._writer.add_scalar(tag, value, self._step)
         if self._step % self.raster_every == 0:
             self._draw()
-        # So that it can be watched, and is there after Ctrl-C.
+        # The file can then be watched, and it is complete after Ctrl-C.
         self._writer.flush()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Draw the end, unless it has been drawn, and close the file."""
+        """Draw the last epoch, unless it has been drawn, and close the file."""
         if self._drawn_at < self._step:
             self._draw()
         self._writer.close()
@@ -120,7 +121,7 @@ class SpikeTensorBoard(keras.callbacks.Callback):
         figure = visualization.spike_raster(
             self.model, self.images[0], class_names=self.class_names
         )
-        # Pyplot, which would have to close it, does not know of it.
+        # Pyplot did not make this figure, so nothing has to close it.
         self._writer.add_figure("spike_raster", figure, self._step, close=False)
 
 

@@ -1,4 +1,4 @@
-"""How many time steps, and how many images, are simulated at once."""
+"""The number of time steps, and of images, that are simulated at once."""
 
 import math
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from .._checks import positive_integer
 __all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "images_at_once", "on_gpu"]
 
 _LEAST = 2
-# Values of the largest layer in a chunk, beyond which a longer one gains little, see
+# Most values of the largest layer in a chunk; longer chunks gain little, see
 # `benchmarks/NOTES.md`.
 _ON_PROCESSOR = 2**18
 _ON_GPU = 2**28
-# A chunk takes up to 15 bytes a value in bfloat16, and an eighth of a GPU's memory at most.
+# A value of a chunk takes up to 15 bytes in bfloat16; a chunk may take an eighth of the memory.
 _GPU_BYTES = 16 * 8
 _UNKNOWN_BATCH = 32
-# Values of the largest layer for which PyTorch's allocator on Linux keeps the memory of a step:
-# what is larger it gives back each time, and every page has to be fetched again.
+# Most values of the largest layer for which PyTorch's allocator on Linux keeps the memory of a
+# step. It gives larger blocks back each time, and then every page has to be fetched again.
 _KEPT = 2**21
 
 
@@ -29,7 +29,7 @@ def check_chunk_steps(value: Any) -> int | None:
 
 
 def chosen(time_steps: int, potentials: Sequence[Any]) -> int:
-    """Length k of a chunk for layers with such potentials, `(batch, ...)`.
+    """Number k of steps per chunk, for layers with these potentials, `(batch, ...)`.
 
     Long chunks pay where starting an operation takes longer than the operation: on GPUs, and on
     PyTorch where layers are small. In a compiled graph on a processor, short ones do.
@@ -44,11 +44,11 @@ def chosen(time_steps: int, potentials: Sequence[Any]) -> int:
 
 
 def images_at_once(images: Any, shapes: Sequence[tuple[int, ...]]) -> int | None:
-    """How many images of a batch are simulated before the next ones; `None` for all of them.
+    """Number of images that are simulated at once; `None` for the whole batch.
 
     Args:
         images: The batch.
-        shapes: Of the potentials of one image.
+        shapes: Shapes of the potentials of one image.
     """
     if keras.config.backend() != "torch" or on_gpu(images):
         return None
@@ -69,7 +69,7 @@ def on_gpu(tensor: Any) -> bool:
 
 
 def gpu_memory(tensor: Any) -> int:
-    """Bytes of the GPU that such a tensor is on; 16 GiB where nobody tells."""
+    """Bytes of memory of the tensor's GPU; 16 GiB if the backend does not tell."""
     if keras.config.backend() == "torch":
         import torch
 

@@ -1,4 +1,4 @@
-"""Weighted sums that take their time from the number of spikes, on the processor."""
+"""Event-driven sums on the processor: their time depends on the number of spikes."""
 
 import importlib.util
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from .nodes import Node, carry_spikes
 __all__ = ["check_event_driven", "summers"]
 
 Summer = Callable[[Any, SynapticWeights], Any]
-# Outputs come in groups of at least so many; sums of other numbers of outputs are dense.
+# The kernels sum groups of at least this many outputs; other layers use dense sums.
 _GROUP = 16
 
 
@@ -38,10 +38,10 @@ def check_event_driven(value: bool, nodes: Sequence[Node]) -> bool:
 
 
 def summers(nodes: Sequence[Node]) -> dict[str, Summer]:
-    """For each stage that can sum event by event, what takes the place of its `sum_inputs`.
+    """Replacements for `sum_inputs`, one per stage that can sum event by event.
 
-    Those are convolutions without groups and dense layers whose inputs are nothing but spikes
-    and whose outputs are a multiple of 16.
+    These stages are convolutions without groups and dense layers whose inputs are only spikes
+    and whose number of outputs is a multiple of 16.
     """
     spikes = carry_spikes(nodes)
     return {
@@ -69,7 +69,7 @@ def _sum(stage: TiedIF, inputs: Any, weights: SynapticWeights) -> Any:
             "`event_driven=True` runs on processors. Received: inputs on a GPU. Set `event_driven` "
             "of the spiking network to False."
         )
-    # Here, because Numba is an extra.
+    # Imported here, because Numba is an optional package.
     from . import event_kernels as kernels
 
     kernel: Callable[..., Any] = kernels.multiply
@@ -80,7 +80,7 @@ def _sum(stage: TiedIF, inputs: Any, weights: SynapticWeights) -> Any:
 
 
 def _geometry(conv: keras.layers.Conv2D, size: tuple[int, int]) -> dict[str, Any]:
-    """Zeros before the maps, strides and dilation, of rows and columns."""
+    """Padding before the maps, strides and dilation, each for rows and columns."""
     padding = (0, 0)
     if conv.padding == "same":
         terms = zip(size, conv.kernel_size, conv.strides, conv.dilation_rate, strict=True)
@@ -92,7 +92,7 @@ def _geometry(conv: keras.layers.Conv2D, size: tuple[int, int]) -> dict[str, Any
 
 
 def _on_host(function: Callable[..., Any], shape: tuple[int, ...], inputs: Any, kernel: Any) -> Any:
-    """A function of NumPy arrays in the midst of each backend's tensors."""
+    """Call a function of NumPy arrays on tensors of any backend."""
     backend = keras.config.backend()
     if backend == "torch":
         import torch
@@ -106,7 +106,7 @@ def _on_host(function: Callable[..., Any], shape: tuple[int, ...], inputs: Any, 
         return jax.pure_callback(
             lambda *arrays: function(*map(np.asarray, arrays)),
             result,
-            inputs.astype("int8"),  # JAX copies what it hands out, so let it be little.
+            inputs.astype("int8"),  # JAX copies the array, so it should be small.
             kernel,
         )
     import tensorflow as tf

@@ -1,7 +1,7 @@
-"""Weighted sums of spikes on processors, spike after spike: kernels that Numba compiles.
+"""Event-driven sums of spikes on processors: kernels that Numba compiles.
 
-Time goes with the number of spikes, not with the number of synapses. A sum has one order, that of
-the inputs, whatever the number of threads and the rest of the batch.
+Their time depends on the number of spikes, not on the number of synapses. Each sum is taken in
+the order of the inputs, for any number of threads and any batch.
 """
 
 import math
@@ -16,7 +16,7 @@ from numba.extending import intrinsic
 
 __all__ = ["WIDTHS", "convolve", "multiply"]
 
-# Outputs that are summed at once, in registers: eight of 256 bits, or sixteen of 128, hold 64.
+# Numbers of outputs summed at once. Eight registers of 256 bits, or sixteen of 128, hold 64.
 WIDTHS = (64, 32, 16)
 _LANES = 8
 _INT = ir.IntType(64)
@@ -24,15 +24,15 @@ _VECTOR = ir.VectorType(ir.FloatType(), _LANES)
 
 
 def _adder(width: int) -> Any:
-    """A function that adds rows of weights to `width` sums, which stay in registers meanwhile.
+    """Make a function that adds rows of weights to `width` sums, which stay in registers.
 
-    In Python it would be
+    In Python this function would be
 
         for place in places[begin:end]:
             sums[at : at + width] += kernel[first + place * stride :][:width]
 
-    but there Numba's loop reads and writes the sums for every row, because it cannot know that
-    these arrays do not overlap: that takes twice the time.
+    Numba would compile this code to a loop that reads and writes the sums for every row, because
+    Numba cannot know that the arrays do not overlap. Such a loop takes twice the time.
     """
 
     @intrinsic
@@ -104,7 +104,7 @@ def _adder(width: int) -> Any:
 
 @numba.njit(inline="always")
 def _list(spikes: Any, places: Any, end: int) -> int:
-    """Append the places of spikes, and return where the list then ends."""
+    """Append the places of spikes to the list, and return its new end."""
     for place in range(spikes.size):
         places[end] = place
         end += spikes[place] != 0
@@ -118,7 +118,7 @@ def _convolver(width: int) -> Callable[..., None]:
     def add_tap(
         spikes: Any, weights: Any, sums: Any, first: int, offset: Any, strides: Any, block: int
     ) -> None:
-        """Add what one tap of the kernel sees of an image, for all pixels of a block of maps."""
+        """Add one tap of the kernel for all pixels of an image and a block of maps."""
         places, starts, height, columns_in = spikes
         rows, columns, filters = sums.shape
         totals = sums.reshape(-1)
@@ -149,7 +149,7 @@ def _convolver(width: int) -> Callable[..., None]:
                 starts[pixel + 1] = _list(pixels[pixel], places, starts[pixel])
             listed = (places, starts, height, columns)
             sums[image] = 0
-            # One tap after the other, because the weights of one stay in the cache.
+            # Tap after tap, because the weights of one tap stay in the cache.
             for tap in range(blocks * taps_y * taps_x):
                 tap_y, tap_x = tap // taps_x % taps_y, tap % taps_x
                 offset = (tap_y * dilation[0] - padding[0], tap_x * dilation[1] - padding[1])
@@ -232,7 +232,7 @@ def multiply(spikes: Any, kernel: Any) -> Any:
 
 
 def _empty(shape: tuple[int, ...]) -> Any:
-    """A float32 array that starts at a multiple of 64 bytes, which TensorFlow need not copy."""
+    """A float32 array that starts at a multiple of 64 bytes, so that TensorFlow does not copy it."""
     size = math.prod(shape)
     room = np.empty(size + 16, np.float32)
     start = -room.ctypes.data % 64 // room.itemsize

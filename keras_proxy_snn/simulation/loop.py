@@ -10,12 +10,12 @@ __all__ = ["State", "in_chunks", "repeat"]
 
 
 class State(NamedTuple):
-    """What is carried from chunk to chunk.
+    """State that is carried from chunk to chunk.
 
     Attributes:
         potentials: Membrane potentials of each layer with neurons.
         spike_counts: Spikes of the readout so far.
-        spike_sums: Mean spikes of a neuron so far, for each layer with neurons.
+        spike_sums: Mean number of spikes per neuron so far, for each layer with neurons.
     """
 
     potentials: tuple[Any, ...]
@@ -24,7 +24,7 @@ class State(NamedTuple):
 
 
 def in_chunks(frames: Any | None, whole: int, steps: int) -> Callable[[Any], Any]:
-    """Frames of one chunk by its number, which may be a tensor."""
+    """A function that gives the frames of a chunk, by its number, which may be a tensor."""
     if frames is None:
         return lambda _: None
     shape = (-1, whole, steps, *frames.shape[2:])
@@ -33,22 +33,22 @@ def in_chunks(frames: Any | None, whole: int, steps: int) -> Callable[[Any], Any
 
 
 def repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:
-    """Apply a chunk several times, as a loop in the graph, so its size does not grow with T."""
+    """Apply a chunk several times. A loop in the graph keeps the graph's size independent of T."""
     backend = keras.config.backend()
     if backend == "torch" or times <= 1:
         for number in range(times):
             state = chunk(state, number)
         return state
     if backend == "jax":
-        # With a known number of turns nothing waits for the device to say whether to go on.
+        # The number of turns is known, so the host does not wait for the device after each turn.
         done: State = ops.fori_loop(0, times, lambda number, state: chunk(state, number), state)
         return done
 
     def body(done: Any, state: State) -> tuple[Any, State]:
         state = chunk(state, done)
-        # TensorFlow starts an iteration once the counter is known, up to ten at a time, and the
-        # first layer would run far ahead of the last, holding the spikes of all these chunks.
-        # A counter that waits for the readout (whose counts are never negative) prevents that.
+        # TensorFlow starts up to ten iterations as soon as the counter is known. The first layer
+        # would run far ahead of the last one, and memory would hold the spikes of all these
+        # chunks. So the counter waits for the readout, whose counts are never negative.
         step = 1 - ops.cast(ops.any(state.spike_counts < 0), "int32")
         return done + step, state
 
