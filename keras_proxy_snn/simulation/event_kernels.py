@@ -232,7 +232,7 @@ def multiply(spikes: Any, kernel: Any) -> Any:
 
 
 def _empty(shape: tuple[int, ...]) -> Any:
-    """A float32 array that starts at a multiple of 64 bytes, so that TensorFlow does not copy it."""
+    """A float32 array at a multiple of 64 bytes, so that TensorFlow does not copy it."""
     size = math.prod(shape)
     room = np.empty(size + 16, np.float32)
     start = -room.ctypes.data % 64 // room.itemsize
