@@ -1,9 +1,9 @@
-"""Pictures of training and of what happens inside the network, with matplotlib.
+"""Pictures of training and of the activity inside a network, with matplotlib.
 
-Each function returns a `matplotlib.figure.Figure` and writes nothing: save it with
-`figure.savefig("curve.png")`. Only `spike_gif`, whose picture moves, writes a file. Those that look
-at one image take the model and the image; those that look at many take what
-`keras_proxy_snn.statistics.record` has seen. Needs `pip install keras-proxy-snn[viz]`.
+Each function returns a `matplotlib.figure.Figure` and writes nothing; save the figure with
+`figure.savefig("curve.png")`. The exception is `spike_gif`, which writes a moving picture.
+Functions about one image take the model and the image. Functions about many images take the
+result of `keras_proxy_snn.statistics.record`. Needs `pip install keras-proxy-snn[viz]`.
 """
 
 from ._confusion_matrix import confusion_matrix

@@ -1,4 +1,4 @@
-"""Which classes a network takes for which."""
+"""The confusion matrix of a network."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion_matrix"]
 
-# With more classes there is no room for numbers in the cells.
+# With more classes the cells have no room for numbers.
 _NUMBERED_CLASSES = 20
 _LABELLED_CLASSES = 40
 
@@ -22,22 +22,22 @@ _LABELLED_CLASSES = 40
 def confusion_matrix(
     labels: Any, scores: Any, *, class_names: Sequence[str] | None = None
 ) -> "Figure":
-    """Draw how often images of each class (rows) are taken for each class (columns).
+    """Draw how often images of each class (rows) are classified as each class (columns).
 
-    The answer is the class with the highest score, the first of them where several have the same
-    (strict accuracy). Numbers are images, of up to 20 classes; colours are shares of the row.
+    The answer is the class with the highest score, and the first of them if several classes have
+    it (strict accuracy). Numbers count images and are shown for up to 20 classes. Colours are
+    shares of the row.
 
     Args:
         labels: The right classes, `(images,)`, integers.
-        scores: What the network gives, `(images, classes)`, such as `model.predict(x)`: spike
-            counts, or with `readout="potential"` counts and what is left of a spike.
-        class_names: Names of the classes; their numbers if not given.
+        scores: Scores `(images, classes)`, such as `model.predict(x)`.
+        class_names: Names of the classes; numbers if `None`.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide; the shares are the array of its one image.
 
     Raises:
-        ValueError: If the shapes do not fit, a score is not finite, a label is no class, or
+        ValueError: If the shapes do not fit, a score is not finite, a label is not a class, or
             there is not one name per class.
         ImportError: If matplotlib is not installed.
 

@@ -49,25 +49,25 @@ class _Sheet:
         self.figure.text(left / self.width, 1 - top / self.height, text, va="center", **style)
 
 
-# All in inches. Left of the maps their networks are named, right of them are the colour bars.
+# All in inches. The names of the networks stand left of the maps, the colour bars right of them.
 _EDGE, _LEFT, _RIGHT, _GAP = 0.15, 1.05, 0.75, 0.06
 _IMAGE, _TITLE, _NUMBERS, _SIMILARITIES = 1.0, 0.42, 0.2, 0.22
 
 
 def feature_maps(model: ProxyModel, image: Any, *, filters: int = 5, seed: int = 0) -> "Figure":
-    """Draw what the same filters see in both networks (the paper's Fig. 4).
+    """Draw the maps of the same filters in both networks (the paper's Fig. 4).
 
-    For each convolutional layer: above, activations of the ANN, after its ReLU; below, spike
-    counts of the IF neurons of the same filters. The number between them is the cosine
-    similarity of the two maps: 1 if the firing rates are proportional to the
-    activations; "silent" if one of the maps is all zero. All maps of a row have one scale of
-    colours. (Fig. 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy".)
+    Each convolutional layer has two rows: activations of the ANN, after its ReLU, and below them
+    spike counts of the IF neurons of the same filters. The number between two maps is their
+    cosine similarity: 1 if the firing rates are proportional to the activations, "silent" if one
+    of the maps is all zero. All maps of a row share one colour scale. (Fig. 4 of Kheradpisheh et
+    al., "Spiking neural networks trained via proxy".)
 
     Args:
         model: Spiking network and proxy.
         image: `(height, width, channels)`, or a batch of exactly one.
-        filters: Number of filters a layer, chosen at random; all of a layer that has fewer.
-        seed: Of the random choice.
+        filters: Number of filters per layer, chosen at random; a layer with fewer shows all.
+        seed: Seed of the random choice.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide (wider for more than 8 filters).
@@ -90,7 +90,7 @@ def feature_maps(model: ProxyModel, image: Any, *, filters: int = 5, seed: int =
     filters = positive_integer("filters", filters)
     batch = one_image(image, model.snn.image_shape)
     layers = _layers(model, batch, filters, np.random.default_rng(seed))
-    # Narrower maps would not leave room for the numbers of their filters.
+    # Narrower maps would leave no room for the numbers of their filters.
     width = float(np.clip((WIDTH - _LEFT - _RIGHT) / filters - _GAP, 0.6, 1.2))
     whole = max(WIDTH, _LEFT + filters * (width + _GAP) + _RIGHT)
     height = width * min(3.0, batch.shape[1] / batch.shape[2])
@@ -124,7 +124,7 @@ def _layers(
 
 
 def _activations(model: ProxyModel, batch: np.ndarray) -> dict[str, np.ndarray]:
-    """What the rates of each layer with neurons follow in the ANN, by the layer's name."""
+    """The ANN's activations of each layer with neurons, by the layer's name."""
     names = {place: name for name, place in model.twin.activations.items()}
     walk = model.twin.graph.run(ops.convert_to_tensor(batch))
     return {names[place]: as_float32(result)[0] for place, result in walk if place in names}

@@ -1,4 +1,4 @@
-"""How the firing rates of a layer's neurons are spread."""
+"""Distribution of firing rates in each layer."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,17 +20,17 @@ def firing_rates(record: Mapping[str, Any]) -> "Figure":
     """Draw a histogram of firing rates for each layer.
 
     A neuron's rate is its mean over the images, in spikes per step. The vermillion bar left of
-    zero is the share of neurons that never fire. All panels have one scale of rates.
+    zero is the share of neurons that never fire. All panels share one scale of rates.
 
     Args:
-        record: What `keras_proxy_snn.statistics.record(model, x)` returns.
+        record: Result of `keras_proxy_snn.statistics.record(model, x)`.
 
     Returns:
-        A `matplotlib.figure.Figure`, 900 pixels wide. The bars of each panel are, from left to
-        right, the neurons that never fire and 20 bins of those that do, in percent of all.
+        A `matplotlib.figure.Figure`, 900 pixels wide. The bars of each panel, from left to right,
+        are the neurons that never fire and 20 bins of the neurons that fire, in percent of all.
 
     Raises:
-        ValueError: If it is no such record.
+        ValueError: If `record` is not such a result.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -48,7 +48,7 @@ def firing_rates(record: Mapping[str, Any]) -> "Figure":
     layers = list(record.values())
     images, time_steps = layers[0].spikes.shape[:2]
     rates = [layer.firing_rates.reshape(images, -1).mean(axis=0) for layer in layers]
-    # Rounded up to a tenth, and never empty.
+    # Rounded up to a tenth, and never zero.
     most = max(0.1, np.ceil(10 * max(float(r.max()) for r in rates) - 1e-3) / 10)
     of = f"{images} images" if images > 1 else "one image"
     title = f"Firing rates of the neurons, {of}, T = {time_steps}"
@@ -67,7 +67,7 @@ def _note(layer: Any) -> str:
 
 
 def _draw(axes: "Axes", rates: np.ndarray, most: float) -> Any:
-    """Draw the bars; gives that of the silent neurons."""
+    """Draw the bars; return the bar of the silent neurons."""
     fired = rates[rates > 0]
     shares = np.histogram(fired, _BINS, (0, most))[0] / len(rates)
     heights = 100 * np.concatenate([[1 - len(fired) / len(rates)], shares])

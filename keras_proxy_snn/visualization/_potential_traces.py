@@ -39,17 +39,18 @@ def potential_traces(
 ) -> "Figure":
     """Draw membrane potentials of a few neurons of each layer for one image.
 
-    Potentials are those after each step and its reset, in units of the threshold (the dashed
-    line), so a spike shows as a fall; from step 0, the start at `v_0`. Ticks at the top are the
-    spikes. The neurons are a random sample of those that fired; where none did, those that
-    came nearest to the threshold; of the readout the classes with the most spikes.
+    Potentials are taken after each step and its reset, in units of the threshold (the dashed
+    line), so a spike shows as a fall. Step 0 is the start at `v_0`. Ticks at the top are spikes.
+    The neurons are a random sample of the neurons that fired. If no neuron of a layer fired, the
+    neurons that came nearest to the threshold are drawn. The readout shows the classes with the
+    most spikes.
 
     Args:
         model: Spiking network and proxy.
         image: `(height, width, channels)`, or a batch of exactly one.
-        neurons: Number of neurons a layer at most, up to 5.
-        seed: Of the random sample.
-        class_names: Names of the classes for the readout; their numbers if not given.
+        neurons: Largest number of neurons per layer, up to 5.
+        seed: Seed of the random sample.
+        class_names: Names of the classes for the readout; numbers if `None`.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide; the lines of a panel are labelled with
@@ -57,7 +58,7 @@ def potential_traces(
 
     Raises:
         ValueError: If the image has another shape than the model's, `neurons` is not an integer
-            from 1 to 5, or there is not one name a class.
+            from 1 to 5, or the number of names is not the number of classes.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -117,13 +118,13 @@ def _layers(
 def _choose(
     counts: np.ndarray, v: np.ndarray, neurons: int, rng: np.random.Generator, readout: bool
 ) -> tuple[np.ndarray, str]:
-    """Indices of the neurons to show, and what they are."""
+    """Indices of the neurons to show, and a description of the choice."""
     active = np.flatnonzero(counts)
     if not len(active):
         nearest = np.argsort(-v.max(axis=0), kind="stable")[:neurons]
         return nearest, f"none fired; the {len(nearest)} that came nearest"
     if readout:
-        # Where counts are equal, the potential that is left decides.
+        # If counts are equal, the remaining potential decides.
         best = np.lexsort((-v[-1], -counts))[:neurons]
         return best, f"the {len(best)} classes with the most spikes"
     chosen = np.sort(rng.permutation(active)[:neurons])
@@ -131,7 +132,7 @@ def _choose(
 
 
 def _draw(axes: "Axes", layer: _Traces) -> Any:
-    """Draw traces and spikes; gives the line of the threshold."""
+    """Draw traces and spikes; return the line of the threshold."""
     from matplotlib.ticker import MaxNLocator
 
     steps = np.arange(len(layer.potentials) + 1)
@@ -148,7 +149,7 @@ def _draw(axes: "Axes", layer: _Traces) -> Any:
 
 
 def _draw_spikes(axes: "Axes", layer: _Traces) -> None:
-    """Ticks in a strip of their own at the top, one row a neuron."""
+    """Draw ticks in a separate strip at the top, one row per neuron."""
     from matplotlib.ticker import MaxNLocator
 
     low = min(float(layer.potentials.min()), layer.start)
@@ -156,7 +157,7 @@ def _draw_spikes(axes: "Axes", layer: _Traces) -> None:
     row = 0.12 * (high - low)
     top = high + row * (len(layer.labels) + 0.5)
     axes.set_ylim(low - 0.05 * (high - low), top)
-    # No numbers beside the strip, where there are no potentials.
+    # The strip has no potentials, so no numbers stand beside it.
     ticks = MaxNLocator(nbins=4).tick_values(low, high)
     axes.set_yticks([tick for tick in ticks if low <= tick <= high])
     for i, spikes in enumerate(layer.spikes.T):

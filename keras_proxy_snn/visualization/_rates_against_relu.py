@@ -1,4 +1,4 @@
-"""The assumption behind the proxy, a layer at a time: firing rate against ReLU."""
+"""The assumption behind the proxy, per layer: firing rate against ReLU."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,25 +18,25 @@ __all__ = ["rates_against_relu"]
 def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: int = 0) -> "Figure":
     """Draw each neuron's firing rate against ReLU(current / threshold), for each layer.
 
-    This is Eq. 9 of Kheradpisheh et al., "Spiking neural networks trained via proxy": for the
-    rates of its inputs a neuron should fire at the rate of a ReLU. It holds where points lie on
-    the line. A neuron fires at most once a step, so the line ends at a rate of 1.
+    Eq. 9 of Kheradpisheh et al., "Spiking neural networks trained via proxy", says that a neuron
+    fires at the rate that a ReLU gives for the rates of its inputs. It holds if the points lie on
+    the line. A neuron fires at most once per step, so the line ends at a rate of 1.
 
-    Each point is one neuron on one image, a random sample of those for which either side is not
-    zero. A panel's numbers are of all neurons: the mean of |rate - ReLU| and the cosine distance
+    Each point is one neuron on one image, from a random sample of pairs that are not both zero.
+    The numbers of a panel are over all neurons: the mean of |rate - ReLU| and the cosine distance
     (`rate_error` and `rate_distance` of the record).
 
     Args:
-        record: What `keras_proxy_snn.statistics.record(model, x)` returns.
-        points: Number of points a layer at most.
-        seed: Of the random sample.
+        record: Result of `keras_proxy_snn.statistics.record(model, x)`.
+        points: Largest number of points per layer.
+        seed: Seed of the random sample.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide; the points of a panel are its one
         `matplotlib.collections.PathCollection`.
 
     Raises:
-        ValueError: If it is no such record, or `points` is not a positive integer.
+        ValueError: If `record` is not such a result, or `points` is not a positive integer.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -69,12 +69,12 @@ def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: i
 
 
 def _draw(axes: "Axes", layer: Any, points: int, rng: np.random.Generator) -> Any:
-    """Draw the points and the line; gives the line."""
+    """Draw the points and the line; return the line."""
     expected, rates = layer.expected_rates.ravel(), layer.firing_rates.ravel()
     active = np.flatnonzero((expected > 0) | (rates > 0))
     chosen = np.sort(rng.permutation(active)[:points])
     x, y = expected[chosen], rates[chosen]
-    # Small enough, and clear enough, that a crowd shows as one.
+    # Small and transparent points, so that a crowd of points can be seen as a crowd.
     axes.scatter(x, y, s=7, color=BLUE, alpha=0.25, linewidths=0)
     right = max(float(x.max(initial=0)), float(y.max(initial=0)), 0.1)
     bend = min(right, 1.0)

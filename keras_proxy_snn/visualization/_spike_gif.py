@@ -1,4 +1,4 @@
-"""Spikes over the image, step by step, as a moving picture."""
+"""A moving picture of the spikes over the image, step by step."""
 
 import io
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _DPI = 90
 _COLUMNS = 3
 _COLOURS = 64
 _OPACITY = 0.8
-# Steps for which the end stays.
+# The last step is shown for so many steps.
 _REST = 6
 
 
@@ -44,19 +44,19 @@ def spike_gif(
     frames_per_second: int = 5,
     overwrite: bool = False,
 ) -> Path:
-    """Write a GIF of the spikes of one image, one frame a time step.
+    """Write a GIF of the spikes of one image, one frame per time step.
 
-    For each convolutional layer the spikes of one of its maps lie over the image, vermillion: that
+    For each convolutional layer, the spikes of one map lie over the image in vermillion: the map
     whose spike counts differ most from place to place. Beside them are the spikes of each class
-    so far (Eq. 11 of Kheradpisheh et al., "Spiking neural networks trained via proxy"), the leading
-    classes vermillion.
+    so far (Eq. 11 of Kheradpisheh et al., "Spiking neural networks trained via proxy"); the
+    leading classes are vermillion.
 
     Args:
         model: Spiking network and proxy.
         image: `(height, width, channels)`, or a batch of exactly one.
         path: A `.gif` file.
-        class_names: Names of the classes; their numbers if not given.
-        frames_per_second: Time steps shown a second.
+        class_names: Names of the classes; numbers if `None`.
+        frames_per_second: Number of time steps shown per second.
         overwrite: Whether to replace an existing file.
 
     Returns:
@@ -66,7 +66,7 @@ def spike_gif(
         ValueError: If the image has another shape than the model's, `path` does not end in
             `.gif`, `frames_per_second` is not a positive integer, or there is not one name a
             class.
-        FileExistsError: If there is such a file and `overwrite` is not set.
+        FileExistsError: If the file exists and `overwrite` is not set.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -98,12 +98,12 @@ def spike_gif(
 
 
 class _Film:
-    """The figure, and what changes in it from step to step.
+    """The figure, and the parts of it that change from step to step.
 
     Args:
         image: `(height, width, channels)`.
-        spikes: Layer to spikes `(time, ...)`; the last is the readout.
-        names: Of the classes.
+        spikes: Name of the layer to spikes `(time, ...)`; the readout is last.
+        names: Names of the classes.
     """
 
     def __init__(self, image: np.ndarray, spikes: dict[str, np.ndarray], names: list[str]):
@@ -142,7 +142,7 @@ class _Film:
         return bars
 
     def show(self, step: int) -> None:
-        """Draw a step, counted from 0."""
+        """Draw a step; steps are counted from 0."""
         for overlay, spikes in zip(self.overlays, self.maps.values(), strict=True):
             overlay.set_alpha(_OPACITY * spikes[step])
         best = set(winners(self.counts[step]).tolist())
@@ -162,7 +162,7 @@ class _Film:
             self.show(step)
             canvas.draw()
             frames.append(np.array(canvas.buffer_rgba())[..., :3])
-        # One palette for all frames, and no grain of mixed pixels: files are far smaller.
+        # One palette for all frames and no dithering: the file is far smaller.
         whole = Image.fromarray(np.concatenate(frames))
         palette = whole.quantize(_COLOURS, Image.Quantize.MAXCOVERAGE)
         first, *others = (
@@ -179,14 +179,14 @@ class _Film:
 
 
 def _choose(name: str, spikes: np.ndarray) -> tuple[str, np.ndarray]:
-    """Title and spikes `(time, height, width)` of the map that differs most over places."""
+    """Title and spikes `(time, height, width)` of the map whose counts differ most."""
     counts = spikes.sum(axis=0)
     chosen = int(counts.std(axis=(0, 1)).argmax())
     return f"{short(name, 20)}, map {chosen}", spikes[..., chosen]
 
 
 def _overlay(axes: "Axes", image: np.ndarray, title: str, spikes: np.ndarray) -> Any:
-    """A vermillion sheet over the image, whose opacity is set step by step."""
+    """A vermillion layer over the image; each step sets its opacity."""
     from matplotlib.colors import to_rgb
 
     draw_image(axes, image)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["spike_raster"]
 
-# With more classes, labels of this size would overlap: only some are written.
+# With more classes, labels of this size would overlap, so only some are written.
 _LABELLED_CLASSES = 40
 
 
@@ -52,32 +52,32 @@ def spike_raster(
     class_names: Sequence[str] | None = None,
     pooling: bool = False,
 ) -> "Figure":
-    """Draw when the neurons of each layer fire for one image.
+    """Draw the spikes of the neurons of each layer for one image.
 
-    Most neurons of a spiking network are silent, so those shown are a random sample of the
-    ones that fired, most active on top; titles say how many of how many that are, and the firing
-    rate of the whole layer. The readout shows all classes. At the right stand the
-    spike counts (Eq. 11 of Kheradpisheh et al., "Spiking neural networks trained via proxy",
-    for the readout); the classes with the most spikes are vermillion.
+    Most neurons of a spiking network are silent. The rows are a random sample of the neurons that
+    fired, the most active on top. The title of a panel gives the number of rows, the number of
+    neurons that fired, and the firing rate of the whole layer. The readout shows all classes. The
+    spike counts stand at the right (Eq. 11 of Kheradpisheh et al., "Spiking neural networks
+    trained via proxy", for the readout). The classes with the most spikes are vermillion.
 
-    Each row is a `matplotlib.collections.EventCollection` labelled `"neuron <index>"`, with
-    the neuron's index in its flattened layer; steps are counted from 1.
+    Each row is a `matplotlib.collections.EventCollection` with the label `"neuron INDEX"`, where
+    INDEX is the neuron's index in its flattened layer. Steps are counted from 1.
 
     Args:
         model: Spiking network and proxy.
         image: `(height, width, channels)`, or a batch of exactly one.
-        neurons: Number of neurons a layer at most.
-        seed: Of the random sample.
-        class_names: Names of the classes for the readout; their numbers if not given. With more
+        neurons: Largest number of neurons per layer.
+        seed: Seed of the random sample.
+        class_names: Names of the classes for the readout; numbers if `None`. With more
             than 40 classes only some are written.
-        pooling: Whether the pooling stages get panels too, beside the layers with neurons.
+        pooling: Whether pooling stages have panels too.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
 
     Raises:
         ValueError: If the image has another shape than the model's, `neurons` is not a
-            positive integer, or there is not one name a class.
+            positive integer, or the number of names is not the number of classes.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -107,7 +107,7 @@ def spike_raster(
         bars = figure.add_subplot(grid[row, 1], sharey=raster)
         last = row == len(panels)
         _draw_panel(raster, bars, panel, _colours(panel, readout=last))
-        # Room for the numbers at the bars of the readout.
+        # Room for the numbers beside the bars of the readout.
         bars.set_xlim(0, 1.3 * most)
         if last:
             _label_classes(raster, bars, panel, names)
@@ -156,7 +156,7 @@ def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generato
 def _readout(name: str, spikes: np.ndarray, class_names: list[str]) -> _Panel:
     """All classes, in order."""
     counts = spikes.sum(axis=0)
-    # A bare number would read as a number of spikes.
+    # A number alone would look like a number of spikes.
     names = {i: class_names[i] for i in winners(counts)}
     best = [f"class {i}" if name == str(i) else name for i, name in names.items()]
     answer = ", ".join(best) or "none" if len(best) < 4 else f"a tie of {len(best)} classes"

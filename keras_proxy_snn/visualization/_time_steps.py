@@ -26,24 +26,24 @@ def accuracy_against_time_steps(
     points: Mapping[str, Mapping[int, float]] | None = None,
     top: float | None = None,
 ) -> "Figure":
-    """Draw accuracy in percent over T, one line a network or method (the paper's Fig. 3 and 5).
+    """Draw accuracy in percent over T, one line per network or method (the paper's Fig. 3 and 5).
 
-    Of several values at a T, such as those of several seeds, the line goes through the mean, and a
-    band reaches from the lowest to the highest. From a 16-fold range of T on, the axis is
-    logarithmic.
+    If there are several values at a T, such as those of several seeds, the line goes through
+    their mean, and a band reaches from the lowest to the highest value. The axis is logarithmic
+    if the largest T is at least 16 times the smallest.
 
     Args:
         curves: Name to T to accuracy, from 0 to 1, or to several accuracies.
-        levels: Name to an accuracy that has no T, such as the ANN's: a horizontal line.
-        points: Name to T to single accuracies, such as published ones: stars without a line.
-        top: An accuracy; what reaches it is shown again, larger, in a second panel.
+        levels: Name to an accuracy that has no T, such as the ANN's; drawn as a horizontal line.
+        points: Name to T to single accuracies, such as published accuracies; drawn as stars.
+        top: An accuracy. A second panel enlarges everything above it.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
 
     Raises:
-        ValueError: If there is nothing to draw, a T is no positive integer, or an accuracy is not
-            between 0 and 1.
+        ValueError: If there is nothing to draw, a T is not a positive integer, or an accuracy is
+            not between 0 and 1.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -57,7 +57,7 @@ def accuracy_against_time_steps(
     levels, points = levels or {}, points or {}
     _check(curves, levels, points)
     names = [*curves, *levels, *points]
-    # As high as the legend needs, in inches: its lines, and the gaps between its entries.
+    # Height of the legend in inches: its lines, and the gaps between its entries.
     lines = sum(name.count("\n") + 1 for name in names)
     least = 4.2 if top is None else 8.4
     figure = new_figure(max(least, 0.16 * lines + 0.06 * len(names) + 0.3))
@@ -97,7 +97,7 @@ def _draw(
 
 
 def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> None:
-    """Raise a `ValueError` for what cannot be drawn."""
+    """Refuse values that cannot be drawn with a `ValueError`."""
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
     if not steps:
         raise ValueError(f"`curves` must hold an accuracy at some T. Received: {dict(curves)!r}.")
@@ -110,7 +110,7 @@ def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> None:
 
 
 def _style(number: int) -> dict[str, Any]:
-    # Beyond the colours, dashes tell lines apart.
+    # With more lines than colours, dashes tell lines apart.
     return {
         "color": OKABE_ITO[number % len(OKABE_ITO)],
         "marker": _MARKERS[number % len(_MARKERS)],
@@ -149,7 +149,7 @@ def _finish(axes: "Axes", steps: list[int]) -> None:
 
 
 def _ticks(steps: list[int], logarithmic: bool) -> list[int]:
-    """As many T, from the last one down, as have room for their numbers."""
+    """Every T, from the largest down, whose number has room."""
     places = np.log(steps) if logarithmic else np.asarray(steps, "float64")
     room = 0.045 * (places[-1] - places[0])
     ticks, last = [steps[-1]], places[-1]

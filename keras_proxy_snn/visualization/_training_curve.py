@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["training_curve"]
 
-# With more epochs than this, only every so many are marked, or markers run into each other.
+# With more epochs than this, only some are marked, because the markers would overlap.
 _MARKED_EPOCHS = 40
 
 
@@ -25,7 +25,7 @@ class _Log(NamedTuple):
     values: dict[str, np.ndarray]
 
     def line(self, axes: "Axes", name: str, scale: float = 1.0, **style: Any) -> None:
-        """Draw one series over its epochs."""
+        """Draw one series over the epochs."""
         epochs = self.validated_epochs if name.startswith("val_") else self.epochs
         style = {"markersize": 4, "linewidth": 1.5, "marker": "o", **style}
         style["markevery"] = 1 if len(epochs) <= _MARKED_EPOCHS else len(epochs) // 12
@@ -37,10 +37,10 @@ def training_curve(
     *,
     validation_freq: int | Collection[int] = 1,
 ) -> "Figure":
-    """Draw how a training went, one panel under the other over a common axis of epochs.
+    """Draw the course of a training, in panels over a common axis of epochs.
 
     1. accuracy in percent, of training and validation (every metric with "accuracy" in
-       its name; left out if there is none);
+       its name; left out if there is no such metric);
     2. loss, of training and validation;
     3. firing rate of each layer, in spikes per neuron and step, from the `rate_<layer>` of a
        `ProxyModel`'s logs;
@@ -49,15 +49,15 @@ def training_curve(
     Panels 3 and 4 are drawn if the logs hold these values.
 
     Args:
-        history: What `fit` returns, or its `.history`: name to one value an epoch. Epochs
+        history: The result of `fit`, or its `.history`: name to one value per epoch. Epochs
             are counted from 1; a `History` also knows the `initial_epoch` of `fit`.
-        validation_freq: The `validation_freq` that `fit` had, if it was given one.
+        validation_freq: The `validation_freq` that was given to `fit`.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
 
     Raises:
-        ValueError: If there is no epoch, or a series has not one value an epoch.
+        ValueError: If there is no epoch, or a series does not have one value per epoch.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -141,7 +141,7 @@ def _draw_loss(axes: "Axes", log: _Log) -> None:
 
 
 def _draw_pairs(axes: "Axes", log: _Log, names: list[str], scale: float = 1.0) -> None:
-    """Training dashed, validation solid."""
+    """Draw training dashed and validation solid."""
     colours = iter(OKABE_ITO * len(names))
     for name in names:
         prefix = f"{name}, " if len(names) > 1 else ""

@@ -1,4 +1,4 @@
-"""What the pictures share: figures, colours, names, and the checks of images and records."""
+"""Parts that all pictures share: figures, colours, names, checks of images and records."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -30,8 +30,8 @@ WIDTH = 7.5
 """Width of a figure in inches: 900 pixels."""
 _DPI = 120
 
-# Okabe and Ito, "Color Universal Design": told apart with any kind of colour blindness. Its
-# yellow is left out, too pale for a line on white.
+# Okabe and Ito, "Color Universal Design": colours that people with any kind of colour blindness
+# can tell apart. Its yellow is left out, because it is too pale for a line on white.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 BLUE, VERMILLION = OKABE_ITO[:2]
 
@@ -39,11 +39,11 @@ BLUE, VERMILLION = OKABE_ITO[:2]
 def new_figure(
     height: float, width: float = WIDTH, layout: Literal["constrained"] | None = "constrained"
 ) -> "Figure":
-    """An empty figure that pyplot does not know of, so nothing has to be closed.
+    """An empty figure outside of pyplot, so that nothing has to be closed.
 
     Args:
-        height: In inches.
-        width: In inches.
+        height: Height in inches.
+        width: Width in inches.
         layout: Layout engine of matplotlib.
 
     Raises:
@@ -59,14 +59,14 @@ def new_figure(
 def new_panels(
     title: str, names: Sequence[str], columns: int, height: float, notes: Sequence[str] = ()
 ) -> tuple["Figure", list["Axes"]]:
-    """A figure with a small panel for each name, row by row.
+    """A figure with one small panel per name, row by row.
 
     Args:
-        title: Of the figure.
+        title: Title of the figure.
         names: Titles of the panels.
-        columns: Number of panels in a row, if there are as many.
-        height: Of a row in inches.
-        notes: What stands below each panel's title.
+        columns: Largest number of panels in a row.
+        height: Height of a row in inches.
+        notes: Text below the title of each panel.
 
     Returns:
         Figure and panels, in the order of the names.
@@ -96,7 +96,7 @@ def one_image(image: Any, shape: tuple[int, ...]) -> np.ndarray:
     """A batch with one image, float32, from an image or from a batch with one image.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If the image has another shape.
     """
     pixels = np.asarray(ops.convert_to_numpy(image))
     if pixels.shape not in (shape, (1, *shape)):
@@ -108,7 +108,7 @@ def one_image(image: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def check_record(record: Any) -> None:
-    """Raise a `ValueError` unless it looks like what `statistics.record` returns."""
+    """Refuse anything but a result of `statistics.record` with a `ValueError`."""
     layers = list(record.values()) if isinstance(record, Mapping) else []
     if not layers or not all(hasattr(layer, "expected_rates") for layer in layers):
         raise ValueError(
@@ -121,7 +121,7 @@ def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
     """Names of the classes, or their numbers.
 
     Raises:
-        ValueError: If there is not one name a class.
+        ValueError: If the number of names is not the number of classes.
     """
     if class_names is None:
         return [str(i) for i in range(classes)]
@@ -134,12 +134,12 @@ def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
 
 
 def winners(counts: np.ndarray) -> np.ndarray:
-    """Classes with the most spikes; none if no class fired."""
+    """Classes with the most spikes; an empty array if no class fired."""
     return np.flatnonzero((counts == counts.max()) & (counts > 0))
 
 
 def short(name: str, length: int) -> str:
-    """A name with dots in its middle, where it is longer than `length` characters."""
+    """The name; dots replace its middle if it is longer than `length` characters."""
     half = (length - 3) // 2
     return name if len(name) <= length else f"{name[:half]}...{name[-half:]}"
 
@@ -147,7 +147,7 @@ def short(name: str, length: int) -> str:
 def draw_image(axes: "Axes", image: np.ndarray) -> None:
     """Show `(height, width, channels)`, stretched from black to white.
 
-    Three channels are taken as RGB; of any other number the mean is shown.
+    Three channels are shown as RGB. For any other number of channels the mean is shown.
     """
     colour = image.shape[-1] == 3
     pixels = image if colour else image.mean(axis=-1)
