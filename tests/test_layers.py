@@ -174,38 +174,6 @@ def test_functional_api_with_state(rng):
     assert model.count_params() == 9 * 3 + 3 + 12 * 5 + 5
 
 
-def make(cls):
-    return {
-        IF: lambda: IF(0.5, "subtract", v_0=0.25, return_state=True, name="a"),
-        IFConv2D: lambda: IFConv2D(
-            3, (3, 2), strides=2, batch_norm=True, v_threshold=2.0, name="a"
-        ),
-        IFDense: lambda: IFDense(3, use_bias=False, reset="subtract", time_steps=6, name="a"),
-        SpikePool2D: lambda: SpikePool2D((3, 2), strides=1, padding="same", name="a"),
-        SpikeFlatten: lambda: SpikeFlatten(name="a"),
-    }[cls]()
-
-
-@pytest.mark.parametrize("cls", [IF, IFConv2D, IFDense, SpikePool2D, SpikeFlatten])
-def test_layers_serialise(cls, rng):
-    layer = make(cls)
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert type(again) is cls
-    assert again.get_config() == layer.get_config()
-    shape = (2, 20) if cls is IFDense else (2, 4, 7, 6, 2)
-    x = rng.random(shape).astype("float32")
-    out = layer(x)
-    again.build(shape)
-    again.set_weights(layer.get_weights())
-    for a, b in zip(keras.tree.flatten(out), keras.tree.flatten(again(x)), strict=True):
-        np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
-        assert keras.backend.standardize_dtype(a.dtype) == "float32"
-    expected = layer.compute_output_shape(shape)
-    assert tuple(out[0].shape if layer.get_config().get("return_state") else out.shape) == (
-        expected[0] if layer.get_config().get("return_state") else expected
-    )
-
-
 def test_potentials_are_not_among_the_weights(tmp_path, rng):
     model = keras.Sequential(
         [

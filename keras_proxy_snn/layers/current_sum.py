@@ -68,6 +68,11 @@ class CurrentSum(keras.layers.Layer):
             for sizes in zip(*input_shapes, strict=True)
         )
 
+    def compute_output_spec(self, *inputs: Any) -> Any:
+        """Symbolic output; Keras itself passes no shapes on to a `call` of `*inputs`."""
+        shape = self.compute_output_shape(*(x.shape for x in inputs))
+        return keras.KerasTensor(shape, self.compute_dtype)
+
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
         return {**super().get_config(), "scales": self.scales}

@@ -54,10 +54,16 @@ class SpikeConcatenate(keras.layers.Layer):
     def compute_output_shape(self, *input_shapes: tuple[int | None, ...]) -> Any:
         """`(batch, time, ...)`."""
         axis = self._axis_with_time() % len(input_shapes[0])
-        sizes = [shape[axis] or 0 for shape in input_shapes]
-        first = list(input_shapes[0])
-        first[axis] = sum(sizes)
-        return tuple(first)
+        steps, sizes = ([s[i] for s in input_shapes] for i in (1, axis))
+        shape = list(input_shapes[0])
+        shape[1] = None if None in steps else max(n for n in steps if n)
+        shape[axis] = None if None in sizes else sum(n for n in sizes if n)
+        return tuple(shape)
+
+    def compute_output_spec(self, *inputs: Any) -> Any:
+        """Symbolic output; Keras itself passes no shapes on to a `call` of `*inputs`."""
+        shape = self.compute_output_shape(*(x.shape for x in inputs))
+        return keras.KerasTensor(shape, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""

@@ -18,6 +18,7 @@ _START = 2.0  # standard deviations of a layer's currents
 _IMAGES = 200
 
 
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
 class QCFS(keras.layers.Layer):
     """Quantization clip-floor-shift activation with a trainable step.
 
