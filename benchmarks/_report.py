@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_proxy_snn._files import replacing
+
 RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = (
     "keras-proxy-snn",
@@ -77,7 +79,8 @@ def gibibytes(count):
 
 def write_json(document, path):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(document, indent=1) + "\n")
 
 
 def versions():

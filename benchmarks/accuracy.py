@@ -15,6 +15,7 @@ A run that was cut off goes on from its last whole epoch. Writes one JSON file a
 """
 
 import ast
+import shutil
 import time
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from _report import RESULTS, hardware, parser, versions, write_json
 from _results import accuracy_table
 
 import keras_proxy_snn as kps
+from keras_proxy_snn._files import replacing
+from keras_proxy_snn.methods import Training, fit_phase
 
 
 class Clock(keras.callbacks.Callback):
@@ -43,15 +46,13 @@ class Clock(keras.callbacks.Callback):
 def train(model, x, y, arguments, seed, name):
     keras.utils.set_random_seed(seed)
     clock = Clock()
-    backup = keras.callbacks.BackupAndRestore(str(arguments.scratch / f"{name}-{seed}"))
-    epochs = arguments.epochs
-    start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-    decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * (1 - epoch / epochs))
-    callbacks = [backup, clock, decay]
-    history = model.fit(
-        x, y, batch_size=arguments.batch_size, epochs=epochs, callbacks=callbacks, verbose=2
+    folder = arguments.scratch / f"{name}-{seed}"
+    training = Training(
+        arguments.epochs, arguments.batch_size, folder=folder, callbacks=[clock], verbose=2
     )
-    return history.history, clock.seconds
+    logs = fit_phase(model, x, y, training, "whole")
+    shutil.rmtree(folder)  # the same command trains anew
+    return logs, clock.seconds
 
 
 def load(arguments):
@@ -72,7 +73,8 @@ def run(arguments, seed):
     model.compile(model.optimizer, model.loss, metrics=rules)
     accuracy = model.evaluate(x_test, y_test, batch_size=100, verbose=0, return_dict=True)
     if arguments.save:
-        model.save(arguments.save)
+        with replacing(arguments.save) as draft:
+            model.save(draft)
 
     model.set_weights(initial)
     twin = model.ann

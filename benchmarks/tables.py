@@ -15,6 +15,8 @@ import _draw
 import _results
 from _report import RESULTS, parser
 
+from keras_proxy_snn._files import replacing
+
 README = Path(__file__).with_name("README.md")
 PAGES = (README, README.parent.parent / "README.md")
 ACCURACIES = {"results": _results.results_table, "accuracy": _results.accuracy_table}
@@ -56,14 +58,16 @@ def draw(results=RESULTS):
         for file in sorted((results / name).glob("*.json")):
             document = json.loads(file.read_text())
             if has_figure(name, document):
-                drawing(document).savefig(file.with_suffix(".png"))
+                with replacing(file.with_suffix(".png")) as draft:
+                    drawing(document).savefig(draft)
 
 
 def main(argv=None):
     parser(__doc__).parse_args(argv)
     draw()
     for page in PAGES:
-        page.write_text(render(page.read_text()))
+        with replacing(page) as draft:
+            draft.write_text(render(page.read_text()))
 
 
 if __name__ == "__main__":

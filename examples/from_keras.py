@@ -80,6 +80,13 @@ def numbers(text):
     return [int(number) for number in text.split(",")]
 
 
+def save(model, path):
+    """Give the file its name once it is whole: a run that was killed goes on from it."""
+    draft = path.with_name(f"{path.stem}.partial.keras")
+    model.save(draft)
+    draft.replace(path)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -129,7 +136,7 @@ def main():
         print(f"CNN: {cnn.count_params():,} parameters, on {keras.backend.backend()}.")
         epochs, rate = arguments.epochs, arguments.rate
         train(cnn, x, y, epochs, rate, CROSSENTROPY, ["accuracy"])
-        cnn.save(trained)
+        save(cnn, trained)
     cnn.compile(loss=CROSSENTROPY, metrics=["accuracy"])
     table = {"cnn": cnn.evaluate(*test, batch_size=100, verbose=0, return_dict=True)["accuracy"]}
 
@@ -159,7 +166,7 @@ def main():
             model.load_weights(file)
         else:
             run()
-            model.save(file)
+            save(model, file)
         table[part] = scores(model, test, arguments.evaluate_at)
         print(f"{part.capitalize()}: {table[part]}")
         freeze_normalisation(cnn)

@@ -229,16 +229,16 @@ def tiny_data():
 
 @contextmanager
 def ctrl_c_after_epoch(number):
-    """The user presses Ctrl-C once an epoch, numbered from 0, is in the file."""
+    """The user presses Ctrl-C once an epoch, numbered from 0, is in the files."""
 
-    def end(curve, epoch, logs=None):
-        whole(curve, epoch, logs)
-        if epoch == number:
+    def begin(curve, epoch, logs=None):
+        if epoch == number + 1:
             raise KeyboardInterrupt
+        whole(curve, epoch, logs)
 
-    whole = Curve.on_epoch_end
+    whole = Curve.on_epoch_begin
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Curve, "on_epoch_end", end)
+        patch.setattr(Curve, "on_epoch_begin", begin)
         yield
 
 
@@ -313,15 +313,18 @@ def test_phases_of_a_method_follow_each_other_in_the_curve(tmp_path):
     model.add(keras.layers.Dense(10))
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 
-    def fit(epochs, initial_epoch=0):
+    def fit(epochs, phase, initial_epoch=0):
         curve = Curve(tmp_path / "curve.json", x, y, print)
+        for number in range(phase + 1):  # those before are complete, and told of too
+            curve.on_phase_begin(str(number))
         model.fit(x, y, epochs=epochs, initial_epoch=initial_epoch, callbacks=[curve], verbose=0)
         return [(entry["phase"], entry["epoch"]) for entry in curve.epochs]
 
-    assert fit(1) == [(0, 0)]
-    assert fit(2) == [(0, 0), (1, 0), (1, 1)]
-    # A second phase that was killed in its second epoch, as Keras's backup takes it up.
-    assert fit(3, initial_epoch=1) == [(0, 0), (1, 0), (1, 1), (1, 2)]
+    assert fit(1, 0) == [(0, 0)]
+    assert fit(1, 0) == [(0, 0)]  # killed when it was here and not yet in the last whole epoch
+    assert fit(2, 1) == [(0, 0), (1, 0), (1, 1)]
+    # A second phase that was killed in its second epoch.
+    assert fit(3, 1, initial_epoch=1) == [(0, 0), (1, 0), (1, 1), (1, 2)]
 
 
 @pytest.mark.once

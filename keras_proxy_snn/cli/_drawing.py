@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from .. import datasets, statistics, visualization
+from .._files import replacing
 from ..layers import IFConv2D
 from ..model import ProxyModel
 from ._shared import BadInput
@@ -72,7 +73,8 @@ class Artist:
                     )
                 else:
                     figure: Figure = getattr(self, name)()
-                    figure.savefig(path)
+                    with replacing(path) as draft:
+                        figure.savefig(draft)
 
     @cached_property
     def _record(self) -> dict[str, statistics.LayerRecord]:

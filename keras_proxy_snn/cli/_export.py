@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
+from .._files import check_target
 from ..export import FORMATS, Exported, ExportError, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx as tf2onnx_converter
@@ -121,6 +122,7 @@ def run(
     output = output or model.with_suffix(FORMATS[format])
     if output.exists() and not force:
         raise FileExistsError(f"{output} exists already; --force replaces it.")
+    check_target(output, overwrite=True)
     source = load(_existing(model)) if model.suffix == ".kps" else load_model(model)
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:

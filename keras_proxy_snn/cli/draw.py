@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from .._files import check_target
 from ._shared import (
     BadInput,
     data_options,
@@ -97,6 +98,8 @@ def draw(
     if there and not force:
         raise BadInput(f"{', '.join(there)} exist already; --force replaces them.")
     folder.mkdir(parents=True, exist_ok=True)
+    for path in files.values():
+        check_target(path, overwrite=True)
     artist.write(files)
     if as_json:
         print_json({"model": model, "dataset": dataset, "files": [*map(str, files.values())]})

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from .._files import check_target
 from ._shared import BadInput, data_options, example, import_backend, json_option, print_json
 
 __all__ = ["train"]
@@ -103,6 +104,7 @@ def _check_output(output: Path, resume: bool, force: bool) -> None:
         raise BadInput(f"--resume goes on with a training. Received: {output}, which is no file.")
     if output.exists() and not (resume or force):
         raise BadInput(f"{output} exists already; --force replaces it, --resume goes on with it.")
+    check_target(output, overwrite=True)
 
 
 def _resumed(output: Path, record: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:

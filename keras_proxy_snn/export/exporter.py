@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import check_choice
+from .._files import check_target, replacing
 from .check import Check, check
 from .frontend.from_model import from_model
 from .interpreter import prepare_images
@@ -98,6 +99,7 @@ def export(
 
     Raises:
         FileExistsError: If the file exists.
+        OSError: If no file can be written there: a folder, or in none.
         ValueError: If the format cannot express the network, or an argument is out of range.
         ExportError: If the file's counts (or scores by potential) differ. The file is kept aside
             as `<name>.failed`.
@@ -121,24 +123,22 @@ def export(
     form = form or module.FORMS[0]
     if form not in module.FORMS:
         raise ValueError(f"`form` must be one of {module.FORMS} for {format}. Received: {form!r}.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder {path.parent} does not exist.")
+    check_target(path, overwrite)
     images = noise_images(program) if images is None else np.asarray(images, "float32")
     _check_images(program, images, test)
-    # Written under another name first: a file that fails never stands where a good one should.
-    draft = path.with_name(f"{path.name}.failed")
-    module.write(program, draft, form=form, **options)
     result = None
-    if verify:
-        result = check(program, images, lambda p, x: module.run(draft, p, x))
-        if not result.passed:
-            raise ExportError(f"The file does not spike like the network: {result}. See {draft}.")
-    if test is not None:
-        program = _with_accuracy(program, module.run(draft, program, test[0]), test[1])
-        module.write(program, draft, form=form, **options)  # the same graph, with these facts
-    draft.replace(path)
+    with replacing(path) as draft:  # a file that fails never stands where a good one should
+        module.write(program, draft, form=form, **options)
+        if verify:
+            result = check(program, images, lambda p, x: module.run(draft, p, x))
+            if not result.passed:
+                failed = draft.replace(path.with_name(f"{path.name}.failed"))
+                raise ExportError(
+                    f"The file does not spike like the network: {result}. See {failed}."
+                )
+        if test is not None:
+            program = _with_accuracy(program, module.run(draft, program, test[0]), test[1])
+            module.write(program, draft, form=form, **options)  # the same graph, with these facts
     size, nodes = path.stat().st_size, module.node_count(path)
     accuracy = None if test is None else program.metadata["accuracy"]
     return Exported(path, format, form, size, nodes, result, program, accuracy)

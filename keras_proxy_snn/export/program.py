@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import check_choice, positive_integer
+from .._files import check_target, replacing
 from .layers import (
     Conv,
     Dense,
@@ -199,10 +200,9 @@ class Program:
 
         Raises:
             FileExistsError: If the file exists and `overwrite` is false.
+            OSError: If no file can be written there: a folder, or in none.
         """
-        path = Path(path)
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
+        check_target(path, overwrite)
         arrays: dict[str, np.ndarray] = {}
         layers = [_packed(layer, str(i), arrays) for i, layer in enumerate(self.layers)]
         head = {
@@ -211,7 +211,7 @@ class Program:
             **{k: v for k, v in vars(self).items() if k != "layers"},
             "layers": layers,
         }
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        with replacing(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr("program.json", json.dumps(head, indent=1))
             for name, array in arrays.items():
                 buffer = BytesIO()

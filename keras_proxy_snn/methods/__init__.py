@@ -20,9 +20,10 @@ from . import (
     surrogate,
     tandem,
 )
-from ._training import Trained, Training
+from ._checkpoints import PhaseCallback
+from ._training import Trained, Training, fit_phase
 
-__all__ = ["METHODS", "Method", "Trained", "Training", "fit"]
+__all__ = ["METHODS", "Method", "PhaseCallback", "Trained", "Training", "fit", "fit_phase"]
 
 
 @dataclass(frozen=True)

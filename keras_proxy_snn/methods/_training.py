@@ -1,6 +1,5 @@
 """What all methods share: the budget of a training, checkpoints, and what comes of it."""
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import keras
 
 from ..presets import Preset
 from ._augmentation import Augmented
+from ._checkpoints import PhaseCallback, Record, State
 
 __all__ = ["Trained", "Training", "cosine", "fit_phase", "linear", "phase_name"]
 
@@ -26,7 +26,7 @@ class Training:
         validation_data: Held-out training images and labels, or `None`.
         folder: Where checkpoints go: a training that was killed goes on from its last whole
             epoch when it is called again with the same folder. `None` for no checkpoints.
-        callbacks: Further Keras callbacks of every phase.
+        callbacks: Further Keras callbacks of every phase; a `PhaseCallback` is told its name.
         verbose: As in `keras.Model.fit`.
         augment: Whether training images are shifted by up to an eighth of their side and mirrored
             left to right at random, anew in each epoch.
@@ -127,23 +127,16 @@ def fit_phase(
         Logs of each epoch by name.
     """
     epochs = training.epochs if epochs is None else epochs
-    weights = logs = None
-    own: list[keras.callbacks.Callback] = []
-    if training.folder is not None:
-        training.folder.mkdir(parents=True, exist_ok=True)
-        weights = training.folder / f"{phase}.weights.h5"
-        logs = training.folder / f"{phase}.json"
-        if logs.exists():
-            # The file holds its state too, for which it must have variables.
-            model.optimizer.build(model.trainable_variables)
-            model.load_weights(weights)
-            done: dict[str, list[float]] = json.loads(logs.read_text())
-            return done
-        own = [keras.callbacks.BackupAndRestore(str(training.folder / f"{phase}_backup"))]
-    # After the backup, so that what it restores is heard of here too.
-    kept = _Logs(None if training.folder is None else training.folder / f"{phase}_epochs.json")
+    for callback in training.callbacks:
+        if isinstance(callback, PhaseCallback):
+            callback.on_phase_begin(phase)
+    state = None if training.folder is None else State(training.folder, phase)
+    if state is not None and (done := state.completed(model)) is not None:
+        return done
     start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * fall(epoch / epochs))
+    # The record comes last: an epoch that it holds is one that every callback has heard of.
+    record = Record(state)
     if training.augment:
         batches = Augmented(x, y, training.batch_size, training.seed, training.erasing)
         images: dict[str, Any] = {"x": batches}
@@ -152,29 +145,11 @@ def fit_phase(
     model.fit(
         **images,
         epochs=epochs,
+        initial_epoch=record.restore(model),
         validation_data=training.validation_data,
-        callbacks=[*own, decay, kept, *training.callbacks, *callbacks],
+        callbacks=[decay, *training.callbacks, *callbacks, record],
         verbose=training.verbose,
     )
-    if logs is not None:
-        model.save_weights(weights)
-        logs.write_text(json.dumps(kept.logs))
-    return kept.logs
-
-
-class _Logs(keras.callbacks.Callback):
-    """Logs of all epochs, those before a kill included: Keras's history starts at the last one."""
-
-    def __init__(self, path: Path | None):
-        super().__init__()
-        self._path = path
-        self.logs: dict[str, list[float]] = {}
-        if path is not None and path.exists():
-            self.logs = json.loads(path.read_text())
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        for name, value in (logs or {}).items():
-            # An epoch that ended but was not backed up is run again.
-            self.logs[name] = [*self.logs.get(name, [])[:epoch], float(value)]
-        if self._path is not None:
-            self._path.write_text(json.dumps(self.logs))
+    if state is not None:
+        state.complete(model, record.logs)
+    return record.logs

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
+
+from .._files import replacing
+from ..methods import PhaseCallback
 
 __all__ = ["Curve", "mean_sum_of_squared_errors"]
 
@@ -40,7 +42,7 @@ def mean_sum_of_squared_errors(outputs: np.ndarray, labels: np.ndarray) -> dict[
     return {name: float(np.mean(np.sum(e**2, axis=-1))) for name, e in errors.items()}
 
 
-class Curve(keras.callbacks.Callback):
+class Curve(PhaseCallback):
     """Keep the logs of every epoch in a file, those before a kill included, and say them.
 
     Args:
@@ -58,21 +60,16 @@ class Curve(keras.callbacks.Callback):
         super().__init__()
         self._path, self._x, self._y, self._say = path, x, y, say
         self.epochs: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
-        self._resumed = bool(self.epochs)
         self._phase = -1
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """A phase of the method begins, or goes on."""
-        self._phase = -1
+    def on_phase_begin(self, phase: str) -> None:
+        """A phase of the method begins, goes on, or is left out."""
+        self._phase += 1
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Take the time; find out which phase this is."""
-        if self._phase < 0:
-            last = self.epochs[-1]["phase"] if self.epochs else -1
-            # Keras goes on with the epoch's number, and only a phase that was cut has one above 0.
-            self._phase = max(last, 0) if epoch else last + 1
-            kept = ((e["phase"], e["epoch"]) < (self._phase, epoch) for e in self.epochs)
-            self.epochs = [e for e, keep in zip(self.epochs, kept, strict=True) if keep]
+        """Take the time; drop what is here of an epoch that is run again after a kill."""
+        now = (self._phase, epoch)
+        self.epochs = [e for e in self.epochs if (e["phase"], e["epoch"]) < now]
         self._start = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -83,9 +80,8 @@ class Curve(keras.callbacks.Callback):
         entry |= {name: float(value) for name, value in (logs or {}).items()}
         entry |= mean_sum_of_squared_errors(np.asarray(outputs, "float64"), self._y)
         self.epochs.append(entry)
-        draft = self._path.with_suffix(".partial")
-        draft.write_text(json.dumps(self.epochs))
-        draft.replace(self._path)
+        with replacing(self._path) as draft:
+            draft.write_text(json.dumps(self.epochs))
         self._say(self._line(entry))
 
     def _line(self, entry: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._files import replacing
 from ._experiment import Experiment, Size
 from ._figures import draw_epochs, draw_feature_maps, draw_time_steps
 from ._rows import Row, read_rows
@@ -82,14 +83,16 @@ def draw(
     # What has another budget is another table.
     stem = f"{experiment.name}-{size_name}" + f"-epochs{epochs}" * (epochs != size.epochs)
     files = [folder / f"{stem}.md"]
-    files[0].write_text(text + "\n")
+    with replacing(files[0]) as draft:
+        draft.write_text(text + "\n")
     trained = [row for row in rows if row.results]
     for name in experiment.drawings:
         if trained and name not in _TABLES:
             figure = _figure(name, size, trained, data_dir)
             files.append(folder / "figures" / f"{stem}.png")
             files[-1].parent.mkdir(exist_ok=True)
-            figure.savefig(files[-1])
+            with replacing(files[-1]) as draft:
+                figure.savefig(draft)
     return Drawn(text, tuple(files))
 
 

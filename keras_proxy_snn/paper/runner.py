@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from .. import methods
+from .._files import check_target, replacing
 from ..model import ProxyModel
 from ._curve import Curve
 from ._evaluation import accuracy, activity, ann_accuracy, early_stopping
@@ -104,9 +105,12 @@ def run(
 
     Raises:
         ValueError: If there is no such method or preset.
+        OSError: If the result cannot be written, before the training.
     """
     path = folders.results / f"{job.config.id}.json"
     folder = folders.scratch / job.config.id
+    path.parent.mkdir(parents=True, exist_ok=True)
+    check_target(path, overwrite=True)
     if again:
         path.unlink(missing_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -122,13 +126,12 @@ def run(
             say(f"  {model} is not there: trained anew, for all its T")
             job = _with_every_t_of(result, job)
         network, trained = _train(job.config, data, folder, say)
-        _save(network, model)
+        with replacing(model) as draft:
+            network.save(draft)
         result = {**_head(job.config, data, model), **trained, "accuracy": []}
     _evaluate(network, job, data, result)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".partial")
-    draft.write_text(json.dumps(result, indent=1) + "\n")
-    draft.replace(path)
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(result, indent=1) + "\n")
     return result
 
 
@@ -183,12 +186,6 @@ def _train(
     facts = {"curve": curve.epochs, "facts": trained.facts}
     facts["seconds"] = sum(entry["seconds"] for entry in curve.epochs)
     return trained.network, facts
-
-
-def _save(network: keras.Model, path: Path) -> None:
-    draft = path.with_name("model.partial.keras")
-    network.save(draft)
-    draft.replace(path)
 
 
 def _head(config: Config, data: Data, model: Path) -> dict[str, Any]:

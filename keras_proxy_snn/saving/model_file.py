@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from .._files import replacing
 from ..model import ProxyModel
 from ..training.losses import LOSSES
 
@@ -62,15 +63,10 @@ def save_model(model: ProxyModel, path: str | Path, record: dict[str, Any]) -> N
         path: A `.keras` file; an existing one is replaced.
         record: Anything that JSON can express.
     """
-    path = Path(path)
-    draft = path.with_name(f"{path.stem}.partial.keras")
-    try:
+    with replacing(path) as draft:
         model.save(draft)
         with zipfile.ZipFile(draft, "a") as file:
             file.writestr(_RECORD, json.dumps(record, indent=1))
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def read_record(path: str | Path) -> dict[str, Any] | None:

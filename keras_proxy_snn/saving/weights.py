@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._files import check_target, replacing
+
 __all__ = ["load_weights", "pretrained_card", "pretrained_names", "read_card", "save_weights"]
 
 _FORMAT = "keras_proxy_snn weights"
@@ -49,6 +51,9 @@ def pretrained_card(name: str) -> Path:
 def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **facts: Any) -> None:
     """Write a model's weights as float16, and the card that describes them.
 
+    At no time does the card name a file that is not whole: where it would be replaced, the card
+    names a second one, `<name>.new.npz`, meanwhile.
+
     Rounding to float16 changes some spikes: take the card's figures of a model that has loaded
     the file, not of the one that was saved.
 
@@ -60,6 +65,7 @@ def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **fac
 
     Raises:
         FileExistsError: If one of the files exists.
+        OSError: If no file can be written there: a folder, or in none.
         ValueError: If a weight is too large for float16.
 
     Example:
@@ -73,8 +79,7 @@ def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **fac
     card = Path(card)
     file = card.with_suffix(".npz")
     for path in (card, file):
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists; pass overwrite=True to replace it.")
+        check_target(path, overwrite)
     arrays = {name: ops.convert_to_numpy(w) for name, w in _variables(model.ann)}
     with np.errstate(over="ignore"):  # told below, with the weight's name
         halves = {name: array.astype("float16") for name, array in arrays.items()}
@@ -88,9 +93,22 @@ def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **fac
     np.savez_compressed(buffer, **halves)
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
-    text = json.dumps({"format": _FORMAT, "file": file.name, "sha256": digest, **facts}, indent=1)
-    file.write_bytes(content)
-    card.write_text(text + "\n")
+    second = card.with_suffix(".new.npz")
+    for path in (second, file) if _names(card, file.name) else (file,):
+        head = {"format": _FORMAT, "file": path.name, "sha256": digest}
+        with replacing(path) as draft:
+            draft.write_bytes(content)
+        with replacing(card) as draft:
+            draft.write_text(json.dumps({**head, **facts}, indent=1) + "\n")
+    second.unlink(missing_ok=True)
+
+
+def _names(card: Path, file: str) -> bool:
+    """Whether there is a card that names this file."""
+    try:
+        return bool(read_card(card)["file"] == file)
+    except (OSError, ValueError):
+        return False
 
 
 def read_card(source: str | Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from .._checks import positive_integer
+from .._files import check_target, replacing
 from ..model import ProxyModel
 from .figure import (
     BLUE,
@@ -84,8 +85,7 @@ def spike_gif(
     frames_per_second = positive_integer("frames_per_second", frames_per_second)
     if path.suffix != ".gif":
         raise ValueError(f"`path` must end in .gif. Received: {str(path)!r}.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists already; overwrite=True replaces it.")
+    check_target(path, overwrite)
     pixels = one_image(image, model.snn.image_shape)
     record = model.snn.record(pixels)
     spikes = {
@@ -174,8 +174,8 @@ class _Film:
         gif = io.BytesIO()
         more: Any = {"append_images": others, "duration": durations, "loop": 0}
         first.save(gif, "GIF", save_all=True, **more)
-        # At once, so that Ctrl-C leaves no half of it.
-        path.write_bytes(gif.getvalue())
+        with replacing(path) as draft:
+            draft.write_bytes(gif.getvalue())
 
 
 def _choose(name: str, spikes: np.ndarray) -> tuple[str, np.ndarray]:

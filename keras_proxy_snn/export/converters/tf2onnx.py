@@ -8,6 +8,7 @@ metadata, and no code that builds a graph.
 from pathlib import Path
 
 from ..._checks import require
+from ..._files import replacing
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 from ..onnx import metadata
@@ -49,4 +50,5 @@ def write(model: ProxyModel, path: str | Path, *, form: str = "unrolled") -> Non
     )
     for key, value in metadata(from_model(model), form).items():
         proto.metadata_props.add(key=key, value=value)
-    Path(path).write_bytes(proto.SerializeToString())
+    with replacing(path) as draft:
+        draft.write_bytes(proto.SerializeToString())

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ..._files import replacing
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 from ..litert import with_facts
@@ -44,7 +45,8 @@ def write(
     ...         tflite.write(model, f"{folder}/net.tflite")
     """
     function = graph(model, form, batch_size, "tf.lite.TFLiteConverter")
-    Path(path).write_bytes(with_facts(_convert(function), from_model(model), form))
+    with replacing(path) as draft:
+        draft.write_bytes(with_facts(_convert(function), from_model(model), form))
 
 
 def _convert(function: Any) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._checks import check_choice, positive_integer
+from ..._files import replacing
 from ..program import Pool, Program
 from . import _forms
 from ._flatbuffer import ModelBuilder, parse
@@ -79,7 +80,8 @@ def write(
     build = {"unrolled": _forms.unrolled, "step": _forms.step, "stateful": _forms.stateful}[form]
     build(program, model, batch_size, weights == "float16")
     model.add_metadata(_METADATA, json.dumps(facts).encode())
-    Path(path).write_bytes(model.to_bytes())
+    with replacing(path) as draft:
+        draft.write_bytes(model.to_bytes())
 
 
 def refuse(program: Program, form: str, weights: str = "float32", batch_size: int = 1) -> None:

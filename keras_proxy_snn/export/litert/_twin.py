@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..._files import replacing
 from ..program import Conv, Dense, Pool, Program
 from . import _ops as ops
 from ._flatbuffer import GraphBuilder, ModelBuilder, Tensor
@@ -66,7 +67,8 @@ def write_twin(
             x = _linear(graph, weights, x, shape, ops.NO_ACTIVATION if last else activation)
     graph.output("scores", x)
     graph.sign("serving_default")
-    Path(path).write_bytes(model.to_bytes())
+    with replacing(path) as draft:
+        draft.write_bytes(model.to_bytes())
 
 
 def _scaled(program: Program, layer: Conv | Dense) -> Conv | Dense:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..._checks import check_choice
+from ..._files import replacing
 from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding, weights_after_sums
 from .graph_file import library
 from .limits import check_names, refuse
@@ -82,7 +83,9 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
     names = [name for name, _ in nodes]
     check_names(names)
     edges = list(pairwise(names))
-    nir.write(path, nir.NIRGraph(dict(nodes), edges, metadata=_metadata(program)))
+    graph = nir.NIRGraph(dict(nodes), edges, metadata=_metadata(program))
+    with replacing(path) as draft:
+        nir.write(draft, graph)
 
 
 def _spiking(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..._checks import check_choice, positive_integer, require
+from ..._files import replacing
 from ..._version import __version__
 from ..program import Conv, Dense, Program
 from . import _forms
@@ -96,7 +97,8 @@ def write(
         producer_version=__version__,
     )
     helper.set_model_props(model, metadata(program, form))
-    Path(path).write_bytes(model.SerializeToString())
+    with replacing(path) as draft:
+        draft.write_bytes(model.SerializeToString())
 
 
 def refuse(program: Program, form: str = "unrolled") -> None:

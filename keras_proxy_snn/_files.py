@@ -1,0 +1,141 @@
+"""Files that are never half: each is written aside, brought to the disk, and then given its name.
+
+A process can be killed at any moment. What stands under a file's name is the file of before or the
+new one, whole; a draft that a killed process left is removed when the same file is next written.
+"""
+
+import contextlib
+import glob
+import itertools
+import os
+import platform
+import re
+import shutil
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["check_target", "replacing"]
+
+# Machines may share a folder, and the number of a process says nothing on another machine.
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+_DRAFT = re.compile(r"\.draft-(\w+)-(\d+)-\d+-")
+_TAIL = 50  # letters of the file's name in the draft's: its suffix, and no name that is too long
+_A_DAY = 24 * 3600.0
+
+_numbers = itertools.count()
+_mine: set[Path] = set()
+
+
+def check_target(path: str | Path, overwrite: bool = False) -> None:
+    """Raise an error if a file cannot be written to a path; for use before long work.
+
+    Args:
+        path: Where a file is to be.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        IsADirectoryError: If there is a folder of this name.
+        FileExistsError: If there is a file and `overwrite` is false, or what is there is no
+            regular file (a device, a pipe).
+        PermissionError: If the folder cannot be written to.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_proxy_snn._files import check_target
+    >>> check_target(pathlib.Path(tempfile.mkdtemp()) / "new.json")
+    """
+    real = Path(os.path.realpath(path))
+    if not real.parent.is_dir():
+        raise FileNotFoundError(f"The folder {real.parent} does not exist.")
+    if real.is_dir():
+        raise IsADirectoryError(f"A file is to be written. Received: {path}, which is a folder.")
+    if real.exists() and not real.is_file():
+        raise FileExistsError(
+            f"Only a regular file can be replaced. Received: {path}, a device or a pipe."
+        )
+    if real.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it.")
+    if not os.access(real.parent, os.W_OK):
+        raise PermissionError(f"The folder must be writable. Received: {real.parent}.")
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a draft to write; once it is whole and on the disk, it takes the place of the file.
+
+    If the block raises an error, the file stays as it was and the draft is removed.
+
+    Args:
+        path: The file. An existing one is replaced and its mode kept; a link is followed.
+
+    Yields:
+        A path in the same folder whose name ends as the file's does.
+
+    Raises:
+        OSError: As `check_target`, or if the draft cannot be written.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_proxy_snn._files import replacing
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "net.json"
+    >>> with replacing(path) as draft:
+    ...     _ = draft.write_text("{}")
+    ...     path.exists(), draft.suffix
+    (False, '.json')
+    >>> path.read_text()
+    '{}'
+    """
+    check_target(path, overwrite=True)
+    path = Path(os.path.realpath(path))
+    _sweep(path)
+    name = f".draft-{_HOST}-{os.getpid()}-{next(_numbers)}-{path.name[-_TAIL:]}"
+    draft = path.with_name(name)
+    _mine.add(draft)
+    try:
+        yield draft
+        if path.exists():
+            shutil.copymode(path, draft)
+        with draft.open("r+b") as file:
+            os.fsync(file.fileno())
+        draft.replace(path)
+        _bring_to_disk(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+        _mine.discard(draft)
+
+
+def _bring_to_disk(folder: Path) -> None:
+    """Make the new name last; Windows and some network drives do that by themselves alone."""
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _sweep(path: Path) -> None:
+    """Remove drafts of the file whose process is gone."""
+    for draft in path.parent.glob(f".draft-*-{glob.escape(path.name[-_TAIL:])}"):
+        match = _DRAFT.match(draft.name)
+        if match and draft not in _mine and _is_left(draft, match[1], int(match[2])):
+            draft.unlink(missing_ok=True)
+
+
+def _is_left(draft: Path, host: str, process: int) -> bool:
+    if host != _HOST or os.name == "nt":
+        with contextlib.suppress(FileNotFoundError):  # its process has just finished it
+            return time.time() - draft.stat().st_mtime > _A_DAY
+        return False
+    if process == os.getpid():  # not one of ours: an earlier process had the same number
+        return True
+    try:
+        os.kill(process, 0)
+    except OSError as error:  # any other error is of a process that runs, as another user's
+        return isinstance(error, ProcessLookupError)
+    return False
