@@ -1,4 +1,4 @@
-"""From a spec to a plain Keras CNN, the proxy."""
+"""`build_ann`: from a spec to a plain Keras CNN, the proxy."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -43,14 +43,14 @@ def build_ann(
     l2: float = 0.0,
     name: str = "ann",
 ) -> keras.Sequential:
-    """Build the proxy: a CNN of nothing but standard Keras layers.
+    """Build the proxy: a CNN of standard Keras layers alone.
 
     Each `Conv2D` or `Dense` is followed by an optional `BatchNormalization` and by the
     proxy's activation of its currents z:
 
         "relu":  max(0, z)                   (Eq. 2, the paper)
         "clip":  min(max(0, z / theta), 1)   (the rate that an IF neuron can reach: one
-                                              spike a step)
+                                              spike per step)
 
     Args:
         spec: Layers from `parse_spec`.
@@ -59,13 +59,13 @@ def build_ann(
         proxy_activation: `"relu"` or `"clip"`.
         readout_activation: `"relu"`: the last layer has the proxy's activation too, as in the
             paper. `"linear"`: it has none, as in the authors' notebook.
-        pooling: `"max"` (the paper): in the SNN the OR of the spikes in a window, which fires more
-            often than the neuron that fires most, the more so the longer T is. `"average"`: in
-            both, whose rates then agree at any T; the mean of spikes has no neurons.
+        pooling: `"max"` (the paper): the SNN takes the OR of the spikes in a window. It fires more
+            often than the most active neuron, and the difference grows with T. `"average"`: both
+            networks take means, and their rates agree at any T.
         kernel_initializer: Name of a Keras initializer of all weights, or `"rate_preserving"`:
-            He's uniform one times the layer's threshold, variance 2 theta^2 / fan-in. An IF
-            neuron's rate is z / theta, so that with He's alone rates, and with Glorot's the
-            more, fall by theta from layer to layer, to silence in a deep network.
+            He's uniform initializer times the layer's threshold, variance 2 theta^2 / fan-in. The
+            rate of an IF neuron is z / theta. With He's or Glorot's initializer alone, rates would
+            fall by theta from layer to layer, and deep layers would be silent.
         use_bias: Whether the layers have biases; the paper's have none.
         batch_norm: Whether each layer but the readout is batch-normalised.
         learn_threshold: Whether the thresholds of all layers but the readout are trained with
@@ -74,7 +74,7 @@ def build_ann(
         name: Name of the model.
 
     Returns:
-        A built `keras.Sequential` without softmax: its outputs stand where spike counts will.
+        A built `keras.Sequential` without softmax.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -123,8 +123,8 @@ def build_ann(
             )
         stack.append(layer)
         if batch_norm and part_name != "readout":
-            # Running statistics follow in tens of steps, as in the authors' notebook: the SNN
-            # sees them alone, and Keras's default of 0.99 leaves it behind for hundreds.
+            # The SNN uses the running statistics. With this momentum, the authors', they follow
+            # within tens of steps; with Keras's default of 0.99 they would need hundreds.
             norm = f"{layer.name}_batch_norm"
             stack.append(keras.layers.BatchNormalization(momentum=0.9, name=norm))
         if part_name != "readout" or readout_activation == "relu":

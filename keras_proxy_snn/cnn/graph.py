@@ -1,4 +1,4 @@
-"""A Keras CNN as a plain list of calls, whether it is Sequential, functional or nested."""
+"""A Keras CNN (Sequential, functional or nested) as a plain list of calls."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ class Call(NamedTuple):
     Attributes:
         layer: The layer, also where a model has `x + y` or `ops.relu(x)`, see
             `keras_proxy_snn.cnn.operations.standard_layer`; of others the operation.
-        inputs: Positions of the calls whose results it takes; `INPUT` for the model's input.
+        inputs: Positions of the calls whose results it reads; `INPUT` for the model's input.
         shape: Shape of the result, `(None, ...)`.
     """
 
@@ -38,7 +38,7 @@ class Call(NamedTuple):
 
 @dataclass(frozen=True)
 class Graph:
-    """Calls of a model with one input and one output, each after those that it reads.
+    """Calls of a model with one input and one output. Each call reads earlier calls only.
 
     Attributes:
         calls: In order; the last one gives the output.
@@ -49,7 +49,7 @@ class Graph:
     input_shape: tuple[int, ...]
 
     def readers(self) -> dict[int, list[int]]:
-        """Positions of the calls that read each result, in order; nobody reads the output."""
+        """Position of each call to the positions of the calls that read it, in order."""
         found: dict[int, list[int]] = {place: [] for place in range(INPUT, len(self.calls))}
         for place, call in enumerate(self.calls):
             for source in call.inputs:
@@ -59,15 +59,15 @@ class Graph:
     def run(
         self, x: Any, training: bool = False, start: int = 0
     ) -> Generator[tuple[int, Any], Any, None]:
-        """Call the layers one after another, and hold only results that are still to be read.
+        """Call the layers in order, and hold only results that will still be read.
 
         Args:
             x: Input `(batch, ...)`; or the result of the call before `start`, if that is not 0.
             training: Whether the layers train.
-            start: Position of the first call. What is before it must be a chain.
+            start: Position of the first call. The calls before it must be a chain.
 
         Yields:
-            Position and result of each call. A value that is sent back takes its place.
+            Position and result of each call. A value sent to the generator replaces the result.
         """
         last_reader = {source: places[-1:] for source, places in self.readers().items()}
         results = {start - 1: x}
@@ -117,7 +117,7 @@ class LinearPart:
 
 
 def read_graph(model: Any) -> Graph:
-    """Calls of a Keras model; models inside are opened.
+    """Calls of a Keras model; models inside it are opened.
 
     Args:
         model: A built `keras.Sequential` or functional model with one input and one output.
@@ -139,13 +139,13 @@ def read_graph(model: Any) -> Graph:
     if functional is None or len(functional.inputs) != 1 or len(functional.outputs) != 1:
         raise ValueError(
             "The ANN must be a built keras.Sequential, one that starts with keras.Input, or a "
-            "functional keras.Model, with one input and one output; of a model that is a subclass "
-            f"the layers' order is not known. Received: {model!r}."
+            "functional keras.Model, with one input and one output; a subclass of keras.Model "
+            f"does not tell the order of its layers. Received: {model!r}."
         )
     calls: list[Call] = []
     output = _read(functional, [INPUT], calls)[0]
     if output != len(calls) - 1:
-        # What a nested model computes for nobody.
+        # A nested model may compute results that nothing reads.
         raise ValueError(
             f"Each layer of the ANN must lead to its output. Received: {model!r}, in which layer "
             f"{calls[-1].layer.name!r} does not."
@@ -154,17 +154,17 @@ def read_graph(model: Any) -> Graph:
 
 
 def _functional(model: Any) -> Any:
-    """The functional model that a model is or holds, `None` if there is none."""
+    """The functional model that a model is or holds, or `None`."""
     if not type(model).call.__module__.startswith("keras."):
-        return None  # A class of its user's own calls its layers as it likes.
+        return None  # A user's own class may call its layers in any way.
     if isinstance(model, keras.Sequential):
         model = model._functional if model.built else None
-    # Keras has no public name for the order in which such a model calls its layers.
+    # Keras has no public attribute for the order in which such a model calls its layers.
     return model if hasattr(model, "_nodes_by_depth") else None
 
 
 def _read(model: Any, inputs: list[int], calls: list[Call]) -> list[int]:
-    """Append a model's calls; where its outputs are."""
+    """Append the calls of a model; return the positions of its outputs."""
     places = {id(tensor): place for tensor, place in zip(model.inputs, inputs, strict=True)}
     for depth in sorted(model._nodes_by_depth, reverse=True):
         for node in model._nodes_by_depth[depth]:

@@ -1,6 +1,6 @@
 """Architecture strings such as `"128C3-P2-10F"` and the layers that they name.
 
-Standard library only: a spec can be read without a deep-learning framework.
+Uses the standard library alone, so a spec can be read without a deep-learning framework.
 """
 
 import re
@@ -29,7 +29,7 @@ class Conv:
 
 @dataclass(frozen=True)
 class Pool:
-    """`Pk`: k x k pooling with stride k; what does not fill a window is dropped.
+    """`Pk`: k x k pooling with stride k; rows and columns that fill no window are dropped.
 
     Attributes:
         size: Side k of the window, in pixels.
@@ -88,7 +88,7 @@ def parse_spec(text: str, input_shape: tuple[int, ...] | None = None) -> Spec:
 
     Args:
         text: Tokens joined by `-`: `nCk`, `Pk` or `nF`. The last one is an `nF`,
-            the readout with one neuron for each class.
+            the readout with one neuron per class.
         input_shape: `(height, width, channels)` of the images, in pixels. If
             given, the layers must also fit on such an image.
 
@@ -96,7 +96,7 @@ def parse_spec(text: str, input_shape: tuple[int, ...] | None = None) -> Spec:
         A tuple of `Conv`, `Pool` and `Dense`. `format_spec` is the inverse.
 
     Raises:
-        SpecError: If a token does not parse or cannot stand where it stands. It
+        SpecError: If a token does not parse or is not allowed at its place. The error
             names the token, its position and the whole string.
         TypeError: If `text` is not a string.
 
@@ -135,7 +135,7 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
         input_shape: `(height, width, channels)` of the images, in pixels.
 
     Returns:
-        One tuple a layer: `(height, width, maps)`, or `(units,)` after the first `Dense`.
+        One tuple per layer: `(height, width, maps)`, or `(units,)` from the first `Dense` on.
 
     Raises:
         SpecError: If a pooling would leave less than one pixel.

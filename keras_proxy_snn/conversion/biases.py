@@ -1,4 +1,4 @@
-"""Biases of a spiking network from the spikes that its neurons fire on some images."""
+"""`calibrate_biases`: shift biases until firing rates agree with the proxy."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,35 +23,36 @@ _LEAST_ACTIVE = 0.3  # bounds the step where nearly all neurons are silent or sa
 def calibrate_biases(
     model: ProxyModel, x: Any, *, rounds: int = 3, batch_size: int = 50
 ) -> dict[str, float]:
-    """Shift biases so that neurons fire as often as the proxy says, in the mean of each channel.
+    """Shift biases so that the mean rate of each channel agrees with the proxy.
 
-    Spikes of deep layers come unevenly: a neuron fires early for a current that later
-    turns negative, and cannot take the spike back. So rates are too high in the mean, the more so
-    the deeper the layer and the smaller T. Layer after layer, each after those before it,
+    Spikes of deep layers come unevenly. A neuron may fire early for a current that later turns
+    negative, and it cannot take the spike back. So mean rates are too high, above all in deep
+    layers and at small T. The function corrects one layer after another, from the input on:
 
         bias += theta (a - r) / p
 
-    with the threshold theta, the neurons' mean rate r at the model's T, what the proxy has for it,
-    a, and the share p of neurons whose rate a current can change, 0 < r < 1, taken as 0.3 at
-    least: a Newton step for r = a. (Li et al., "A free lunch from ANN: towards efficient, accurate
-    spiking neural networks calibration", 2021, section 4.2, with p = 1; p and the repetition are
-    ours.) A batch normalisation's `beta` is the bias where there is one.
+    Here theta is the threshold, r the mean rate of the neurons at the model's T, and a the mean
+    rate that the proxy expects. The share of neurons whose rate a current can change (0 < r < 1)
+    is p, at least 0.3. This is a Newton step for r = a. (Li et al., "A free lunch from ANN:
+    towards efficient, accurate spiking neural networks calibration", 2021, section 4.2, with
+    p = 1; p and the repetition are this package's.) For a layer with batch normalisation, `beta`
+    is the bias.
 
-    It takes no labels and no gradients, and some minutes for a deep CNN, and is made for
-    the model's T: set `time_steps` before. **It changes the ANN too**, whose biases these are.
-    Do it after `keras_proxy_snn.QuantisedANN` and before `fit`.
+    The function needs no labels and no gradients, and takes some minutes for a deep CNN. Its
+    result holds for the model's T, so set `time_steps` first. **It changes the ANN too**, because
+    both networks have the same biases. Call it after `keras_proxy_snn.QuantisedANN` and before
+    `fit`.
 
     Args:
         model: The model, with `spike_height="threshold"`, as `keras_proxy_snn.from_keras` makes it,
             or thresholds of 1 for all activations, as `keras_proxy_snn.build` does.
-        x: Some hundred images (with `events` recordings) of the kind that it was trained on.
+        x: Some hundred training images; with `events`, recordings.
         rounds: Number of times that each bias is shifted.
-        batch_size: Images simulated at once.
+        batch_size: Number of images simulated at once.
 
     Returns:
-        For each layer whose bias was shifted the error that is left: the mean over channels of
-        `|a - r|`, in spikes per neuron and step. The readout is not shifted, nor a layer
-        without a bias.
+        Name of each shifted layer to its remaining error: the mean over channels of `|a - r|`, in
+        spikes per neuron and step. The readout and layers without a bias are not shifted.
 
     Raises:
         ValueError: If no layer before the readout has a bias, spikes and activations have other
@@ -102,7 +103,7 @@ def _check_scales(model: ProxyModel) -> None:
 
 
 def _places(nodes: Sequence[Node]) -> list[tuple[TiedIF, Any]]:
-    """Layers with neurons but the readout, and the variable that shifts each one's currents.
+    """Layers with neurons, without the readout, and the variable that shifts their currents.
 
     Layers without such a variable are left out.
     """
@@ -131,7 +132,7 @@ def _places(nodes: Sequence[Node]) -> list[tuple[TiedIF, Any]]:
 
 
 def _expected(model: ProxyModel, batches: Sequence[Any]) -> dict[str, Any]:
-    """What the proxy has for the mean rate of each channel, by name of the layer."""
+    """Mean rate of each channel that the proxy expects, by name of the layer."""
     twin = model.twin
     parts: dict[str, list[Any]] = {name: [] for name in twin.activations}
     names = {place: name for name, place in twin.activations.items()}

@@ -1,4 +1,4 @@
-"""`from_keras`: the spiking twin of a CNN that exists."""
+"""`from_keras`: the spiking twin of an existing CNN."""
 
 from typing import Any
 
@@ -28,37 +28,37 @@ def from_keras(
 ) -> ProxyModel:
     """Build the spiking twin of a Keras CNN, trained or not, around that CNN's own layers.
 
-    Training one trains the other. The SNN approximates the CNN from the start: a spike enters the
-    next layer with the height of its neuron's threshold, so that with r the rate of a neuron, theta
-    its threshold and a the activation of the CNN,
+    Both networks share the layers, so training one trains the other. The SNN approximates the CNN
+    from the start. A spike enters the next layer with the height of its neuron's threshold theta.
+    With the neuron's rate r and the CNN's activation a,
 
         theta r ~ min(a, theta)
 
-    Then `fit` fine-tunes it by its proxy, which is the CNN with its activations in the steps that
-    such neurons can follow: without that bound weights grow where rates cannot. Batch
-    normalisation should be frozen for this (`trainable = False`): the neurons have the running
-    statistics, and with those of each batch the CNN would be another network. Deep CNNs need
-    `keras_proxy_snn.QuantisedANN` and `keras_proxy_snn.calibrate_biases` before.
+    After that, `fit` fine-tunes the network through its proxy: the CNN with activations in the
+    steps that such neurons can follow. Without these steps, weights would grow where rates cannot
+    follow. Freeze batch normalisation before `fit` (`trainable = False`): the neurons use the
+    running statistics, and with the statistics of each batch the CNN would be another network.
+    Deep CNNs first need `keras_proxy_snn.QuantisedANN` and `keras_proxy_snn.calibrate_biases`.
 
-    What neurons cannot do, the CNN need not be changed for: the heights are multiplied into the
-    weights that the spikes meet, so the network that runs or is exported has spikes of 0 and 1.
+    Spikes in the running or exported network are 0 and 1: their heights are multiplied into the
+    weights that read them. The CNN itself is not changed.
 
-    The defaults are those that suit a conversion (Rueckauer et al. 2017, Bu et al. 2022): reset by
-    subtraction, which loses no current, a start at half the threshold, which rounds to the nearest
-    number of spikes, and a readout of its currents. `ProxyModel` has those of the paper.
+    The defaults suit a conversion (Rueckauer et al. 2017, Bu et al. 2022). Reset by subtraction
+    loses no current. A start at half the threshold rounds to the nearest number of spikes. The
+    readout adds up its currents. The defaults of `ProxyModel` are the paper's.
 
     Args:
-        cnn: A built `keras.Sequential` or functional model; which layers it can have says
-            `keras_proxy_snn.mapping.twin.spiking_twin`. A softmax at its end is left out: the
-            readout is its linear part.
+        cnn: A built `keras.Sequential` or functional model;
+            `keras_proxy_snn.mapping.twin.spiking_twin` lists the layers that it can have. A
+            softmax at its end is left out: the readout is the linear part.
         time_steps: Number T of time steps.
         v_threshold: Threshold of the IF neurons, in units of the CNN's activations: a positive
-            number, or a mapping from names of layers to such numbers; 1 if not given. A trained CNN
-            needs those of its activations, see `calibrate`.
+            number, or a mapping from names of layers to such numbers; 1 if not given. A trained
+            CNN needs thresholds that suit its activations, see `calibrate`.
         calibrate: `"percentile"`, `"rnl"` or `"qcfs"`: thresholds from the activations on
             `calibration_data`, see `keras_proxy_snn.calibrate`; not with `v_threshold`.
-        calibration_data: Some hundred images; with `events=True` recordings, whose average over
-            time counts.
+        calibration_data: Some hundred images; with `events=True`, recordings, which are averaged
+            over time.
         reset: `"subtract"` or `"zero"`.
         v_0: As in `ProxyModel`.
         readout: As in `ProxyModel`.
@@ -69,8 +69,8 @@ def from_keras(
         `ProxyModel`, not compiled; `model.ann` is the CNN.
 
     Raises:
-        ValueError: If the CNN has a layer that cannot be mapped (with its name, its type and what
-            to do), or an argument is out of range.
+        ValueError: If the CNN has a layer that cannot be mapped, or an argument is out of range.
+            The error names the layer, its type and a cure.
 
     Example:
 

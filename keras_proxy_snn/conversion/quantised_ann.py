@@ -1,4 +1,4 @@
-"""The proxy by itself, with the steps of its neurons."""
+"""`QuantisedANN`: train the proxy alone, with activations in the steps of its neurons."""
 
 from typing import Any
 
@@ -12,28 +12,28 @@ __all__ = ["QuantisedANN"]
 
 
 class QuantisedANN(keras.Model):
-    """The ANN of a `ProxyModel`, its activations in the steps that IF neurons can follow.
+    """The ANN of a `ProxyModel` with activations in the steps that IF neurons can follow.
 
-    To train it is to make the ANN one whose activations survive in few spikes (the QCFS activation
-    of Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural
-    networks", 2022, see `keras_proxy_snn.training.responses.response`). Nothing is simulated, so
-    that costs about as much as to train the CNN itself, and deep CNNs need it before the proxy can
-    follow their spikes. It has the very layers of the model, which learns with it:
+    Trained this way, the ANN's activations can be expressed in few spikes (the QCFS activation of
+    Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural
+    networks", 2022, see `keras_proxy_snn.training.responses.response`). There is no simulation,
+    so the training costs about as much as the training of the CNN. Deep CNNs need it before the
+    proxy can follow their spikes. It holds the layers of the model, so the model learns with it:
 
-        QuantisedANN(model, levels=4)   train this first, batch normalisation and all
-        calibrate_biases(model, x)      then its biases, for rates that are right in the mean
-        model                           then this, for the spikes as they come
+        QuantisedANN(model, levels=4)   train this first, with batch normalisation
+        calibrate_biases(model, x)      then correct the mean rates
+        model                           then train with real spikes
 
-    In training `v_0` is dithered, drawn from [0, 1) for each activation, so that it is rounded up
-    or down by chance and right in the mean: spikes of deep layers come unevenly, one more or
-    less than a constant current would give. Without, an ANN learns what only its own steps do.
+    In training `v_0` is dithered: it is drawn from [0, 1) for each activation. An activation is
+    then rounded up or down at random, and right in the mean. Spikes of deep layers come unevenly,
+    one more or one fewer than for a constant current, and dither prepares the ANN for this.
 
     Args:
-        model: The model. Its thresholds and `v_0` are those of the activations here.
-        levels: Number L of steps of an activation; the model's T if not given. Fewer than T leave
-            more room for spikes that come unevenly.
-        dither: Whether to round by chance in training.
-        seed: Seed of that chance; if not given, one drawn from Keras's global generator.
+        model: The model. The activations use its thresholds and its `v_0`.
+        levels: Number L of steps of an activation; the model's T if not given. Fewer levels than
+            T leave more room for uneven spikes.
+        dither: Whether to round at random in training.
+        seed: Seed of the rounding; if not given, it is drawn from Keras's global generator.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Call arguments:

@@ -38,9 +38,10 @@ def calibrate(
 ) -> dict[str, float]:
     """Thresholds that suit a trained CNN, for spikes as high as their threshold.
 
-    With such spikes (`spike_height="threshold"`) a layer's rates times its threshold theta follow
-    its activations up to theta, in steps of theta / T. A large theta cuts nothing off and is
-    coarse, a small one the other way round. What each method takes as theta:
+    With such spikes (`spike_height="threshold"`), a layer's rates times its threshold theta follow
+    its activations up to theta, in steps of theta / T. A large theta keeps large activations but
+    has coarse steps; a small theta has fine steps but cuts large activations off. The methods
+    choose theta as follows:
 
         "percentile"  the 99.9th percentile of the activations above zero (Rueckauer et al.,
                       "Conversion of continuous-valued deep networks to efficient event-driven
@@ -51,23 +52,23 @@ def calibrate(
         "qcfs"        the step lambda for which QCFS with L = T levels changes the activations
                       least, in the mean of squares, among 1/50, 2/50, ..., 1 of the largest
 
-    "rnl" has the scale and the purpose of the rate norm layer (Ding et al., "Optimal ANN-SNN
-    conversion for fast and accurate inference in deep spiking neural networks", 2021), whose
-    scale is trained to make the thresholds small while the accuracy holds; "qcfs" has the
-    activation of Bu et al. ("Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency
-    spiking neural networks", 2022), whose steps are trained with the weights. Here the weights
-    stay as they are. `keras_proxy_snn.methods` has both methods with their training.
+    "rnl" takes the scale of the rate norm layer (Ding et al., "Optimal ANN-SNN conversion for fast
+    and accurate inference in deep spiking neural networks", 2021). There the scale is trained to
+    make thresholds small while the accuracy holds. "qcfs" takes the activation of Bu et al.
+    ("Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural networks",
+    2022). There the steps are trained with the weights. `calibrate` changes no weights;
+    `keras_proxy_snn.methods` has both methods with their training.
 
     Args:
         ann: The CNN; see `keras_proxy_snn.mapping.twin.spiking_twin`.
-        x: Some hundred images of the kind that it was trained on, `(batch, ...)`; no labels.
+        x: Some hundred training images, `(batch, ...)`, without labels.
         method: `"percentile"`, `"rnl"` or `"qcfs"`.
         time_steps: Number T of time steps, for `"qcfs"`.
         percentile: Per cent, in (0, 100], for `"percentile"`.
 
     Returns:
-        Threshold by name of the layer with neurons, the readout among them, for `v_threshold`. Of
-        a linear readout the absolute values of its outputs count.
+        Name of each layer with neurons, the readout included, to its threshold; an argument for
+        `v_threshold`. For a linear readout, the absolute values of its outputs count.
 
     Raises:
         ValueError: If an argument is out of range or a layer has no activation above zero.
@@ -96,7 +97,7 @@ def activation_percentiles(
 ) -> dict[str, float]:
     """Percentile of the activations above zero of each layer with neurons.
 
-    Only the largest activations are held at a time, not all of them.
+    The function holds the largest activations only, not all of them.
 
     Args:
         ann: The CNN.
@@ -130,7 +131,7 @@ def activation_percentiles(
 
 
 def scaled_maxima(ann: keras.Model, x: Any) -> dict[str, float]:
-    """Maxima of the activations times the smallest scale that leaves the classes; `calibrate`."""
+    """Maxima of the activations times the smallest scale that keeps the classes; `calibrate`."""
     twin = spiking_twin(ann)
     maxima = _maxima(twin, x)
     classes = _classes(twin, x, {})
@@ -159,7 +160,7 @@ def least_error_steps(ann: keras.Model, x: Any, levels: int) -> dict[str, float]
 
 
 def _activations(twin: SpikingTwin, x: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """Activations of each layer with neurons, `(batch, ...)` in parts, layer by layer."""
+    """Activations of each layer with neurons, in parts `(batch, ...)`, layer by layer."""
     names = {place: name for name, place in twin.activations.items()}
     for batch in _batches(x):
         for place, result in twin.graph.run(batch):
@@ -190,7 +191,7 @@ def _check_heard(found: dict[str, Any]) -> None:
 
 
 def _classes(twin: SpikingTwin, x: Any, caps: dict[str, float]) -> np.ndarray:
-    """Classes of images, activations before the readout cut off at `caps`."""
+    """Classes of images if activations before the readout are cut off at `caps`."""
     last = len(twin.graph.calls) - 1
     limits = {twin.activations[name]: cap for name, cap in caps.items()}
     limits.pop(last, None)
@@ -212,11 +213,11 @@ def _batches(x: Any) -> Iterator[Any]:
 
 
 class _Percentile:
-    """A percentile of values that come in parts, of which only the largest are kept."""
+    """A percentile of values that arrive in parts; only the largest values are kept."""
 
     def __init__(self, percentile: float, most: int):
         self._fraction = percentile / 100
-        # The two order statistics around it, whatever share of `most` values is added.
+        # The two order statistics around the percentile, however many values were added.
         self._keep = int(most * (1 - self._fraction)) + 2
         self._largest = np.zeros(0, "float32")
         self.number = 0
