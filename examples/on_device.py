@@ -91,6 +91,11 @@ def score(network: Network, counts: np.ndarray, outputs: Arrays, stop: str) -> n
     return activity(counts, potential[0], thresholds[readout], v_0)
 
 
+def takes_steps(network: Network) -> bool:
+    """Whether all steps run in one call, as many as the file is told."""
+    return "time_steps" in network.inputs
+
+
 def by_potential(network: Network) -> bool:
     return network.facts.get("readout") == "potential"
 
@@ -100,7 +105,8 @@ def simulate(
 ) -> Result:
     """Run an image as far as it takes."""
     if "spike_counts" in network.outputs:
-        outputs = network.infer({"image": image})
+        steps = {"time_steps": np.asarray(time_steps)} if takes_steps(network) else {}
+        outputs = network.infer({"image": image, **steps})
         counts = np.rint(outputs["spike_counts"][0]).astype(int)
         return Result(time_steps, counts, score(network, counts, outputs, stop))
     stop = "never" if stop == "certain" and by_potential(network) else stop
@@ -182,7 +188,8 @@ def choose_time_steps(network: Network, wanted: int | None, stop: str) -> int:
     steps = wanted or own
     if not steps:
         raise ValueError("the network does not say its number of steps: give --time-steps")
-    if "spike_counts" in network.outputs and (stop == "margin" or steps != (own or steps)):
+    whole = "spike_counts" in network.outputs
+    if whole and (stop == "margin" or (steps != (own or steps) and not takes_steps(network))):
         raise ValueError("this network runs all steps in one call: export the form 'step'")
     if steps > own > 0 and network.facts["number_format"] != "float32":
         raise ValueError(f"potentials of this integer network may overflow after {own} steps")

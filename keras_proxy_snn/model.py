@@ -311,7 +311,9 @@ class ProxyModel(_Steps):
         """T, the chunk's length and these choices are constants of a traced graph."""
         snn = self.snn
         simulation = (snn.time_steps, snn.chunk_steps, snn.event_driven)
-        now = (*simulation, self.readout, self.proxy_activation)
+        # Keras's `quantize` and `enable_lora` put other variables in the place of a kernel.
+        weights = tuple((weight.path, weight.dtype) for weight in self.ann.weights)
+        now = (*simulation, self.readout, self.proxy_activation, weights)
         if self._traced_for not in (None, now):
             self.train_function = self.test_function = self.predict_function = None
             self.renew_steps()

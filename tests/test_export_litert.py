@@ -288,6 +288,24 @@ def test_step_form_tells_the_potentials(tmp_path, integer, reset, v_0):
             np.testing.assert_array_equal(v, reference_v)
 
 
+@pytest.mark.parametrize("settings", [{}, {"number_format": "int8"}], ids=["float32", "int8"])
+@pytest.mark.parametrize("name", ["image", "keep"])
+def test_a_stateful_file_cannot_be_resized(tmp_path, name, settings):
+    """LiteRT would write past the end of variables that keep their size."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = tmp_path / "stateful.tflite"
+    litert.write(
+        tiny(**settings, **({"theta": 2, "kernel": 1} if settings else {})), path, form="stateful"
+    )
+    assert litert.read_metadata(path)["batch"] == "fixed"
+    interpreter = Interpreter(model_path=str(path))
+    entry = next(e for e in interpreter.get_input_details() if name in e["name"])
+    interpreter.resize_tensor_input(entry["index"], [4, *entry["shape"][1:]])
+    with pytest.raises(RuntimeError, match="(?i)reshape"):
+        interpreter.allocate_tensors()
+
+
 def test_stateful_form_resets_when_told(tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
@@ -410,6 +428,7 @@ def test_signature_metadata_and_description(tmp_path):
     assert litert.read_metadata(path) == {
         **facts,
         "form": "stateful",
+        "batch": "fixed",
         "time_steps": 10,
         "number_format": "int8",
         "weights": "int8",

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx.reference import ReferenceEvaluator
 
 import keras_proxy_snn
 from keras_proxy_snn._checks import require
@@ -246,19 +247,29 @@ def test_chunks_never_change_a_count(tmp_path, chunk_steps):
     np.testing.assert_array_equal(onnx.run(path, program, images), expected_counts(program, images))
 
 
-def test_a_loop_takes_its_number_of_steps_as_an_input_with_a_default(tmp_path):
-    program = small_program(time_steps=6)
+@pytest.mark.parametrize("number_format", ["float32", "int8"])
+def test_every_runtime_is_told_the_steps_of_a_loop(tmp_path, number_format):
+    """An input with a default, or an empty condition, is one that some clients ignore."""
+    program = small_program(time_steps=6, number_format=number_format)
     images = images_for(program, 3)
     path = written(tmp_path, program, form="loop")
-    session = onnxruntime.InferenceSession(str(path))
-    assert [item.name for item in session.get_inputs()] == ["image"]
-    assert [item.name for item in session.get_overridable_initializers()] == ["time_steps"]
-    (default,) = session.run(None, {"image": images})
-    np.testing.assert_array_equal(default, expected_counts(program, images))
-    for steps in (1, 3, 20):
+    model = onnx_library.load(path)
+    inputs = {item.name for item in model.graph.input}
+    assert inputs == {"image", "time_steps"}
+    assert not inputs & {item.name for item in model.graph.initializer}
+    (loop,) = (node for node in model.graph.node if node.op_type == "Loop")
+    assert all(loop.input)
+    (own,) = (entry.value for entry in model.metadata_props if entry.key == "time_steps")
+    assert own == "6"
+    reference = ReferenceEvaluator(model)
+    for steps in (1, 3, 6, 20):
         longer = program.with_time_steps(steps)
-        counts = onnx.run(path, longer, images)
-        np.testing.assert_array_equal(counts, expected_counts(longer, images))
+        expected = expected_counts(longer, images)
+        for runtime in ("onnxruntime", "openvino"):
+            counts = onnx.run(path, longer, images, runtime=runtime)
+            np.testing.assert_array_equal(counts, expected)
+        feeds = {"image": images, "time_steps": np.asarray(steps, "int64")}
+        np.testing.assert_array_equal(reference.run(["spike_counts"], feeds)[0], expected)
 
 
 def test_thresholds_are_hit_exactly(tmp_path):
@@ -288,7 +299,10 @@ def test_a_readout_by_potential_is_exact(tmp_path, form, number_format, runtime)
         session = onnxruntime.InferenceSession(str(path))
         names = [output.name for output in session.get_outputs()]
         assert names == ["spike_counts", "v_dense1_out"]
-        np.testing.assert_array_equal(session.run(names[:1], {"image": images})[0], counts)
+        feeds = {"image": images}
+        if form == "loop":
+            feeds["time_steps"] = np.asarray(program.time_steps, "int64")
+        np.testing.assert_array_equal(session.run(names[:1], feeds)[0], counts)
         assert session.get_modelmeta().custom_metadata_map["readout"] == "potential"
 
 
@@ -548,11 +562,3 @@ def test_a_file_is_not_run_for_another_number_of_steps(tmp_path, runtime):
     step = written(tmp_path, program, form="step")
     counts = onnx.run(step, longer, images, runtime=runtime)
     np.testing.assert_array_equal(counts, expected_counts(longer, images))
-
-
-def test_openvino_takes_the_default_of_a_loops_steps(tmp_path):
-    program = small_program(time_steps=4)
-    path = written(tmp_path, program, form="loop")
-    images = images_for(program, 2)
-    with pytest.raises(ValueError, match="In openvino this file always runs 4 steps"):
-        onnx.run(path, program.with_time_steps(5), images, runtime="openvino")

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from ..layers.activations import activation_kind
+from ..layers.kernels import kernel_of
 from .operations import standard_layer
 
 __all__ = ["INPUT", "Call", "Graph", "LinearPart", "read_graph"]
@@ -110,10 +111,9 @@ class LinearPart:
     def __call__(self, x: Any) -> Any:
         """Weighted sum of `(batch, features)`."""
         layer = self.layer
-        z = ops.matmul(
-            ops.cast(x, layer.compute_dtype), ops.cast(layer.kernel, layer.compute_dtype)
-        )
-        return z if layer.bias is None else ops.add(z, ops.cast(layer.bias, layer.compute_dtype))
+        dtype = layer.compute_dtype
+        z = ops.matmul(ops.cast(x, dtype), ops.cast(kernel_of(layer), dtype))
+        return z if layer.bias is None else ops.add(z, ops.cast(layer.bias, dtype))
 
 
 def read_graph(model: Any) -> Graph:

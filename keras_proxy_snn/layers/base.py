@@ -10,6 +10,7 @@ from .._checks import check_choice
 from ..neurons.equations import biased
 from .activations import activation_kind
 from .integrate_and_fire import IF
+from .kernels import kernel_of
 from .time_axis import over_time, without_time
 
 __all__ = [
@@ -141,7 +142,7 @@ class TiedIF(IF):
 
     def twin_kernel(self) -> Any:
         """The twin's kernel."""
-        return self.twin.kernel
+        return kernel_of(self.twin)
 
     def scale_inputs(self, kernel: Any) -> Any:
         """Multiply a kernel `(..., input channels, outputs)` by `input_scale`."""

@@ -7,6 +7,7 @@ from keras import ops
 
 from .base import TiedIF
 from .if_conv2d import IFConv2D
+from .kernels import kernel_of
 
 __all__ = ["IFSeparableConv2D"]
 
@@ -54,8 +55,9 @@ class IFSeparableConv2D(TiedIF):
     def twin_kernel(self) -> Any:
         """Product of the twin's kernels, `(height, width, channels, filters)`."""
         twin = self.twin
-        pointwise = ops.reshape(twin.pointwise_kernel, (-1, twin.depth_multiplier, twin.filters))
-        return ops.einsum("ijcm,cmf->ijcf", ops.convert_to_tensor(twin.depthwise_kernel), pointwise)
+        shape = (-1, twin.depth_multiplier, twin.filters)
+        pointwise = ops.reshape(kernel_of(twin, "pointwise_kernel"), shape)
+        return ops.einsum("ijcm,cmf->ijcf", kernel_of(twin, "depthwise_kernel"), pointwise)
 
     # The product of the kernels is a kernel of an ordinary convolution.
     weighted_sum = IFConv2D.weighted_sum

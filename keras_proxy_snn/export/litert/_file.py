@@ -55,7 +55,8 @@ def write(
         path: Where to write; an existing file is replaced.
         form: One of `FORMS`.
         weights: `"float16"` halves a float file; the network is then that of the rounded kernels.
-        batch_size: Of the file. LiteRT can change it when it loads an unrolled or a step file.
+        batch_size: Of the file. LiteRT can change it when it loads an unrolled or a step file; of a
+            stateful one, whose variables have their size, it refuses to (`allocate_tensors` fails).
 
     Raises:
         ValueError: If an argument is out of range, or the format cannot express the program.
@@ -177,6 +178,7 @@ def _facts(program: Program, form: str, weights: str) -> dict[str, Any]:
     return {
         **program.metadata,
         "form": form,
+        "batch": "fixed" if form == "stateful" else "can be resized",
         "time_steps": program.time_steps,
         "number_format": program.number_format,
         "weights": "int8" if program.is_integer else weights,

@@ -64,8 +64,9 @@ def stateful(program: Program, model: ModelBuilder, batch: int, float16: bool) -
     `keep` is 0 in the first step of an image and 1 in the others. A second signature that resets
     is no way: TensorFlow Lite Micro knows one signature only.
     """
-    graph, image, stages = _begin(program, model, batch, float16)
-    keep = graph.input("keep", (1,), image.dtype)
+    # The variables have one size: if the batch were changed, they would be written past their end.
+    graph, image, stages = _begin(program, model, batch, float16, fixed=True)
+    keep = ops.of_fixed_shape(graph, graph.input("keep", (1,), image.dtype))
     start = model.graph("start")
     graph.operator("CALL_ONCE", [], [], "CallOnceOptions", initSubgraphIndex=start.index)
     handles = []
@@ -84,11 +85,12 @@ def stateful(program: Program, model: ModelBuilder, batch: int, float16: bool) -
 
 
 def _begin(
-    program: Program, model: ModelBuilder, batch: int, float16: bool
+    program: Program, model: ModelBuilder, batch: int, float16: bool, fixed: bool = False
 ) -> tuple[GraphBuilder, Tensor, list[Stage]]:
     graph = model.graph("main")
     dtype = "int16" if program.is_integer else "float32"
     image = graph.input("image", (batch, *program.input_shape), dtype)
+    image = ops.of_fixed_shape(graph, image) if fixed else image
     return graph, prepare_image(program, graph, image), stages_of(program, graph, float16)
 
 

@@ -179,6 +179,14 @@ def split(graph: GraphBuilder, x: Tensor, count: int) -> list[Tensor]:
     return parts
 
 
+def of_fixed_shape(graph: GraphBuilder, x: Tensor) -> Tensor:
+    """The same tensor; a runtime that is asked to resize it refuses."""
+    shape = graph.constant(np.array(x.shape, "int32"))
+    out = graph.tensor(x.shape, x.dtype)
+    graph.operator("RESHAPE", [x, shape], [out], "ReshapeOptions", newShape=list(x.shape))
+    return out
+
+
 def sum_over_leading(graph: GraphBuilder, x: Tensor, count: int) -> Tensor:
     """Sum of `count` equal parts of the batch axis, of `(count * batch, features)`."""
     if count == 1:

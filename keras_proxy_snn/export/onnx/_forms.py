@@ -65,12 +65,15 @@ def loop(program: Program) -> Any:
     initial = [_zeros(graph, batch, classes, FLOAT)]
     initial += [_zeros(graph, batch, s, network.potential_type) for s in network.state_shapes]
     body = _loop_body(graph.body(), network, current)
-    graph.weights("time_steps", np.asarray(program.time_steps, "int64"))
+    # ONNX lets both inputs of a `Loop` and defaults of inputs be left out, but some runtimes ignore
+    # such inputs, or take an empty condition for false: T and the condition are given.
+    goes_on = graph.constant(True, "bool")
     results = _results(network)
     final = [graph.fresh() for _ in network.state_shapes]
     if len(results) > 1:
         final[-1] = results[1].name
-    graph.add_many("Loop", ("time_steps", "", *initial), ("spike_counts", *final), body=body)
+    inputs = ("time_steps", goes_on, *initial)
+    graph.add_many("Loop", inputs, ("spike_counts", *final), body=body)
     time_steps = _info("time_steps", _INT64, ())
     return _close(graph, program, [_image(program), time_steps], results)
 

@@ -46,10 +46,9 @@ def run(
 ) -> np.ndarray:
     """Spike counts of a file, whatever its form; `Program.scores` of a readout by potential.
 
-    A step is called T times from zero potentials. A loop is told T by ONNX Runtime; OpenVINO
-    takes an input with a default for a constant. OpenVINO 2026.4 also adds wrongly to what a
-    convolution of one channel to one or two filters gives on maps of 3 or 4 pixels, in batches
-    of several images, with AVX-512; no larger layer was ever off.
+    A step is called T times from zero potentials; a loop is told T. OpenVINO 2026.4 adds wrongly
+    to what a convolution of one channel to one or two filters gives on maps of 3 or 4 pixels, in
+    batches of several images, with AVX-512; no larger layer was ever off.
 
     Args:
         path: A file of `write`.
@@ -208,11 +207,9 @@ def _onnxruntime(path: str | Path, threads: int) -> _Session:
     ort = require("onnxruntime")
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    # Errors alone: a loop's `time_steps` draws a warning that it is not a constant.
-    options.log_severity_level = 3
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     outputs = [output.name for output in session.get_outputs()]
-    inputs = [*session.get_inputs(), *session.get_overridable_initializers()]
+    inputs = session.get_inputs()
     return _Session(
         {*outputs, *(item.name for item in inputs)},
         int(session.get_modelmeta().custom_metadata_map["time_steps"]),

@@ -39,8 +39,8 @@ def write(
       zeros at first; outputs `spikes`, `(batch, classes)`, float32, and `v_<layer name>_out`.
       Potentials of maps are `(batch, filters, height, width)`; those of an integer program
       are int32.
-    - `"loop"`: as unrolled, the step in a `Loop`. An optional input `time_steps`, int64, whose
-      default is the program's T.
+    - `"loop"`: as unrolled, the step in a `Loop`. A second input `time_steps`, int64, a number
+      without axes, is T; the program's own T is `time_steps` in the file's metadata.
 
     Potentials are counted from `v_0`, see `keras_proxy_snn.export.program.Conv`. Of a program with
     `readout="potential"` the unrolled form and the loop have a second output,
