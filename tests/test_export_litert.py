@@ -302,7 +302,7 @@ def test_a_stateful_file_cannot_be_resized(tmp_path, name, settings):
     interpreter = Interpreter(model_path=str(path))
     entry = next(e for e in interpreter.get_input_details() if name in e["name"])
     interpreter.resize_tensor_input(entry["index"], [4, *entry["shape"][1:]])
-    with pytest.raises(RuntimeError, match="(?i)reshape"):
+    with pytest.raises(RuntimeError, match=r"(?i)reshape"):
         interpreter.allocate_tensors()
 
 

@@ -1,6 +1,5 @@
 """The examples for microcontrollers: TFLite Micro from Python, and the model as C."""
 
-import re
 import shutil
 import subprocess
 import sys
@@ -133,14 +132,100 @@ def test_the_c_array_compiles_and_is_the_file(network, tmp_path):
     np.testing.assert_array_equal(numbers[-3:], expected[0])
 
 
-def test_main_registers_every_operator(network):
-    from ai_edge_litert import schema_py_generated as schema
+STAND_IN = """
+#pragma once
+#include <cstdint>
+#include <cstdio>
+enum { kTfLiteOk };
+namespace tflite {
+inline void InitializeTarget() {}
+inline const void* GetModel(const void* data) { return data; }
+template <int n> struct MicroMutableOpResolver {
+  int left = n;
+  int Add(const char* name) { std::printf("%s ", name); return --left < 0; }
+  METHODS
+};
+struct Data { int16_t* i16; };
+struct TfLiteTensor { Data data; };
+struct MicroInterpreter {
+  int16_t numbers[1000] = {};
+  TfLiteTensor tensor{{numbers}};
+  int left;
+  template <int n>
+  MicroInterpreter(const void*, MicroMutableOpResolver<n>& r, uint8_t*, int arena) : left(r.left) {
+    std::printf("left %d arena %d\\n", left, arena);
+  }
+  int AllocateTensors() { return 1; }
+  int Invoke() { return kTfLiteOk; }
+  TfLiteTensor* input(int) { return &tensor; }
+  TfLiteTensor* output(int) { return &tensor; }
+};
+}
+inline void (*callback)(const char*) = nullptr;
+inline void RegisterDebugLogCallback(void (*print)(const char*)) { callback = print; }
+template <class... T> void MicroPrintf(const char* format, T... values) {
+  char text[100];
+  std::snprintf(text, sizeof text, format, values...);
+  if (callback) callback(text);
+}
+"""
+HEADERS = (
+    "micro/micro_interpreter.h",
+    "micro/micro_log.h",
+    "micro/micro_mutable_op_resolver.h",
+    "micro/system_setup.h",
+    "micro/cortex_m_generic/debug_log_callback.h",
+    "schema/schema_generated.h",
+)
+METHODS = {
+    "ADD": "AddAdd",
+    "CONV_2D": "AddConv2D",
+    "DEPTHWISE_CONV_2D": "AddDepthwiseConv2D",
+    "FULLY_CONNECTED": "AddFullyConnected",
+    "MAX_POOL_2D": "AddMaxPool2D",
+    "MUL": "AddMul",
+    "RELU": "AddRelu",
+    "SUB": "AddSub",
+}
 
-    content = (network[0] / "net.tflite").read_bytes()
-    codes = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content)).operatorCodes
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
-    needed = {names[code.builtinCode].replace("_", "").lower() for code in codes}
-    source = (FOLDER / "main.cc").read_text()
-    registered = {name.lower() for name in re.findall(r"resolver\.Add(\w+)\(", source)}
-    assert needed == registered
-    assert f"MicroMutableOpResolver<{len(registered)}>" in source
+
+@pytest.mark.parametrize("kind", ["or", "sum"])
+def test_main_registers_the_operators_of_the_file_and_prints_what_fails(network, tmp_path, kind):
+    compiler = shutil.which("g++") or shutil.which("c++")
+    if compiler is None:
+        pytest.skip("a C++ compiler (apt-get install g++) compiles the program")
+    folder, program, _ = network
+    layers = [replace(x, kind=kind) if isinstance(x, Pool) else x for x in program.layers]
+    file = tmp_path / "net.tflite"
+    litert.write(replace(program, layers=tuple(layers)), file, form="unrolled")
+    done = script("to_c_array.py", file, folder / "image.npy", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    for name in HEADERS:
+        header = tmp_path / "tensorflow" / "lite" / name
+        header.parent.mkdir(parents=True, exist_ok=True)
+        header.write_text('#pragma once\n#include "stand_in.h"\n')
+    methods = [f'int {m}() {{ return Add("{name}"); }}' for name, m in METHODS.items()]
+    (tmp_path / "stand_in.h").write_text(STAND_IN.replace("METHODS", "\n".join(methods)))
+    shutil.copy(FOLDER / "main.cc", tmp_path)
+    subprocess.run([shutil.which("gcc") or "cc", "-c", "model_data.c"], check=True, cwd=tmp_path)
+    flags = ["-std=c++17", "-Wall", "-I.", "-o", "main", "main.cc", "model_data.o"]
+    subprocess.run([compiler, *flags], check=True, cwd=tmp_path)
+    ran = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=False)
+    *registered, _, left, _, arena = ran.stdout.splitlines()[0].split()
+    average = {"DEPTHWISE_CONV_2D"} if kind == "sum" else {"MAX_POOL_2D"}
+    assert set(registered) == {*METHODS} - {"DEPTHWISE_CONV_2D", "MAX_POOL_2D"} | average
+    assert left == "0"
+    used = litert.arena_bytes(file)
+    assert used * 9 / 8 <= int(arena) < used * 9 / 8 + 1025
+    assert ran.returncode == 1
+    assert ran.stdout.splitlines()[1] == "failed: memory"
+
+
+def test_an_operator_that_main_lacks_is_refused(monkeypatch, network):
+    monkeypatch.syspath_prepend(FOLDER)
+    import to_c_array
+
+    monkeypatch.setattr(to_c_array, "OPERATORS", ("ADD", "MUL", "RELU", "SUB"))
+    folder, *_ = network
+    with pytest.raises(ValueError, match=r"main\.cc registers no CONV_2D, FULLY_CONNECTED, MAX_P"):
+        to_c_array.c_files(folder / "net.tflite", folder / "image.npy")

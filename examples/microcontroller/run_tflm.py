@@ -30,6 +30,13 @@ def read_facts(content):
     raise ValueError("not a file from keras_proxy_snn")
 
 
+def operators(content):
+    """Names of the operators that a file has, such as "CONV_2D", in order."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
+    return sorted(names[code.builtinCode] for code in model.operatorCodes)
+
+
 def scale_pixels(images, facts):
     """Images as the network takes them: int16, `round(pixel * input_scale)`."""
     pixels = np.asarray(images)

@@ -3,16 +3,35 @@
     pip install numpy tflite-micro
     python to_c_array.py net.tflite image.npy --output .
 
+The header says too which operators the network has, and how many bytes of memory TensorFlow Lite
+Micro used for it here, plus an eighth. Its structures are larger on a desktop's 64 bits than on 32;
+what a device's own kernels need besides (such as CMSIS-NN's) is for the eighth.
+
 Beside the file's bytes they hold one image of bytes and its spike counts, computed here by
 TensorFlow Lite Micro, so that the first thing the device does is to prove that it computes the
 same; and a table from bytes to the network's input, so that it needs no floating point.
 """
 
 import argparse
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
-from run_tflm import Network, scale_pixels
+from run_tflm import Network, operators, scale_pixels
+
+# What `main.cc` can register.
+OPERATORS = (
+    "ADD",
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "FULLY_CONNECTED",
+    "MAX_POOL_2D",
+    "MUL",
+    "RELU",
+    "SUB",
+)
 
 HEADER = """\
 /* Written by to_c_array.py from {source}. */
@@ -22,8 +41,12 @@ HEADER = """\
 #include <stdint.h>
 
 #define MODEL_DATA_SIZE {size}
+#define MODEL_ARENA_SIZE {arena}
 #define IMAGE_SIZE {pixels}
 #define CLASSES {classes}
+
+#define MODEL_OPERATORS {count}
+{operators}
 
 #ifdef __cplusplus
 extern "C" {{
@@ -42,6 +65,17 @@ extern const int16_t sample_counts[CLASSES];
 """
 
 
+def arena_size(path, image):
+    """Bytes that the interpreter uses, and an eighth more, in whole KiB."""
+    run = [sys.executable, Path(__file__).with_name("run_tflm.py"), path, image, "--allocations"]
+    # A program of its own, because the interpreter prints what it used to the process's stderr.
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    total = re.search(r"Arena allocation total (\d+) bytes", done.stderr)
+    if total is None:
+        raise ValueError(f"TensorFlow Lite Micro does not say its memory: {done.stderr.strip()}")
+    return -(-int(total[1]) * 9 // 8 // 1024) * 1024
+
+
 def c_array(declaration, values):
     """A constant array, 16 numbers a line."""
     rows = [values[i : i + 16] for i in range(0, len(values), 16)]
@@ -49,17 +83,23 @@ def c_array(declaration, values):
     return f"{declaration} = {{\n    {lines}}};\n"
 
 
-def c_files(path, image):
+def c_files(path, image_path):
     """Text of the header and of the source."""
     network = Network(path)
-    image = np.asarray(image)
+    image = np.load(image_path)
     if image.dtype != np.uint8 or image.shape != network.input_shape[1:]:
         raise ValueError(f"the image must be {network.input_shape[1:]} bytes, as a camera gives")
     content = Path(path).read_bytes()
     counts = network(image)[0]
+    used = operators(content)
+    if unknown := sorted(set(used) - set(OPERATORS)):
+        raise ValueError(f"main.cc registers no {', '.join(unknown)}: add them there and here")
     header = HEADER.format(
         source=Path(path).name,
         size=len(content),
+        arena=arena_size(path, image_path),
+        count=len(used),
+        operators="\n".join(f"#define MODEL_HAS_{name}" for name in used),
         pixels=image.size,
         classes=counts.size,
         scale=network.facts["input_scale"],
@@ -82,7 +122,7 @@ def main():
     parser.add_argument("--output", default=".", type=Path, help="folder for the two files")
     arguments = parser.parse_args()
     try:
-        header, source = c_files(arguments.model, np.load(arguments.image))
+        header, source = c_files(arguments.model, arguments.image)
         (arguments.output / "model_data.h").write_text(header)
         (arguments.output / "model_data.c").write_text(source)
     except (OSError, ValueError) as error:

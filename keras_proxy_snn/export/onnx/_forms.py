@@ -3,8 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
-
 from ..._checks import require
 from ..program import Program
 from ._graph import Graph
