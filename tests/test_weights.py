@@ -1,6 +1,11 @@
 """Weights that load: what a card vouches for, and nothing else."""
 
+import functools
+import http.server
 import json
+import threading
+import types
+import urllib.error
 from pathlib import Path
 
 import keras
@@ -9,7 +14,7 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.saving import weights
+from keras_proxy_snn.saving import _download, weights
 
 
 @pytest.fixture
@@ -38,13 +43,90 @@ def test_weights_come_back_rounded_to_float16(saved):
     np.testing.assert_array_equal(kernel, again.get_weights()[0])
 
 
-def test_weights_load_by_url(saved, tmp_path, monkeypatch):
-    _, card = saved
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder that a server on this machine publishes, its URL, and what was asked for."""
+    asked = []
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format, *values):
+            asked.append(self.path)
+
+    (tmp_path / "site").mkdir()
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(keras.config, "keras_home", lambda: str(tmp_path / "home"), raising=False)
-    model = build(weights=card.as_uri())
-    for ours, theirs in zip(model.get_weights(), build(weights=card).get_weights(), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+    handler = functools.partial(Handler, directory=tmp_path / "site")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/net.json"
+        yield types.SimpleNamespace(card=tmp_path / "site" / "net.json", url=url, asked=asked)
+        server.shutdown()
+        thread.join()
+
+
+def publish(site, value):
+    """Weights that are all of one value."""
+    model = kps.build("10F", input_shape=(2, 2, 1))
+    model.set_weights([np.full_like(w, value) for w in model.get_weights()])
+    weights.save_weights(model, site.card, overwrite=True, value=value)
+
+
+def loaded(source):
+    """The value of the weights, and that of the card."""
+    model = kps.build("10F", input_shape=(2, 2, 1))
+    card = weights.load_weights(model, source)
+    (value,) = {float(v) for w in model.get_weights() for v in w.ravel()}
+    return value, card["value"]
+
+
+def test_a_card_that_was_published_again_is_loaded_anew(site):
+    publish(site, 1)
+    assert loaded(site.url) == (1, 1)
+    assert loaded(site.url) == (1, 1)
+    assert site.asked == ["/net.json", "/net.npz", "/net.json"]
+    publish(site, 2)
+    assert loaded(site.url) == (2, 2)
+    assert site.asked[3:] == ["/net.json", "/net.npz"]
+
+
+def test_a_copy_that_is_damaged_is_downloaded_again(site, tmp_path):
+    publish(site, 1)
+    loaded(site.url)
+    for file in (tmp_path / "home").rglob("*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[:-9])
+    assert loaded(site.url) == (1, 1)
+
+
+def test_a_card_whose_site_cannot_be_reached(site, monkeypatch):
+    publish(site, 1)
+    loaded(site.url)
+
+    def unreachable(url, timeout):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(_download, "urlopen", unreachable)
+    with pytest.warns(UserWarning, match=r"net\.json cannot be reached.*earlier download is used"):
+        assert loaded(site.url) == (1, 1)
+    with pytest.raises(ConnectionError, match=r"other\.json cannot be reached .*no network"):
+        loaded(site.url.replace("net", "other"))
+
+
+def test_a_card_that_was_withdrawn(site):
+    publish(site, 1)
+    loaded(site.url)
+    site.card.unlink()
+    with pytest.raises(FileNotFoundError, match=r"There is no file http.*net\.json .*404"):
+        loaded(site.url)
+    with pytest.raises(FileNotFoundError, match=r"There is no file file:.*net\.json"):
+        loaded(site.card.as_uri())
+
+
+def test_copies_need_no_folder(site, tmp_path):
+    publish(site, 1)
+    (tmp_path / "home").write_text("a file")
+    assert loaded(site.url) == (1, 1)
+    assert loaded(site.card.as_uri()) == (1, 1)
 
 
 def test_another_file_than_the_cards_is_refused(saved):

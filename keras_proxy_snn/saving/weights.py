@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from .._files import check_target, replacing
+from ._download import download
 
 __all__ = ["load_weights", "pretrained_card", "pretrained_names", "read_card", "save_weights"]
 
@@ -115,14 +116,15 @@ def read_card(source: str | Path) -> dict[str, Any]:
     """Facts of a card.
 
     Args:
-        source: Path or URL of the `.json` file.
+        source: Path or URL of the `.json` file. A URL is asked each time.
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ConnectionError: If a URL cannot be reached and was never downloaded.
         ValueError: If it is not a card.
     """
     try:
-        card = json.loads(_local(str(source)).read_text())
+        card = json.loads(_read(str(source)))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"A card of weights is expected. Received: {source} ({error}).") from error
     known = isinstance(card, dict) and card.get("format") == _FORMAT
@@ -139,20 +141,22 @@ def load_weights(model: Any, source: str | Path) -> dict[str, Any]:
 
     Args:
         model: A `ProxyModel` of the same architecture.
-        source: Path or URL of the card. The file it names is beside it.
+        source: Path or URL of the card. The file it names is beside it. A URL is asked each time;
+            the weights are downloaded again only if the card names others than before.
 
     Returns:
         The card's facts.
 
     Raises:
         FileNotFoundError: If there is no such card or file.
+        ConnectionError: If a URL cannot be reached and was never downloaded.
         ValueError: If it is not a card, the file is another than the card vouches for, or its
             weights do not fit the model.
     """
     card = read_card(source)
     source = str(source)
     place = urljoin(source, card["file"]) if _is_url(source) else Path(source).parent / card["file"]
-    content = _local(str(place), card["sha256"]).read_bytes()
+    content = _read(str(place), card["sha256"])
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise ValueError(
@@ -191,14 +195,11 @@ def _is_url(source: str) -> bool:
     return "://" in source
 
 
-def _local(source: str, sha256: str | None = None) -> Path:
-    """The file, downloaded if it is a URL; again if what is there has another hash."""
+def _read(source: str, sha256: str | None = None) -> bytes:
+    """Content of a file or URL; of a URL, a kept copy that has the SHA-256 will do."""
     if _is_url(source):
-        # Files of different places may have one name.
-        folder = f"keras_proxy_snn/{hashlib.sha256(source.encode()).hexdigest()[:16]}"
-        name = source.rsplit("/", 1)[-1]
-        return Path(keras.utils.get_file(name, source, cache_subdir=folder, file_hash=sha256))
+        return download(source, sha256)
     path = Path(source)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
-    return path
+    return path.read_bytes()

@@ -1,0 +1,65 @@
+"""Files at a URL, and the copies that are kept of them."""
+
+import hashlib
+import os
+import warnings
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from .._files import replacing
+
+__all__ = ["download"]
+
+_SECONDS = 30
+_GONE = (404, 410)
+
+
+def download(url: str, sha256: str | None = None) -> bytes:
+    """Content of a file at a URL.
+
+    A copy is kept in Keras's folder, `$KERAS_HOME` or `~/.keras`. Where the SHA-256 is known, a
+    copy that has it is enough. Otherwise the URL is asked each time, for its author may have
+    published another file; only if it cannot be reached is the copy taken, with a warning.
+
+    Args:
+        url: The URL.
+        sha256: SHA-256 of the content that is wanted, if it is known.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ConnectionError: If the URL cannot be reached and there is no copy.
+    """
+    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    copy = home / "keras_proxy_snn" / hashlib.sha256(url.encode()).hexdigest()[:32]
+    kept = copy.read_bytes() if copy.is_file() else None
+    if kept is not None and hashlib.sha256(kept).hexdigest() == sha256:
+        return kept
+    try:
+        content = _fetch(url)
+    except ConnectionError as error:
+        if kept is None or sha256 is not None:
+            raise
+        warnings.warn(f"{error} The copy of an earlier download is used.", stacklevel=2)
+        return kept
+    with suppress(OSError):  # a folder that cannot be written to; then there is no copy
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(copy) as draft:
+            draft.write_bytes(content)
+    return content
+
+
+def _fetch(url: str) -> bytes:
+    try:
+        with urlopen(url, timeout=_SECONDS) as response:
+            content: bytes = response.read()
+            return content
+    except (OSError, HTTPException) as error:
+        gone = isinstance(error, HTTPError) and error.code in _GONE
+        # That is what a URL of a local file says.
+        absent = isinstance(error, URLError) and isinstance(error.reason, FileNotFoundError)
+        if gone or absent:
+            raise FileNotFoundError(f"There is no file {url} ({error}).") from error
+        raise ConnectionError(f"{url} cannot be reached ({error}).") from error
