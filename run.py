@@ -103,7 +103,8 @@ def test(backends, rest):
 def docs(rest):
     """Build the site; a warning, such as a link that leads nowhere, is an error."""
     set_up("docs")
-    call(str(PYTHON), "-m", "mkdocs", "build", "--strict", "--quiet", *rest)
+    quiet = {"NO_MKDOCS_2_WARNING": "1", "PATH": f"{PYTHON.parent}{os.pathsep}{os.environ['PATH']}"}
+    call(str(PYTHON), "-m", "mkdocs", "build", "--strict", "--quiet", *rest, **quiet)
 
 
 def package(rest):

@@ -95,3 +95,20 @@ def accuracy_table(results=RESULTS):
         cells += [f"{r[key]:.0f}" for key in ("seconds_per_epoch", "twin_seconds_per_epoch")]
         rows.append(cells)
     return markdown(head, rows)
+
+
+def from_keras_table(name="fashion_mnist-8-16-32-quantised-epochs8-test", results=RESULTS):
+    """Accuracy of a converted CNN after each part of `examples/from_keras.py`, at each T."""
+    document = json.loads((results / "from_keras" / f"{name}.json").read_text())
+    titles = {
+        "converted": "converted, thresholds by QCFS",
+        "quantised": "then `QuantisedANN`",
+        "calibrated": "then `calibrate_biases`",
+        "tuned": "then fine-tuned via proxy",
+    }
+    accuracy = document["accuracy"]
+    steps = list(accuracy["converted"])
+    rows = [["the CNN", *(f"{100 * accuracy['cnn']:.2f}" for _ in steps)]]
+    for part, title in titles.items():
+        rows.append([title, *(f"{100 * accuracy[part][t]:.2f}" for t in steps)])
+    return markdown(["accuracy, %", *(f"T = {t}" for t in steps)], rows)

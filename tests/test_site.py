@@ -1,0 +1,132 @@
+"""The documentation site: its Python and its commands run, and docstrings become Markdown."""
+
+import ast
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_proxy_snn
+from tests.pages import ROOT, blocks, commands_of, run_command, run_python, write_images
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+SYMBOLS = re.compile(r"^::: keras_proxy_snn\.(\S+)$", re.MULTILINE)
+sys.path.insert(0, str(DOCS / "_site"))
+docstrings = importlib.import_module("docstrings")
+sys.path.remove(str(DOCS / "_site"))
+
+
+def name(path):
+    return str(path.relative_to(DOCS))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
+def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib", reason="pip install keras-proxy-snn[viz]")
+    pytest.importorskip("nir", reason="pip install keras-proxy-snn[export]")
+    monkeypatch.chdir(tmp_path)
+    write_images(tmp_path / "images")
+    run_python(page)
+    for words in commands_of(page):
+        known = run_command(words, monkeypatch) or words[0] in ("pip", "export")
+        assert known, words
+
+
+@pytest.mark.once
+def test_every_public_name_stands_in_the_reference():
+    text = "\n".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    found = {symbol.split(".")[-1] for symbol in SYMBOLS.findall(text)}
+    rooms = ("datasets", "export", "layers", "methods", "statistics", "visualization")
+    public = {*keras_proxy_snn.__all__} - {*rooms, "__version__"}
+    for room in rooms:
+        tree = ast.parse((Path(keras_proxy_snn.__file__).parent / room / "__init__.py").read_text())
+        (names,) = (
+            ast.literal_eval(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign) and node.targets[0].id == "__all__"
+        )
+        public |= {*names}
+    assert public <= found, public - found
+
+
+@pytest.mark.once
+def test_pages_stand_in_the_navigation_and_no_line_is_long():
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    for page in PAGES:
+        assert name(page) in navigation
+        if "edge_report" in page.name:
+            continue
+        for line in page.read_text().splitlines():
+            assert len(line) <= 120 or line.startswith(("|", "python ", "<")), f"{page}: {line}"
+
+
+DOCSTRING = """A layer.
+
+Distances are 1 - <p, q> / |p|, and `rate_<layer>` is code; see `keras_proxy_snn.layers.IF`.
+
+    ======  ===========
+    layer   becomes
+    ======  ===========
+    Conv2D  IFConv2D,
+            with `a|b`
+    Dense   IFDense
+    ======  ===========
+
+Returns:
+    `Pair`: spikes and `v`.
+
+Call arguments:
+    inputs: Currents
+        of all steps.
+    training: Not used.
+
+Output shape:
+    `(batch, time)`.
+
+Example:
+
+>>> 1 < 2
+True
+
+>>> 3
+3
+"""
+MARKDOWN = """A layer.
+
+Distances are 1 - &lt;p, q> / |p|, and `rate_<layer>` is code; see \
+<autoref optional identifier="keras_proxy_snn.layers.IF"><code>IF</code></autoref>.
+
+
+| layer | becomes |
+| --- | --- |
+| Conv2D | IFConv2D, with `a\\|b` |
+| Dense | IFDense |
+
+
+Returns:
+    Pair: spikes and `v`.
+
+**Call arguments**
+
+- `inputs`: Currents
+    of all steps.
+- `training`: Not used.
+
+**Output shape**
+
+`(batch, time)`.
+
+Examples:
+    >>> 1 < 2
+    True
+
+    >>> 3
+    3"""
+
+
+@pytest.mark.once
+def test_docstrings_become_markdown_that_griffe_reads():
+    assert docstrings.convert(DOCSTRING) == MARKDOWN
