@@ -185,7 +185,7 @@ def write_files(programs, calibration, folder, options):
         forms = writer(format).FORMS if format in FORMATS else ["one pass"]
         for form, number in itertools.product(forms, NUMBERS[format]):
             name = f"{format}-{form}-{number}".replace(" ", "-")
-            path = folder / (name + FORMATS.get(format, ".tflite"))
+            path = folder / (name + (FORMATS[format].suffix if format in FORMATS else ".tflite"))
             refuse_existing(path, options.force)
             files.append(write_file(programs, calibration, format, form, number, path))
     there = [f for f in files if f["file"].endswith(".tflite") and "reason" not in f]

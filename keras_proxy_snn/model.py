@@ -324,8 +324,8 @@ class ProxyModel(_Steps):
 
         Args:
             filepath: Where to write.
-            format: `"onnx"`, `"litert"` or `"nir"`; by default what the suffix `.onnx`, `.tflite`
-                or `.nir` says. See `keras_proxy_snn.export.export`.
+            format: `"onnx"`, `"litert"`, `"nir"` or `"c"`; by default what the suffix `.onnx`,
+                `.tflite`, `.nir` or `.c` says. See `keras_proxy_snn.export.export`.
             **options: Further arguments of `keras_proxy_snn.export.export`.
 
         Returns:

@@ -207,7 +207,7 @@ def test_evaluate(trained):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_export(format, trained, tmp_path):
-    output = tmp_path / f"net{FORMATS[format]}"
+    output = tmp_path / f"net{FORMATS[format].suffix}"
     facts = json.loads(good("export", trained[0], "--format", format, "--output", output, "--json"))
     assert facts["bytes"] == output.stat().st_size
     assert (facts["format"], facts["time_steps"]) == (format, 3)

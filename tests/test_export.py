@@ -148,7 +148,7 @@ def test_a_program_from_before_starts_is_loaded(model, images, tmp_path):
 
 @pytest.mark.parametrize(("format", "form"), FORMS)
 def test_every_format_and_form_has_the_models_counts(format, form, model, images, tmp_path):
-    path = tmp_path / f"net{FORMATS[format]}"
+    path = tmp_path / f"net{FORMATS[format].suffix}"
     exported = model.export(path, format=format, form=form, images=images)
     assert exported.check.images == 6
     assert exported.check.worst == 0
@@ -163,7 +163,7 @@ def test_every_format_and_form_starts_where_the_model_does(
     format, form, reset, rng, images, tmp_path
 ):
     model = exact_model(rng, v_0=0.5, reset=reset)
-    path = tmp_path / f"net{FORMATS[format]}"
+    path = tmp_path / f"net{FORMATS[format].suffix}"
     if (format, reset) == ("nir", "subtract"):
         with pytest.raises(ValueError, match="reset by subtraction cannot be written"):
             model.export(path, form=form, images=images)
@@ -177,7 +177,7 @@ def test_every_format_and_form_starts_where_the_model_does(
 def test_every_format_and_form_of_a_readout_by_potential(format, form, rng, images, tmp_path):
     fields = {"v_0": 0.5, "readout": "potential"}
     model = exact_model(rng, reset="zero" if format == "nir" else "subtract", **fields)
-    path = tmp_path / f"net{FORMATS[format]}"
+    path = tmp_path / f"net{FORMATS[format].suffix}"
     scores = model.predict(images, verbose=0)
     labels = scores.argmax(axis=1)
     if format == "nir":
@@ -291,7 +291,7 @@ def test_time_steps_and_overwriting(model, images, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"path": "net.bin"}, ValueError, r"ends in one of \('.onnx', '.tflite', '.nir'\)"),
+        ({"path": "net.bin"}, ValueError, r"ends in one of \('.onnx', '.tflite', '.nir', '.c'\)"),
         ({"format": "coreml"}, ValueError, "Received: 'coreml'"),
         ({"form": "scan"}, ValueError, r"'unrolled'.*Received: 'scan'"),
         ({"time_steps": 0}, ValueError, "positive integer. Received: 0"),
@@ -336,7 +336,7 @@ def saved(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("script", ["to_onnx.py", "to_tflite.py", "to_nir.py"])
+@pytest.mark.parametrize("script", ["to_onnx.py", "to_tflite.py", "to_nir.py", "to_c.py"])
 def test_each_script_prints_a_table(script, saved):
     done = call(script, saved)
     assert done.returncode == 0, done.stderr

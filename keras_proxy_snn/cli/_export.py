@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,22 @@ from .. import datasets
 from .._files import check_target
 from ..export import FORMATS, Exported, ExportError, Program, export, from_model, load
 from ..export.check import Check
-from ..export.converters import tf2onnx as tf2onnx_converter
-from ..export.converters import tflite as tflite_converter
+from ..export.converters import tf2onnx, tflite
 from ..export.exporter import writer
 from ..export.quantise import quantise
 from ..saving.model_file import load_model
 
 __all__ = ["main", "print_table", "run"]
 
-CONVERTERS = {"onnx": ("tf2onnx", tf2onnx_converter), "litert": ("tflite", tflite_converter)}
+_CONVERTERS = {"tf2onnx": tf2onnx, "tflite": tflite}
+_BITS = 8
 
 
 def main(format: str, arguments: list[str] | None = None) -> int:
     """Export a saved model from the command line.
 
     Args:
-        format: `"onnx"`, `"litert"` or `"nir"`.
+        format: One of `FORMATS`.
         arguments: Command line; that of the process if `None`.
 
     Returns:
@@ -47,7 +47,7 @@ def main(format: str, arguments: list[str] | None = None) -> int:
 
 
 def _parser(format: str) -> argparse.ArgumentParser:
-    suffix = FORMATS[format]
+    suffix, converter = FORMATS[format].suffix, FORMATS[format].converter
     parser = argparse.ArgumentParser(
         description=f"Write a trained spiking network as {suffix}, and check the file.",
         epilog=f"example: %(prog)s digits.keras --time-steps 20 --output digits{suffix}",
@@ -57,19 +57,22 @@ def _parser(format: str) -> argparse.ArgumentParser:
     forms = writer(format).FORMS
     parser.add_argument("--form", choices=forms, default=forms[0])
     parser.add_argument("--time-steps", type=int, help="T; the model's own if not given")
-    if format != "nir":
+    always = "float32" not in FORMATS[format].numbers
+    parser.add_argument(
+        "--quantise",
+        dest="bits",
+        type=int,
+        nargs="?",
+        const=_BITS,
+        metavar="BITS",
+        help=f"bits of the weights ({_BITS})" if always else "integer network",
+    )
+    if converter is not None:
         parser.add_argument(
-            "--quantise",
-            dest="bits",
-            type=int,
-            nargs="?",
-            const=8,
-            metavar="BITS",
-            help="integer network",
-        )
-        name = CONVERTERS[format][0]
-        parser.add_argument(
-            "--converter", choices=["own", name], default="own", help="own writer, or TensorFlow's"
+            "--converter",
+            choices=["own", converter],
+            default="own",
+            help="own writer, or TensorFlow's",
         )
     parser.add_argument(
         "--calibration",
@@ -97,12 +100,13 @@ def run(
     """Export a saved model.
 
     Args:
-        format: `"onnx"`, `"litert"` or `"nir"`.
+        format: One of `FORMATS`.
         model: A `.keras` file of a `ProxyModel`, or a `.kps` program.
         output: Where to write; the model's name with the format's suffix if `None`.
         form: Form of the graph; the format's first if `None`.
         time_steps: T; the model's own if `None`.
-        bits: Make an integer network of so many bits.
+        bits: Make an integer network of so many bits; if `None`, of 8 where the format has no
+            floats, and none otherwise.
         converter: `"own"`; or `"tf2onnx"` or `"tflite"`, TensorFlow's, without a check.
         calibration: Training images to quantise and check with, a `.npy` file or a data set's
             name; by default the data set with images of this shape, if it is on this machine.
@@ -119,7 +123,7 @@ def run(
         ImportError: If a library is missing.
     """
     form = form or writer(format).FORMS[0]
-    output = output or model.with_suffix(FORMATS[format])
+    output = output or model.with_suffix(FORMATS[format].suffix)
     if output.exists() and not force:
         raise FileExistsError(f"{output} exists already; --force replaces it.")
     check_target(output, overwrite=True)
@@ -127,10 +131,14 @@ def run(
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
         program = program.with_time_steps(time_steps)
-    images, test = _images(program, calibration)
+    images, test, classes = _images(program, calibration)
+    if len(classes) == program.shapes()[-1][0]:
+        program = replace(program, metadata={**program.metadata, "class_names": list(classes)})
+    if bits is None and program.number_format not in FORMATS[format].numbers:
+        bits = _BITS
     if bits is not None:
         if images is None:
-            raise ValueError("--quantise needs training images: give --calibration.")
+            raise ValueError("An integer network needs training images: give --calibration.")
         program = quantise(program, images[:500], bits=bits)
     if converter != "own":
         return _convert(format, converter, source, program, output, form)
@@ -153,28 +161,28 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _images(program: Program, wanted: str | None) -> tuple[Any, Any]:
-    """Calibration images, and the test set `(x, y)` of their data set, or `None`."""
+def _images(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...]]:
+    """Calibration images, the test set `(x, y)` of their data set, or `None`, and its classes."""
     if wanted is not None and wanted.endswith(".npy"):
-        return np.load(wanted, allow_pickle=False), None
+        return np.load(wanted, allow_pickle=False), None, ()
     name = wanted or datasets.name_by_shape(program.input_shape)
     if name is None or (wanted is None and datasets.locate(name) is None):
-        return None, None
+        return None, None, ()
     (x, _), test = datasets.load(name)
-    return x, test
+    return x, test, datasets.class_names(name)
 
 
 def _convert(
     format: str, converter: str, model: Any, program: Program, output: Path, form: str
 ) -> dict[str, Any]:
-    name, module = CONVERTERS.get(format, ("own", None))
-    if module is None or converter != name:
-        known = sorted({"own", name})
+    name = FORMATS[format].converter
+    if converter != name:
+        known = sorted({"own", name or "own"})
         raise ValueError(f"`converter` must be one of {known} here. Received: {converter!r}.")
     if isinstance(model, Program) or program.is_integer:
         raise ValueError("TensorFlow's converters take a float .keras model.")
     model.time_steps = program.time_steps
-    module.write(model, output, form=form)
+    _CONVERTERS[converter].write(model, output, form=form)
     facts = {"file": str(output), "format": format, "form": form, "converter": name}
     return {**facts, "bytes": output.stat().st_size, "check": None}
 

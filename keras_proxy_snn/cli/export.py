@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ..export.formats import FORMATS
 from ._shared import example, import_backend, json_option, model_argument, print_json, steps_option
 
 __all__ = ["export"]
@@ -12,7 +13,7 @@ __all__ = ["export"]
 
 @click.command(epilog=example("export digits.keras --format onnx --time-steps 10"))
 @model_argument
-@click.option("--format", type=click.Choice(["onnx", "litert", "nir"]), required=True)
+@click.option("--format", type=click.Choice(list(FORMATS)), required=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Default: beside the model.")
 @click.option("--form", help="Form of the graph; the format's first if none, mostly unrolled.")
 @steps_option
@@ -23,7 +24,7 @@ __all__ = ["export"]
     is_flag=False,
     flag_value=8,
     metavar="[BITS]",
-    help="Integer network, of 8 bits if no number is given.",
+    help="Integer network, of 8 bits if no number is given. C has integers alone.",
 )
 @click.option("--converter", default="own", help="own, tf2onnx (ONNX) or tflite (LiteRT).")
 @click.option(

@@ -1,6 +1,8 @@
 """`export`: model or program in, checked file out."""
 
 import importlib
+import shutil
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +12,16 @@ import numpy as np
 from .._checks import check_choice
 from .._files import check_target, replacing
 from .check import Check, check
+from .formats import FORMATS
 from .frontend.from_model import from_model
 from .interpreter import prepare_images
 from .program import Program
+from .quantise import quantise
 
-__all__ = ["FORMATS", "ExportError", "Exported", "export"]
+__all__ = ["ExportError", "Exported", "export", "writer"]
 
-# Suffix, module, and whether potentials are kept in a form for streaming.
-FORMATS = {"onnx": ".onnx", "litert": ".tflite", "nir": ".nir"}
+# A network is checked on so many of the images that it was quantised with.
+_CHECKED = 64
 
 
 class ExportError(RuntimeError):
@@ -29,11 +33,11 @@ class Exported:
     """A written and checked file.
 
     Attributes:
-        path: The file.
-        format: `"onnx"`, `"litert"` or `"nir"`.
+        path: The file; of C the source, and the header is beside it.
+        format: One of `FORMATS`.
         form: Form of the graph, such as `"unrolled"`.
         size: Bytes.
-        nodes: Number of nodes of the graph.
+        nodes: Number of nodes of the graph; of C functions.
         check: Result of the check, `None` if it was not made.
         program: What was written.
         accuracy: Strict accuracy of the file on the labelled images, `None` if there were none.
@@ -82,17 +86,20 @@ def export(
     Args:
         source: A `ProxyModel` from any backend, or a `Program` (a quantised one, say).
         path: Where to write. Nothing is overwritten unless `overwrite` is true.
-        format: `"onnx"`, `"litert"` or `"nir"`; by default what the suffix `.onnx`, `.tflite` or
-            `.nir` says.
+        format: One of `FORMATS`, `"onnx"`, `"litert"`, `"nir"` or `"c"`; by default what the
+            suffix `.onnx`, `.tflite`, `.nir` or `.c` says.
         form: Form of the graph; the format's first, `"unrolled"` for ONNX and LiteRT, if `None`.
         time_steps: T; the network's own if `None`.
         images: Images `(batch, height, width, channels)` for the check, pixels in [0, 1]. Real
-            ones are best; if `None`, images made of smoothed noise.
+            ones are best; if `None`, images made of smoothed noise. C has integers alone: a float
+            network is first quantised with them, see `keras_proxy_snn.export.quantise`, and they
+            must be training images.
         test: Images and labels `(x, y)` to take the file's accuracy on. It is kept in the
             metadata as `accuracy`, with `accuracy_images`, their number.
         verify: Whether to run the file beside the interpreter.
         overwrite: Whether an existing file may be replaced.
-        **options: What the format's writer takes besides, such as `batch_size` for LiteRT.
+        **options: What the format's writer takes besides, such as `batch_size` for LiteRT or
+            `class_names` for C.
 
     Returns:
         `Exported`.
@@ -124,24 +131,51 @@ def export(
     if form not in module.FORMS:
         raise ValueError(f"`form` must be one of {module.FORMS} for {format}. Received: {form!r}.")
     check_target(path, overwrite)
+    if program.number_format not in FORMATS[format].numbers:
+        program = _quantised(format, program, images)
+        images = images[:_CHECKED]
     images = noise_images(program) if images is None else np.asarray(images, "float32")
     _check_images(program, images, test)
-    result = None
-    with replacing(path) as draft:  # a file that fails never stands where a good one should
+    # Written elsewhere first: files that fail never stand where good ones should.
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / path.name
         module.write(program, draft, form=form, **options)
+        files = sorted(draft.parent.iterdir())
+        for file in files:
+            check_target(path.with_name(file.name), overwrite)
+        result = None
         if verify:
             result = check(program, images, lambda p, x: module.run(draft, p, x))
             if not result.passed:
-                failed = draft.replace(path.with_name(f"{path.name}.failed"))
+                _place(files, path, ".failed")
                 raise ExportError(
-                    f"The file does not spike like the network: {result}. See {failed}."
+                    f"The file does not spike like the network: {result}. See {path}.failed."
                 )
         if test is not None:
             program = _with_accuracy(program, module.run(draft, program, test[0]), test[1])
             module.write(program, draft, form=form, **options)  # the same graph, with these facts
-    size, nodes = path.stat().st_size, module.node_count(path)
+        size, nodes = sum(file.stat().st_size for file in files), module.node_count(draft)
+        _place(files, path)
     accuracy = None if test is None else program.metadata["accuracy"]
     return Exported(path, format, form, size, nodes, result, program, accuracy)
+
+
+def _quantised(format: str, program: Program, images: Any) -> Program:
+    """An integer network of a float one, for a format of integers alone."""
+    if images is None:
+        raise ValueError(
+            f"A {FORMATS[format].suffix} file is of an integer network: pass training images as "
+            "`images`, with which this one is quantised, or a quantised `Program`. "
+            f"Received: a network in {program.number_format} and no images."
+        )
+    return quantise(program, images)
+
+
+def _place(files: list[Path], path: Path, suffix: str = "") -> None:
+    """Bring files beside a path, their names with a suffix."""
+    for file in files:
+        with replacing(path.with_name(file.name + suffix)) as target:
+            shutil.copyfile(file, target)
 
 
 def _check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | None) -> None:
@@ -172,10 +206,10 @@ def noise_images(program: Program, images: int = 8) -> np.ndarray:
 
 
 def _format_of(path: Path) -> str:
-    for format, suffix in FORMATS.items():
-        if path.suffix == suffix:
-            return format
+    for name, format in FORMATS.items():
+        if path.suffix == format.suffix:
+            return name
+    suffixes = tuple(format.suffix for format in FORMATS.values())
     raise ValueError(
-        f"Give `format`, or a path that ends in one of {tuple(FORMATS.values())}. "
-        f"Received: {path.name!r}."
+        f"Give `format`, or a path that ends in one of {suffixes}. Received: {path.name!r}."
     )

@@ -7,7 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .program import Conv, Dense, Flatten, Pool, Program, Shortcut, same_padding
 
-__all__ = ["Trace", "initial_state", "prepare_images", "run", "step"]
+__all__ = ["Trace", "initial_state", "prepare_images", "run", "scaled", "step"]
 
 
 class Trace(NamedTuple):
@@ -47,9 +47,14 @@ def prepare_images(program: Program, images: Any) -> np.ndarray:
         )
     if not np.isfinite(images).all():
         raise ValueError("Images must be finite. Received: NaN or infinity among the pixels.")
+    return scaled(program, images)
+
+
+def scaled(program: Program, pixels: np.ndarray) -> np.ndarray:
+    """Pixels of any shape as the network's input: float32, or int64 for an integer program."""
     if program.is_integer:
-        return np.rint(images * np.float32(program.input_scale)).astype("int64")
-    return images.astype("float32") * np.float32(program.input_scale)
+        return np.rint(pixels * np.float32(program.input_scale)).astype("int64")
+    return pixels.astype("float32") * np.float32(program.input_scale)
 
 
 def initial_state(program: Program, batch: int) -> tuple[np.ndarray, ...]:

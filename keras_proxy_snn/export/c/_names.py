@@ -1,0 +1,71 @@
+"""Names and texts that are safe in C, whatever a file, a layer or a class is called."""
+
+import re
+
+__all__ = ["Names", "comment", "prefix_of", "string"]
+
+
+class Names:
+    """Identifiers of layers: those of their names that C takes, each only once."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def new(self, name: str) -> str:
+        """An identifier for a name, with a number behind it where it is taken."""
+        plain = re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_") or "layer"
+        found, number = plain, 2
+        while found in self._taken:
+            found, number = f"{plain}_{number}", number + 1
+        self._taken.add(found)
+        return found
+
+
+def prefix_of(stem: str) -> str:
+    """What all names in a file begin with, from the file's name without its suffix.
+
+    Raises:
+        ValueError: If nothing in it can begin a name in C, or an #include cannot hold it.
+
+    Example:
+
+    >>> prefix_of("fashion-mnist v2")
+    'fashion_mnist_v2'
+    """
+    prefix = re.sub(r"[^0-9A-Za-z]+", "_", stem).strip("_")
+    if not re.match(r"[A-Za-z]", prefix):
+        raise ValueError(
+            "Names in C begin with that of the file, which must begin with a letter from A to Z. "
+            f"Received: {stem!r}."
+        )
+    if not re.fullmatch(r"[\w .+-]+", stem):
+        raise ValueError(
+            "The name of a C file stands in an #include, so it must be of letters, digits, spaces "
+            f"and '.', '+', '-', '_'. Received: {stem + '.c'!r}."
+        )
+    return prefix
+
+
+def string(text: str) -> str:
+    r"""A text as a string in C, of the bytes of its UTF-8.
+
+    Example:
+
+    >>> print(string('caf\u00e9 "??/"'))
+    "caf\303\251 \042\077\077/\042"
+    """
+    plain = set(b" !#$%&'()*+,-./:;<=>@[]^_`{|}~") | set(range(48, 58))
+    plain |= set(range(65, 91)) | set(range(97, 123))
+    return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in text.encode()) + '"'
+
+
+def comment(text: str) -> str:
+    """A text that can stand in a comment: on one line, in ASCII, without an end of comments.
+
+    Example:
+
+    >>> comment("ends */ here")
+    'ends *| here'
+    """
+    plain = "".join(c if " " <= c <= "~" and c not in "\\?" else "_" for c in text)
+    return plain.replace("*/", "*|").replace("/*", "|*")

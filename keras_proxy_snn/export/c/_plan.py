@@ -1,0 +1,215 @@
+"""What a program is in C: which layer adds to which, with what tables, in which integers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..program import Conv, Dense, Flatten, Pool, Program, Shortcut, same_padding
+from ..quantise._bounds import INT16, input_tops, potential_range, threshold
+from ._names import Names
+
+__all__ = ["Map", "Neurons", "Plan", "Pooling", "Synapses", "Window", "plan"]
+
+Map = tuple[int, int, int]
+"""`(height, width, channels)`; of a vector `(1, 1, features)`."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Windows that slide over maps, along both axes.
+
+    Attributes:
+        size: In pixels, vertical and horizontal, and so are the others.
+        strides: From one window to the next.
+        dilation: From one pixel of a window to the next.
+        before: Pixels of padding before the first.
+    """
+
+    size: tuple[int, int]
+    strides: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    before: tuple[int, int] = (0, 0)
+
+    def pairs(self, axis: int, inputs: int, outputs: int) -> list[tuple[int, int, int]]:
+        """All `(input, output, tap)` along an axis where a window's tap meets an input."""
+        found = []
+        for output in range(outputs):
+            for tap in range(self.size[axis]):
+                place = output * self.strides[axis] + tap * self.dilation[axis] - self.before[axis]
+                if 0 <= place < inputs:
+                    found.append((place, output, tap))
+        return found
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """Weights from one layer's spikes, or from the image, to neurons.
+
+    Attributes:
+        name: Identifier.
+        kernel: `(kernel height, kernel width, input channels, filters)`.
+        window: Where it slides.
+        inputs: Map that it reads.
+        target: The neurons.
+    """
+
+    name: str
+    kernel: np.ndarray
+    window: Window
+    inputs: Map
+    target: "Neurons"
+
+
+@dataclass
+class Neurons:
+    """Neurons of a layer, and who gets their spikes.
+
+    Attributes:
+        name: Identifier.
+        layer: Of the program.
+        shape: Their map.
+        packed: Whether potentials are 16 bits, two a word; else they are 32 bits.
+        constant: Whether their current is the image's, which stays the same.
+        clamped: Whether that current is cut to what makes a difference, from 0 to the threshold.
+        readout: Whether their spikes are counted.
+        scored: Whether classes are compared by their potentials too.
+        receivers: Identifiers of synapses and poolings that get each spike.
+    """
+
+    name: str
+    layer: Conv | Dense
+    shape: Map
+    packed: bool
+    constant: bool
+    clamped: bool
+    readout: bool
+    scored: bool
+    receivers: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Pooling:
+    """Pooling of spikes, or of the image where there are no neurons before it.
+
+    Attributes:
+        name: Identifier.
+        layer: Of the program.
+        window: Where it slides.
+        inputs: Map that it reads.
+        shape: Map that it gives.
+        top: Largest output.
+        receivers: As those of `Neurons`.
+    """
+
+    name: str
+    layer: Pool
+    window: Window
+    inputs: Map
+    shape: Map
+    top: int
+    receivers: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program as its C file has it.
+
+    Attributes:
+        program: The network.
+        prefix: What all names begin with.
+        image: Poolings of the image, before the first neurons.
+        first: Synapses that read the image.
+        synapses: All others.
+        neurons: In order.
+        poolings: Of spikes.
+    """
+
+    program: Program
+    prefix: str
+    image: list[Pooling]
+    first: Synapses
+    synapses: list[Synapses]
+    neurons: list[Neurons]
+    poolings: list[Pooling]
+
+
+def plan(program: Program, prefix: str) -> Plan:
+    """Find out who gets whose spikes.
+
+    Args:
+        program: An integer network that `refuse` lets pass.
+        prefix: What all names begin with.
+    """
+    names = Names()
+    image: list[Pooling] = []
+    synapses: list[Synapses] = []
+    neurons: list[Neurons] = []
+    poolings: list[Pooling] = []
+    givers: dict[str, Neurons | Pooling] = {}
+    giver: Neurons | Pooling | None = None
+    shape, top = program.input_shape, round(program.input_scale)
+    for layer, output in zip(program.layers, program.shapes(), strict=True):
+        if isinstance(layer, Flatten):
+            continue
+        before, shape = shape, _map(output)
+        if isinstance(layer, Pool):
+            top *= layer.largest
+            window = _window(layer, layer.size, before)
+            pooling = Pooling(names.new(layer.name), layer, window, before, shape, top)
+            (poolings if neurons else image).append(pooling)
+            if giver is not None:
+                giver.receivers.append(pooling.name)
+            giver = pooling
+        else:
+            made = _neurons(program, layer, shape, len(neurons), names)
+            neurons.append(made)
+            synapses.append(_synapses(names.new(f"{made.name}_in"), layer, before, made))
+            if giver is not None:
+                giver.receivers.append(synapses[-1].name)
+            for number, shortcut in enumerate(layer.shortcuts):
+                source = givers[shortcut.source]
+                name = names.new(f"{made.name}_shortcut{number}")
+                synapses.append(_synapses(name, shortcut, source.shape, made))
+                source.receivers.append(name)
+            giver, top = made, 1
+        givers[layer.name] = giver
+    return Plan(program, prefix, image, synapses[0], synapses[1:], neurons, poolings)
+
+
+def _map(shape: Sequence[int]) -> Map:
+    return (1, 1, shape[0]) if len(shape) == 1 else (shape[0], shape[1], shape[2])
+
+
+def _window(layer: Conv | Pool | Shortcut, size: tuple[int, int], inputs: Map) -> Window:
+    dilation = (1, 1) if isinstance(layer, Pool) else layer.dilation
+    before = (0, 0)
+    if layer.padding == "same":
+        pads = list(map(same_padding, inputs[:2], size, layer.strides, dilation))
+        before = (pads[0][0], pads[1][0])
+    return Window(size, layer.strides, dilation, before)
+
+
+def _synapses(name: str, layer: Conv | Dense | Shortcut, inputs: Map, made: Neurons) -> Synapses:
+    if isinstance(layer, Dense):  # a convolution whose kernel is as large as the maps
+        kernel = layer.kernel.reshape(*inputs, -1)
+        return Synapses(name, kernel, Window(inputs[:2]), inputs, made)
+    size = (layer.kernel.shape[0], layer.kernel.shape[1])
+    return Synapses(name, layer.kernel, _window(layer, size, inputs), inputs, made)
+
+
+def _neurons(program: Program, layer: Any, shape: Map, index: int, names: Names) -> Neurons:
+    readout = layer is program.neurons[-1]
+    scored = readout and program.readout == "potential"
+    clamped = index == 0 and not scored
+    if clamped:
+        # From 0 to the threshold: below 0 a neuron never fires, above it always does.
+        low = layer.v_reset.min(initial=0)
+        high = (layer.firing_level - 1 + threshold(layer)).max()
+    else:
+        bound = potential_range(layer, input_tops(program)[index], program.time_steps)
+        low, high = bound.low.min(), bound.high.max()
+    packed = bool(low >= -INT16 and high <= INT16) and (clamped or index > 0)
+    name = names.new(layer.name)
+    return Neurons(name, layer, shape, packed, index == 0, clamped, readout, scored)

@@ -1,0 +1,145 @@
+"""Write a program as C."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..._files import replacing
+from ..program import Program
+from ..quantise._bounds import INT32, largest_sum, threshold
+from ._header import header
+from ._names import prefix_of
+from ._plan import plan
+from ._source import source
+
+__all__ = ["FORMS", "node_count", "refuse", "write"]
+
+FORMS: tuple[str, ...] = ("event_driven",)
+
+
+def write(
+    program: Program,
+    path: str | Path,
+    *,
+    form: str = "event_driven",
+    class_names: Sequence[str] | None = None,
+) -> None:
+    """Write an integer program as C99: a source, and the header beside it.
+
+    `net.c` and `net.h` need `<stdint.h>` and `<string.h>` alone: no heap, no floating point, no
+    recursion. Weights are constant tables, which stay in flash; all that changes is in a struct
+    `net_state`. `net_reset` starts with an image, `net_step` makes one time step, `net_run` all of
+    them, and `net_class` tells the class; see the header, whose macros have shapes, T, the scale of
+    pixels, the memory and the classes' names.
+
+    A spike adds rows of weights to the neurons that it reaches, so that time goes with the number
+    of spikes. Nothing is multiplied but pixels with the first layer's weights, once an image.
+
+    Potentials are 16 bits where the sums of the weights prove that these hold them for every image,
+    and 32 bits otherwise. The first layer's current is cut to what makes a difference, from 0 to
+    the threshold.
+
+    Args:
+        program: An integer network, see `keras_proxy_snn.export.quantise.quantise`.
+        path: The source to write, `<name>.c`. What is in the files is called `<name>_...`.
+        form: `"event_driven"`, the only one.
+        class_names: A name for each class, for a macro; by default those of the metadata, or else
+            numbers.
+
+    Raises:
+        ValueError: If an argument is out of range, or C cannot express the program.
+
+    Example:
+
+    >>> import tempfile, pathlib
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, c
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.int8([[64], [-32]]), None, 128, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), 4, "int8")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     c.write(program, f"{folder}/net.c")
+    ...     text = pathlib.Path(f"{folder}/net.h").read_text()
+    >>> print(*(line for line in text.splitlines() if line.startswith("int ")), sep=chr(10))
+    int net_step(net_state *s);
+    int net_class(const net_state *s);
+    """
+    path = Path(path)
+    refuse(program, form)
+    if path.suffix != ".c":
+        raise ValueError(f"A C file's name must end in '.c'. Received: {path.name!r}.")
+    classes = program.shapes()[-1][0]
+    if class_names is None:
+        class_names = program.metadata.get("class_names", list(map(str, range(classes))))
+    names = list(class_names)
+    if len(names) != classes or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{classes} names of classes are needed. Received: {class_names!r}.")
+    network = plan(program, prefix_of(path.stem))
+    text, tables = source(network, path.with_suffix(".h").name)
+    for target, content in ((path.with_suffix(".h"), header(network, names, tables)), (path, text)):
+        with replacing(target) as draft:
+            draft.write_text(content, "utf-8")
+
+
+def refuse(program: Program, form: str = "event_driven") -> None:
+    """Check that a program can be written.
+
+    Args:
+        program: The network.
+        form: As in `write`.
+
+    Raises:
+        ValueError: If not, with the reason.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, c
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> c.refuse(Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4))
+    Traceback (most recent call last):
+    ValueError: C files are of integer networks; `quantise` makes one. Received: 'float32'.
+    """
+    if form not in FORMS:
+        raise ValueError(f"`form` must be one of {FORMS} for C. Received: {form!r}.")
+    if not program.is_integer:
+        raise ValueError(
+            "C files are of integer networks; `quantise` makes one. "
+            f"Received: {program.number_format!r}."
+        )
+    if not 0 < program.input_scale <= 255:
+        raise ValueError(
+            "An image is bytes, so `input_scale` must be positive and at most 255. "
+            f"Received: {program.input_scale}."
+        )
+    for layer in program.neurons:
+        if layer.weights.dtype != np.int8:
+            raise ValueError(
+                f"Weights must be int8. Received: {layer.weights.dtype} in layer {layer.name!r}."
+            )
+        theta, v_0 = threshold(layer), np.asarray(layer.v_0, "float64")
+        whole = (theta == np.rint(theta)).all() and (v_0 == np.rint(v_0)).all()
+        if not whole or not ((theta >= 1) & (v_0 >= 0) & (v_0 < theta)).all():
+            raise ValueError(
+                "Thresholds must be integers from 1 on, and `v_0` integers from 0 to below them. "
+                f"Received: {layer.v_threshold!r} and {layer.v_0!r} in layer {layer.name!r}."
+            )
+    if (largest := largest_sum(program)) > INT32:
+        raise ValueError(
+            "Sums must fit 32 bits; a smaller `input_scale` or fewer `bits` make them smaller. "
+            f"Received: a network whose sums reach {largest:,}."
+        )
+
+
+def node_count(path: str | Path) -> int:
+    """Number of functions that a C file is made of, those of its face included.
+
+    Args:
+        path: A file that `write` wrote.
+    """
+    return len(
+        re.findall(r"^(?:static )?\w+ \w+\(.*\)$", Path(path).read_text("utf-8"), re.MULTILINE)
+    )

@@ -1,0 +1,335 @@
+"""C files: counts equal the interpreter's, and the compiler and its sanitizers find nothing."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.export import ExportError, c, export, interpreter
+from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, Shortcut
+
+from . import oracle
+from .test_export_litert import layer_lists, random_program
+
+pytestmark = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="needs a C compiler"
+)
+STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"]
+SANITIZED = [*STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+def expected(program, images):
+    trace = interpreter.run(program, images)
+    return program.scores(trace.spike_counts, trace.potentials[-1])
+
+
+def assert_exact(program, images, path, flags=SANITIZED):
+    c.write(program, path)
+    scores = c.run(path, program, images, flags=flags)
+    np.testing.assert_array_equal(scores, expected(program, images))
+    return path.read_text()
+
+
+def with_shortcuts(program, rng):
+    """Spikes of an earlier layer reach each convolution that has maps of the same height, width."""
+    layers, spiking = [], []
+    for layer, shape in zip(program.layers, program.shapes(), strict=True):
+        if isinstance(layer, Conv) and spiking:
+            name, channels, size = spiking[rng.integers(len(spiking))]
+            if size == shape[:2]:
+                kernel = rng.integers(-20, 26, (3, 1, channels, shape[2])).astype("int8")
+                layer = replace(layer, shortcuts=(Shortcut(name, kernel, (1, 1), "same"),))
+        sums = isinstance(layer, Pool) and layer.kind == "sum"
+        if len(shape) == 3 and (spiking or isinstance(layer, Conv)) and not sums:
+            spiking.append((layer.name, shape[2], shape[:2]))
+        layers.append(layer)
+    return replace(program, layers=tuple(layers))
+
+
+def with_sums(program):
+    """All poolings are sums."""
+    return replace(
+        program,
+        layers=tuple(
+            replace(layer, kind="sum") if isinstance(layer, Pool) else layer
+            for layer in program.layers
+        ),
+    )
+
+
+def larger(program, factor):
+    """Weights so large that 16 bits are not enough for their potentials."""
+    return replace(
+        program,
+        layers=tuple(
+            replace(
+                layer, kernel=(layer.kernel.astype(int) * factor).clip(-128, 127).astype("int8")
+            )
+            if isinstance(layer, Conv | Dense)
+            else layer
+            for layer in program.layers
+        ),
+    )
+
+
+@pytest.mark.once
+@given(
+    layers=layer_lists(),
+    input_shape=st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
+    steps=st.integers(1, 10),
+    reset=st.sampled_from(["zero", "subtract"]),
+    v_0=st.sampled_from([0, 0.5]),
+    readout=st.sampled_from(["counts", "potential"]),
+    scale=st.sampled_from([4.0, 12.5, 255.0]),
+    sums=st.booleans(),
+    factor=st.sampled_from([1, 1, 6]),
+    seed=st.integers(0, 2**16),
+)
+@settings(max_examples=6)
+def test_random_networks(
+    tmp_path_factory, layers, input_shape, steps, reset, v_0, readout, scale, sums, factor, seed
+):
+    rng = np.random.default_rng(seed)
+    program = random_program(
+        rng, layers, input_shape, steps, integer=True, reset=reset, v_0=v_0, readout=readout
+    )
+    program = with_shortcuts(with_sums(program) if sums else program, rng)
+    program = larger(replace(program, input_scale=scale), factor)
+    images = oracle.dyadic(rng, (3, *input_shape), low=0, high=257)
+    assert_exact(program, images, tmp_path_factory.getbasetemp() / "random.c")
+
+
+def small(**fields):
+    """A network with every kind of layer whose readout has an odd number of classes."""
+    rng = np.random.default_rng(1)
+
+    def whole(*shape):
+        return rng.integers(-60, 80, shape).astype("int8")
+
+    layers = (
+        Conv("conv1", whole(3, 3, 2, 5), rng.integers(-50, 50, 5, "int32"), 900, "zero"),
+        Pool("pool1", (2, 2), (2, 2)),
+        Conv("conv2", whole(3, 3, 5, 6), None, 400, "zero"),
+        Flatten("flatten"),
+        Dense("readout", whole(96, 3), None, np.array([300, 350, 400]), "zero"),
+    )
+    return Program(layers, (8, 8, 2), 6, "int8", **{"input_scale": 12.5, **fields})
+
+
+@pytest.fixture
+def images(rng):
+    return rng.random((5, 8, 8, 2))
+
+
+def test_what_is_in_the_files(images, tmp_path):
+    program = small(metadata={"spec": "5C3-P2-6C3-3F", "accuracy": 0.5})
+    text = assert_exact(program, images, tmp_path / "net.c")
+    assert re.findall(r"#include (.*)", text) == ['"net.h"', "<string.h>"]
+    code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    assert not re.search(r"float|double|malloc|[^/]/[^/*]|%", code)
+    assert re.findall(r".* \* .*", code) == [
+        "                        for (f = 0; f < 5; ++f) sum[f] += value * weights[f];"
+    ]
+    header = (tmp_path / "net.h").read_text()
+    macros = dict(re.findall(r"#define NET_(\w+) (\S+)", header))
+    assert {name: int(macros[name]) for name in ("HEIGHT", "WIDTH", "CHANNELS")} == {
+        **{"HEIGHT": 8, "WIDTH": 8},
+        "CHANNELS": 2,
+    }
+    assert (macros["TIME_STEPS"], macros["CLASSES"], macros["IMAGE_SIZE"]) == ("6", "3", "128")
+    assert (macros["INPUT_SCALE"], macros["INPUT_MAX"]) == ("12.5", "12")
+    assert '#define NET_CLASS_NAMES {"0", "1", "2"}' in header
+    assert " * accuracy: 0.5\n" in header
+    assert c.node_count(tmp_path / "net.c") == 13
+
+
+TWO_AT_ONCE = """
+#include <stdio.h>
+#include <string.h>
+#include "net.h"
+static net_state one, two, whole;
+static uint8_t first[NET_IMAGE_SIZE], second[NET_IMAGE_SIZE];
+int main(void)
+{
+    int k, steps = 0;
+    for (k = 0; k < NET_IMAGE_SIZE; ++k) {
+        first[k] = net_input[(k * 37) % 256];
+        second[k] = net_input[255 - (k * 11) % 256];
+    }
+    net_reset(&one, first);
+    net_reset(&two, second);
+    memset(first, 0, sizeof first); /* images are not kept */
+    while (net_step(&one) && net_step(&two)) ++steps;
+    while (net_step(&two)) return 1;
+    net_run(&whole, second);
+    if (memcmp(&whole, &two, sizeof whole)) return 2;
+    for (k = 0; k < NET_IMAGE_SIZE; ++k) first[k] = net_input[(k * 37) % 256];
+    net_run(&whole, first);
+    if (memcmp(&whole, &one, sizeof whole)) return 3;
+    printf("%d %d %d", steps, (int)(sizeof(net_state)) - NET_STATE_BYTES, net_step(&one));
+    return 0;
+}
+"""
+
+
+def compiled(folder, main, *sources, flags=STRICT):
+    (folder / "main.c").write_text(main)
+    command = [*c.compiler(), *flags, "main.c", *sources, "-o", "main"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return subprocess.run([folder / "main"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.once
+def test_two_images_at_once_step_by_step(tmp_path):
+    c.write(small(), tmp_path / "net.c")
+    assert compiled(tmp_path, TWO_AT_ONCE, "net.c", flags=SANITIZED) == "6 0 0"
+
+
+@pytest.mark.once
+def test_each_byte_becomes_the_networks_input(tmp_path):
+    c.write(small(), tmp_path / "net.c")
+    main = (
+        '#include <stdio.h>\n#include "net.h"\n'
+        'int main(void) { int k; for (k = 0; k < 256; ++k) printf("%d ", net_input[k]); return 0; }'
+    )
+    inputs = np.array(compiled(tmp_path, main, "net.c").split(), int)
+    pixels = np.arange(256, dtype="float32").reshape(2, 8, 8, 2) / 255
+    np.testing.assert_array_equal(inputs, interpreter.prepare_images(small(), pixels).ravel())
+
+
+@pytest.mark.once
+def test_names_of_files_layers_and_classes_are_safe(images, tmp_path):
+    program = small()
+    names = ["a */ b", "a   b", "step", "A_B", 'x"; int y'][: len(program.layers)]
+    layers = tuple(
+        replace(layer, name=name) for layer, name in zip(program.layers, names, strict=True)
+    )
+    program = replace(program, layers=layers, metadata={"*/ #error": "*/ ??/\n#error", "é": "\\"})
+    path = tmp_path / "9 Größe int-v2.c"
+    with pytest.raises(ValueError, match=r"begin with a letter.*Received: '9 Größe int-v2'"):
+        c.write(program, path)
+    path = tmp_path / "Größe int-v2.c"
+    class_names = ['"quoted" ??/', "back\\slash\n", "größte %d */"]
+    c.write(program, path, class_names=class_names)
+    assert c.run(path, program, images, flags=STRICT).tolist() == expected(program, images).tolist()
+    main = f'#include <stdio.h>\n#include "{path.stem}.h"\n'
+    main += "static const char *const names[] = GR_E_INT_V2_CLASS_NAMES;\n"
+    main += 'int main(void) { int k; for (k = 0; k < 3; ++k) printf("%s|", names[k]); return 0; }'
+    assert compiled(tmp_path, main, path.name) == "".join(f"{name}|" for name in class_names)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"number_format": "float32"}, "integer networks; `quantise` makes one. Received: 'float3"),
+        ({"input_scale": 300.0}, "at most 255. Received: 300.0"),
+        ({"time_steps": 10**7}, r"Sums must fit 32 bits.*reach \d"),
+    ],
+)
+def test_what_c_cannot_express_is_refused(change, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        c.write(replace(small(), **change), tmp_path / "net.c")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"kernel": np.zeros((96, 3), "int16")},
+            "int8. Received: int16 in layer 'readout'",
+        ),
+        ({"v_threshold": 2.5}, "Thresholds must be integers.*Received: 2.5 and 0.0 in layer 'read"),
+        ({"v_threshold": 0}, "integers from 1 on.*Received: 0 "),
+        ({"v_0": 300}, "from 0 to below them.*and 300 in layer 'readout'"),
+    ],
+)
+def test_what_layers_c_cannot_express_is_refused(change, message, tmp_path):
+    program = small()
+    layers = (*program.layers[:-1], replace(program.layers[-1], **change))
+    with pytest.raises(ValueError, match=message):
+        c.write(replace(program, layers=layers), tmp_path / "net.c")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("net.txt", {}, "must end in '.c'. Received: 'net.txt'"),
+        ('n".c', {}, "letters, digits, spaces.*Received: 'n\".c'"),
+        ("net.c", {"form": "loop"}, r"one of \('event_driven',\) for C. Received: 'loop'"),
+        ("net.c", {"class_names": ["a", "b"]}, r"3 names of classes.*Received: \['a', 'b'\]"),
+    ],
+)
+def test_bad_arguments_are_refused(name, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        c.write(small(), tmp_path / name, **options)
+
+
+def test_images_that_are_no_bytes_are_refused(images, tmp_path):
+    c.write(small(), tmp_path / "net.c")
+    with pytest.raises(ValueError, match=r"in \[0, 1\]. Received: from 0 to 2"):
+        c.run(tmp_path / "net.c", small(), np.array(images.round() * 2))
+
+
+def test_a_machine_without_a_compiler(images, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(FileNotFoundError, match=r"apt-get install gcc.*verify=False.*--no-check"):
+        export(small(), tmp_path / "net.c", images=images)
+    assert not list(tmp_path.iterdir())
+    exported = export(small(), tmp_path / "net.c", verify=False)
+    assert exported.check is None
+    monkeypatch.setenv("CC", "ccache nice-cc -m32")
+    assert c.compiler() == ["ccache", "nice-cc", "-m32"]
+
+
+def test_a_file_that_differs_is_refused_and_kept_aside(images, tmp_path, monkeypatch):
+    write = c.write
+
+    def faulty(program, path, **options):
+        first = replace(program.neurons[0], v_threshold=700)
+        write(replace(program, layers=(first, *program.layers[1:])), path, **options)
+
+    monkeypatch.setattr(c, "write", faulty)
+    with pytest.raises(ExportError, match=r"counts differ, worst difference [1-9].*net.c.failed"):
+        export(small(), tmp_path / "net.c", images=images)
+    assert {p.name for p in tmp_path.iterdir()} == {"net.c.failed", "net.h.failed"}
+
+
+def test_a_wrong_class_is_found(images, tmp_path):
+    c.write(small(), tmp_path / "net.c")
+    text = (tmp_path / "net.c").read_text()
+    (tmp_path / "net.c").write_text(text.replace("counts[k] >", "counts[k] <"))
+    with pytest.raises(RuntimeError, match="told a class that has not the highest score"):
+        c.run(tmp_path / "net.c", small(), images)
+
+
+def test_a_file_that_does_not_compile(images, tmp_path):
+    c.write(small(), tmp_path / "net.c")
+    (tmp_path / "net.c").write_text("#error gone")
+    with pytest.raises(RuntimeError, match=r"net\.c cannot be compiled: .*\n.*gone"):
+        c.run(tmp_path / "net.c", small(), images)
+
+
+def test_a_model_is_quantised_with_images(rng, tmp_path):
+    model = kps.build("4C3-P2-8F-5F", input_shape=(6, 6, 2), time_steps=5, readout="potential")
+    with pytest.raises(ValueError, match=r"file is of an integer network.*Received: .*float32"):
+        model.export(tmp_path / "net.c")
+    images = rng.random((70, 6, 6, 2)).astype("float32")
+    labels = rng.integers(0, 5, 70)
+    exported = model.export(tmp_path / "net.c", images=images, test=(images, labels))
+    assert (exported.check.images, exported.check.differing) == (64, 0)
+    assert exported.program.number_format == "int8"
+    assert exported.size == sum(p.stat().st_size for p in tmp_path.iterdir())
+    assert f" * accuracy: {exported.accuracy}\n" in (tmp_path / "net.h").read_text()
+    (tmp_path / "net.c").unlink()
+    with pytest.raises(FileExistsError, match=r"net\.h exists already"):
+        model.export(tmp_path / "net.c", images=images)
+    assert {p.name for p in tmp_path.iterdir()} == {"net.h"}
