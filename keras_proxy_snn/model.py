@@ -12,6 +12,7 @@ from .cnn.build import Threshold
 from .mapping.twin import spiking_twin
 from .simulation.network import Simulation, SpikingNetwork
 from .training.gradient import proxy_gradient
+from .training.input_range import UNIT, agreed_range, check_range, layers_range, peek
 from .training.metrics import FiringRates, readout_potential
 from .training.responses import RESPONSES, proxy_output
 from .training.steps import Simulated, proxy_steps
@@ -79,6 +80,9 @@ class ProxyModel(_Steps):
             processor, in time that goes with the number of spikes; see
             `keras_proxy_snn.simulation.network.SpikingNetwork`, whose `event_driven` can be set at
             any time.
+        input_range: Black and white of the images that the network is for, `(0, 255)` say. `None`:
+            what its own `Rescaling` at the input or the first `fit` tells, else `(0, 1)`. `fit`
+            warns of images of another range.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Attributes:
@@ -132,6 +136,7 @@ class ProxyModel(_Steps):
         proxy_activation: str | None = None,
         current_dtype: str = "float32",
         event_driven: bool = False,
+        input_range: tuple[float, float] | None = None,
         **kwargs: Any,
     ):
         check_choice("readout", readout, READOUTS)
@@ -152,6 +157,7 @@ class ProxyModel(_Steps):
         self.readout = readout
         self.proxy_activation = proxy_activation
         self.current_dtype = current_dtype
+        self._input_range = check_range(input_range)
         self._distance = keras.metrics.Mean(name="proxy_distance")
         self._rates = FiringRates([layer.twin.name for layer in self.snn.if_layers])
         self._traced_for: tuple[Any, ...] | None = None
@@ -181,6 +187,34 @@ class ProxyModel(_Steps):
     @time_steps.setter
     def time_steps(self, value: int) -> None:
         self.snn.time_steps = value
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Black and white of the images that the network is for; can be set at any time."""
+        return self._input_range or layers_range(self.twin.graph) or UNIT
+
+    @input_range.setter
+    def input_range(self, value: tuple[float, float] | None) -> None:
+        self._input_range = check_range(value)
+
+    def note_input_range(self, x: Any) -> Any:
+        """Take the input range from training images, with a warning if they are of another.
+
+        Args:
+            x: As `fit` takes it. Events and inputs that are no images say nothing.
+
+        Returns:
+            `x`, or the same where a look at it uses it up.
+        """
+        if self.events or len(self.snn.image_shape) != 3:
+            return x
+        images, x = peek(x)
+        self._input_range = agreed_range(self._input_range, self.twin.graph, images)
+        return x
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """As `keras.Model.fit`; it notes the range of the images, see `input_range`."""
+        return super().fit(self.note_input_range(x), *args, **kwargs)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Spike counts; see the class."""
@@ -351,6 +385,7 @@ class ProxyModel(_Steps):
             "chunk_steps": self.snn.chunk_steps,
             "current_dtype": self.current_dtype,
             "event_driven": self.snn.event_driven,
+            "input_range": self._input_range,
             "name": self.name,
         }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from .. import datasets
 from ..model import ProxyModel
-from ._shared import BadInput
+from ._shared import BadInput, reading
 
 __all__ = ["check_data", "test_images"]
 
@@ -41,6 +41,7 @@ def test_images(
     dataset = dataset or datasets.name_by_shape(model.ann.input_shape[1:])
     if dataset is None:
         raise BadInput(f"Give --dataset. Received: images {model.ann.input_shape[1:]}.")
-    _, (x, y) = datasets.load(dataset, data_dir=data_dir)
+    with reading(f"data set {dataset}"):
+        _, (x, y) = datasets.load(dataset, data_dir=data_dir)
     check_data(model, dataset, x, len(datasets.class_names(dataset)))
     return dataset, x, y

@@ -11,7 +11,7 @@ from ..paper.drawing import draw
 from ..paper.facts import gpu_name
 from ..paper.runner import Folders, plan
 from ..paper.runner import run as run_job
-from ._shared import BadInput, Interrupted
+from ._shared import BadInput, Interrupted, reading
 
 __all__ = ["run"]
 
@@ -47,7 +47,8 @@ def run(
     written = []
     if not draw_only:
         jobs = plan(chosen, seeds or chosen.seeds, epochs, _only(chosen.runs, only, time_steps))
-        data = load(chosen.preset, data_dir)
+        with reading(f"data set of {chosen.preset}"):
+            data = load(chosen.preset, data_dir)
         for number, job in enumerate(jobs):
             click.echo(f"[{number + 1}/{len(jobs)}] {job.config.id}", err=True)
             try:
@@ -56,7 +57,8 @@ def run(
                 left = f"{number} of {len(jobs)} trainings are done"
                 raise Interrupted(f"{left}; the same command goes on.") from None
             written.append(str(results / f"{job.config.id}.json"))
-    drawn = draw(experiment, name, results, epochs, data_dir)
+    with reading(f"results in {results}"):
+        drawn = draw(experiment, name, results, epochs, data_dir)
     return {
         "experiment": experiment.name,
         "size": name,

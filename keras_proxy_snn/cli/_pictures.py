@@ -4,51 +4,141 @@ That script stands alone on a device, so what the two share is written twice, an
 one against the other.
 """
 
+import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["find", "prepare", "read"]
+__all__ = ["find", "prepare", "read", "read_array"]
 
-_SUFFIXES = {".npy", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif"}
+_PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
+_SUFFIXES = {".npy", *_PICTURES.split()}
 _LUMINANCE = np.array([[0.299], [0.587], [0.114]], "float32")
+# White of grey pictures, by the name that Pillow has for them; pixels of few bits reach 255 too.
+_BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
 
 
-def find(paths: tuple[Path, ...]) -> Iterator[Path]:
-    """Files, and the images in folders."""
+def find(paths: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]:
+    """Files that are named, and the images below folders; and whether a folder gave them.
+
+    Hidden files are left out, and so are the `._` files that macOS puts beside others.
+
+    Raises:
+        ValueError: If a folder has no image.
+    """
     for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        yield from [file for file in inside if file.suffix.lower() in _SUFFIXES] or [path]
+        if not path.is_dir():
+            yield path, False
+            continue
+        inside = sorted(
+            Path(folder, name)
+            for folder, _, names in os.walk(path)
+            for name in names
+            if Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
+        )
+        if not inside:
+            raise ValueError(f"A folder must have images ({_PICTURES} .npy). Received: {path}.")
+        yield from ((file, True) for file in inside)
 
 
 def read(path: Path) -> list[np.ndarray]:
-    """The images of a file: one, or those of a `.npy` array; pictures come grey or with opacity."""
+    """The images of a file: a picture's, or those of a `.npy` array.
+
+    Pictures come grey or with opacity, of colour in 8 bits. What is animated or has pages gives an
+    image for each.
+
+    Raises:
+        OSError: If there is no such file, or the system cannot read it.
+        ValueError: If its pixels have no white, as integers of 32 bits, or it is too large. Readers
+            raise errors of many other kinds on files that are broken.
+    """
+    if not path.is_file():
+        raise FileNotFoundError("There is no such file.")
     if path.suffix.lower() == ".npy":
-        with path.open("rb") as file:
-            array: np.ndarray = np.lib.format.read_array(file)
+        array = read_array(path)
         many = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] > 4)
         return list(array) if many else [array]
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, ImageSequence
     except ImportError as error:
         raise ImportError("Image files need Pillow: pip install pillow") from error
 
-    with Image.open(path) as picture:
-        upright: Any = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith("I"):  # 16 bits
-        return [np.asarray(upright).astype("uint16")]
-    return [np.asarray(upright if upright.mode == "L" else upright.convert("RGBA"))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tags that do not matter
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path) as picture:
+            tile: Any = picture.tile[0][3] if picture.tile else ""
+            # The other pictures in a camera's JPEG file are previews.
+            frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+            if frames * picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or np.inf):
+                raise ValueError(f"it has {frames} x {picture.size} pixels, which are too many")
+            pages = ImageSequence.Iterator(picture) if frames > 1 else [picture]
+            return [
+                _pixels(ImageOps.exif_transpose(page), picture.format, str(tile)) for page in pages
+            ]
 
 
-def prepare(pixels: np.ndarray, shape: tuple[int, int, int], invert: bool) -> np.ndarray:
-    """An image in the network's shape, from 0 to 1; what is transparent becomes 0.
+def _pixels(picture: Any, format: str | None, tile: str) -> np.ndarray:
+    """Pixels of a picture from Pillow; `tile` is its name for how the file has them."""
+    level = picture.info.get("transparency")
+    if picture.mode == "F":
+        return np.asarray(picture)
+    if picture.mode.startswith("I"):
+        if not picture.mode.startswith("I;16") and format not in ("PNG", "PPM"):
+            raise ValueError("its pixels are integers of 32 bits, of which none is known as white")
+        grey = np.asarray(picture).astype("uint16")
+    elif picture.mode == "RGB" and level is not None and "16" in tile:
+        raise ValueError("it has colours of 16 bits, one of them transparent, but is read in 8")
+    elif picture.mode in ("L", "1"):
+        grey = np.asarray(picture.convert("L"))
+    else:
+        return np.asarray(picture.convert("RGBA"))
+    if not isinstance(level, int):
+        return grey
+    white = np.iinfo(grey.dtype).max
+    bits = _BITS.get(tile, 8 * grey.itemsize)
+    opacity = np.where(grey == level * (white // (2**bits - 1)), 0, white).astype(grey.dtype)
+    return np.stack([grey, grey, grey, opacity], axis=-1)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The array of a `.npy` file, whose size is that of its data before memory is taken for it.
+
+    Raises:
+        ValueError: If it is none, or of Python objects.
+    """
+    with path.open("rb") as file:
+        head = np.lib.format
+        version = head.read_magic(file)
+        reads = head.read_array_header_1_0 if version == (1, 0) else head.read_array_header_2_0
+        shape, _, dtype = reads(file)
+        left = path.stat().st_size - file.tell()
+        size = dtype.itemsize
+        for length in shape:
+            size *= length
+        if min(shape, default=0) < 0 or size > left:
+            raise ValueError(f"an array {shape} of {dtype} needs {size} bytes, the file has {left}")
+        file.seek(0)
+        array: np.ndarray = head.read_array(file, allow_pickle=False)
+    return array
+
+
+def prepare(
+    pixels: np.ndarray,
+    shape: tuple[int, int, int],
+    invert: bool,
+    input_range: tuple[float, float] = (0.0, 1.0),
+) -> np.ndarray:
+    """An image in the network's shape and range; what is transparent becomes black.
 
     Args:
-        pixels: `(height, width[, channels])`, of unsigned integers or numbers from 0 to 1.
+        pixels: `(height, width[, channels])`, integers of 8 or 16 bits or numbers from 0 to 1.
         shape: `(height, width, channels)` of the network.
         invert: Exchange dark and light.
+        input_range: Black and white of the network.
 
     Returns:
         The image, float32.
@@ -59,7 +149,8 @@ def prepare(pixels: np.ndarray, shape: tuple[int, int, int], invert: bool) -> np
     x = pixels[..., None] if pixels.ndim == 2 else pixels
     if x.ndim != 3 or x.size == 0 or x.dtype.kind not in "buif":
         raise ValueError(f"not an image: an array {pixels.shape} of {pixels.dtype}")
-    x = x / np.float32(np.iinfo(x.dtype).max) if x.dtype.kind == "u" else x.astype("float32")
+    whole = x.dtype.kind == "u" and x.dtype.itemsize <= 2  # of others none knows the white
+    x = x / np.float32(np.iinfo(x.dtype).max) if whole else x.astype("float32")
     if not ((x >= 0) & (x <= 1)).all():
         raise ValueError("pixels must be bytes, or numbers from 0 to 1")
     colour, opacity = (x[..., :3], x[..., 3:]) if x.shape[-1] == 4 != shape[-1] else (x, 1)
@@ -69,7 +160,8 @@ def prepare(pixels: np.ndarray, shape: tuple[int, int, int], invert: bool) -> np
     if x.shape[-1] not in (1, shape[-1]):
         raise ValueError(f"it has {x.shape[-1]} channels, the network {shape[-1]}")
     x = np.einsum("ih,jw,hwc->ijc", *map(_resampling, x.shape, shape[:2]), x, optimize=True)
-    return np.broadcast_to(x, shape).astype("float32")
+    black, white = map(np.float32, input_range)
+    return np.broadcast_to(x * (white - black) + black, shape).astype("float32")
 
 
 def _resampling(old: int, new: int) -> np.ndarray:

@@ -3,7 +3,10 @@
 import importlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,32 @@ __all__ = [
     "json_option",
     "load_network",
     "model_argument",
+    "model_facts",
+    "names_in",
     "network_argument",
     "print_json",
     "print_rows",
+    "reading",
+    "reason",
     "steps_option",
+    "training_record",
 ]
+
+_LONGEST_CONFIG = 1 << 26  # bytes; that of a network of 1,000 layers has some hundred thousand
+_NUMBER = (int, float)
+# What `train` writes into a file, as far as the commands read it.
+_SETTINGS: dict[str, Any] = {
+    "model": str,
+    "dataset": str,
+    "epochs": int,
+    "seed": int,
+    "batch_size": int,
+    "validation_split": _NUMBER,
+    "images": (int, type(None)),
+    "time_steps": (int, type(None)),
+    "fields": dict,
+}
+_VERSIONS = {"keras_proxy_snn": str, "backend": str}
 
 
 class BadInput(click.UsageError):
@@ -33,6 +57,38 @@ class Interrupted(click.ClickException):
     """Ctrl-C, and what is left: the exit status that a shell gives it."""
 
     exit_code = 130
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, or its name if that is nothing."""
+    return str(error).strip() or type(error).__name__
+
+
+@contextmanager
+def reading(what: Any) -> Iterator[None]:
+    """Make bad input of whatever goes wrong while a file or a setting of the user's is read.
+
+    This is the one place that does. A file can hold anything, and its readers raise anything:
+    `SyntaxError`, `zlib.error`, `RecursionError`, `MemoryError`, errors of libraries in C. So it
+    belongs around reading alone. Warnings of a reader are shown if the file could be read.
+
+    Args:
+        what: Name of the file or of what was read.
+
+    Raises:
+        BadInput: With the name and the reason, for any error but one of a missing library.
+    """
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            yield
+    except (click.ClickException, ImportError):
+        raise
+    except Exception as error:  # see above
+        raise BadInput(f"{what}: {reason(error)}") from error
+    for warning in caught:
+        warnings.warn_explicit(
+            warning.message, warning.category, warning.filename, warning.lineno
+        )
 
 
 def example(*commands: str) -> str:
@@ -72,12 +128,88 @@ def import_backend() -> None:
         ) from error
 
 
-def load_network(name: str, weights: str | None = None) -> Any:
-    """A saved `ProxyModel`, or that of a preset with `weights` as `build` takes them."""
+def load_network(name: str | Path, weights: str | None = None, compile: bool = False) -> Any:
+    """A saved `ProxyModel`, or that of a preset with `weights` as `build` takes them.
+
+    Raises:
+        BadInput: If the file is none.
+    """
     from ..presets import PRESETS, build
     from ..saving.model_file import load_model
 
-    return build(name, weights=weights) if name in PRESETS else load_model(name)
+    if isinstance(name, str) and name in PRESETS:
+        return build(name, weights=weights)
+    with reading(name):
+        if Path(name).is_file() and zipfile.is_zipfile(name):
+            _check_members(Path(name))
+        return load_model(name, compile=compile)
+
+
+def _check_members(path: Path) -> None:
+    """What JSON a file declares must be of a size that JSON can have."""
+    with zipfile.ZipFile(path) as file:
+        for member in file.infolist():
+            if member.filename.endswith(".json") and member.file_size > _LONGEST_CONFIG:
+                raise ValueError(
+                    f"JSON in a model must have at most {_LONGEST_CONFIG:,} bytes. "
+                    f"Received: {member.filename} of {member.file_size:,}."
+                )
+
+
+def training_record(path: str | Path) -> dict[str, Any] | None:
+    """The record that `train` wrote into a file, or None if it has none.
+
+    Raises:
+        BadInput: If it is not as `train` writes it.
+    """
+    from ..saving.model_file import read_record
+
+    with reading(f"the record of the training in {path}"):
+        record = read_record(path)
+        if record is None:
+            return None
+        _check_fields(record, {"settings": dict, "versions": dict, "history": list})
+        _check_fields(record["settings"], _SETTINGS)
+        _check_fields(record["versions"], _VERSIONS)
+        for logs in record["history"]:
+            _check_fields({"logs": logs}, {"logs": dict})
+            _check_fields(logs, dict.fromkeys([*record["history"][0], *logs], _NUMBER))
+    return record
+
+
+def _check_fields(record: Any, kinds: dict[str, Any]) -> None:
+    if not isinstance(record, dict):
+        raise ValueError(f"It must be a mapping. Received: {record!r}.")
+    for name, kind in kinds.items():
+        if name not in record or not isinstance(record[name], kind):
+            received = repr(record[name]) if name in record else "none"
+            raise ValueError(f"It must have {name!r}, {kind}. Received: {received}.")
+
+
+def model_facts(path: Path) -> dict[str, Any]:
+    """What Keras notes in a file: its own version and the date.
+
+    Raises:
+        BadInput: If that is no mapping.
+    """
+    from ..saving.model_file import read_facts
+
+    with reading(f"the metadata in {path}"):
+        facts = read_facts(path)
+        _check_fields(facts, {})
+        return facts
+
+
+def names_in(path: Path) -> list[str]:
+    """Lines of a text file, each the name of a class.
+
+    Raises:
+        BadInput: If it is none.
+    """
+    with reading(path):
+        if not path.is_file():
+            raise FileNotFoundError("There is no such file.")
+        return path.read_text(encoding="utf-8").splitlines()
 
 
 def print_json(value: Any) -> None:

@@ -16,11 +16,11 @@ from .._version import __version__
 from ..callbacks.monitor import CollapseWarning, ProxyMonitor
 from ..model import ProxyModel
 from ..presets import PRESETS, build
-from ..saving.model_file import load_model, save_model
+from ..saving.model_file import save_model
 from ._accuracy import accuracies, bar
 from ._data import check_data
 from ._interrupts import Interrupts
-from ._shared import BadInput, Interrupted
+from ._shared import BadInput, Interrupted, load_network, reading
 
 __all__ = ["run"]
 
@@ -44,14 +44,15 @@ def run(
         Interrupted: After Ctrl-C; it says what `output` holds.
     """
     settings = {**settings, "dataset": _dataset(settings)}
-    (x, y), (x_test, y_test) = datasets.load(settings["dataset"], data_dir=data_dir)
+    with reading(f"data set {settings['dataset']}"):
+        (x, y), (x_test, y_test) = datasets.load(settings["dataset"], data_dir=data_dir)
     x, y = x[: settings["images"]], y[: settings["images"]]
     settings["batch_size"] = settings["batch_size"] or (32 if len(x) < 10_000 else 100)
     if record is None:
         model = _build(settings, x.shape[1:])
         record = {"learning_rate": float(model.optimizer.learning_rate), "history": []}
     else:
-        model = load_model(output, compile=True)
+        model = load_network(output, compile=True)
     check_data(model, settings["dataset"], x, len(datasets.class_names(settings["dataset"])))
     versions = {"keras_proxy_snn": __version__, "backend": keras.config.backend()}
     record = {**record, "settings": settings, "versions": versions}

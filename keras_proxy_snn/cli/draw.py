@@ -15,6 +15,7 @@ from ._shared import (
     network_argument,
     print_json,
     steps_option,
+    training_record,
 )
 
 __all__ = ["draw"]
@@ -77,12 +78,11 @@ def draw(
     """
     import_backend()
     from ..presets import PRESETS
-    from ..saving.model_file import read_record
     from ._data import test_images
     from ._drawing import Artist
 
     network = load_network(model, weights="pretrained")
-    record = None if model in PRESETS else read_record(model)
+    record = None if model in PRESETS else training_record(model)
     dataset, x, y = test_images(network, record, dataset, data_dir)
     if image >= len(x):
         raise BadInput(f"--image must be below {len(x)}, the test images. Received: {image}.")

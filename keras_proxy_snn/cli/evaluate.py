@@ -9,9 +9,11 @@ from ._shared import (
     example,
     import_backend,
     json_option,
+    load_network,
     model_argument,
     print_json,
     steps_option,
+    training_record,
 )
 
 __all__ = ["evaluate"]
@@ -39,12 +41,11 @@ def evaluate(
     Output neurons often fire equally often, so accuracy is given by three rules for ties.
     """
     import_backend()
-    from ..saving.model_file import load_model, read_record
     from ._accuracy import accuracies, print_accuracies
     from ._data import test_images
 
-    network = load_model(model)
-    dataset, x, y = test_images(network, read_record(model), dataset, data_dir)
+    network = load_network(model)
+    dataset, x, y = test_images(network, training_record(model), dataset, data_dir)
     x, y = x[:images], y[:images]
     result = {
         "model": str(model),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from .._version import __version__
-from ._shared import Interrupted
+from ._shared import Interrupted, reason
 from .bench import bench
 from .draw import draw
 from .evaluate import evaluate
@@ -38,8 +38,8 @@ class _Commands(click.Group):
             status = _say(f"error: {error.format_message()}", error.exit_code)
         except click.Abort:
             status = _say("interrupted", Interrupted.exit_code)
-        except (ValueError, OSError, ImportError) as error:
-            status = _say(f"error: {error}", 2)
+        except (ValueError, OSError, ImportError, MemoryError) as error:
+            status = _say(f"error: {reason(error)}", 2)
         sys.exit(status)
 
 

@@ -5,7 +5,17 @@ from typing import Any
 
 import click
 
-from ._shared import example, import_backend, json_option, model_argument, print_json, print_rows
+from ._shared import (
+    example,
+    import_backend,
+    json_option,
+    load_network,
+    model_argument,
+    model_facts,
+    print_json,
+    print_rows,
+    training_record,
+)
 
 __all__ = ["inspect"]
 
@@ -16,13 +26,13 @@ __all__ = ["inspect"]
 def inspect(model: Path, as_json: bool) -> None:
     """Show what MODEL, a .keras file, holds: layers, thresholds, training, versions."""
     import_backend()
-    from ..saving.model_file import load_model, read_facts, read_record
-
-    network = load_model(model)
+    network = load_network(model)
+    noted = model_facts(model)
     facts = {
         "file": str(model),
         "bytes": model.stat().st_size,
         "input_shape": list(network.ann.input_shape[1:]),
+        "input_range": list(network.input_range),
         "classes": network.ann.output_shape[-1],
         "time_steps": network.time_steps,
         "reset": network.reset,
@@ -30,8 +40,8 @@ def inspect(model: Path, as_json: bool) -> None:
         "v_threshold": network.v_threshold,
         "parameters": network.ann.count_params(),
         "layers": _layers(network),
-        **{name: read_facts(model).get(name) for name in ("keras_version", "date_saved")},
-        "training": read_record(model),
+        **{name: noted.get(name) for name in ("keras_version", "date_saved")},
+        "training": training_record(model),
     }
     if as_json:
         print_json(facts)
@@ -66,7 +76,8 @@ def _print(facts: dict[str, Any]) -> None:
         )
     rows = {
         "file": f"{facts['file']}, {facts['bytes'] / 1024:.0f} KiB",
-        "images": " x ".join(map(str, facts["input_shape"])),
+        "images": " x ".join(map(str, facts["input_shape"]))
+        + ", from {:g} to {:g}".format(*facts["input_range"]),
         "time steps": facts["time_steps"],
         "reset": facts["reset"],
         "readout": facts["readout"],

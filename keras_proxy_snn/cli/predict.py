@@ -10,10 +10,14 @@ from ._shared import (
     example,
     import_backend,
     json_option,
+    load_network,
     model_argument,
+    names_in,
     print_json,
     print_rows,
+    reading,
     steps_option,
+    training_record,
 )
 
 __all__ = ["predict"]
@@ -39,17 +43,17 @@ def predict(
     """Classify IMAGES with MODEL, a .keras file: the class is the first with the highest score.
 
     Scores are spike counts; or with readout="potential" counts and the fraction of a spike left.
-    Images are files, folders of them, or .npy arrays of one image or many, of bytes or numbers
-    from 0 to 1. They are stretched to the network's size and made grey or coloured as it wants.
+    Images are files, folders and what is below them, or .npy arrays of one image or many, of bytes
+    or numbers from 0 to 1. They are stretched to the network's size, made grey or coloured and
+    brought to its input range. What cannot be read in a folder is named and left out.
     """
     import_backend()
     import numpy as np
 
-    from ..saving.model_file import load_model
     from ._accuracy import bar
 
-    network = load_model(model)
-    names, x = _read(images, network.ann.input_shape[1:], invert)
+    network = load_network(model)
+    names, x = _read(images, network, invert)
     with bar("predicting", _BATCH, len(x)) as callback:
         scores = network.predict(
             np.stack(x), _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0
@@ -89,29 +93,37 @@ def _titled(network: Any, scores: Any) -> tuple[str, Any]:
     return "scores", scores
 
 
-def _read(paths: tuple[Path, ...], shape: Any, invert: bool) -> tuple[list[str], list[Any]]:
-    """Names and pixels of all images."""
+def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str], list[Any]]:
+    """Names and pixels of all images; those of a folder that cannot be read are left out."""
     from ._pictures import find, prepare, read
 
+    shape = network.ann.input_shape[1:]
+    if network.events or len(shape) != 3:
+        raise BadInput(f"`predict` takes images. Received: a model with inputs of shape {shape}.")
     names, x = [], []
-    for path in find(paths):
+    for path, in_folder in find(paths):
         try:
-            images = [prepare(image, shape, invert) for image in read(path)]
-        except (EOFError, OSError, ValueError) as error:
-            raise BadInput(f"image {path}: {error}") from error
+            with reading(f"image {path}"):
+                images = [prepare(i, shape, invert, network.input_range) for i in read(path)]
+        except BadInput as error:
+            if not in_folder:
+                raise
+            click.echo(f"left out: {error.message}", err=True)
+            continue
         x += images
         names += [str(path) if len(images) == 1 else f"{path}[{i}]" for i in range(len(images))]
+    if not x:
+        raise BadInput("There must be an image. Received: none that can be read.")
     return names, x
 
 
 def _class_names(model: Path, labels: Path | None, classes: int) -> list[str]:
     """From a file; or of the data set that `train` used; or numbers."""
     from .. import datasets
-    from ..saving.model_file import read_record
 
-    record = read_record(model)
+    record = None if labels is not None else training_record(model)
     if labels is not None:
-        names = labels.read_text().splitlines()
+        names = names_in(labels)
     elif record is not None:
         names = list(datasets.class_names(record["settings"]["dataset"]))
     else:

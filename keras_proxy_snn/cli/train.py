@@ -9,7 +9,15 @@ import click
 from click.core import ParameterSource
 
 from .._files import check_target
-from ._shared import BadInput, data_options, example, import_backend, json_option, print_json
+from ._shared import (
+    BadInput,
+    data_options,
+    example,
+    import_backend,
+    json_option,
+    print_json,
+    training_record,
+)
 
 __all__ = ["train"]
 
@@ -22,7 +30,7 @@ def _fields(context: Any, parameter: Any, texts: tuple[str, ...]) -> dict[str, A
             raise click.BadParameter(f"It must be FIELD=VALUE. Received: {text!r}.")
         try:
             fields[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             fields[name] = value
     return fields
 
@@ -77,7 +85,6 @@ def train(
     output = output or Path(f"{settings['model']}.keras")
     _check_output(output, resume, force)
     import_backend()
-    from ..saving.model_file import read_record
     from ._accuracy import print_accuracies
     from ._training import run
 
@@ -85,7 +92,7 @@ def train(
     if resume:
         source = context.get_parameter_source
         given = {name for name in settings if source(name) is ParameterSource.COMMANDLINE}
-        record = read_record(output)
+        record = training_record(output)
         settings = _resumed(output, record, {name: settings[name] for name in given})
     result = run(settings, output, data_dir, record)
     if as_json:

@@ -78,6 +78,7 @@ def calibrate_biases(
             "A layer before the readout must have a bias, or a batch normalisation with one. "
             f"Received: none in {model.ann.name!r}."
         )
+    x = model.note_input_range(x)
     batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
     expected = _expected(model, batches)
     left = {}

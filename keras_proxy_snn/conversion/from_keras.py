@@ -100,7 +100,7 @@ def from_keras(
         v_threshold = calibration.calibrate(cnn, calibration_data, calibrate, time_steps=time_steps)
     elif calibration_data is not None:
         raise ValueError("`calibration_data` needs `calibrate`. Received: calibrate=None.")
-    return ProxyModel(
+    model = ProxyModel(
         cnn,
         time_steps,
         1.0 if v_threshold is None else v_threshold,
@@ -111,3 +111,6 @@ def from_keras(
         proxy_activation=proxy_activation,
         **kwargs,
     )
+    if calibration_data is not None:
+        model.note_input_range(calibration_data)
+    return model

@@ -85,6 +85,10 @@ class QuantisedANN(keras.Model):
         v_0 = self._draw if dithers else model.v_0
         return proxy_output(model.twin, images, "qcfs", self.levels, v_0, training)
 
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """As `keras.Model.fit`; the model notes the range of the images."""
+        return super().fit(self.model.note_input_range(x), *args, **kwargs)
+
     def _draw(self, shape: Any) -> Any:
         return keras.random.uniform(shape, seed=self._chance)
 

@@ -1,0 +1,196 @@
+"""The range of a network's images: what is said of it, what its first layers say, what `fit` sees.
+
+Where pictures meet a network without the user's own code (the command line, the example for
+devices, data sets to calibrate with), black and white become the two ends of this range.
+"""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ..cnn.graph import Graph
+from ..mapping.parts import preprocessing_length
+
+__all__ = ["UNIT", "agreed_range", "check_range", "layers_range", "peek", "seen_range"]
+
+UNIT = (0.0, 1.0)
+"""The range of the package's data sets, and of a network of which nothing is known."""
+
+# White of one bit or a float, of 8 bits, of 16 bits.
+_WHITES = (1.0, 255.0, 65535.0)
+_TOLERANCE = 1e-3
+_SAMPLE = 1024  # images that are looked at
+
+
+def check_range(value: Any) -> tuple[float, float] | None:
+    """`input_range` as two floats, or None.
+
+    Raises:
+        ValueError: If it is not `(low, high)` with finite numbers and low < high.
+
+    Example:
+
+    >>> from keras_proxy_snn.training.input_range import check_range
+    >>> check_range([0, 255])
+    (0.0, 255.0)
+    """
+    if value is None:
+        return None
+    try:
+        low, high = (float(end) for end in value)
+        fits = bool(np.isfinite([low, high]).all()) and low < high
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise ValueError(
+            "`input_range` must be (low, high), two finite numbers with low < high, or None. "
+            f"Received: {value!r}."
+        )
+    return low, high
+
+
+def layers_range(graph: Graph) -> tuple[float, float] | None:
+    """The range for which the network's own `Rescaling` at its input is made, if it is known.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_proxy_snn.cnn.graph import read_graph
+    >>> from keras_proxy_snn.training.input_range import layers_range
+    >>> x = keras.Input((2, 2, 1))
+    >>> layers_range(read_graph(keras.Model(x, keras.layers.Rescaling(1 / 255)(x))))
+    (0.0, 255.0)
+    """
+    for call in graph.calls[: preprocessing_length(graph)]:
+        if isinstance(call.layer, keras.layers.Rescaling) and np.ndim(call.layer.scale) == 0:
+            for white in _WHITES[1:]:
+                # To (0, 1) or (-1, 1).
+                if np.isclose(call.layer.scale * white, (1.0, 2.0), rtol=_TOLERANCE).any():
+                    return 0.0, white
+    return None
+
+
+def seen_range(images: Any) -> tuple[float, float] | None:
+    """The range that images have: the usual one that holds them, or else their own ends.
+
+    Args:
+        images: `(batch, ...)`.
+
+    Returns:
+        None if they say nothing: none, one colour, not finite, or no numbers.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.training.input_range import seen_range
+    >>> seen_range(np.array([0.0, 0.9])), seen_range(np.array([3, 250])), seen_range([-0.8, 1])
+    ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
+    """
+    pixels = np.asarray(images)
+    if not pixels.size or pixels.dtype.kind not in "buif":
+        return None
+    low, high = float(pixels.min()), float(pixels.max())
+    if not np.isfinite([low, high]).all() or low == high:
+        return None
+    if -1 - _TOLERANCE <= low < -_TOLERANCE and high <= 1 + _TOLERANCE:
+        return -1.0, 1.0
+    if low < -_TOLERANCE:
+        return low, high
+    for white in _WHITES:
+        if high <= white * (1 + _TOLERANCE) and (white == 1 or high > white / 2):
+            return 0.0, white
+    return 0.0, high
+
+
+def peek(x: Any) -> tuple[Any, Any]:
+    """Some of the images that `fit` is given, and what to give it: `x`, or the same if used up.
+
+    Args:
+        x: Arrays, or a data set of batches of any kind that Keras takes.
+
+    Returns:
+        Images or None, and `x`.
+    """
+    if isinstance(x, keras.utils.PyDataset):
+        return _images(x[0]), x
+    if hasattr(x, "shape") and hasattr(x, "__getitem__"):
+        return (x[:: max(1, len(x) // _SAMPLE)] if len(x.shape) else None), x
+    if hasattr(x, "element_spec") and hasattr(x, "take"):  # `tf.data.Dataset`
+        return _images(next(iter(x.take(1)), None)), x
+    if hasattr(x, "dataset") and hasattr(x, "batch_size"):  # PyTorch's `DataLoader`
+        # Not by its iterator, which would draw from the generator of the user's own order.
+        items = x.dataset
+        if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
+            return None, x
+        return [_images(items[i]) for i in range(min(len(items), x.batch_size or 1))], x
+    if isinstance(x, Iterator):
+        first = next(x, None)
+        return (None, x) if first is None else (_images(first), _again(first, x))
+    return None, x
+
+
+def _images(batch: Any) -> Any:
+    return batch[0] if isinstance(batch, tuple | list) and batch else batch
+
+
+def _again(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest
+
+
+def agreed_range(
+    known: tuple[float, float] | None, graph: Graph, images: Any
+) -> tuple[float, float] | None:
+    """The range to note after training images were seen, with a warning where it surprises.
+
+    Args:
+        known: What the model notes, if anything.
+        graph: The ANN.
+        images: Some of them, or None.
+
+    Returns:
+        `known`, or the range seen.
+    """
+    if images is None or isinstance(images, dict):
+        return known
+    parts = images if isinstance(images, list) else [images]
+    if any(isinstance(part, dict) or part is None for part in parts):
+        return known
+    seen = seen_range(np.stack([ops.convert_to_numpy(part) for part in parts]))
+    expected = known or layers_range(graph)
+    if seen is None or seen == expected:
+        return known
+    if expected is not None and _holds(expected, seen):
+        return known
+    layers = (call.layer for call in graph.calls[: preprocessing_length(graph)])
+    scaled = any(
+        isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization) for layer in layers
+    )
+    if expected is not None or (seen != UNIT and not scaled):
+        warnings.warn(_advice(expected, seen), stacklevel=4)
+    return seen
+
+
+def _holds(expected: tuple[float, float], seen: tuple[float, float]) -> bool:
+    """Whether images may be of a range; those up to 1 are not of one up to 255."""
+    inside = expected[0] <= seen[0] and seen[1] <= expected[1]
+    return inside and not (seen[1] == 1 and expected[1] in _WHITES[1:])
+
+
+def _advice(expected: tuple[float, float] | None, seen: tuple[float, float]) -> str:
+    text = f"Training images go from {seen[0]:g} to {seen[1]:g}, "
+    if expected is not None:
+        text += f"and this network is for images from {expected[0]:g} to {expected[1]:g}. "
+        text += "Give images of that range. "
+    else:
+        text += "and the usual thresholds and learning rates are for 0 to 1. "
+        cure = "Divide them" if seen[0] == 0 else "Bring them there"
+        text += f"{cure}, or put `keras.layers.Rescaling` or `Normalization` first in the network. "
+    return text + (
+        f"If it is meant so, say `input_range={seen}`. The model notes it: the command line's "
+        "`predict`, calibration and exported files take pictures, black to white, as this range."
+    )

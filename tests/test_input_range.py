@@ -1,0 +1,146 @@
+"""The range of images: seen by `fit`, said by `Rescaling`, kept in the model's config."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.training.input_range import peek, seen_range
+
+X = np.random.default_rng(0).random((20, 4, 4, 1)).astype("float32")
+X[0, 0, 0], X[0, 0, 1] = 0, 1
+Y = np.arange(20) % 3
+
+
+def network(*layers, **settings):
+    ann = keras.Sequential([keras.Input((4, 4, 1)), *layers, keras.layers.Flatten()])
+    ann.add(keras.layers.Dense(3))
+    model = kps.ProxyModel(ann, time_steps=2, **settings)
+    model.compile("sgd", kps.SpikeCountCrossentropy())
+    return model
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (X, (0.0, 1.0)),
+        (X > 0.5, (0.0, 1.0)),
+        (X * 255, (0.0, 255.0)),
+        ((X * 255).astype("uint8"), (0.0, 255.0)),
+        (X * 250, (0.0, 255.0)),
+        (X * 65535, (0.0, 65535.0)),
+        (X * 16, (0.0, 16.0)),  # scikit-learn's digits
+        (X * 2 - 1, (-1.0, 1.0)),
+        (X * 5 - 2, (-2.0, 3.0)),
+        (X * 0, None),
+        (X * np.nan, None),
+        (X[:0], None),
+    ],
+)
+def test_the_range_that_images_have(images, expected):
+    assert seen_range(images) == expected
+
+
+def test_fit_warns_of_bytes_and_notes_them():
+    model = network()
+    assert model.input_range == (0, 1)
+    with pytest.warns(UserWarning, match="from 0 to 255, .* Divide them, or put .*Rescaling"):
+        model.fit(X * 255, Y, verbose=0)
+    assert model.input_range == (0, 255)
+    model.note_input_range(X * 250)  # it is known now
+    with pytest.warns(UserWarning, match="from 0 to 1, and this network is for .* 0 to 255"):
+        model.note_input_range(X)
+    assert model.input_range == (0, 1)
+
+
+def test_usual_images_and_those_that_the_network_scales_are_silent():
+    for model, x, expected in (
+        (network(), X, (0, 1)),
+        (network(input_range=(0, 255)), X * 255, (0, 255)),
+        (network(keras.layers.Rescaling(1 / 255)), X * 255, (0, 255)),
+        (network(keras.layers.Rescaling(1 / 127.5, offset=-1)), X * 255, (0, 255)),
+        (network(keras.layers.Normalization(mean=8, variance=9)), X * 16, (0, 16)),
+        (network(keras.layers.Normalization(mean=0, variance=1)), X, (0, 1)),
+    ):
+        model.note_input_range(x)
+        assert model.input_range == expected
+
+
+def test_a_rescaling_says_the_range_before_any_image():
+    model = network(keras.layers.Rescaling(1 / 255))
+    assert model.input_range == (0, 255)
+    with pytest.warns(UserWarning, match="this network is for images from 0 to 255"):
+        model.note_input_range(X)
+    assert network(keras.layers.Rescaling(0.5)).input_range == (0, 1)
+
+
+@pytest.mark.parametrize("loads", ["file", "config"])
+def test_it_travels_with_the_model(loads, tmp_path):
+    model = network(input_range=(-1, 3))
+    if loads == "file":
+        model.save(tmp_path / "m.keras")
+        again = keras.models.load_model(tmp_path / "m.keras")
+    else:
+        again = kps.ProxyModel.from_config(model.get_config())
+    assert again.input_range == (-1, 3)
+    again.input_range = None
+    assert again.input_range == (0, 1)
+
+
+@pytest.mark.parametrize("value", [(1, 0), (0, 0), (0, np.inf), 255, "ab", (0, 1, 2), ("x", 1)])
+def test_what_is_no_range(value):
+    with pytest.raises(ValueError, match=r"`input_range` must be \(low, high\)"):
+        network(input_range=value)
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return X[10 * index : 10 * index + 10] * 255, Y[:10]
+
+
+def data_sets():
+    yield Batches()
+    yield (batch for batch in Batches())
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        yield tf.data.Dataset.from_tensor_slices((X * 255, Y)).batch(10)
+    if keras.config.backend() == "torch":
+        import torch
+
+        yield torch.utils.data.DataLoader([*zip(X * 255, Y, strict=True)], batch_size=10)
+
+
+def test_data_sets_of_every_kind_are_seen_and_not_used_up():
+    for data in data_sets():
+        images, same = peek(data)
+        assert seen_range(np.stack(images)) == (0, 255)
+        assert len(list(same)) == 2
+    *_, data = data_sets()  # the backend's own kind
+    model = network()
+    with pytest.warns(UserWarning, match="from 0 to 255"):
+        model.fit(data, shuffle=False, verbose=0)
+    assert model.input_range == (0, 255)
+
+
+def test_what_is_no_image_says_nothing():
+    ann = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    model = kps.ProxyModel(ann, time_steps=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.note_input_range(X[:, 0, :, 0] * 300)
+    assert model.input_range == (0, 1)
+
+
+def test_a_cnn_that_was_trained_on_bytes_is_converted_as_one():
+    ann = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()])
+    ann.add(keras.layers.Dense(4, "relu"))
+    ann.add(keras.layers.Dense(3))
+    with pytest.warns(UserWarning, match="from 0 to 255"):
+        model = kps.from_keras(ann, 4, calibrate="percentile", calibration_data=X * 255)
+    assert model.input_range == (0, 255)
