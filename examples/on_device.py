@@ -5,7 +5,8 @@
 
 This script and the network are all that a device needs; and Pillow, unless images are .npy arrays:
 one `(height, width[, channels])` or many, their number first; of bytes, or numbers from 0 to 1.
-Images are stretched to the network's size and made grey or coloured as it wants.
+Images are stretched to the network's size, made grey or coloured as it wants and brought to the
+range of its pixels. Folders are searched to the bottom; what cannot be read there is left out.
 
 A network of the form "step" or "stateful" runs step by step and stops early: with `--stop certain`
 when the leading class can no longer be caught, so that it is that of all T steps; with `margin`
@@ -18,7 +19,10 @@ Exits with status 0, or 2 and the reason.
 """
 
 import json
+import os
+import sys
 import time
+import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +30,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SUFFIXES = {".npy", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif"}
+PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
+BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}  # Pillow's names for greys
 LINE = "{image:<28} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
 MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
@@ -75,9 +80,14 @@ def activity(
 
 def by_layer(network: Network, fact: str) -> dict[str, Any]:
     """A fact about each layer of neurons."""
-    found = network.facts.get(fact, {})
-    layers: dict[str, Any] = json.loads(found) if isinstance(found, str) else found
+    layers: dict[str, Any] = parsed(network, fact, {})
     return layers
+
+
+def parsed(network: Network, fact: str, default: Any) -> Any:
+    """A fact that is not a word: ONNX files hold it as JSON."""
+    found = network.facts.get(fact, default)
+    return json.loads(found) if isinstance(found, str) else found
 
 
 def score(network: Network, counts: np.ndarray, outputs: Arrays, stop: str) -> np.ndarray:
@@ -125,8 +135,15 @@ def simulate(
     return Result(step, counts, scores)
 
 
+def check_regular(path: Path) -> None:
+    """Opening a pipe would wait for ever, and a device has no end."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a regular file")
+
+
 def open_network(path: Path, threads: int) -> Network:
     openers = {".tflite": open_litert, ".onnx": open_onnx}
+    check_regular(path)
     if path.suffix not in openers:
         raise ValueError(f"{path} is neither a .tflite nor an .onnx file: export the model first")
     content = path.read_bytes()
@@ -197,34 +214,95 @@ def choose_time_steps(network: Network, wanted: int | None, stop: str) -> int:
 
 
 def read_images(path: Path) -> list[np.ndarray]:
-    """The images of a file; pictures come grey or with opacity."""
+    """The images of a file; pictures come grey or with opacity, and all their pages."""
+    check_regular(path)
     if path.suffix.lower() == ".npy":
-        with path.open("rb") as file:
-            array = np.lib.format.read_array(file)
+        array = read_array(path)
         many = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] > 4)
         return list(array) if many else [array]
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, ImageSequence
 
-    with Image.open(path) as picture:
-        upright = ImageOps.exif_transpose(picture)
-    if upright.mode.startswith("I"):  # 16 bits
-        return [np.asarray(upright).astype("uint16")]
-    return [np.asarray(upright if upright.mode == "L" else upright.convert("RGBA"))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tags that do not matter
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path) as picture:
+            tile: Any = picture.tile[0][3] if picture.tile else ""
+            # The other pictures in a camera's JPEG file are previews.
+            frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+            if frames * picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or np.inf):
+                raise ValueError(f"it has {frames} x {picture.size} pixels, which are too many")
+            pages = ImageSequence.Iterator(picture) if frames > 1 else [picture]
+            return [
+                to_array(ImageOps.exif_transpose(page), picture.format, str(tile)) for page in pages
+            ]
 
 
-def find_images(paths: list[Path]) -> Iterator[Path]:
+def to_array(picture: Any, format: str | None, tile: str) -> np.ndarray:
+    """Pixels of a picture from Pillow; `tile` is its name for how the file has them."""
+    level = picture.info.get("transparency")
+    if picture.mode == "F":
+        return np.asarray(picture)
+    if picture.mode.startswith("I"):
+        if not picture.mode.startswith("I;16") and format not in ("PNG", "PPM"):
+            raise ValueError("its pixels are integers of 32 bits, of which none is known as white")
+        grey = np.asarray(picture).astype("uint16")
+    elif picture.mode == "RGB" and level is not None and "16" in tile:
+        raise ValueError("it has colours of 16 bits, one of them transparent, but is read in 8")
+    elif picture.mode in ("L", "1"):
+        grey = np.asarray(picture.convert("L"))
+    else:
+        return np.asarray(picture.convert("RGBA"))
+    if not isinstance(level, int):
+        return grey
+    white = np.iinfo(grey.dtype).max
+    bits = BITS.get(tile, 8 * grey.itemsize)
+    opacity = np.where(grey == level * (white // (2**bits - 1)), 0, white).astype(grey.dtype)
+    return np.stack([grey, grey, grey, opacity], axis=-1)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """A .npy file's array, once its declared size is known to be that of the file."""
+    head = np.lib.format
+    with path.open("rb") as file:
+        version = head.read_magic(file)
+        reads = head.read_array_header_1_0 if version == (1, 0) else head.read_array_header_2_0
+        shape, _, dtype = reads(file)
+        size, left = dtype.itemsize, path.stat().st_size - file.tell()
+        for length in shape:
+            size *= length
+        if min(shape, default=0) < 0 or size > left:
+            raise ValueError(f"an array {shape} of {dtype} needs {size} bytes, the file has {left}")
+        file.seek(0)
+        array: np.ndarray = head.read_array(file, allow_pickle=False)
+    return array
+
+
+def find_images(paths: list[Path]) -> Iterator[tuple[Path, bool]]:
+    """Files that are named, and images below folders; and whether a folder gave them."""
+    suffixes = {".npy", *PICTURES.split()}
     for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        yield from [file for file in inside if file.suffix.lower() in SUFFIXES] or [path]
+        if not path.is_dir():
+            yield path, False
+            continue
+        inside = sorted(
+            Path(folder, name)
+            for folder, _, names in os.walk(path)
+            for name in names
+            if Path(name).suffix.lower() in suffixes and not name.startswith(".")
+        )
+        if not inside:
+            raise ValueError(f"{path}: no image is in this folder: {PICTURES} .npy")
+        yield from ((file, True) for file in inside)
 
 
 def prepare(pixels: np.ndarray, network: Network, invert: bool) -> np.ndarray:
-    """An image as the network takes it; what is transparent becomes 0."""
+    """An image as the network takes it; what is transparent becomes black."""
     shape, dtype = network.inputs["image"]
     x = pixels[..., None] if pixels.ndim == 2 else pixels
     if x.ndim != 3 or x.size == 0 or x.dtype.kind not in "buif":
         raise ValueError(f"not an image: an array {pixels.shape} of {pixels.dtype}")
-    x = x / np.float32(np.iinfo(x.dtype).max) if x.dtype.kind == "u" else x.astype("float32")
+    whole = x.dtype.kind == "u" and x.dtype.itemsize <= 2  # of others none knows the white
+    x = x / np.float32(np.iinfo(x.dtype).max) if whole else x.astype("float32")
     if not ((x >= 0) & (x <= 1)).all():
         raise ValueError("pixels must be bytes, or numbers from 0 to 1")
     colour, opacity = (x[..., :3], x[..., 3:]) if x.shape[-1] == 4 != shape[-1] else (x, 1)
@@ -234,6 +312,8 @@ def prepare(pixels: np.ndarray, network: Network, invert: bool) -> np.ndarray:
     if x.shape[-1] not in (1, shape[-1]):
         raise ValueError(f"it has {x.shape[-1]} channels, the network {shape[-1]}")
     x = np.einsum("ih,jw,hwc->ijc", *map(resampling, x.shape, shape[1:3]), x, optimize=True)
+    black, white = map(np.float32, parsed(network, "input_range", (0, 1)))
+    x = x * (white - black) + black
     if np.issubdtype(dtype, np.integer):
         x = np.rint(x * np.float32(network.facts["input_scale"]))
     return np.broadcast_to(x, shape).astype(dtype)
@@ -246,16 +326,27 @@ def resampling(old: int, new: int) -> np.ndarray:
     return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
 
 
+def read_labels(path: Path) -> list[str]:
+    check_regular(path)
+    return path.read_text(encoding="utf-8").splitlines()
+
+
 def run(options: Namespace) -> Iterator[dict[str, Any]]:
     """Results of each image; latency is the median of five runs."""
-    labels = options.labels.read_text().splitlines() if options.labels else None
+    labels = read_labels(options.labels) if options.labels else None
     network = open_network(options.model, options.threads)
     time_steps = choose_time_steps(network, options.time_steps, options.stop)
-    for file in find_images(options.images):
+    for file, in_folder in find_images(options.images):
         try:
             images = [prepare(image, network, options.invert) for image in read_images(file)]
-        except (EOFError, OSError, ValueError) as error:
-            raise ValueError(f"image {file}: {error}") from error
+        except ImportError:
+            raise
+        except Exception as error:  # a file can hold anything, and readers raise anything
+            message = f"image {file}: {str(error) or type(error).__name__}"
+            if not in_folder:
+                raise ValueError(message) from error
+            print(f"left out: {' '.join(message.split())}", file=sys.stderr)
+            continue
         for index, image in enumerate(images):
             clock = [time.perf_counter()]
             for _ in range(5):
@@ -306,7 +397,7 @@ def main(arguments: list[str] | None = None) -> None:
         package = {"ai_edge_litert": "ai-edge-litert", "PIL": "pillow"}.get(name, name)
         parser.exit(2, f"on_device.py: {error}: pip install {package}\n")
     except (OSError, ValueError) as error:
-        parser.exit(2, f"on_device.py: {error}\n")
+        parser.exit(2, f"on_device.py: {' '.join(str(error).split())}\n")
 
 
 if __name__ == "__main__":

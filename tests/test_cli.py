@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,8 +21,11 @@ import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.cli import _pictures, _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
+from keras_proxy_snn.cli._shared import BadInput, reading
 from keras_proxy_snn.export import FORMATS
-from keras_proxy_snn.saving.model_file import load_model, read_record
+from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
+
+from . import bad_files
 
 ROOT = Path(__file__).resolve().parent.parent
 # Everything that makes a training of the digits take a second.
@@ -295,14 +299,169 @@ def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):
         )
     np.save(tmp_path / "one.npy", pixels[..., 0])
     np.save(tmp_path / "many.npy", pixels[None, ..., :1] / np.float32(255))
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "transparent.png", transparency=7)
+    Image.fromarray(pixels[..., 0] / np.float32(255)).save(tmp_path / "float.tiff")
     files = list(_pictures.find((tmp_path,)))
     assert files == list(on_device.find_images([tmp_path]))
-    assert len(files) == 7
-    for file in files:
+    assert len(files) == 9
+    for file, _ in files:
         pairs = zip(_pictures.read(file), on_device.read_images(file), strict=True)
         for ours, theirs in pairs:
             x = _pictures.prepare(ours, shape, invert)
             np.testing.assert_array_equal(x[None], on_device.prepare(theirs, network, invert))
+
+
+@pytest.mark.parametrize(("range", "scale"), [((0, 1), 1.0), ((0, 255), 255.0), ((-1, 1), None)])
+def test_images_come_in_the_models_range(range, scale, tmp_path):
+    x = np.arange(64, dtype="uint8").reshape(1, 8, 8, 1) * 4
+    model = kps.build("digits", weights="pretrained", time_steps=5, readout="potential")
+    model.input_range = range
+    model.save(tmp_path / "m.keras")
+    np.save(tmp_path / "x.npy", x)
+    pixels = x / np.float32(255)
+    scores = model.predict(2 * pixels - 1 if scale is None else scale * pixels, verbose=0)
+    (row,) = json.loads(good("predict", tmp_path / "m.keras", tmp_path / "x.npy", "--json"))
+    np.testing.assert_allclose(row["scores"], scores[0], rtol=1e-4, atol=1e-4)
+    black, white = range
+    assert f"8 x 8 x 1, from {black} to {white}" in good("inspect", tmp_path / "m.keras")
+
+
+def save_grey(path, grey, **settings):
+    Image.fromarray(grey).save(path, **settings)
+
+
+@pytest.mark.once
+def test_pictures_of_every_mode_have_their_values(tmp_path):
+    grey = np.zeros((8, 8), "uint8")
+    grey[:, :4], grey[2:6, 4:] = 255, 119  # 7 of 15, 1 of 3 is 85
+    opaque = np.where(grey == 255, 0, grey) / 255
+    few = (grey // 17).astype("uint8")
+    save_grey(tmp_path / "level.png", grey, transparency=255)
+    save_grey(tmp_path / "level16.png", grey.astype("uint16") * 257, transparency=65535)
+    save_grey(tmp_path / "float.tiff", (grey / 255).astype("float32"))
+    save_grey(tmp_path / "deep.pgm", grey.astype("uint16") * 257)
+    save_grey(tmp_path / "bits.png", grey == 255)
+    Image.fromarray(np.stack([grey, np.where(grey == 255, 0, 255).astype("uint8")], -1)).save(
+        tmp_path / "alpha.png"
+    )
+    (tmp_path / "level4.png").write_bytes(bad_files.grey_png(few, bits=4, level=15))
+    expected = {"float": grey / 255, "deep": grey / 255, "bits": (grey == 255) * 1.0}
+    for path in sorted(tmp_path.iterdir()):
+        (pixels,) = _pictures.read(path)
+        found = _pictures.prepare(pixels, (8, 8, 1), False)[..., 0]
+        wanted = expected.get(path.stem, opaque)
+        np.testing.assert_allclose(found, wanted, atol=1e-5, err_msg=path.name)
+    two = [Image.fromarray(grey), Image.fromarray(255 - grey)]
+    two[0].save(tmp_path / "pages.tif", save_all=True, append_images=two[1:])
+    pages = _pictures.read(tmp_path / "pages.tif")
+    np.testing.assert_array_equal(pages, [grey, 255 - grey])
+
+
+@pytest.mark.once
+def test_pixels_without_a_known_white_are_refused(tmp_path):
+    save_grey(tmp_path / "long.tif", np.arange(64, dtype="int32").reshape(8, 8) * 2000)
+    with pytest.raises(ValueError, match="integers of 32 bits"):
+        _pictures.read(tmp_path / "long.tif")
+    for dtype in ("uint32", "uint64", "int64"):
+        with pytest.raises(ValueError, match="bytes, or numbers from 0 to 1"):
+            _pictures.prepare(np.full((8, 8), 200, dtype), (8, 8, 1), False)
+
+
+def test_a_folder_is_searched_and_what_is_broken_is_left_out(folder):
+    (folder / "data").mkdir()
+    bad_files.write_folder(folder / "data")
+    result = call("predict", "net.keras", "data", "--json")
+    assert result.exit_code == 0, result.output
+    assert [Path(row["image"]).name for row in json.loads(result.stdout)] == bad_files.GOOD
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"left out: image {Path('data', 'broken.png')}: ")
+    (folder / "none").mkdir()
+    assert "A folder must have images" in refused("predict", "net.keras", "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("huge.npy", "needs 8000000000000 bytes"),
+        ("deep.npy", "error: image deep.npy: "),
+        ("token.npy", "error: image token.npy: "),
+        ("zip.npy", "error: image zip.npy: "),
+        ("bomb.png", "exceeds limit"),
+        ("broken.png", "error: image broken.png: "),
+        ("pipe.png", "error: image pipe.png: "),
+    ],
+)
+def test_files_that_are_no_images(folder, name, message):
+    bad_files.write_bad(folder)
+    assert message in refused("predict", "net.keras", name)
+    if name.endswith(".npy"):
+        options = ["--format", "onnx", "--output", "o.onnx", "--calibration", name]
+        assert name in refused("export", "net.keras", *options)
+
+
+MODELS = {
+    "empty": b"",
+    "text": b"no model",
+    "folder": None,
+    "cut": 2000,
+    "list": {"config.json": "[]"},
+    "number": {"config.json": "7"},
+    "nested": {"config.json": "[" * 100_000},
+    "no class": {"config.json": "{}"},
+    "long": {"config.json": " " * (2**26 + 1)},
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_files_that_are_no_models(folder, kind):
+    content = MODELS[kind]
+    if content is None:
+        Path("bad.keras").mkdir()
+    elif isinstance(content, int):
+        Path("bad.keras").write_bytes(Path("net.keras").read_bytes()[:content])
+    elif isinstance(content, bytes):
+        Path("bad.keras").write_bytes(content)
+    else:
+        with zipfile.ZipFile("bad.keras", "w", zipfile.ZIP_DEFLATED) as file:
+            for name, text in content.items():
+                file.writestr(name, text)
+    for command in (["evaluate"], ["export", "--format", "nir"]):
+        assert "bad.keras" in refused(*command, "bad.keras")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        [],
+        3,
+        {},
+        {"settings": []},
+        {"settings": {}, "versions": {}, "history": []},
+        "nested",
+        "logs",
+    ],
+)
+def test_records_that_are_not_as_train_writes_them(folder, record):
+    if record == "logs":
+        record = {**read_record("net.keras"), "history": [[1], {"loss": "x"}]}
+    save_model(load_model("net.keras"), "bad.keras", {} if record == "nested" else record)
+    if record == "nested":
+        with zipfile.ZipFile("net.keras") as good_file, zipfile.ZipFile("bad.keras", "w") as file:
+            for member in good_file.namelist():
+                own = member == "keras_proxy_snn.json"
+                file.writestr(member, "[" * 100_000 if own else good_file.read(member))
+    for command in (["inspect"], ["evaluate"], ["draw"]):
+        line = refused(*command, "bad.keras")
+        assert line.startswith("error: the record of the training in bad.keras: ")
+    assert "record" in refused("train", "digits", "--output", "bad.keras", "--resume")
+
+
+def test_reading_tells_the_reason_of_any_error():
+    for error in (SyntaxError("bad"), MemoryError(), RecursionError("deep"), KeyError("x")):
+        with pytest.raises(BadInput, match=r"^file: (bad|MemoryError|deep|'x')$"), reading("file"):
+            raise error
+    with pytest.raises(ImportError, match="no click"), reading("file"):
+        raise ImportError("no click")
 
 
 def test_inspect(trained, tmp_path):

@@ -215,7 +215,8 @@ def test_weights_of_models_inside_models_are_kept_in_their_file(images, tmp_path
 
 def test_whole_numbers_are_images_too(rng):
     """As Keras takes them: pixels of 0 to 255 in one byte."""
-    model = compiled(kps.from_keras(residual_cnn(widths=(4,)), 2, 4.0))
+    cnn = residual_cnn(widths=(4,))
+    model = compiled(kps.from_keras(cnn, 2, 4.0, input_range=(0, 255)))
     x, y = rng.integers(0, 256, (4, 8, 8, 1)).astype("uint8"), np.arange(4)
     counts = model.predict(x, verbose=0)
     np.testing.assert_array_equal(model.predict(x.astype("float32"), verbose=0), counts)

@@ -1,12 +1,18 @@
 """The range of images: seen by `fit`, said by `Rescaling`, kept in the model's config."""
 
 import warnings
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.cli import _export
+from keras_proxy_snn.export import from_model, interpreter, litert
+from keras_proxy_snn.export.exporter import noise_images
+from keras_proxy_snn.export.program import load
+from keras_proxy_snn.export.quantise import quantise
 from keras_proxy_snn.training.input_range import peek, seen_range
 
 X = np.random.default_rng(0).random((20, 4, 4, 1)).astype("float32")
@@ -144,3 +150,57 @@ def test_a_cnn_that_was_trained_on_bytes_is_converted_as_one():
     with pytest.warns(UserWarning, match="from 0 to 255"):
         model = kps.from_keras(ann, 4, calibrate="percentile", calibration_data=X * 255)
     assert model.input_range == (0, 255)
+
+
+@pytest.fixture(scope="module")
+def twins():
+    """One network for pixels from 0 to 1 and one for 0 to 255, whose first weights say so."""
+    unit = kps.build("digits", weights="pretrained", time_steps=6)
+    bytes_ = kps.build("digits", weights="pretrained", time_steps=6)
+    first = bytes_.ann.get_layer("conv1").kernel
+    first.assign(first / 255)
+    bytes_.input_range = (0, 255)
+    return unit, bytes_
+
+
+def test_it_travels_with_programs_and_files(twins, tmp_path):
+    program = from_model(twins[1])
+    assert (program.input_range, program.largest_input) == ((0, 255), 255)
+    assert noise_images(program).max() > 100
+    program.save(tmp_path / "net.kps")
+    assert load(tmp_path / "net.kps").input_range == (0, 255)
+    exported = twins[1].export(tmp_path / "net.tflite", format="litert")
+    assert litert.read_metadata(exported.path)["input_range"] == [0, 255]
+    with pytest.raises(ValueError, match="must be two finite numbers, the lower one first"):
+        _ = replace(program, metadata={"input_range": [1, 0]}).input_range
+
+
+def test_integer_networks_are_the_same_in_both_ranges(twins, digits):
+    (x, _), _ = digits
+    unit, of_bytes = (from_model(model) for model in twins)
+    ours = quantise(of_bytes, x[:60] * 255, search_images=16)
+    theirs = quantise(unit, x[:60], search_images=16)
+    assert ours.input_scale * 255 == pytest.approx(theirs.input_scale)
+    for a, b in zip(ours.neurons, theirs.neurons, strict=True):
+        assert np.abs(a.kernel.astype(int) - b.kernel).max() <= 1
+    counts = [
+        interpreter.run(program, pixels).spike_counts
+        for program, pixels in ((ours, x[:60] * 255), (theirs, x[:60]))
+    ]
+    assert (counts[0] == counts[1]).mean() > 0.99
+    with pytest.raises(ValueError, match=r"must be in \[0, 255\]"):
+        quantise(of_bytes, x[:60] * 256)
+    twins[1].input_range = (-1, 1)
+    with pytest.raises(ValueError, match="Black must be 0"):
+        quantise(from_model(twins[1]), x[:60])
+    twins[1].input_range = (0, 255)
+
+
+def test_the_command_line_calibrates_in_the_models_range(twins, tmp_path):
+    program = from_model(twins[1])
+    x, (x_test, _), names = _export._images(program, "digits")
+    assert len(names) == 10
+    assert (x.max(), x_test.max()) == (255, 255)
+    np.save(tmp_path / "bytes.npy", np.full((2, 8, 8, 1), 51, "uint8"))
+    x, *_ = _export._images(program, str(tmp_path / "bytes.npy"))
+    np.testing.assert_allclose(x, 51, rtol=1e-6)

@@ -20,7 +20,7 @@ import keras_proxy_snn
 from keras_proxy_snn.export import from_model, interpreter, litert, onnx
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
-from . import oracle
+from . import bad_files, oracle
 
 pytestmark = pytest.mark.once
 pytest.importorskip("ai_edge_litert", reason="pip install keras-proxy-snn[export]")
@@ -419,6 +419,22 @@ def test_pictures_of_many_kinds(tmp_path, rng):
         np.testing.assert_allclose(found[0, ..., 0], grey / 255, atol=1e-6, err_msg=path.name)
 
 
+def test_a_network_for_bytes_gets_bytes():
+    network = network_of(1)._replace(facts={"input_range": "[0.0, 255.0]"})
+    found = on_device.prepare(np.full((6, 7), 51, "uint8"), network, False)
+    np.testing.assert_allclose(found, 51, rtol=1e-6)
+
+
+def test_a_folder_is_searched_and_what_is_broken_is_left_out(float_case, tmp_path):
+    bad_files.write_folder(tmp_path)
+    done = script(float_case.folder / "step.onnx", tmp_path, "--json")
+    assert done.returncode == 0, done.stderr
+    found = [Path(json.loads(line)["image"]).name for line in done.stdout.splitlines()]
+    assert found == bad_files.GOOD
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"left out: image {tmp_path / 'broken.png'}: ")
+
+
 def test_arrays_of_one_or_many_images(float_case, classify, tmp_path):
     file = float_case.folder / "unrolled.tflite"
     shapes = {
@@ -537,6 +553,7 @@ def bad(float_case):
     (folder / "text.npy").write_text("no array")
     (folder / "empty.npy").write_bytes(b"")
     (folder / "names.txt").write_text("one\ntwo\n")
+    bad_files.write_bad(folder)
     for name, array in {
         "large": np.full((8, 8), 2.0),
         "nan": np.full((8, 8), np.nan),
@@ -553,6 +570,8 @@ def bad(float_case):
     ("model", "message"),
     [
         ("none.tflite", "No such file"),
+        ("pipe.tflite", "pipe.tflite is not a regular file"),
+        ("empty", "is not a regular file"),
         ("none.onnx", "No such file"),
         ("text.tflite", "text.tflite is not a network that runs here: "),
         ("cut.tflite", "cut.tflite is not a network that runs here: "),
@@ -573,7 +592,13 @@ def test_bad_models(float_case, bad, refused, model, message):
         ("text.png", "text.png: cannot identify image file"),
         ("text.npy", "text.npy: "),
         ("empty.npy", "empty.npy: "),
-        ("empty", "empty: [Errno 21] Is a directory"),
+        ("empty", "empty: no image is in this folder"),
+        ("pipe.png", "pipe.png is not a regular file"),
+        ("huge.npy", "huge.npy: an array (1000000000000,) of float64 needs 8000000000000 bytes"),
+        ("deep.npy", "deep.npy: "),
+        ("token.npy", "token.npy: "),
+        ("bomb.png", "bomb.png: Image size (400000000 pixels) exceeds limit"),
+        ("broken.png", "broken.png: "),
         ("names.txt", "names.txt: cannot identify image file"),
         ("large.npy", "large.npy: pixels must be bytes, or numbers from 0 to 1"),
         ("nan.npy", "nan.npy: pixels must be bytes, or numbers from 0 to 1"),
@@ -596,6 +621,7 @@ def test_bad_images(float_case, bad, refused, image, message):
         (["--threads", -1], "must be at least 1"),
         (["--stop", "soon"], "invalid choice: 'soon'"),
         (["--labels", "none.txt"], "No such file"),
+        (["--labels", "."], ". is not a regular file"),
     ],
 )
 def test_bad_options(float_case, refused, arguments, message):

@@ -43,7 +43,9 @@ def scale_pixels(images, facts):
     pixels = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels.astype("float32")
     if not ((pixels >= 0) & (pixels <= 1)).all():
         raise ValueError("pixels must be from 0 to 1, or bytes")
-    return np.rint(pixels * np.float32(facts["input_scale"])).astype("int16")
+    # Black of an integer network is 0; `input_scale` is that of its pixels, up to white.
+    white = np.float32(facts.get("input_range", (0, 1))[1])
+    return np.rint(pixels * white * np.float32(facts["input_scale"])).astype("int16")
 
 
 class Network:

@@ -53,7 +53,7 @@ extern "C" {{
 #endif
 
 extern const uint8_t model_data[MODEL_DATA_SIZE]; /* the .tflite file */
-extern const int16_t pixel_to_input[256];         /* round(pixel / 255 * {scale:g}) */
+extern const int16_t pixel_to_input[256];         /* round(pixel / 255 * {scale}) */
 extern const uint8_t sample_image[IMAGE_SIZE];    /* rows, columns, channels */
 extern const int16_t sample_counts[CLASSES];
 
@@ -102,7 +102,7 @@ def c_files(path, image_path):
         operators="\n".join(f"#define MODEL_HAS_{name}" for name in used),
         pixels=image.size,
         classes=counts.size,
-        scale=network.facts["input_scale"],
+        scale=scale_pixels(np.uint8(255), network.facts),
     )
     table = scale_pixels(np.arange(256, dtype="uint8"), network.facts)
     arrays = (

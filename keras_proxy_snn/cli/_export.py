@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 from .. import datasets
@@ -13,9 +14,10 @@ from .._files import check_target
 from ..export import FORMATS, Exported, ExportError, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
-from ..export.exporter import writer
+from ..export.exporter import in_range, writer
 from ..export.quantise import quantise
-from ..saving.model_file import load_model
+from ._pictures import read_array
+from ._shared import load_network, reading, reason
 
 __all__ = ["main", "print_table", "run"]
 
@@ -40,8 +42,11 @@ def main(format: str, arguments: list[str] | None = None) -> int:
     except ExportError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except click.ClickException as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return error.exit_code
+    except (ValueError, OSError, ImportError, MemoryError) as error:
+        print(f"error: {reason(error)}", file=sys.stderr)
         return 2
     return 0
 
@@ -127,7 +132,7 @@ def run(
     if output.exists() and not force:
         raise FileExistsError(f"{output} exists already; --force replaces it.")
     check_target(output, overwrite=True)
-    source = load(_existing(model)) if model.suffix == ".kps" else load_model(model)
+    source = _source(model)
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
         program = program.with_time_steps(time_steps)
@@ -155,21 +160,35 @@ def run(
     return _facts(exported)
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    return path
+def _source(path: Path) -> Any:
+    """The model or program in a file."""
+    if path.suffix != ".kps":
+        return load_network(path)
+    with reading(path):
+        if not path.is_file():
+            raise FileNotFoundError("There is no such file.")
+        return load(path)
 
 
 def _images(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...]]:
-    """Calibration images, the test set `(x, y)` of their data set, or `None`, and its classes."""
+    """Calibration images, the test set `(x, y)` of their data set, or `None`, and its classes.
+
+    Data sets and bytes are brought to the program's input range; other arrays are as they are.
+    """
     if wanted is not None and wanted.endswith(".npy"):
-        return np.load(wanted, allow_pickle=False), None, ()
+        with reading(wanted):
+            if not Path(wanted).is_file():
+                raise FileNotFoundError("There is no such file.")
+            array = read_array(Path(wanted))
+        whole = array.dtype == np.uint8
+        return (in_range(array / np.float32(255), program) if whole else array), None, ()
     name = wanted or datasets.name_by_shape(program.input_shape)
     if name is None or (wanted is None and datasets.locate(name) is None):
         return None, None, ()
-    (x, _), test = datasets.load(name)
-    return x, test, datasets.class_names(name)
+    with reading(f"data set {name}"):
+        (x, _), (x_test, y_test) = datasets.load(name)
+    test = in_range(x_test, program), y_test
+    return in_range(x, program), test, datasets.class_names(name)
 
 
 def _convert(

@@ -86,9 +86,7 @@ def reading(what: Any) -> Iterator[None]:
     except Exception as error:  # see above
         raise BadInput(f"{what}: {reason(error)}") from error
     for warning in caught:
-        warnings.warn_explicit(
-            warning.message, warning.category, warning.filename, warning.lineno
-        )
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def example(*commands: str) -> str:
@@ -169,6 +167,7 @@ def training_record(path: str | Path) -> dict[str, Any] | None:
         if record is None:
             return None
         _check_fields(record, {"settings": dict, "versions": dict, "history": list})
+        _check_fields(record, {"learning_rate": _NUMBER})
         _check_fields(record["settings"], _SETTINGS)
         _check_fields(record["versions"], _VERSIONS)
         for logs in record["history"]:

@@ -108,7 +108,7 @@ def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str
         except BadInput as error:
             if not in_folder:
                 raise
-            click.echo(f"left out: {error.message}", err=True)
+            click.echo(f"left out: {' '.join(error.message.split())}", err=True)
             continue
         x += images
         names += [str(path) if len(images) == 1 else f"{path}[{i}]" for i in range(len(images))]

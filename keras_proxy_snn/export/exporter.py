@@ -90,10 +90,10 @@ def export(
             suffix `.onnx`, `.tflite`, `.nir` or `.c` says.
         form: Form of the graph; the format's first, `"unrolled"` for ONNX and LiteRT, if `None`.
         time_steps: T; the network's own if `None`.
-        images: Images `(batch, height, width, channels)` for the check, pixels in [0, 1]. Real
-            ones are best; if `None`, images made of smoothed noise. C has integers alone: a float
-            network is first quantised with them, see `keras_proxy_snn.export.quantise`, and they
-            must be training images.
+        images: Images `(batch, height, width, channels)` for the check, in the model's input range.
+            Real ones are best; if `None`, images made of smoothed noise. C has integers alone: a
+            float network is first quantised with them, see `keras_proxy_snn.export.quantise`, and
+            they must be training images.
         test: Images and labels `(x, y)` to take the file's accuracy on. It is kept in the
             metadata as `accuracy`, with `accuracy_images`, their number.
         verify: Whether to run the file beside the interpreter.
@@ -198,11 +198,18 @@ def _with_accuracy(program: Program, scores: np.ndarray, labels: Any) -> Program
 
 
 def noise_images(program: Program, images: int = 8) -> np.ndarray:
-    """Smoothed noise in the program's image shape, pixels in [0, 1]."""
+    """Smoothed noise in the program's image shape and input range."""
     rng = np.random.default_rng(0)
     x = rng.random((images, *program.input_shape))
     x = (x + np.roll(x, 1, axis=1) + np.roll(x, 1, axis=2) + np.roll(x, (1, 1), axis=(1, 2))) / 4
-    return x.astype("float32")
+    return in_range(x, program)
+
+
+def in_range(pixels: Any, program: Program) -> np.ndarray:
+    """Pixels from 0 to 1 in the program's input range, float32."""
+    black, white = map(np.float32, program.input_range)
+    scaled: np.ndarray = np.asarray(pixels, "float32") * (white - black) + black
+    return scaled
 
 
 def _format_of(path: Path) -> str:

@@ -5,6 +5,7 @@ Only `_from_model.py`, `_stages.py` and `_kernels.py` know Keras; the rest needs
 """
 
 import json
+import math
 import zipfile
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -60,7 +61,7 @@ class Program:
         time_steps: Number T of time steps.
         number_format: `"float32"`; or `"int8"`: kernels are int8, biases, thresholds and
             potentials are integers.
-        input_scale: Factor from pixels in [0, 1] to the network's input.
+        input_scale: Factor from pixels, which are in `input_range`, to the network's input.
         metadata: Facts about the net, strings to JSON values: spec, accuracy, version ...
         readout: What the classes are compared by, `"counts"` or `"potential"`; see `scores`.
 
@@ -135,6 +136,31 @@ class Program:
     def neurons(self) -> tuple[Conv | Dense, ...]:
         """Layers with IF neurons, in order: those that have a membrane potential."""
         return tuple(layer for layer in self.layers if isinstance(layer, Conv | Dense))
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Black and white of images, a fact of the metadata; `(0, 1)` if that says nothing.
+
+        Raises:
+            ValueError: If the metadata hold something else.
+        """
+        value = self.metadata.get("input_range", (0.0, 1.0))
+        try:
+            black, white = (float(end) for end in value)
+            fits = -math.inf < black < white < math.inf
+        except (TypeError, ValueError, OverflowError):
+            fits = False
+        if not fits:
+            raise ValueError(
+                "`input_range` of a program must be two finite numbers, the lower one first. "
+                f"Received: {value!r}."
+            )
+        return black, white
+
+    @property
+    def largest_input(self) -> float:
+        """What white becomes, times `input_scale`."""
+        return self.input_range[1] * self.input_scale
 
     @property
     def is_integer(self) -> bool:

@@ -47,6 +47,7 @@ def from_model(model: Any, **metadata: Any) -> Program:
         )
     layers = layers_of(model.snn.nodes, shape)
     facts = {"spec": _spec(layers), "keras_proxy_snn": __version__, **metadata}
+    facts["input_range"] = list(model.input_range)
     height, width, channels = shape
     image = (height, width, channels)
     return Program(tuple(layers), image, model.time_steps, metadata=facts, readout=model.readout)

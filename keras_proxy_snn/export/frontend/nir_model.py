@@ -67,7 +67,10 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
             weights = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
             ann.get_layer(layer.name).set_weights(weights)
     thresholds = _thresholds(path, program)
-    return ProxyModel(ann, program.time_steps, thresholds, v_0=_fraction(path, program, thresholds))
+    v_0 = _fraction(path, program, thresholds)
+    model = ProxyModel(ann, program.time_steps, thresholds, v_0=v_0)
+    model.input_range = program.input_range
+    return model
 
 
 def _thresholds(path: str | Path, program: Program) -> dict[str, float]:

@@ -132,7 +132,7 @@ def refuse(program: Program, form: str, weights: str = "float32", batch_size: in
                 "A shortcut reads neurons, or the last of the poolings after them. "
                 f"Received: one that reads {below.name!r}, before {above.name!r}."
             )
-    if program.is_integer and max(program.time_steps, program.input_scale) > _INT16_MAX:
+    if program.is_integer and max(program.time_steps, program.largest_input) > _INT16_MAX:
         raise ValueError(
             f"Spike counts and pixels are int16, so T and the input scale must be at most "
             f"{_INT16_MAX}. Received: {program.time_steps}, {program.input_scale}."
@@ -166,10 +166,12 @@ def _refuse_start(layer: Any, theta: np.ndarray, is_integer: bool) -> None:
 
 def _description(program: Program, form: str) -> str:
     spec = program.metadata.get("spec", "spiking network")
+    black, white = program.input_range
     pixels = (
-        f"int16 image = round(pixel * {program.input_scale}), pixels in [0, 1], int8 weights"
+        f"int16 image = round(pixel * {program.input_scale}), pixels in [{black:g}, {white:g}], "
+        "int8 weights"
         if program.is_integer
-        else "float32 image in [0, 1]"
+        else f"float32 image in [{black:g}, {white:g}]"
     )
     return f"{spec}, {program.time_steps} time steps, {form}; {pixels}. keras_proxy_snn"
 

@@ -56,7 +56,7 @@ def refuse(program: Program, form: str = "graph") -> None:
 
 def _largest(program: Program) -> int:
     """Bound of every potential and partial sum of an integer program with reset to zero."""
-    bound, signal = 0, round(program.input_scale)
+    bound, signal = 0, round(program.largest_input)
     for layer in program.layers:
         if isinstance(layer, Pool):
             signal *= layer.largest

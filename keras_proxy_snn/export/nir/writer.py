@@ -205,7 +205,8 @@ def _metadata(program: Program) -> dict[str, Any]:
         "time_steps": program.time_steps,
         "dt": 1.0,
         "number_format": program.number_format,
-        "input": "constant current: the image, pixels in [0, 1], (channels, height, width)",
+        "input": "constant current: the image, pixels in [{:g}, {:g}], "
+        "(channels, height, width)".format(*program.input_range),
         "facts": json.dumps(program.metadata),
     }
     if program.is_integer:

@@ -127,10 +127,10 @@ def refuse(program: Program, form: str = "unrolled") -> None:
         )
     if not program.is_integer:
         return
-    if not 0 < program.input_scale <= 255:
+    if not 0 < program.largest_input <= 255:
         raise ValueError(
-            "Pixels of an integer network must fit uint8, so `input_scale` must be positive and "
-            f"at most 255. Received: {program.input_scale}."
+            "Pixels of an integer network must fit uint8, so `input_scale` times white must be "
+            f"positive and at most 255. Received: {program.largest_input}."
         )
     for layer in program.neurons:
         if layer.kernel.dtype != np.int8:
@@ -148,7 +148,7 @@ def refuse(program: Program, form: str = "unrolled") -> None:
 
 def _reach(program: Program, layer: Conv | Dense) -> int:
     """Bound of a layer's potentials and thresholds, from the sums of its weights."""
-    most = math.ceil(program.input_scale) if layer is program.neurons[0] else 1
+    most = math.ceil(program.largest_input) if layer is program.neurons[0] else 1
     weights = np.abs(layer.weights.astype("int64"))
     bias = 0 if layer.bias is None else np.abs(layer.bias.astype("int64"))
     current = weights.sum(axis=0) * most + bias

@@ -51,7 +51,7 @@ def threshold(layer: Conv | Dense) -> np.ndarray:
 
 def input_tops(program: Program) -> list[float]:
     """Largest input of each layer of neurons; the smallest is 0."""
-    top = round(program.input_scale) if program.is_integer else program.input_scale
+    top = round(program.largest_input) if program.is_integer else program.largest_input
     tops = []
     for layer in program.layers:
         if isinstance(layer, Conv | Dense):

@@ -54,10 +54,10 @@ def quantise(
 
     Args:
         program: A float program.
-        calibration: Training images `(batch, height, width, channels)`, pixels in [0, 1].
+        calibration: Training images `(batch, height, width, channels)`, in the input range.
         bits: Width of the weights, from 2 to 8; their size is at most `2**(bits - 1) - 1`.
         per_filter: Whether each filter has a scale, or all of a layer the same.
-        input_scale: Scale of the pixels, above 0 and at most 255; searched if `None`.
+        input_scale: Scale of the pixels, above 0; with it white is at most 255. Searched if `None`.
         search_images: How many of the images, evenly spread, to choose scales on.
         safety_factor: How many times the observed potentials must fit, at least 1.
 
@@ -68,7 +68,7 @@ def quantise(
     Raises:
         ValueError: If the program is not a float one or its numbers are out of range, an argument
             is, the calibration images are none, of the wrong shape, not finite or outside
-            [0, 1], or potentials cannot be kept within 16 bits or sums within 32.
+            the input range, or potentials cannot be kept within 16 bits or sums within 32.
 
     Example:
 
@@ -83,12 +83,14 @@ def quantise(
     'weight sums'
     """
     _check_program(program)
-    _check_settings(bits, input_scale, search_images, safety_factor)
+    _check_settings(bits, input_scale, search_images, safety_factor, program.input_range[1])
     images = _check_images(program, calibration)
     rounding = Rounding(2 ** (bits - 1) - 1, per_filter)
     sample = images[np.unique(np.linspace(0, len(images) - 1, search_images).astype("int64"))]
     wanted = layer_counts(program, sample)
-    gains = _input_scales(images) if input_scale is None else (float(input_scale),)
+    white = program.input_range[1]
+    gains = tuple(scale / white for scale in _input_scales(images / white))
+    gains = gains if input_scale is None else (float(input_scale),)
     limits = scale_limits(program, images, rounding.levels, safety_factor)
     done: list[Rounded] = []
     while len(done) < len(limits):
@@ -198,13 +200,18 @@ def _check_program(program: Program) -> None:
 
 
 def _check_settings(
-    bits: int, input_scale: float | None, search_images: int, safety_factor: float
+    bits: int,
+    input_scale: float | None,
+    search_images: int,
+    safety_factor: float,
+    white: float,
 ) -> None:
     if not isinstance(bits, int) or isinstance(bits, bool) or bits not in _BITS:
         raise ValueError(f"`bits` must be an integer from 2 to 8. Received: {bits!r}.")
-    if input_scale is not None and not 0 < input_scale <= _INPUT_SCALES[0]:
+    if input_scale is not None and not 0 < input_scale * white <= _INPUT_SCALES[0]:
         raise ValueError(
-            f"`input_scale` must be above 0 and at most 255. Received: {input_scale!r}."
+            f"`input_scale` must be above 0 and at most {_INPUT_SCALES[0] / white:g}. "
+            f"Received: {input_scale!r}."
         )
     positive_integer("search_images", search_images)
     if not 1 <= safety_factor < np.inf:
@@ -218,9 +225,16 @@ def _check_images(program: Program, calibration: Any) -> np.ndarray:
     prepare_images(program, images)
     if not len(images):
         raise ValueError("Calibration needs at least one image. Received: none.")
-    if images.min() < 0 or images.max() > 1:
+    black, white = program.input_range
+    if black != 0:
         raise ValueError(
-            "Pixels of calibration images must be in [0, 1]. "
+            "Black must be 0 in the images of an integer network; put what moves it, "
+            "`keras.layers.Rescaling`, into the network. "
+            f"Received: input_range={(black, white)}."
+        )
+    if images.min() < 0 or images.max() > white:
+        raise ValueError(
+            f"Pixels of calibration images must be in [0, {white:g}]. "
             f"Received: from {images.min():g} to {images.max():g}."
         )
     return images
