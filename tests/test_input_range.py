@@ -130,7 +130,7 @@ def test_data_sets_of_every_kind_are_seen_and_not_used_up():
     *_, data = data_sets()  # the backend's own kind
     model = network()
     with pytest.warns(UserWarning, match="from 0 to 255"):
-        model.fit(data, shuffle=False, verbose=0)
+        model.fit(data, shuffle=False, steps_per_epoch=2, verbose=0)
     assert model.input_range == (0, 255)
 
 
