@@ -158,3 +158,18 @@ def test_weights_are_replaced_without_a_moment_of_mismatch(tmp_path, monkeypatch
         ("net.json", "net.npz"),
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "net.npz"]
+
+
+@pytest.mark.parametrize(
+    "command", [["train", "digits"], ["export", "digits.keras", "--format", "onnx"]], ids="-".join
+)
+def test_a_folder_as_output_is_refused_before_the_work(tmp_path, command):
+    testing = pytest.importorskip("click.testing", reason="pip install keras-proxy-snn[cli]")
+    from keras_proxy_snn.cli.group import commands
+
+    folder = tmp_path / "folder.keras"
+    folder.mkdir()
+    result = testing.CliRunner().invoke(commands, [*command, "--output", str(folder), "--force"])
+    assert result.exit_code == 2
+    assert "A file is to be written. Received" in result.stderr
+    assert list(folder.iterdir()) == []
