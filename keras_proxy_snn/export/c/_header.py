@@ -93,7 +93,7 @@ def header(plan: Plan, class_names: list[str], tables: int) -> str:
         **{"height": height, "width": width, "channels": channels},
         "size": height * width * channels,
         "scale": f"{program.input_scale:g}",
-        "most": round(program.input_scale),
+        "most": round(program.largest_input),
         "classes": plan.neurons[-1].shape[2],
         "names": ", ".join(map(string, class_names)),
         "steps": program.time_steps,

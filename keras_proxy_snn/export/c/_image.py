@@ -82,7 +82,7 @@ static void $p_$name($p_state *s, const $from *image)
 
 def image_type(plan: Plan, pooling: Pooling | None) -> str:
     """C type of the image, or of what a pooling of it gives."""
-    return smallest_type(0, round(plan.program.input_scale) if pooling is None else pooling.top)
+    return smallest_type(0, round(plan.program.largest_input) if pooling is None else pooling.top)
 
 
 def _taps(

@@ -149,7 +149,7 @@ def plan(program: Program, prefix: str) -> Plan:
     poolings: list[Pooling] = []
     givers: dict[str, Neurons | Pooling] = {}
     giver: Neurons | Pooling | None = None
-    shape, top = program.input_shape, round(program.input_scale)
+    shape, top = program.input_shape, round(program.largest_input)
     for layer, output in zip(program.layers, program.shapes(), strict=True):
         if isinstance(layer, Flatten):
             continue

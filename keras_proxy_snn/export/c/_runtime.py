@@ -95,7 +95,7 @@ def run(
     """
     path = Path(path).resolve()
     prepared = prepare_images(program, images)
-    most = round(program.input_scale)
+    most = round(program.largest_input)
     if len(prepared) and (prepared.min() < 0 or prepared.max() > most):
         raise ValueError(
             "Pixels of a C file's images must be in [0, 1]. "

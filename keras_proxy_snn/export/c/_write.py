@@ -110,10 +110,10 @@ def refuse(program: Program, form: str = "event_driven") -> None:
             "C files are of integer networks; `quantise` makes one. "
             f"Received: {program.number_format!r}."
         )
-    if not 0 < program.input_scale <= 255:
+    if not 0 < program.largest_input <= 255:
         raise ValueError(
-            "An image is bytes, so `input_scale` must be positive and at most 255. "
-            f"Received: {program.input_scale}."
+            "An image is bytes, so `input_scale` times white must be above 0, at most 255. "
+            f"Received: {program.largest_input}."
         )
     for layer in program.neurons:
         if layer.weights.dtype != np.int8:
