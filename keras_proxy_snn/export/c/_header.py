@@ -92,7 +92,7 @@ def header(plan: Plan, class_names: list[str], tables: int) -> str:
     values: dict[str, Any] = {
         **{"height": height, "width": width, "channels": channels},
         "size": height * width * channels,
-        "scale": f"{program.input_scale:g}",
+        "scale": f"{program.largest_input:g}",
         "most": round(program.largest_input),
         "classes": plan.neurons[-1].shape[2],
         "names": ", ".join(map(string, class_names)),
