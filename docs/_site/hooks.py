@@ -3,6 +3,7 @@
 A line `<!-- include KIND WHAT -->` of a page becomes
 
     file PATH            the file, without its first heading
+    files PATTERN        every file of that pattern, or a line that says that there is none
     section PATH NAME    what stands between `<!-- begin NAME -->` and `<!-- end NAME -->` in it
     table NAME           a table of benchmarks/_results.py
     help COMMAND         what `keras-proxy-snn COMMAND --help` prints
@@ -63,6 +64,11 @@ def _file(path):
     return re.sub(r"\A# .*\n", "", text).strip()
 
 
+def _files(pattern):
+    found = [_file(path) for path in sorted(ROOT.glob(pattern))]
+    return "\n\n".join(found) or "*Not trained yet.*"
+
+
 def _section(path, name):
     text = (ROOT / path).read_text()
     (found,) = re.findall(rf"<!-- begin {name} -->(.*?)<!-- end {name} -->", text, re.DOTALL)
@@ -85,7 +91,7 @@ def _help(*command):
     return f"```text\n{shown.strip()}\n```"
 
 
-INCLUDES = {"file": _file, "section": _section, "table": _table, "help": _help}
+INCLUDES = {"file": _file, "files": _files, "section": _section, "table": _table, "help": _help}
 
 
 def _with_figures(text, to_root):
