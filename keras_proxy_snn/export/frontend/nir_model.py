@@ -41,12 +41,12 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
 
     >>> import tempfile
     >>> import keras_proxy_snn
-    >>> from keras_proxy_snn.export import from_model, nir, nir_model
+    >>> from keras_proxy_snn.export import from_model, nir
     >>> ann = keras_proxy_snn.build_ann(keras_proxy_snn.parse_spec("4C3-P2-10F"), (8, 8, 1))
     >>> model = keras_proxy_snn.ProxyModel(ann, time_steps=6)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     nir.write(from_model(model), f"{folder}/net.nir")
-    ...     same = nir_model.from_nir(f"{folder}/net.nir")
+    ...     same = keras_proxy_snn.from_nir(f"{folder}/net.nir")
     >>> [layer.name for layer in same.ann.layers]
     ['conv1', 'conv1_relu', 'pool1', 'flatten', 'readout', 'readout_relu']
     """
