@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items):
     once_on = os.environ.get("TESTS_ONCE_ON", keras.config.backend())
     if keras.config.backend() != once_on:
         for item in items:
-            if runs_once(item):
+            if runs_once(item) or item.get_closest_marker("any_backend"):
                 item.add_marker(pytest.mark.skip(reason=f"marked once; runs on {once_on}"))
 
 

@@ -34,7 +34,7 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     assert re.search(r"^Accuracy of the spiking network: \d+\.\d%$", capsys.readouterr().out, re.M)
 
 
-@pytest.mark.once
+@pytest.mark.any_backend
 def test_commands_of_the_readme_run_in_order_in_one_folder(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="pip install keras-proxy-snn[viz]")
     pytest.importorskip("nir", reason="pip install keras-proxy-snn[export]")

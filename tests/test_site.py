@@ -24,7 +24,7 @@ def name(path):
 
 
 # The package's own tests are what runs on each backend; these pages say no more than they.
-@pytest.mark.once
+@pytest.mark.any_backend
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
 def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib", reason="pip install keras-proxy-snn[viz]")
