@@ -16,6 +16,7 @@ from keras_proxy_snn.export import from_model, litert
 from keras_proxy_snn.export.interpreter import run as interpret
 
 from .runtimes import needs_micro, needs_vela
+from .scripts import run_script
 
 for library in ("ai_edge_litert", "onnxruntime", "nir"):
     pytest.importorskip(library, reason="pip install keras-proxy-snn[export]")
@@ -34,16 +35,6 @@ LITERT = [
 ]
 TWINS = [("twin", "one pass", numbers, "LiteRT") for numbers in ("float32", "int8")]
 NPUS = ("u55-128", "u65-256", "u85-256")
-
-
-def call(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, str(EXAMPLES / "edge_report.py"), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-    )
 
 
 def tables(markdown):
@@ -74,7 +65,8 @@ def report(tmp_path_factory):
     (folder / "files").mkdir()
     save(folder / "tiny.keras", time_steps=4)
     arguments = ["--images", 16, "--output", folder / "report.md", "--json", folder / "report.json"]
-    done = call(folder / "tiny.keras", *arguments, "--files", folder / "files")
+    arguments += ["--files", folder / "files"]
+    done = run_script("examples/edge_report.py", folder / "tiny.keras", *arguments)
     assert done.returncode == 0, done.stderr
     markdown = (folder / "report.md").read_text()
     assert markdown in done.stdout
@@ -151,8 +143,14 @@ def test_what_cannot_be_written_or_run_is_named(tmp_path):
     save(tmp_path / "net.keras", time_steps=2, reset="subtract")
     # A package that cannot be imported, as where it is not installed.
     (tmp_path / "openvino.py").write_text("raise ImportError('pip install openvino')\n")
-    arguments = ["--formats", "onnx", "nir", "--images", 4]
-    done = call(tmp_path / "net.keras", *arguments, PYTHONPATH=str(tmp_path))
+    command = [sys.executable, EXAMPLES / "edge_report.py", tmp_path / "net.keras"]
+    done = subprocess.run(
+        [*map(str, command), "--formats", "onnx", "nir", "--images", "4"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
     assert done.returncode == 0, done.stderr
     (runs,) = tables(done.stdout)
     reasons = {row["runtime"]: row for row in runs}

@@ -19,6 +19,7 @@ from keras_proxy_snn.export.interpreter import run as interpret
 from keras_proxy_snn.export.program import Dense, Flatten
 
 from . import oracle
+from .scripts import run_script
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC, SHAPE = "4C3-P2-6C3-8F-5F", (6, 6, 2)
@@ -319,12 +320,7 @@ def test_what_nir_cannot_express_is_refused(tmp_path):
 
 
 def call(script, *arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "export" / script), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_script(f"export/{script}", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -368,6 +364,15 @@ def test_a_training_framework_is_not_needed_for_a_program(saved, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
     assert loaded == str(keras.config.backend() == "tensorflow")
+
+
+@pytest.mark.once
+def test_a_script_in_a_process_of_its_own():
+    command = [sys.executable, str(ROOT / "export" / "to_onnx.py"), "nothing.keras"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "There is no file nothing.keras" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

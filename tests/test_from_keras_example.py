@@ -3,23 +3,26 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from .scripts import ROOT, run_script
 
 
-def run(folder):
-    command = [sys.executable, "examples/from_keras.py", "--output", str(folder)]
+def run(call, folder):
     options = "--widths 4 --epochs 2 --quantised-epochs 1 --images 400 --calibration-images 50"
     sizes = "--hold-out 100 --time-steps 4 --evaluate-at 2,4"
-    command += [*options.split(), *sizes.split()]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    options = ["--output", folder, *options.split(), *sizes.split()]
+    done = call("examples/from_keras.py", *options)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads((folder / "numbers.json").read_text())["accuracy"]
 
 
+def run_in_a_process_of_its_own(script, *arguments):
+    command = [sys.executable, ROOT / script, *arguments]
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+
+
 def test_the_example_converts_tunes_and_goes_on_from_its_files(tmp_path):
-    printed, table = run(tmp_path)
+    printed, table = run(run_script, tmp_path)
     assert "Epoch 2/2" in printed
     parts = ["converted", "quantised", "calibrated", "tuned"]
     assert list(table) == ["cnn", *parts]
@@ -27,6 +30,6 @@ def test_the_example_converts_tunes_and_goes_on_from_its_files(tmp_path):
         assert list(table[name]) == ["2", "4"]
         assert all(0 <= accuracy <= 1 for accuracy in table[name].values())
     assert f"100 images; the CNN had {table['cnn']:.2%}" in printed
-    again, same = run(tmp_path)
+    again, same = run(run_in_a_process_of_its_own, tmp_path)
     assert "Epoch" not in again
     assert same == table

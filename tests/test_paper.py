@@ -28,6 +28,8 @@ from keras_proxy_snn.paper.drawing import draw
 from keras_proxy_snn.paper.runner import Folders, Job, plan, run
 from keras_proxy_snn.statistics import early_stopping
 
+from .scripts import run_script
+
 ROOT = Path(__file__).resolve().parent.parent
 RULES = {"strict", "tie_inclusive", "potential"}
 
@@ -550,15 +552,8 @@ def test_what_cannot_be_done_is_one_line(arguments, message, tmp_path):
 
 
 def test_the_example_runs():
-    script = [ROOT / "examples" / "paper" / "compare.py", "ann", "proxy"]
     options = ["--epochs", 1, "--images", 200, "--time-steps", 2]
-    done = subprocess.run(
-        [sys.executable, *map(str, [*script, *options])],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    done = run_script("examples/paper/compare.py", "ann", "proxy", *options)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^\| ann \| - \| - \| \d+\.\d% \|$", done.stdout, re.MULTILINE)
     assert re.search(r"^\| proxy \| 2 \| \d+\.\d% \| \d+\.\d% \|$", done.stdout, re.MULTILINE)

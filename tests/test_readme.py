@@ -12,6 +12,7 @@ import pytest
 
 import keras_proxy_snn
 from tests.pages import ROOT, blocks, commands_of, run_command, run_python, write_images
+from tests.scripts import run_script
 
 README = ROOT / "README.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -75,7 +76,8 @@ def test_the_readme_is_short_and_reads_outside_of_the_checkout():
 def test_the_main_job_trains_saves_and_draws(tmp_path):
     """The demo's script, with one epoch; a second run overwrites nothing."""
     for folder in ("digits", "digits"):
-        done = run("examples/train.py", "--dataset", folder, "--epochs", 1, "--output", tmp_path)
+        options = ["--dataset", folder, "--epochs", 1, "--output", tmp_path]
+        done = run_script("examples/train.py", *options)
         assert done.returncode == 0, done.stderr
     # What the README shows is what the demo prints, but for the numbers.
     (shown,) = blocks(README, "text")
