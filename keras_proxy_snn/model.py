@@ -20,6 +20,8 @@ from .training.steps import Simulated, proxy_steps
 __all__ = ["READOUTS", "ProxyModel"]
 
 READOUTS = ("counts", "potential")
+# Of `keras.Model.export`; for the others there are writers of the package's own.
+_KERAS_FORMATS = ("tf_saved_model", "openvino", "torch")
 
 _Steps: Any = proxy_steps()  # a class, of which type checkers cannot know
 
@@ -359,12 +361,20 @@ class ProxyModel(_Steps):
         Args:
             filepath: Where to write.
             format: `"onnx"`, `"litert"`, `"nir"` or `"c"`; by default what the suffix `.onnx`,
-                `.tflite`, `.nir` or `.c` says. See `keras_proxy_snn.export.export`.
-            **options: Further arguments of `keras_proxy_snn.export.export`.
+                `.tflite`, `.nir` or `.c` says. See `keras_proxy_snn.export.export`. Or
+                `"tf_saved_model"`, `"openvino"` or `"torch"`: by `keras.Model.export`, unchecked.
+            **options: Further arguments of `keras_proxy_snn.export.export`, such as `quantise`,
+                `calibration`, `test` and `verbose`; of Keras's formats those of Keras.
 
         Returns:
-            `keras_proxy_snn.export.Exported`.
+            `keras_proxy_snn.export.Exported`; of Keras's formats nothing.
         """
+        if format in _KERAS_FORMATS:
+            frames = (self.time_steps,) if self.events else ()
+            shape = (None, *frames, *self.snn.image_shape)
+            image = keras.InputSpec(dtype="float32", shape=shape)
+            signature = options.pop("input_signature", [image])
+            return super().export(filepath, format=format, input_signature=signature, **options)
         # The one import of a higher room, and only when it is asked for: the core stands without.
         from .export import export
 

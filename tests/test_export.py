@@ -17,6 +17,7 @@ from keras_proxy_snn.export import FORMATS, ExportError, Program, export, from_m
 from keras_proxy_snn.export.check import check
 from keras_proxy_snn.export.interpreter import run as interpret
 from keras_proxy_snn.export.program import Dense, Flatten
+from keras_proxy_snn.export.quantise import quantise
 
 from . import oracle
 from .scripts import run_script
@@ -289,10 +290,43 @@ def test_time_steps_and_overwriting(model, images, tmp_path):
     assert model.export(path, overwrite=True).program.time_steps == 7
 
 
+def test_an_integer_network_by_one_call_is_that_of_two(model, images, tmp_path, capsys):
+    expected = quantise(from_model(model), images, bits=8)
+    for number, bits in enumerate((8, True)):
+        path = tmp_path / f"net{number}.tflite"
+        labels = np.arange(len(images)) % 3
+        options = {"calibration": images, "test": (images, labels), "verbose": not number}
+        exported = model.export(path, quantise=bits, **options)
+        for ours, theirs in zip(exported.program.neurons, expected.neurons, strict=True):
+            np.testing.assert_array_equal(ours.kernel, theirs.kernel)
+        assert exported.check.images == len(images)
+        assert exported.accuracy == (exported.run(images).argmax(1) == labels).mean()
+        said = capsys.readouterr().out
+        assert ("net0.tflite: litert, unrolled" in said) == (not number)
+
+
+def test_formats_of_keras_are_its_own(model, monkeypatch):
+    def export(self, filepath, **options):
+        assert self is model
+        return filepath, options
+
+    monkeypatch.setattr(keras.Model, "export", export)
+    for format in ("tf_saved_model", "openvino", "torch"):
+        found = model.export("folder", format=format, verbose=False, opset_version=18)
+        filepath, options = found
+        (image,) = options.pop("input_signature")
+        assert (filepath, image.shape) == ("folder", (None, *SHAPE))
+        assert options == {"format": format, "verbose": False, "opset_version": 18}
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({"path": "net.bin"}, ValueError, r"ends in one of \('.onnx', '.tflite', '.nir', '.c'\)"),
+        ({"quantise": 8}, ValueError, "needs `calibration`"),
+        ({"batch": 2}, TypeError, r"form, time_steps, quantise,.*chunk_steps. Received: batch=2"),
+        ({"path": "net.tflite", "chunk_steps": 2}, TypeError, "weights, batch_size. Received: ch"),
+        ({"input_signature": []}, TypeError, "image of the model's shape"),
         ({"format": "coreml"}, ValueError, "Received: 'coreml'"),
         ({"form": "scan"}, ValueError, r"'unrolled'.*Received: 'scan'"),
         ({"time_steps": 0}, ValueError, "positive integer. Received: 0"),

@@ -1,6 +1,7 @@
 """`export`: model or program in, checked file out."""
 
 import importlib
+import inspect
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -16,12 +17,12 @@ from .formats import FORMATS
 from .frontend.from_model import from_model
 from .interpreter import prepare_images
 from .program import Program
-from .quantise import quantise
+from .quantise import quantise as quantised
 
 __all__ = ["ExportError", "Exported", "export", "writer"]
 
 # A network is checked on so many of the images that it was quantised with.
-_CHECKED = 64
+_CALIBRATED, _CHECKED = 500, 64
 
 
 class ExportError(RuntimeError):
@@ -75,10 +76,13 @@ def export(
     format: str | None = None,
     form: str | None = None,
     time_steps: int | None = None,
+    quantise: bool | int | None = None,
+    calibration: Any = None,
     images: Any = None,
     test: tuple[Any, Any] | None = None,
     verify: bool = True,
     overwrite: bool = False,
+    verbose: bool | None = None,
     **options: Any,
 ) -> Exported:
     """Write a network to a file and check the file in its real runtime.
@@ -90,14 +94,18 @@ def export(
             suffix `.onnx`, `.tflite`, `.nir` or `.c` says.
         form: Form of the graph; the format's first, `"unrolled"` for ONNX and LiteRT, if `None`.
         time_steps: T; the network's own if `None`.
-        images: Images `(batch, height, width, channels)` for the check, in the model's input range.
-            Real ones are best; if `None`, images made of smoothed noise. C has integers alone: a
-            float network is first quantised with them, see `keras_proxy_snn.export.quantise`, and
-            they must be training images.
+        quantise: Make an integer network of so many bits, 8 if `True`; needs `calibration`. C has
+            integers alone, so it is always one. See `keras_proxy_snn.export.quantise`, whose result
+            can be the source too.
+        calibration: Training images `(batch, height, width, channels)`, in the model's input range,
+            some hundred; the first 500 count.
+        images: Images for the check, as those of `calibration`, whose first 64 are taken if `None`;
+            without any, images are made of smoothed noise.
         test: Images and labels `(x, y)` to take the file's accuracy on. It is kept in the
             metadata as `accuracy`, with `accuracy_images`, their number.
         verify: Whether to run the file beside the interpreter.
         overwrite: Whether an existing file may be replaced.
+        verbose: Whether to print what was written and what the check found.
         **options: What the format's writer takes besides, such as `batch_size` for LiteRT or
             `class_names` for C.
 
@@ -108,6 +116,7 @@ def export(
         FileExistsError: If the file exists.
         OSError: If no file can be written there: a folder, or in none.
         ValueError: If the format cannot express the network, or an argument is out of range.
+        TypeError: If the format's writer does not take an option; the error lists those it takes.
         ExportError: If the file's counts (or scores by potential) differ. The file is kept aside
             as `<name>.failed`.
 
@@ -127,13 +136,16 @@ def export(
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
         program = program.with_time_steps(time_steps)
+    _check_options(format, module, options)
     form = form or module.FORMS[0]
     if form not in module.FORMS:
         raise ValueError(f"`form` must be one of {module.FORMS} for {format}. Received: {form!r}.")
     check_target(path, overwrite)
-    if program.number_format not in FORMATS[format].numbers:
-        program = _quantised(format, program, images)
-        images = images[:_CHECKED]
+    if quantise or program.number_format not in FORMATS[format].numbers:
+        calibration = images if calibration is None else calibration
+        program = _integers(format, program, quantise or True, calibration)
+    if calibration is not None:
+        images = calibration[:_CHECKED] if images is None else images[:_CHECKED]
     images = noise_images(program) if images is None else np.asarray(images, "float32")
     _check_images(program, images, test)
     # Written elsewhere first: files that fail never stand where good ones should.
@@ -157,18 +169,38 @@ def export(
         size, nodes = sum(file.stat().st_size for file in files), module.node_count(draft)
         _place(files, path)
     accuracy = None if test is None else program.metadata["accuracy"]
+    if verbose:
+        print(f"{path}: {format}, {form}, {size} bytes; check: {result or 'not made'}")
     return Exported(path, format, form, size, nodes, result, program, accuracy)
 
 
-def _quantised(format: str, program: Program, images: Any) -> Program:
-    """An integer network of a float one, for a format of integers alone."""
-    if images is None:
+def _check_options(format: str, module: Any, options: dict[str, Any]) -> None:
+    own = [n for n, p in inspect.signature(export).parameters.items() if p.kind == p.KEYWORD_ONLY]
+    taken = inspect.signature(module.write).parameters.values()
+    extra = [p.name for p in taken if p.kind == p.KEYWORD_ONLY and p.name != "form"]
+    for name, value in options.items():
+        if name == "input_signature":
+            raise TypeError(
+                "`input_signature` is an argument of Keras's own formats: the input here is an "
+                "image of the model's shape, and `batch_size` is LiteRT's batch. "
+                f"Received: input_signature={value!r} with format={format!r}."
+            )
+        if name not in extra:
+            raise TypeError(
+                f"Options of format={format!r} are {', '.join([*own, *extra])}. "
+                f"Received: {name}={value!r}."
+            )
+
+
+def _integers(format: str, program: Program, bits: bool | int, calibration: Any) -> Program:
+    """An integer network of a float one, as asked for or for a format of integers alone."""
+    if calibration is None:
         raise ValueError(
-            f"A {FORMATS[format].suffix} file is of an integer network: pass training images as "
-            "`images`, with which this one is quantised, or a quantised `Program`. "
-            f"Received: a network in {program.number_format} and no images."
+            f"An integer network, as `quantise` asks for and a {FORMATS['c'].suffix} file always "
+            "is, needs `calibration`, some hundred training images; or pass a quantised `Program`. "
+            f"Received: format={format!r}, a network in {program.number_format} and no images."
         )
-    return quantise(program, images)
+    return quantised(program, calibration[:_CALIBRATED], bits=8 if bits is True else bits)
 
 
 def _place(files: list[Path], path: Path, suffix: str = "") -> None:

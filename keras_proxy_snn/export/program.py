@@ -37,7 +37,6 @@ __all__ = [
     "Pool",
     "Program",
     "Shortcut",
-    "load",
     "same_padding",
     "weights_after_sums",
     "with_shortcuts",
@@ -245,25 +244,6 @@ class Program:
                 file.writestr(f"{name}.npy", buffer.getvalue())
 
 
-def load(path: str | Path) -> Program:
-    """Read a program that `Program.save` wrote.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is not a program.
-    """
-    try:
-        with zipfile.ZipFile(path) as file:
-            head = json.loads(file.read("program.json"))
-            layers = tuple(_unpacked(entry, file) for entry in head.pop("layers"))
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"A program file is expected. Received: {path} ({error}).") from error
-    if head.pop("format", None) != "keras_proxy_snn program" or head.pop("version", None) != 1:
-        raise ValueError(f"A program file of version 1 is expected. Received: {path}.")
-    head["input_shape"] = tuple(head["input_shape"])
-    return Program(layers=layers, **head)
-
-
 def _packed(part: Any, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """A layer or shortcut as JSON values; arrays go where the file has them."""
     entry: dict[str, Any] = {"type": type(part).__name__}
@@ -275,17 +255,3 @@ def _packed(part: Any, name: str, arrays: dict[str, np.ndarray]) -> dict[str, An
             value = [_packed(s, f"{name}.shortcut{i}", arrays) for i, s in enumerate(value)]
         entry[key] = value
     return entry
-
-
-def _unpacked(entry: dict[str, Any], file: zipfile.ZipFile) -> Any:
-    """What `_packed` made an entry of."""
-    kinds = {kind.__name__: kind for kind in (Conv, Dense, Pool, Flatten, Shortcut)}
-    values = dict(entry)
-    kind = kinds[values.pop("type")]
-    for key, value in values.items():
-        if isinstance(value, dict):
-            data = BytesIO(file.read(f"{value['array']}.npy"))
-            values[key] = np.load(data, allow_pickle=False)
-        elif isinstance(value, list):
-            values[key] = tuple(_unpacked(v, file) if key == "shortcuts" else v for v in value)
-    return kind(**values)

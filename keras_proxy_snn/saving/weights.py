@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._archives import UNREADABLE, read_array
 from .._files import check_target, replacing
 from ._download import download
 
@@ -125,10 +127,10 @@ def read_card(source: str | Path) -> dict[str, Any]:
     """
     try:
         card = json.loads(_read(str(source)))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"A card of weights is expected. Received: {source} ({error}).") from error
     known = isinstance(card, dict) and card.get("format") == _FORMAT
-    if not known or not {"file", "sha256"} <= set(card):
+    if not known or not all(isinstance(card.get(key), str) for key in ("file", "sha256")):
         raise ValueError(
             f"A card of weights has the format {_FORMAT!r}, a file and its sha256. "
             f"Received: {source}."
@@ -163,8 +165,7 @@ def load_weights(model: Any, source: str | Path) -> dict[str, Any]:
             f"The weights must have the SHA-256 of their card, {card['sha256']}. "
             f"Received: {place} with {digest}."
         )
-    with np.load(BytesIO(content), allow_pickle=False) as arrays:
-        stored = dict(arrays)
+    stored = _arrays(content, place)
     variables = dict(_variables(model.ann))
     shapes = {name: tuple(v.shape) for name, v in variables.items()}
     found = {name: array.shape for name, array in stored.items()}
@@ -179,6 +180,22 @@ def load_weights(model: Any, source: str | Path) -> dict[str, Any]:
     for name, variable in variables.items():
         variable.assign(stored[name].astype("float32"))
     return card
+
+
+def _arrays(content: bytes, place: str | Path) -> dict[str, np.ndarray]:
+    """Arrays of finite floats in a file of weights, by name."""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as file:
+            members = [name for name in file.namelist() if name.endswith(".npy")]
+            arrays = {name.removesuffix(".npy"): read_array(file, name) for name in members}
+    except UNREADABLE as error:
+        raise ValueError(f"A file of weights is expected. Received: {place} ({error}).") from error
+    for name, array in arrays.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ValueError(
+                f"Weights must be finite floats. Received: {name!r}, {array.dtype}, in {place}."
+            )
+    return arrays
 
 
 def _variables(ann: keras.Model, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,6 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from ..._archives import UNREADABLE
+from ..._checks import require
+
+# Zlib, with which `nir` may compress, reaches 1,032 to 1.
+_LARGEST_RATIO, _SMALL = 1100, 2**16
+
 __all__ = ["chain", "library", "node_count", "open_graph"]
 
 
@@ -30,9 +36,33 @@ def open_graph(path: str | Path) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
+        _check_links_and_sizes(path)
         return nir.read(path)
-    except (OSError, AssertionError, KeyError, TypeError, ValueError) as error:
+    except (OSError, AssertionError, *UNREADABLE) as error:
         raise ValueError(f"A NIR file is expected. Received: {path} ({error}).") from error
+
+
+def _check_links_and_sizes(path: str | Path) -> None:
+    """Raise a `ValueError` if a group holds itself, or an array says more than the file has."""
+    h5py = require("h5py")
+    seen = set()
+
+    def walk(group: Any) -> None:
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:
+            raise ValueError(f"group {group.name!r} is linked to more than once")
+        seen.add(address)
+        for name in group:
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{name!r} in group {group.name!r} is a link to elsewhere")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                walk(item)
+            elif item.nbytes > _LARGEST_RATIO * item.id.get_storage_size() + _SMALL:
+                raise ValueError(f"array {item.name!r} of {item.nbytes} bytes holds less")
+
+    with h5py.File(path, "r") as file:
+        walk(file)
 
 
 def chain(graph: Any) -> list[tuple[str, Any]]:

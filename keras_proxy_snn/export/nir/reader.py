@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..._archives import UNREADABLE
 from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding, weights_after_sums
+from ..validity import check_program
 from .graph_file import chain, open_graph
 
 __all__ = ["read"]
@@ -51,7 +53,17 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     >>> same.time_steps, same.layers[-1].name, same.layers[-1].v_threshold
     (8, 'readout', 0.5)
     """
-    graph = open_graph(path)
+    try:
+        return check_program(_program(path, open_graph(path), time_steps, dt))
+    except (AssertionError, *UNREADABLE) as error:
+        if isinstance(error, ValueError):
+            raise
+        raise ValueError(
+            f"A NIR file of a spiking CNN is expected. Received: {path} ({error!r})."
+        ) from error
+
+
+def _program(path: str | Path, graph: Any, time_steps: int | None, dt: float) -> Program:
     nodes = chain(graph)
     rest = nodes[1:-1]
     integer = _text(graph.metadata, "number_format") == "int8"
@@ -95,7 +107,13 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
         input_scale=input_scale,
         metadata=json.loads(_text(graph.metadata, "facts") or "{}"),
     )
-    return program.with_time_steps(int(steps) if time_steps is None else time_steps)
+    return program.with_time_steps(_whole(steps) if time_steps is None else time_steps)
+
+
+def _whole(steps: Any) -> Any:
+    """T as files have it: a whole number in any of HDF5's types; others as they are."""
+    value = np.asarray(steps)
+    return int(value) if value.ndim == 0 and value.dtype.kind in "iu" else steps
 
 
 def _refused(name: str, node: Any, expected: str, received: str) -> ValueError:

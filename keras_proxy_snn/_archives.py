@@ -1,0 +1,99 @@
+"""Arrays and JSON in ZIP archives from anywhere: sizes are looked at before memory is taken."""
+
+import json
+import lzma
+import struct
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+
+__all__ = ["UNREADABLE", "read_array", "read_json"]
+
+UNREADABLE = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading an archive, an array or JSON of unknown origin can raise, beside `OSError`."""
+
+_LARGEST_JSON = 2**26  # bytes
+_KINDS = "fiub"  # floats, integers, booleans
+
+
+def read_array(file: zipfile.ZipFile, member: str) -> np.ndarray:
+    """An array of numbers that is a member of an archive.
+
+    Args:
+        file: The archive.
+        member: Name, which ends in `.npy`.
+
+    Raises:
+        ValueError: If it declares more or less than it holds, or no numbers. Beside it any of
+            `UNREADABLE`.
+
+    Example:
+
+    >>> import io, zipfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn._archives import read_array
+    >>> buffer = io.BytesIO()
+    >>> np.savez(buffer, kernel=np.eye(2))
+    >>> read_array(zipfile.ZipFile(buffer), "kernel.npy").tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    with file.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        readers = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
+        shape, fortran_order, dtype = readers[version](stream)
+        declared = dtype.itemsize * int(np.prod([int(n) for n in shape], dtype=object))
+        held = file.getinfo(member).file_size - stream.tell()
+        if dtype.kind not in _KINDS or any(n < 0 for n in shape) or declared != held:
+            raise ValueError(
+                f"An array of numbers is expected. Received: {member} of {dtype} and shape "
+                f"{shape}, {declared} bytes of which it holds {held}."
+            )
+        content = stream.read()
+    array = np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C")
+    return array.copy()
+
+
+def read_json(file: zipfile.ZipFile, member: str) -> Any:
+    """JSON that is a member of an archive.
+
+    Args:
+        file: The archive.
+        member: Name.
+
+    Raises:
+        ValueError: If it is no JSON or absurdly long. Beside it any of `UNREADABLE`.
+
+    Example:
+
+    >>> import io, zipfile
+    >>> from keras_proxy_snn._archives import read_json
+    >>> file = zipfile.ZipFile(io.BytesIO(), "w")
+    >>> file.writestr("facts.json", '{"T": 4}')
+    >>> read_json(file, "facts.json")
+    {'T': 4}
+    """
+    size = file.getinfo(member).file_size
+    if size > _LARGEST_JSON:
+        raise ValueError(f"{member} is to have at most {_LARGEST_JSON} bytes. Received: {size}.")
+    return json.loads(file.read(member))

@@ -1,0 +1,134 @@
+"""Is what was read from a file a network? Checked once, whatever the file's format."""
+
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from .._checks import check_choice, positive_integer
+from .layers import Conv, Dense, Layer, Pool, Shortcut, output_shape
+from .program import Program
+
+__all__ = ["check_program"]
+
+_NUMBER_FORMATS = ("float32", "int8")
+
+
+def check_program(program: Program) -> Program:
+    """The program, if it can run.
+
+    Args:
+        program: As it was read.
+
+    Raises:
+        ValueError: If T is no positive integer, there are no layers, shapes do not fit one
+            another, a weight is not finite, a threshold not positive, or an attribute is out of
+            range. It names the layer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export.program import Dense, Flatten, Program
+    >>> from keras_proxy_snn.export.validity import check_program
+    >>> readout = Dense("readout", np.ones((5, 3), "float32"), None, 1.0, "zero")
+    >>> check_program(Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=5))
+    Traceback (most recent call last):
+    ValueError: A kernel for 4 inputs is expected. Received: (5, 3) in layer 'readout'.
+    """
+    positive_integer("time_steps", program.time_steps)
+    check_choice("number_format", program.number_format, _NUMBER_FORMATS)
+    scale = program.input_scale
+    if not isinstance(scale, Real) or not np.isfinite(float(scale)) or not scale > 0:
+        raise ValueError(f"`input_scale` must be positive and finite. Received: {scale!r}.")
+    _check_numbers("input_shape", program.input_shape, 3, "the program")
+    if not program.layers or not isinstance(program.layers[-1], Dense):
+        raise ValueError("The last layer of a program is a Dense. Received: none.")
+    names = [layer.name for layer in program.layers]
+    if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise ValueError(f"Layers must have names of their own. Received: {names}.")
+    shape: tuple[int, ...] = program.input_shape
+    for layer in program.layers:
+        shape = _checked_shape(layer, shape, program.is_integer)
+    return program
+
+
+def _checked_shape(layer: Layer, shape: tuple[int, ...], integer: bool) -> tuple[int, ...]:
+    """Shape of a layer's output, its attributes checked."""
+    if (isinstance(layer, Conv | Pool) and len(shape) != 3) or (
+        isinstance(layer, Dense) and len(shape) != 1
+    ):
+        raise ValueError(
+            f"Maps and vectors must not be mixed. Received: {layer.name!r} on {shape}."
+        )
+    if isinstance(layer, Conv | Dense):
+        _check_neurons(layer, shape, integer)
+    if isinstance(layer, Conv):
+        _check_window(layer, layer.name, layer.strides, layer.padding, layer.dilation)
+        for shortcut in layer.shortcuts:
+            _check_shortcut(shortcut, layer.name, integer)
+    if isinstance(layer, Pool):
+        check_choice("kind", layer.kind, ("or", "sum"))
+        _check_window(layer, layer.name, layer.strides, layer.padding, layer.size)
+    found = output_shape(layer, shape)
+    if min(found) < 1:
+        raise ValueError(f"Windows must fit the maps. Received: {layer.name!r} on {shape}.")
+    return found
+
+
+def _check_neurons(layer: Conv | Dense, shape: tuple[int, ...], integer: bool) -> None:
+    _check_array("kernel", layer.kernel, layer.name, integer)
+    axes = 4 if isinstance(layer, Conv) else 2
+    if layer.kernel.ndim != axes or layer.kernel.shape[-2] != shape[-1] or not layer.kernel.size:
+        raise ValueError(
+            f"A kernel for {shape[-1]} inputs is expected. "
+            f"Received: {layer.kernel.shape} in layer {layer.name!r}."
+        )
+    check_choice("reset", layer.reset, ("zero", "subtract"))
+    units = layer.kernel.shape[-1:]
+    if layer.bias is not None:
+        _check_array("bias", layer.bias, layer.name, integer)
+    theta, v_0 = (np.asarray(value) for value in (layer.v_threshold, layer.v_0))
+    for what, value in (("v_threshold", theta), ("v_0", v_0), ("bias", np.asarray(layer.bias))):
+        if what == "bias" and layer.bias is None:
+            continue
+        if value.shape not in ((), units) or value.dtype.kind not in "fiu":
+            raise ValueError(
+                f"`{what}` must be a number or one for each of {units[0]} filters. "
+                f"Received: {value.dtype} of shape {value.shape} in layer {layer.name!r}."
+            )
+    if not (np.isfinite(theta) & (theta > 0) & (v_0 >= 0) & (v_0 < theta)).all():
+        raise ValueError(
+            "Thresholds must be positive and finite, and `v_0` from 0 to below them. Received: "
+            f"{layer.v_threshold!r} and {layer.v_0!r} in layer {layer.name!r}."
+        )
+
+
+def _check_shortcut(shortcut: Shortcut, name: str, integer: bool) -> None:
+    _check_array("kernel", shortcut.kernel, name, integer)
+    if shortcut.kernel.ndim != 4:
+        raise ValueError(f"A kernel of four axes is expected. Received: {shortcut.kernel.shape}.")
+    _check_window(shortcut, name, shortcut.strides, shortcut.padding, shortcut.dilation)
+
+
+def _check_window(window: Any, name: str, strides: Any, padding: Any, last: Any) -> None:
+    check_choice("padding", padding, ("same", "valid"))
+    _check_numbers("strides", strides, 2, name)
+    _check_numbers("size" if isinstance(window, Pool) else "dilation", last, 2, name)
+
+
+def _check_numbers(what: str, values: Iterable[Any], count: int, name: str) -> None:
+    if not isinstance(values, tuple) or len(values) != count:
+        raise ValueError(f"`{what}` must be {count} integers. Received: {values!r} in {name}.")
+    for value in values:
+        positive_integer(what, value)
+
+
+def _check_array(what: str, value: Any, name: str, integer: bool) -> None:
+    kinds = "iu" if integer else "f"
+    known = isinstance(value, np.ndarray) and value.dtype.kind in kinds
+    if not known or not np.isfinite(value).all():
+        raise ValueError(
+            f"`{what}` must be an array of finite {'integers' if integer else 'floats'}. "
+            f"Received: {getattr(value, 'dtype', type(value).__name__)} in layer {name!r}."
+        )

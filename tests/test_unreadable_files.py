@@ -1,0 +1,262 @@
+"""Programs, NIR files and cards of unknown origin: what is no network raises a ValueError."""
+
+import contextlib
+import hashlib
+import io
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import keras_proxy_snn as kps
+from keras_proxy_snn._archives import read_array
+from keras_proxy_snn.export import Program, load, nir
+from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool
+from keras_proxy_snn.saving.weights import load_weights, read_card, save_weights
+
+
+def program():
+    rng = np.random.default_rng(0)
+
+    def floats(*shape):
+        return rng.random(shape).astype("float32")
+
+    layers = (
+        Conv("conv", floats(3, 3, 1, 2), floats(2), 1.0, "zero"),
+        Pool("pool", (2, 2), (2, 2)),
+        Flatten("flatten"),
+        Dense("readout", floats(8, 3), None, 1.0, "zero"),
+    )
+    return Program(layers, (4, 4, 1), 3)
+
+
+@pytest.fixture
+def members(tmp_path):
+    program().save(tmp_path / "good.kps")
+    with zipfile.ZipFile(tmp_path / "good.kps") as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def refused(tmp_path, members, message="A program file"):
+    path = tmp_path / "bad.kps"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    with pytest.raises(ValueError, match=message):
+        load(path)
+
+
+def as_npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+HEADS = [
+    ({"time_steps": -1}, "time_steps.*positive integer. Received: -1"),
+    ({"time_steps": "x"}, "time_steps.*positive integer. Received: 'x'"),
+    ({"time_steps": 1.5}, "time_steps"),
+    ({"layers": []}, "last layer of a program is a Dense"),
+    ({"layers": {}}, "last layer"),
+    ({"layers": None}, "A program file"),
+    ({"input_shape": [4, 4]}, "input_shape"),
+    ({"input_shape": [4, 4, -1]}, "input_shape"),
+    ({"input_shape": 5}, "A program file"),
+    ({"input_shape": [4, 4, 2]}, "A kernel for 2 inputs"),
+    ({"number_format": "int4"}, "number_format"),
+    ({"number_format": "int8"}, "finite integers"),
+    ({"input_scale": 0}, "input_scale"),
+    ({"input_scale": "1"}, "input_scale"),
+    ({"readout": "x"}, "readout"),
+    ({"more": 1}, "A program file"),
+    ({"version": 2}, "version 1"),
+]
+LAYERS = [
+    (0, {"v_threshold": float("nan")}, "Thresholds must be positive"),
+    (0, {"v_threshold": -1}, "Thresholds must be positive"),
+    (0, {"v_threshold": [1, 2, 3]}, "number or one for each of 2"),
+    (0, {"v_threshold": "x"}, "v_threshold"),
+    (0, {"v_0": 1.0}, "v_0"),
+    (0, {"strides": [0, 1]}, "strides"),
+    (0, {"strides": "ab"}, "strides"),
+    (0, {"padding": "full"}, "padding"),
+    (0, {"dilation": [1]}, "dilation"),
+    (0, {"reset": "hard"}, "reset"),
+    (0, {"kernel": [1.0]}, "array of finite floats"),
+    (0, {"kernel": {"array": "none"}}, "A program file"),
+    (0, {"kernel": {}}, "A program file"),
+    (0, {"shortcuts": [1]}, "A program file"),
+    (0, {"type": "Exec"}, "A program file"),
+    (0, {"name": "pool"}, "names of their own"),
+    (0, {"name": 3}, "names of their own"),
+    (1, {"size": [9, 9]}, "Windows must fit"),
+    (1, {"kind": "and"}, "kind"),
+    (2, {"type": "Pool"}, "A program file"),
+]
+ARRAYS = [
+    (np.full((8, 3), np.nan, "float32"), "finite floats"),
+    (np.full((8, 3), np.inf, "float32"), "finite floats"),
+    (np.ones((7, 3), "float32"), "A kernel for 8 inputs"),
+    (np.ones(24, "float32"), "A kernel for 8 inputs"),
+    (np.ones((8, 0), "float32"), "A kernel for 8 inputs"),
+    (np.ones((8, 3), "int8"), "finite floats"),
+    (np.full((8, 3), "x"), "array of numbers"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), HEADS)
+def test_the_head_of_a_program_is_checked(tmp_path, members, change, message):
+    members["program.json"] = json.dumps({**json.loads(members["program.json"]), **change})
+    refused(tmp_path, members, message)
+
+
+@pytest.mark.parametrize(("place", "change", "message"), LAYERS)
+def test_the_layers_of_a_program_are_checked(tmp_path, members, place, change, message):
+    head = json.loads(members["program.json"])
+    head["layers"][place] |= change
+    members["program.json"] = json.dumps(head)
+    refused(tmp_path, members, message)
+
+
+@pytest.mark.parametrize(("array", "message"), ARRAYS)
+def test_the_arrays_of_a_program_are_checked(tmp_path, members, array, message):
+    refused(tmp_path, {**members, "3.kernel.npy": as_npy(array)}, message)
+
+
+def test_an_array_that_declares_more_than_it_holds_takes_no_memory(tmp_path, members):
+    huge = as_npy(np.ones((8, 3), "float32")).replace(b"(8, 3), }", b"(8, 3000000000), }")
+    refused(tmp_path, {**members, "3.kernel.npy": huge}, "bytes of which it holds")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "3", "{", "", "\udcff"])
+def test_json_that_is_no_head_is_refused(tmp_path, members, text):
+    refused(tmp_path, {**members, "program.json": text.encode(errors="surrogateescape")})
+
+
+def test_a_damaged_archive_is_refused(tmp_path, members):
+    good = (tmp_path / "good.kps").read_bytes()
+    rng, path = np.random.default_rng(0), tmp_path / "bad.kps"
+    for _ in range(300):
+        damaged = bytearray(good)
+        for place in rng.integers(0, len(good), 3):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(damaged[: rng.integers(1, len(good) + 1)])
+        with contextlib.suppress(ValueError):  # a fault in unused bytes does no harm
+            load(path)
+
+
+def test_objects_are_never_unpickled():
+    buffer = io.BytesIO()
+    np.savez(buffer, x=np.array([{}], object))
+    with pytest.raises(ValueError, match="array of numbers"):
+        read_array(zipfile.ZipFile(buffer), "x.npy")
+
+
+@pytest.fixture
+def nir_file(tmp_path):
+    nir.write(program(), tmp_path / "net.nir")
+    return tmp_path / "net.nir"
+
+
+def cycle(file):
+    file["node/nodes/again"] = file["node"]
+
+
+def soft_link(file):
+    h5py = pytest.importorskip("h5py")
+    file["node/nodes/soft"] = h5py.SoftLink("/node")
+
+
+def huge_array(file):
+    node = file["node/nodes/readout"]
+    del node["weight"]
+    node.create_dataset("weight", (3_000_000, 3_000_000), "float32", chunks=(1000, 1000))
+
+
+def replaced(path, value):
+    def change(file):
+        kind = file[path].dtype.kind if path in file else "O"
+        whole = np.full(file[path].shape, value, "float32") if kind == "f" else value
+        if path in file:
+            del file[path]
+        file[path] = whole
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (cycle, "linked to more than once"),
+        (soft_link, "a link to elsewhere"),
+        (huge_array, "holds less"),
+        (replaced("node/metadata/time_steps", -1), "positive integer. Received: -1"),
+        (replaced("node/metadata/time_steps", "x"), "time_steps.*positive integer"),
+        (replaced("node/metadata/facts", "{"), "."),
+        (replaced("node/nodes/readout/weight", np.nan), "finite floats"),
+        (replaced("node/nodes/readout_if/v_threshold", np.nan), "."),
+        (replaced("node/nodes/readout_if/r", np.nan), "."),
+        (lambda file: file["node"].__delitem__("nodes"), "A NIR file"),
+        (lambda file: file["node"].__delitem__("edges"), "."),
+        (lambda file: file["node/nodes/conv"].__delitem__("stride"), "."),
+        (lambda file: file["node/metadata"].__delitem__("time_steps"), "pass `time_steps`"),
+    ],
+)
+def test_a_nir_file_that_is_no_network_is_refused(nir_file, change, message):
+    h5py = pytest.importorskip("h5py")
+    assert nir.read(nir_file).time_steps == 3
+    with h5py.File(nir_file, "r+") as file:
+        change(file)
+    with pytest.raises(ValueError, match=message):
+        nir.read(nir_file)
+
+
+@pytest.fixture
+def card(tmp_path):
+    save_weights(tiny(), tmp_path / "net.json")
+    return tmp_path / "net.json"
+
+
+def tiny():
+    cnn = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten()])
+    cnn.add(keras.layers.Dense(2, name="readout"))
+    return kps.ProxyModel(cnn, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "{}", "[]", '{"format": "keras_proxy_snn weights", "file": 3, "sha256": []}'],
+)
+def test_a_card_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / "card.json").write_text(text)
+    with pytest.raises(ValueError, match="A card of weights"):
+        read_card(tmp_path / "card.json")
+
+
+def savez(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "A file of weights"),
+        (as_npy(np.ones(3)), "A file of weights"),
+        (
+            savez(**{"readout/kernel": np.full((4, 2), np.nan), "readout/bias": np.ones(2)}),
+            "finite",
+        ),
+        (savez(**{"readout/kernel": np.ones((4, 2), int), "readout/bias": np.ones(2)}), "finite f"),
+        (savez(x=np.ones(2)), "must fit the model"),
+    ],
+)
+def test_weights_that_are_none_are_refused(card, content, message):
+    facts = json.loads(card.read_text())
+    card.with_name(facts["file"]).write_bytes(content)
+    card.write_text(json.dumps({**facts, "sha256": hashlib.sha256(content).hexdigest()}))
+    with pytest.raises(ValueError, match=message):
+        load_weights(tiny(), card)
