@@ -1,8 +1,8 @@
-"""Fashion-MNIST, CIFAR-10 and scikit-learn's digits as NumPy arrays, wherever they lie.
+"""Fashion-MNIST, CIFAR-10 and scikit-learn's digits as NumPy arrays.
 
-`load` returns a set, `locate` says where it would come from, `class_names` what its labels mean,
-`name_by_shape` which set has images of a shape. `load_events` makes frames of recordings of an
-event camera.
+`load` returns a data set. `locate` tells from which place `load` would read it. `class_names`
+gives the names of its classes. `name_by_shape` finds the set that has images of a given shape.
+`load_events` turns the recordings of an event camera into frames.
 """
 
 from ._events import event_frames, load_events

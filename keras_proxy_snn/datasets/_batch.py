@@ -1,11 +1,13 @@
-"""The one shape of pickle that a CIFAR-10 Python batch has, read without Python's unpickler.
+"""A safe reader of CIFAR-10's pickled batches, without Python's unpickler.
 
-Python's unpickler calls what a file names, and a NumPy array in a pickle may claim any type and any
-size. Here a file can make None, integers, text, bytes, tuples, lists, dictionaries and an array of
-unsigned bytes that lie in the file; all else is an error. The number of operations is bounded, and
-each adds little, so memory and time stay in proportion to a real batch.
+Python's unpickler calls any function that a file names, and a NumPy array in a pickle may claim any
+type and any size. This reader accepts only the following values: None, integers, text, bytes,
+tuples, lists, dictionaries and an array of unsigned bytes that the file itself contains. All other
+content is an error. The number of operations is bounded, and each operation adds little. So memory
+and time are never much larger than for a real batch.
 
-Opcodes: `pickletools` in the standard library. How NumPy pickles: `numpy.ndarray.__reduce_ex__`.
+Sources: `pickletools` in the standard library describes the opcodes;
+`numpy.ndarray.__reduce_ex__` shows how NumPy pickles an array.
 """
 
 from collections.abc import Callable
@@ -20,7 +22,7 @@ __all__ = ["read_batch"]
 
 
 class _Name(Enum):
-    """What a file may name. It stands for the thing and is never called."""
+    """Functions and types that a file may name. The reader never calls them."""
 
     RECONSTRUCT = "numpy's array, empty at first"
     FROMBUFFER = "numpy's array of given bytes"
@@ -46,7 +48,7 @@ _UINT8_STATE = (3, "|", None, None, None, -1, -1, 0)
 
 
 class _Array:
-    """An array, whose pixels a file may give later."""
+    """An array; the file may give its pixels later."""
 
     pixels: Pixels | None = None
 
@@ -57,25 +59,28 @@ def read_batch(data: bytes, images: int, values: int) -> dict[str, Any]:
     Args:
         data: The file.
         images: Number of images that it must have.
-        values: Number of values of an image.
+        values: Number of values per image.
 
     Returns:
-        The dictionary, keys as text: `data` an array `(images, values)`, uint8, if it is one;
-        other values integers, text, bytes, or lists of those.
+        The dictionary of the batch, with keys as text. An array, such as `data`, has the shape
+        `(images, values)` and the type uint8. Other values are integers, text, bytes, or lists of
+        integers, text and bytes.
 
     Raises:
-        ValueError: If it is anything else; the message says what, as the end of a sentence.
+        ValueError: If the file has any other content. The message states the fault and is written
+            as the end of a sentence.
     """
     return _Machine(data, images, values).run()
 
 
 class _Machine:
-    """A stack, as every pickle needs one, of plain values."""
+    """The stack machine that executes a pickle, with plain values only."""
 
     def __init__(self, data: bytes, images: int, values: int):
         self._data, self._shape = data, (images, values)
         self._at = 0
-        # Label, file name and its place in the memo; a name that Python 3 encodes takes nine.
+        # Each image needs some operations: for its label, its file name and the memo. A name
+        # that Python 3 encodes needs nine.
         self._operations = 16 * images + 1024
         self._encoded = len(data)
         self._stack: list[Any] = []
@@ -180,7 +185,7 @@ class _Machine:
         self._name(module, name)
 
     def _reduce(self) -> None:
-        """What a call would give, of the calls that arrays and bytes need."""
+        """Push the result of a call; only the calls that arrays and bytes need are allowed."""
         values, name = self._pop(), self._pop()
         values = tuple(map(_text, values)) if type(values) is tuple else ()
         if name is _Name.DTYPE and values == ("u1", 0, 1):
@@ -218,7 +223,7 @@ class _Machine:
         self._fill(state[1], state[4])
 
     def _fill(self, shape: Any, content: Any) -> None:
-        """Give the array on the top its pixels, once they are known to be as many as they must."""
+        """Check the number of pixels, then give them to the array on top of the stack."""
         array = self._top(_Array)
         if type(shape) is not tuple or not all(type(size) is int for size in shape[:9]):
             raise ValueError("expected 'data' with a shape of integers; received another")
@@ -273,5 +278,5 @@ class _Machine:
 
 
 def _text(value: Any) -> Any:
-    """Short bytes, which Python 2's strings are, as text; any other value as it is."""
+    """Turn short bytes (strings of Python 2) into text; return any other value unchanged."""
     return value.decode("latin1") if type(value) is bytes and len(value) < 64 else value

@@ -1,8 +1,9 @@
-"""CIFAR-10's own batches, https://www.cs.toronto.edu/~kriz/cifar.html.
+"""CIFAR-10's original batches, https://www.cs.toronto.edu/~kriz/cifar.html.
 
-Five batches of training images and one of test images, each image a plane of red, one of green and
-one of blue. A Python batch is a pickle of a dictionary, which `_batch.py` reads without Python's
-unpickler; a binary batch is a label's byte and the image's 3,072, one after another.
+The set has five batches of training images and one batch of test images. Each image is stored as a
+red, a green and a blue plane. A Python batch is a pickled dictionary; `_batch.py` reads it without
+Python's unpickler. A binary batch holds, for each image, one byte for the label and 3,072 bytes for
+the pixels.
 """
 
 import numpy as np
@@ -68,7 +69,7 @@ def _binary_batch(member: Member, size: int, values: int) -> tuple[Pixels, Label
 
 
 def _python_batch(member: Member, size: int, values: int) -> tuple[Pixels, Labels]:
-    # A real batch is its pixels and some 20 bytes of label and file name an image.
+    # A real batch holds the pixels, and per image some 20 bytes of label and file name.
     data = member.read(2 * size * values + 65_536)
     try:
         batch = read_batch(data, size, values)

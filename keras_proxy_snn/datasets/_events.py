@@ -1,4 +1,4 @@
-"""Frames of event cameras, from data sets such as the `tonic` package has."""
+"""Frames from recordings of event cameras, such as the data sets of the `tonic` package."""
 
 import operator
 from collections.abc import Sequence
@@ -15,27 +15,27 @@ __all__ = ["event_frames", "load_events"]
 def event_frames(
     events: Any, sensor_size: Sequence[int], time_steps: int, *, binary: bool = True
 ) -> np.ndarray:
-    """Sort one recording's events into frames, one for each time step.
+    """Sort the events of one recording into frames, one frame per time step.
 
-    The time from the first to the last event is divided into equal parts; an event on a border
-    belongs to the later frame, the last event to the last frame. Integer time stamps are divided
-    exactly. Events that all have one time stamp are in the first frame.
+    The time from the first to the last event is divided into T equal parts. An event on a border
+    belongs to the later frame; the last event belongs to the last frame. Integer time stamps are
+    divided exactly. If all events have the same time stamp, they belong to the first frame.
 
     Args:
-        events: Structured array with the fields x, y, t (any unit) and, of a sensor with more
-            than one polarity, p, such as tonic's data sets give it. On a sensor with one polarity
-            all p must be the same.
+        events: Structured array with the fields x, y, t (any unit) and p (polarity), as in the
+            data sets of `tonic`. A sensor with one polarity needs no p; if it has p, all values
+            must be the same.
         sensor_size: `(width, height, polarities)`, in tonic's order.
         time_steps: Number T of frames.
-        binary: Whether a frame says only if there was an event, as spikes do; else it
-            counts them.
+        binary: If true, a value is 1 if there was any event, else 0, as for spikes. If false, it
+            is the number of events.
 
     Returns:
         `(time, height, width, polarities)`, float32.
 
     Raises:
-        keras_proxy_snn.datasets.DatasetError: If a field is missing or holds what is no number, an
-            event is outside of the sensor, or two polarities would be merged.
+        keras_proxy_snn.datasets.DatasetError: If a field is missing or holds a value that is not a
+            number, an event is outside the sensor, or two polarities would be merged.
         ValueError: If `time_steps` or a part of `sensor_size` is not a positive integer.
 
     Example:
@@ -83,9 +83,10 @@ def _checked_sensor(sensor_size: Sequence[int]) -> tuple[int, int, int]:
 
 
 def _whole(events: Any, name: str) -> np.ndarray:
-    """A field of places or polarities, whose numbers must be whole."""
+    """A field of positions or polarities; its values must be whole numbers."""
     values = events[name]
-    with np.errstate(invalid="ignore"):  # NaN and what no int64 holds differ from what they become
+    # int64 turns NaN and too large numbers into other numbers, which the comparison finds.
+    with np.errstate(invalid="ignore"):
         whole: np.ndarray = values.astype("int64")
     if not np.array_equal(whole, values):
         raise DatasetError(
@@ -96,7 +97,7 @@ def _whole(events: Any, name: str) -> np.ndarray:
 
 
 def _polarities(events: Any, polarities: int) -> set[int]:
-    """The polarities that would share the one plane of a sensor; of any other sensor, none."""
+    """Polarities that a sensor with one plane would merge; empty for any other sensor."""
     if polarities > 1 or "p" not in (events.dtype.names or ()):
         return set()
     return set(np.unique(_whole(events, "p")).tolist())
@@ -111,9 +112,10 @@ def _check_one_polarity(found: set[int]) -> None:
 
 
 def _frame_numbers(t: np.ndarray, time_steps: int) -> np.ndarray:
-    """Number of each event's frame: frame k holds k / T <= (t - first) / (last - first).
+    """Number k of each event's frame: k / T <= (t - first) / (last - first) < (k + 1) / T.
 
-    Integers are compared with integers: stamps in ns since 1970 are past what a float tells apart.
+    Integers are compared with integers, because a float cannot distinguish neighbouring time
+    stamps in ns since 1970.
     """
     if t.dtype.kind not in "iuf" or not np.isfinite(t).all():
         raise DatasetError(
@@ -130,34 +132,35 @@ def _frame_numbers(t: np.ndarray, time_steps: int) -> np.ndarray:
         borders = np.array([-(-k * span // time_steps) for k in range(1, time_steps)], "uint64")
     if not since.any():
         return np.zeros(len(t), "int64")
-    # The last event, at the end of the last frame, belongs to it.
+    # The last event lies at the end of the last frame and belongs to that frame.
     return np.searchsorted(borders, since, side="right")
 
 
 def load_events(
     dataset: Any, time_steps: int, *, limit: int | None = None, binary: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Recordings of a data set as frames, for a model with `events=True`.
+    """Load the recordings of a data set as frames, for a model with `events=True`.
 
         dataset = tonic.datasets.NMNIST(save_to="data", train=True)
         x, y = keras_proxy_snn.datasets.load_events(dataset, time_steps=16)
 
-    Nothing of `tonic` is imported: whatever has a length, items `(events, label)` and the
-    attribute `sensor_size` will do.
+    The function does not import `tonic`. It accepts any object that has a length, items
+    `(events, label)` and the attribute `sensor_size`.
 
     Args:
-        dataset: The data set. If its items are frames already `(time, polarities, height,
-            width)`, as `tonic.transforms.ToFrame` makes them, those are taken.
-        time_steps: Number T of frames of a recording.
-        limit: Number of recordings; all if `None`.
+        dataset: The data set. Its items may also be `(frames, label)` with frames of shape
+            `(time, polarities, height, width)`, the result of `tonic.transforms.ToFrame`.
+        time_steps: Number T of frames per recording.
+        limit: Number of recordings to load; all if `None`.
         binary: See `event_frames`.
 
     Returns:
         `(x, y)`: frames `(recordings, time, height, width, polarities)`, float32, and labels.
 
     Raises:
-        keras_proxy_snn.datasets.DatasetError: If there is no recording, one does not fit, or
-            recordings of a sensor with one polarity differ in it.
+        keras_proxy_snn.datasets.DatasetError: If there are no recordings, if the shape or the
+            events of a recording do not fit, or if the sensor has one polarity and the
+            recordings have different p.
 
     Example:
 

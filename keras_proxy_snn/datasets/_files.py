@@ -1,8 +1,8 @@
-"""The files of a directory, of a tar or of a zip archive, as one stream of members.
+"""Files of a directory, a tar archive or a zip archive, as one stream of members.
 
-Nothing is ever unpacked to disk: a member is read where it lies, so that no name in an archive can
-point outside it. Sizes that a file declares are never allocated: all is read in pieces of 64 KiB,
-up to a limit that the caller knows.
+Nothing is unpacked to disk: each member is read inside its archive, so a name in an archive cannot
+point outside the archive. The size that a file declares is never trusted: all data is read in
+pieces of 64 KiB, up to a limit that the caller sets.
 """
 
 import gzip
@@ -25,10 +25,10 @@ __all__ = ["ARCHIVE_SUFFIXES", "Member", "is_archive", "members"]
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".zip")
 
 _PIECE = 1 << 16
-_MAX_ENTRIES = 200_000  # far more than images and folders of any set; each takes some memory
+_MAX_ENTRIES = 200_000  # far more than any set has; each entry takes some memory
 
-# RuntimeError is zipfile's word for an encrypted member; it and tarfile are too deep in headers of
-# headers with a RecursionError, which is one too. OSError: a place before the file's begin.
+# zipfile raises RuntimeError for an encrypted member. zipfile and tarfile raise RecursionError, a
+# RuntimeError, for headers nested too deep. OSError: a position before the begin of the file.
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -59,21 +59,21 @@ def _damage_named(where: object) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Member:
-    """One file: `name` is its path inside `place`, with slashes."""
+    """One file. `name` is its path inside `place`, with slashes."""
 
     place: Path
     name: str
     open: Callable[[], IO[bytes]]
 
     def __str__(self) -> str:
-        """The whole path; a member of an archive stands behind the archive's own."""
+        """The whole path; for a member of an archive: the archive's path, then the member's."""
         return f"{self.place}/{self.name}"
 
     def read(self, limit: int) -> bytes:
         """The first `limit` bytes, unpacked if the name ends in ".gz".
 
-        A limit of one byte over the size that a file should have is enough to tell one that is
-        too long, and keeps a compressed file from filling the memory.
+        With a limit of the expected size plus one byte, a file that is too long is found, and a
+        compressed file cannot fill the memory.
         """
         with _damage_named(self), self.open() as file:
             if not self.name.endswith(".gz"):
@@ -96,10 +96,11 @@ def is_archive(path: Path) -> bool:
 
 
 def members(place: Path, info: DatasetInfo) -> Iterator[Member]:
-    """The files of a directory or an archive; read each before asking for the next.
+    """Files of a directory or an archive. Read each file before you ask for the next.
 
-    Of a directory: the files in it, then those in `train/<class>` and `test/<class>`, each folder
-    in the order of the names. Of an archive: every regular file, in the archive's order.
+    A directory gives first its own files, then the files in `train/<class>` and `test/<class>`;
+    each folder is in the order of its names. An archive gives every regular file, in the archive's
+    order.
     """
     if place.is_dir():
         yield from _directory_members(place, info)
@@ -129,7 +130,10 @@ def _opened_file(path: Path) -> IO[bytes]:
 
 
 class _Pieces:
-    """A file for tarfile, which would read a header of any size that the header before declares."""
+    """A file for tarfile with bounded reads.
+
+    tarfile itself would read a header of any size that the header before it declares.
+    """
 
     def __init__(self, file: Any):
         self.seek, self.tell, self._file = file.seek, file.tell, file
@@ -155,13 +159,13 @@ def _tar_members(place: Path) -> Iterator[Member]:
         with tarfile.open(fileobj=pieces, mode="r:") as archive:
             for number, entry in enumerate(archive):
                 _check_number(number)
-                if entry.isfile():  # no links: what they point to may lie anywhere
+                if entry.isfile():  # no links: a link may point to any place
                     yield Member(place, entry.name, partial(_opened_entry, archive, entry))
 
 
 def _opened_entry(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(entry)
-    assert file is not None  # it is None for what is not a regular file only
+    assert file is not None  # it is None only for entries that are not regular files
     return file
 
 
@@ -174,7 +178,7 @@ def _zip_members(place: Path) -> Iterator[Member]:
 
 
 def _opened_zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
-    # zipfile unpacks a piece of any other method whole, whatever its size comes to.
+    # With any other compression method, zipfile would unpack a piece at once, whatever its size.
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise zipfile.BadZipFile(
             f"stored or deflated members are read, not those of method {entry.compress_type}"

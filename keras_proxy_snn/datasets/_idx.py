@@ -1,7 +1,8 @@
-"""The IDX files of MNIST and the sets made after it, http://yann.lecun.com/exdb/mnist/.
+"""IDX files, the format of MNIST and of similar sets, http://yann.lecun.com/exdb/mnist/.
 
-A file is a big-endian header and then bytes: a magic number 0x0000080D (8: unsigned bytes, D: the
-number of dimensions), D sizes of four bytes each, the data with the last dimension fastest.
+A file has a big-endian header and then the data. The header is the magic number 0x0000080D (8:
+unsigned bytes, D: the number of dimensions) and D sizes of four bytes each. In the data the last
+dimension varies fastest.
 """
 
 import re
@@ -27,7 +28,7 @@ def key(info: DatasetInfo, name: str) -> tuple[str, str] | None:
 
 
 def read(info: DatasetInfo, source: Source) -> RawSplits:
-    """Read the four files; where one is there twice, packed and unpacked, the first is read."""
+    """Read the four files. If a file exists packed and unpacked, the first one found is read."""
     found: dict[tuple[str, str], Pixels] = {}
     labels: dict[str, Labels] = {}
     for member in members(source.path, info):
@@ -56,7 +57,7 @@ def read(info: DatasetInfo, source: Source) -> RawSplits:
 
 
 def _array(member: Member, sizes: tuple[int, ...]) -> Pixels:
-    """The file's data, once its header and its length are what they should be."""
+    """Check the header and the length of a file, and return its data."""
     start = 4 + 4 * len(sizes)
     length = start + int(np.prod(sizes))
     data = member.read(length + 1)

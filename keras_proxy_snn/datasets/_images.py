@@ -1,4 +1,4 @@
-"""Folders of images: `train/<class>/<file>` and `test/<class>/<file>`, as JPEG or PNG."""
+"""Folders of JPEG or PNG images: `train/<class>/<file>` and `test/<class>/<file>`."""
 
 import importlib
 import io
@@ -13,7 +13,7 @@ from ._source import Source
 
 __all__ = ["jpeg_key", "png_key", "read"]
 
-_MAX_BYTES = 1 << 20  # far more than an image of 32 x 32 pixels takes in any of the two formats
+_MAX_BYTES = 1 << 20  # far more than an image of 32 x 32 pixels takes in either format
 
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
 
@@ -31,17 +31,18 @@ def png_key(info: DatasetInfo, name: str) -> tuple[str, int] | None:
 def _key(info: DatasetInfo, name: str) -> tuple[str, int] | None:
     *_, split, folder, file = ("", "", *name.split("/"))
     label = info.class_index(folder)
-    # macOS adds a file "._0001.jpg" to an archive for each 0001.jpg: not an image.
+    # For each 0001.jpg, macOS adds "._0001.jpg" to an archive, which is not an image.
     if split not in info.sizes or label is None or file.startswith("."):
         return None
     return split, label
 
 
 def read(info: DatasetInfo, source: Source) -> RawSplits:
-    """Read every image, then put the classes in turn: one of each, then the next of each.
+    """Read every image, and order the images so that the classes take turns.
 
-    Files lie class by class, and the first thousand images would be of one class; taken in turn,
-    any first n are balanced. Within a class the order is that of the names.
+    The files are stored class by class, so without this order the first thousand images would all
+    have the same class. With it, the first n images are balanced for any n. Within a class, images
+    are in the order of their file names.
     """
     pillow = _pillow()
     pixels = {split: np.empty((n, *info.shape), np.uint8) for split, n in info.sizes.items()}
@@ -83,7 +84,7 @@ def _decoded(pillow: Any, member: Member, info: DatasetInfo) -> Pixels:
     mode, modes = ("RGB", ("RGB", "L")) if channels == 3 else ("L", ("L",))
     try:
         with pillow.open(io.BytesIO(member.read(_MAX_BYTES)), formats=("JPEG", "PNG")) as image:
-            # Before the pixels are decoded, so that a huge image costs nothing.
+            # Checked before the pixels are decoded, so that a huge image costs nothing.
             if image.size != (width, height) or image.mode not in modes:
                 raise DatasetError(
                     f"{member}: expected an image of {width} x {height} pixels, mode {mode}; "
@@ -92,7 +93,7 @@ def _decoded(pillow: Any, member: Member, info: DatasetInfo) -> Pixels:
             decoded = np.asarray(image.convert(mode), np.uint8)
     except DatasetError:
         raise
-    # What Pillow raises for damaged files, by format and place of the damage.
+    # Pillow raises one of these errors for a damaged file; the format and the damage decide which.
     except (*_DAMAGE, pillow.DecompressionBombError) as error:
         raise DatasetError(f"{member}: expected a JPEG or PNG image; {error}") from error
     return decoded.reshape(info.shape)

@@ -1,4 +1,4 @@
-"""What is known of each set before a file is opened: its size, its classes, its usual names."""
+"""Facts about each data set: size, classes, usual names of folders and archives."""
 
 import re
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ RawSplits = tuple[tuple[Pixels, Labels], tuple[Pixels, Labels]]
 
 
 class DatasetError(ValueError):
-    """A set that is not there, or a file of it that is not what it should be.
+    """A data set is missing, or one of its files is damaged or wrong.
 
-    The message names the file, says what was expected and what was received.
+    The message names the file and states the expected and the received content.
 
     Example:
 
@@ -40,19 +40,19 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One set.
+    """Facts about one data set.
 
     Attributes:
-        name: What `load` calls it.
-        title: What its authors call it.
+        name: Its name in `load`.
+        title: The name that its authors gave it.
         shape: `(height, width, channels)` of an image, in pixels.
         sizes: Number of examples of each split.
         classes: Names of the classes, in the order of the labels.
         balanced: Whether each class has the same number of examples.
         white: The largest pixel value, which becomes 1.
-        folders: Subfolders that usually hold it.
-        archives: Pattern that the name of an archive of it starts with.
-        system_folder: Where a distribution's package installs it.
+        folders: Usual names of subfolders that hold the set.
+        archives: Pattern for the start of the name of an archive of the set.
+        system_folder: Folder in which a package of a Linux distribution installs the set.
     """
 
     name: str
@@ -67,17 +67,20 @@ class DatasetInfo:
     system_folder: str = ""
 
     def class_index(self, folder: str) -> int | None:
-        """The class that a folder is named after, whatever its case and punctuation."""
+        """Label of the class that a folder is named after, or None.
+
+        Case and punctuation do not matter.
+        """
         plain = [_letters(name) for name in self.classes]
         return plain.index(_letters(folder)) if _letters(folder) in plain else None
 
     def names_archive(self, file_name: str) -> bool:
-        """Whether a file of this name would be an archive of this set."""
+        """Whether a file of this name is an archive of this set."""
         return bool(self.archives) and re.match(self.archives, file_name, re.I) is not None
 
 
 def _letters(text: str) -> str:
-    # "T-shirt/top" cannot be a folder's name; "T-shirt_top" and "tshirt top" stand for it.
+    # "T-shirt/top" cannot name a folder, so "T-shirt_top" and "tshirt top" are accepted for it.
     return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
@@ -147,7 +150,7 @@ NAMES = tuple(INFOS)
 
 
 def info_of(name: str) -> DatasetInfo:
-    """The facts of a set, or a ValueError that lists the known names."""
+    """Facts about a set; an unknown name raises a ValueError that lists the known names."""
     if name not in INFOS:
         known = ", ".join(repr(known) for known in NAMES)
         raise ValueError(f"A dataset's name is one of {known}; received {name!r}")
@@ -155,7 +158,7 @@ def info_of(name: str) -> DatasetInfo:
 
 
 def class_names(name: str) -> tuple[str, ...]:
-    """The names of the classes of a set, in the order of their labels 0 to 9.
+    """Names of the classes of a set, in the order of their labels 0 to 9.
 
     Args:
         name: One of `NAMES`.
@@ -176,7 +179,7 @@ def class_names(name: str) -> tuple[str, ...]:
 
 
 def name_by_shape(shape: tuple[int, ...]) -> str | None:
-    """The set that has images of a shape, or None.
+    """Name of the set whose images have the given shape, or None.
 
     Args:
         shape: `(height, width, channels)`, in pixels.
@@ -191,7 +194,7 @@ def name_by_shape(shape: tuple[int, ...]) -> str | None:
 
 
 def check_labels(labels: Labels, info: DatasetInfo, where: object) -> None:
-    """Raise a DatasetError that names the file if a label is not the number of a class."""
+    """Raise a DatasetError with the name of the file if a label is not the number of a class."""
     wrong = labels[(labels < 0) | (labels >= len(info.classes))]
     if wrong.size:
         raise DatasetError(

@@ -28,7 +28,7 @@ _READERS: dict[str, Callable[[DatasetInfo, Source], RawSplits]] = {
 def load(
     name: str, *, data_dir: str | os.PathLike[str] | None = None
 ) -> tuple[tuple[Images, Labels], tuple[Images, Labels]]:
-    """Load a whole set of images as NumPy arrays.
+    """Load a set of images as NumPy arrays.
 
     - `"fashion_mnist"`: 60,000 + 10,000 images of clothes, (28, 28, 1). Xiao, Rasul & Vollgraf
       2017, https://arxiv.org/abs/1708.07747; MIT licence.
@@ -38,40 +38,43 @@ def load(
     - `"digits"`: 1,437 + 360 handwritten digits, (8, 8, 1). Alpaydin & Kaynak 1998,
       https://doi.org/10.24432/C50P49; CC BY 4.0.
 
-    Fashion-MNIST and CIFAR-10 come from the first of
+    Fashion-MNIST and CIFAR-10 are searched in these places, in this order:
 
-    1. `data_dir`: if it is given, nowhere else;
-    2. the environment variable `KERAS_PROXY_SNN_DATA`;
-    3. for Fashion-MNIST, `/usr/share/datasets/fashion-mnist`, Debian's `dataset-fashion-mnist`;
-    4. tensorflow-datasets, which downloads the set the first time. It needs TensorFlow, whatever
-       the backend of Keras; without a network it tries for some minutes before it gives up.
+    1. `data_dir`. If it is given, no other place is searched.
+    2. The environment variable `KERAS_PROXY_SNN_DATA`.
+    3. For Fashion-MNIST: `/usr/share/datasets/fashion-mnist`, where Debian's package
+       `dataset-fashion-mnist` installs it.
+    4. tensorflow-datasets, which downloads the set the first time. It needs TensorFlow, with any
+       backend of Keras. Without a network it tries for some minutes before it gives up.
 
-    The first two name a directory or an archive (.tar, .tar.gz, .tgz, .tar.xz, .zip). A set may lie
-    in the directory itself or in a subfolder of a usual name (`fashion-mnist`,
-    `cifar-10-batches-py`, ...), unpacked or as an archive of such a name: IDX files, gzipped or
-    not; CIFAR-10's Python or binary batches; or images as `train/<class>/*.jpg` (or `.png`) and
-    `test/<class>/...`. Published pixels win over JPEG; `locate` says which it would be. Nothing in
-    a file is ever executed, and nothing is unpacked to disk.
+    Places 1 and 2 are a directory or an archive (.tar, .tar.gz, .tgz, .tar.xz, .zip). The directory
+    holds the set itself, a subfolder with a usual name (`fashion-mnist`, `cifar-10-batches-py`,
+    ...), or an archive with such a name. The files are IDX files, gzipped or not; CIFAR-10's Python
+    or binary batches; or images `train/<class>/*.jpg` (or `.png`) and `test/<class>/...`. If a
+    place has the published pixels and JPEG files, the published pixels are read. `locate` tells
+    which files `load` would read. Nothing in a file is ever executed, and nothing is unpacked to
+    disk.
 
-    The digits lie in scikit-learn, whatever `data_dir` is: 1,797 images, of which, sorted by
-    class, every fifth is for testing: a stratified split that never varies.
+    The digits are part of scikit-learn, so `data_dir` does not matter. The set has 1,797 images.
+    They are sorted by class, and every fifth image is a test image. This split is stratified and
+    always the same.
 
-    The order of the examples is the source's. Images from class folders come one of each class in
-    turn, so that any first n are balanced.
+    Examples keep the order of their source. For images in class folders the classes take turns, so
+    that the first n images are balanced for any n.
 
     Args:
         name: One of `NAMES`.
         data_dir: A directory or an archive that holds the set.
 
     Returns:
-        `(x_train, y_train), (x_test, y_test)`: x of shape `(n, height, width, channels)`, float32,
-        pixel values in [0, 1], that is value / 255 (digits: value / 16); y of shape `(n,)`, int64,
-        0 to 9, see `class_names`.
+        `(x_train, y_train), (x_test, y_test)`. x has the shape `(n, height, width, channels)` and
+        the type float32; its pixels are in [0, 1]: value / 255, for digits value / 16. y has the
+        shape `(n,)` and the type int64; its labels are 0 to 9, see `class_names`.
 
     Raises:
         ValueError: If the name is not known.
-        DatasetError: If the set is not found, or a file of it is damaged, of the wrong size or not
-            what its name says. A `ValueError` too.
+        DatasetError: If the set is not found, or one of its files is damaged, has the wrong size or
+            has other content than its name says. This error is a `ValueError` too.
         ImportError: If scikit-learn (for the digits) or Pillow (for images) is missing.
 
     Example:
@@ -120,7 +123,7 @@ def _downloaded(info: DatasetInfo, missed: list[str]) -> RawSplits:
 def _checked(
     info: DatasetInfo, split: str, pixels: NDArray[np.uint8], labels: Labels, where: str
 ) -> tuple[Images, Labels]:
-    """The split scaled to [0, 1], once it is known to be whole."""
+    """Check that a split is whole, and return it scaled to [0, 1]."""
     shape = (info.sizes[split], *info.shape)
     if pixels.shape != shape or labels.shape != shape[:1] or pixels.dtype != np.uint8:
         raise DatasetError(
@@ -129,12 +132,13 @@ def _checked(
         )
     check_labels(labels, info, where)
     counts = np.bincount(labels, minlength=len(info.classes))
-    # MNIST's files have the very names and sizes of Fashion-MNIST's; their histogram differs.
+    # Files of MNIST and Fashion-MNIST have the same names and sizes; MNIST's classes have unequal
+    # numbers of images.
     if info.balanced and counts.min() != counts.max():
         raise DatasetError(
             f"{where}: expected {len(labels) // len(info.classes):,} {split} images of each class "
             f"of {info.title}; received {counts.tolist()} of the classes 0 to {len(counts) - 1}"
         )
-    # One pass, and no second array of 600 MB: CIFAR-10 is that large in float32.
+    # One pass without a second array, because CIFAR-10 takes 600 MB in float32.
     scaled = np.divide(pixels, np.float32(info.white), dtype=np.float32, order="C")
     return scaled, labels.astype(np.int64)

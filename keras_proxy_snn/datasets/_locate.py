@@ -1,4 +1,4 @@
-"""Where a set may lie on this machine, looked up by the names of files alone."""
+"""`locate`: find a data set on this machine by the names of files alone."""
 
 import importlib.util
 import os
@@ -14,7 +14,7 @@ __all__ = ["ENVIRONMENT_VARIABLE", "locate", "search"]
 
 ENVIRONMENT_VARIABLE = "KERAS_PROXY_SNN_DATA"
 
-# By preference: the published pixels first, a copy compressed with loss last.
+# In order of preference: published pixels first, copies with lossy compression last.
 _FORMATS: dict[str, Callable[[DatasetInfo, str], object]] = {
     "idx": _idx.key,
     "python": _cifar.python_key,
@@ -25,15 +25,15 @@ _FORMATS: dict[str, Callable[[DatasetInfo, str], object]] = {
 
 
 def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Source | None:
-    """Where `load` would take a set from, or None if it is not on this machine.
+    """Tell from which place `load` would read a set, or None if it is not on this machine.
 
-    Looks at the names of files and of the members of archives, never at their content and never
-    at the network. A set that tensorflow-datasets has prepared before counts as being here; one
-    that it would have to download does not.
+    The function reads only the names of files and of members of archives. It opens no file of the
+    set and uses no network. A set that tensorflow-datasets has already prepared is found; a set
+    that it would have to download is not.
 
     Args:
         name: One of `NAMES`.
-        data_dir: A directory or an archive; the only place looked in, as in `load`.
+        data_dir: A directory or an archive. If given, no other place is searched, as in `load`.
 
     Returns:
         A `Source` with `name`, `format`, `path` and `title`, or None.
@@ -56,7 +56,7 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Source 
 def search(
     info: DatasetInfo, data_dir: str | os.PathLike[str] | None
 ) -> tuple[Source | None, list[str]]:
-    """The first place that holds the set, and what to say of each place that does not."""
+    """The first place that holds the set, and a message for each place that does not."""
     if info.name == "digits":
         return _package(info, "sklearn", "scikit-learn"), []
     places: list[tuple[str, Path]] = []
@@ -91,7 +91,7 @@ def _in_place(info: DatasetInfo, path: Path) -> Source | None:
 
 
 def _format(info: DatasetInfo, place: Path) -> str | None:
-    """The format of the first file in `place` that is one of the set's."""
+    """Format of the first file in `place` that belongs to the set."""
     for member in members(place, info):
         for form, key in _FORMATS.items():
             if key(info, member.name) is not None:
@@ -108,7 +108,7 @@ def _why_not(path: Path) -> str:
 
 
 def _prepared(info: DatasetInfo) -> Source | None:
-    """What tensorflow-datasets has on disk; its own default directory is the second one."""
+    """The set that tensorflow-datasets has on disk, by default in `~/tensorflow_datasets`."""
     root = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
     for path in sorted(root.glob(f"{info.name}/*/dataset_info.json")):
         if importlib.util.find_spec("tensorflow_datasets") is not None:

@@ -1,4 +1,4 @@
-"""Sets that another package brings: scikit-learn's digits, and what tensorflow-datasets has."""
+"""Data sets from other packages: scikit-learn's digits, and sets of tensorflow-datasets."""
 
 import importlib
 
@@ -10,7 +10,7 @@ __all__ = ["read_scikit_learn", "read_tfds"]
 
 
 def read_scikit_learn(info: DatasetInfo) -> RawSplits:
-    """The digits that lie in scikit-learn, every fifth of each class for testing."""
+    """scikit-learn's digits; sorted by class, every fifth image is a test image."""
     try:
         sets = importlib.import_module("sklearn.datasets")
     except ImportError as error:
@@ -21,17 +21,17 @@ def read_scikit_learn(info: DatasetInfo) -> RawSplits:
     bunch = sets.load_digits()
     pixels = bunch.images.astype(np.uint8)[..., None]
     labels = bunch.target.astype(np.int64)
-    # No random numbers: the split is the same with every version of every library.
+    # The split uses no random numbers, so it is the same with every version of every library.
     test = np.sort(np.argsort(labels, kind="stable")[::5])
     train = np.setdiff1d(np.arange(len(labels)), test)
     return (pixels[train], labels[train]), (pixels[test], labels[test])
 
 
 def read_tfds(info: DatasetInfo) -> RawSplits:
-    """What tensorflow-datasets has prepared, or downloads now."""
+    """The set that tensorflow-datasets has already prepared, or downloads now."""
     try:
         tfds = importlib.import_module("tensorflow_datasets")
-        # It does not depend on TensorFlow, but cannot unpack or read these two sets without.
+        # tensorflow-datasets can be installed without TensorFlow, but cannot read these sets then.
         importlib.import_module("tensorflow")
     except ImportError as error:
         raise DatasetError(f"not available: {error}") from error
@@ -39,8 +39,8 @@ def read_tfds(info: DatasetInfo) -> RawSplits:
         train, test = tfds.as_numpy(
             tfds.load(info.name, split=["train", "test"], batch_size=-1, as_supervised=True)
         )
-    # Without a network this is an error of requests; its others, TensorFlow's and its own share
-    # no base class.
+    # Without a network the error is from requests. Errors of requests, TensorFlow and
+    # tensorflow-datasets have no common base class.
     except Exception as error:
         raise DatasetError(f"failed: {type(error).__name__}: {error}") from error
     return train, test

@@ -1,4 +1,4 @@
-"""Where a set is, as `locate` says and the readers take it."""
+"""`Source`: the place and the format of a data set on this machine."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,11 @@ __all__ = ["Source"]
 
 @dataclass(frozen=True)
 class Source:
-    """A place on this machine that a dataset would be loaded from.
+    """A place on this machine from which `load` would read a data set.
 
     Attributes:
-        name: The dataset's name, one of `keras_proxy_snn.datasets.NAMES`.
-        format: What the files are: `"idx"` (MNIST's format), `"python"` or `"binary"` (CIFAR-10's
+        name: Name of the data set, one of `keras_proxy_snn.datasets.NAMES`.
+        format: Format of the files: `"idx"` (MNIST's format), `"python"` or `"binary"` (CIFAR-10's
             batches), `"jpeg"` or `"png"` (folders of images by class), `"tfds"` (prepared by
             tensorflow-datasets) or `"scikit-learn"` (part of that package).
         path: The directory or the archive.
@@ -32,10 +32,10 @@ class Source:
 
     @property
     def title(self) -> str:
-        """What to call results on it: a set that was compressed with loss says so.
+        """Name of the set for tables of results; for JPEG files it says so.
 
-        JPEG files hold other pixels than the published set, so a figure measured on them is
-        one of "CIFAR-10 (JPEG)".
+        JPEG files hold other pixels than the published set, so a result measured on them is
+        reported for "CIFAR-10 (JPEG)".
         """
         title = info_of(self.name).title
         return f"{title} (JPEG)" if self.format == "jpeg" else title

@@ -1,1 +1,1 @@
-"""Weights and models in files, and the weights that come with the package."""
+"""Files of weights and models, and the pretrained weights of the package."""

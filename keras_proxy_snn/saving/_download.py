@@ -1,4 +1,4 @@
-"""Files at a URL, and the copies that are kept of them."""
+"""`download`: the content of a URL, with a copy on disk."""
 
 import hashlib
 import os
@@ -20,16 +20,17 @@ _GONE = (404, 410)
 def download(url: str, sha256: str | None = None) -> bytes:
     """Content of a file at a URL.
 
-    A copy is kept in Keras's folder, `$KERAS_HOME` or `~/.keras`. Where the SHA-256 is known, a
-    copy that has it is enough. Otherwise the URL is asked each time, for its author may have
-    published another file; only if it cannot be reached is the copy taken, with a warning.
+    The function keeps a copy in Keras's folder, `$KERAS_HOME` or `~/.keras`. If `sha256` is given
+    and the copy has it, the function returns the copy. Otherwise it downloads the file each time,
+    because the author may have published another file. If the URL cannot be reached and no
+    `sha256` is given, the function returns the copy and warns.
 
     Args:
         url: The URL.
-        sha256: SHA-256 of the content that is wanted, if it is known.
+        sha256: SHA-256 of the expected content, if it is known.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the URL has no file.
         ConnectionError: If the URL cannot be reached and there is no copy.
     """
     home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
@@ -44,7 +45,7 @@ def download(url: str, sha256: str | None = None) -> bytes:
             raise
         warnings.warn(f"{error} The copy of an earlier download is used.", stacklevel=2)
         return kept
-    with suppress(OSError):  # a folder that cannot be written to; then there is no copy
+    with suppress(OSError):  # without permission to write, no copy is kept
         copy.parent.mkdir(parents=True, exist_ok=True)
         with replacing(copy) as draft:
             draft.write_bytes(content)
@@ -58,7 +59,7 @@ def _fetch(url: str) -> bytes:
             return content
     except (OSError, HTTPException) as error:
         gone = isinstance(error, HTTPError) and error.code in _GONE
-        # That is what a URL of a local file says.
+        # A URL of a local file raises this error.
         absent = isinstance(error, URLError) and isinstance(error.reason, FileNotFoundError)
         if gone or absent:
             raise FileNotFoundError(f"There is no file {url} ({error}).") from error

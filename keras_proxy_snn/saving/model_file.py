@@ -1,7 +1,7 @@
-"""A model in a `.keras` file, with the record of the training that made it.
+"""A model in a `.keras` file, together with a record of its training.
 
-The file is the ZIP archive that Keras writes; the record is one more member of it, which Keras
-does not read. A model saved by `model.save` has none.
+The file is the ZIP archive that Keras writes. The record is one more member of the archive, which
+Keras ignores. A file from `model.save` has no record.
 """
 
 import json
@@ -18,7 +18,7 @@ from ..training.losses import LOSSES
 __all__ = ["load_model", "read_facts", "read_record", "save_model"]
 
 _RECORD = "keras_proxy_snn.json"
-# With the model and its metrics, what presets are compiled with.
+# The import registers the model, its metrics and the objects that presets are compiled with.
 _LOSSES = {loss.__name__: loss for loss in LOSSES.values()}
 
 
@@ -31,7 +31,7 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it holds no `ProxyModel`.
+        ValueError: If the file holds no `ProxyModel`.
 
     Example:
 
@@ -56,12 +56,12 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
 
 
 def save_model(model: ProxyModel, path: str | Path, record: dict[str, Any]) -> None:
-    """Write model and record; at no time does `path` hold half a file.
+    """Write the model and its record; `path` never holds an incomplete file.
 
     Args:
         model: The model.
         path: A `.keras` file; an existing one is replaced.
-        record: Anything that JSON can express.
+        record: Facts that JSON can express.
     """
     with replacing(path) as draft:
         model.save(draft)
@@ -70,12 +70,12 @@ def save_model(model: ProxyModel, path: str | Path, record: dict[str, Any]) -> N
 
 
 def read_record(path: str | Path) -> dict[str, Any] | None:
-    """The record in a `.keras` file, or None if it has none."""
+    """The record in a `.keras` file, or None if the file has no record."""
     return _read(path, _RECORD)
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
-    """What Keras notes in each file: its own version and the date."""
+    """Facts that Keras writes into each file: its version and the date."""
     return _read(path, "metadata.json") or {}
 
 

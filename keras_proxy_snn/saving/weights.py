@@ -1,4 +1,4 @@
-"""Weights that load: a model card, and the file of weights that it vouches for."""
+"""Weights in two files: a model card, and the weights whose SHA-256 the card states."""
 
 import hashlib
 import json
@@ -24,18 +24,18 @@ _PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def pretrained_names() -> list[str]:
-    """Presets whose weights come with the package."""
+    """Names of the presets whose pretrained weights come with the package."""
     return sorted(path.stem for path in _PRETRAINED.glob("*.json"))
 
 
 def pretrained_card(name: str) -> Path:
-    """The card of the weights that come with the package.
+    """Path of the card of a preset's pretrained weights.
 
     Args:
         name: A preset's name.
 
     Raises:
-        ValueError: If there are none for it.
+        ValueError: If the package has no weights for the preset.
 
     Example:
 
@@ -52,23 +52,23 @@ def pretrained_card(name: str) -> Path:
 
 
 def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **facts: Any) -> None:
-    """Write a model's weights as float16, and the card that describes them.
+    """Write a model's weights as float16, and a card that describes them.
 
-    At no time does the card name a file that is not whole: where it would be replaced, the card
-    names a second one, `<name>.new.npz`, meanwhile.
+    The card never names an incomplete file. While the file of weights is replaced, the card names
+    a second file, `<name>.new.npz`.
 
-    Rounding to float16 changes some spikes: take the card's figures of a model that has loaded
-    the file, not of the one that was saved.
+    Rounding to float16 changes some spikes. So measure the card's accuracy and firing rates on a
+    model that has loaded the file, not on the saved model.
 
     Args:
         model: A `ProxyModel`.
-        card: The card to write, `<name>.json`; the weights go to `<name>.npz` beside it.
+        card: The card to write, `<name>.json`. The weights are written to `<name>.npz` beside it.
         overwrite: Whether existing files may be replaced.
-        **facts: What the card says: data, seed, accuracy, firing rates, command ...
+        **facts: Facts for the card: data, seed, accuracy, firing rates, command ...
 
     Raises:
-        FileExistsError: If one of the files exists.
-        OSError: If no file can be written there: a folder, or in none.
+        FileExistsError: If one of the files exists and `overwrite` is false.
+        OSError: If `card` is a folder, or its folder does not exist.
         ValueError: If a weight is too large for float16.
 
     Example:
@@ -84,7 +84,7 @@ def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **fac
     for path in (card, file):
         check_target(path, overwrite)
     arrays = {name: ops.convert_to_numpy(w) for name, w in _variables(model.ann)}
-    with np.errstate(over="ignore"):  # told below, with the weight's name
+    with np.errstate(over="ignore"):  # the error below names the weight
         halves = {name: array.astype("float16") for name, array in arrays.items()}
     for name, array in halves.items():
         if not np.isfinite(array).all():
@@ -107,7 +107,7 @@ def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **fac
 
 
 def _names(card: Path, file: str) -> bool:
-    """Whether there is a card that names this file."""
+    """Whether the card exists and names this file."""
     try:
         return bool(read_card(card)["file"] == file)
     except (OSError, ValueError):
@@ -115,15 +115,15 @@ def _names(card: Path, file: str) -> bool:
 
 
 def read_card(source: str | Path) -> dict[str, Any]:
-    """Facts of a card.
+    """Read the facts of a card.
 
     Args:
-        source: Path or URL of the `.json` file. A URL is asked each time.
+        source: Path or URL of the `.json` file. A URL is downloaded each time.
 
     Raises:
         FileNotFoundError: If there is no such file.
         ConnectionError: If a URL cannot be reached and was never downloaded.
-        ValueError: If it is not a card.
+        ValueError: If the file is not a card.
     """
     try:
         card = json.loads(_read(str(source)))
@@ -139,12 +139,12 @@ def read_card(source: str | Path) -> dict[str, Any]:
 
 
 def load_weights(model: Any, source: str | Path) -> dict[str, Any]:
-    """Set a model's weights to those of a card, after checking the file's SHA-256.
+    """Check the SHA-256 of a card's weights, and load them into a model.
 
     Args:
         model: A `ProxyModel` of the same architecture.
-        source: Path or URL of the card. The file it names is beside it. A URL is asked each time;
-            the weights are downloaded again only if the card names others than before.
+        source: Path or URL of the card. The file of weights must be beside it. The card of a URL is
+            downloaded each time; its weights are downloaded again only if their SHA-256 changed.
 
     Returns:
         The card's facts.
@@ -152,8 +152,8 @@ def load_weights(model: Any, source: str | Path) -> dict[str, Any]:
     Raises:
         FileNotFoundError: If there is no such card or file.
         ConnectionError: If a URL cannot be reached and was never downloaded.
-        ValueError: If it is not a card, the file is another than the card vouches for, or its
-            weights do not fit the model.
+        ValueError: If the source is not a card, the file of weights has another SHA-256 than the
+            card states, or the weights do not fit the model.
     """
     card = read_card(source)
     source = str(source)
@@ -213,7 +213,7 @@ def _is_url(source: str) -> bool:
 
 
 def _read(source: str, sha256: str | None = None) -> bytes:
-    """Content of a file or URL; of a URL, a kept copy that has the SHA-256 will do."""
+    """Content of a file or URL; for a URL, a kept copy with this SHA-256 is enough."""
     if _is_url(source):
         return download(source, sha256)
     path = Path(source)
