@@ -16,7 +16,8 @@ LANES = """
  * What the low one borrows from the high one comes back when they are read. Of four potentials,
  * the second word holds the first word's high one too, times 256: a word of four weights is then
  * added to both words with a mask and a shift. Weights are stored 128 too large, as bytes from 0
- * on; a pixel's first word counts rows of weights, and firing takes 128 off for each. */
+ * on; a pixel's first word counts rows of weights, in both halves, and firing takes 128 off for
+ * each. */
 static int32_t $p_low(uint32_t pair)
 {
     return (int32_t)((pair & 0xffffu) ^ 0x8000u) - 0x8000;
@@ -101,7 +102,7 @@ if (count != 0) {
 
 _ROWS = """
 /* The 128 that each weight is too large, as often as a row was added. */
-const uint32_t rows = *v, excess = (rows << 7) + (rows << 23);
+const uint32_t excess = *v << 7, excess1 = excess + ((*v & 0xffffu) << 15);
 *v++ = 0;
 """
 
@@ -196,7 +197,7 @@ def _packed(neurons: Neurons, tables: Tables) -> dict[str, Any]:
         return {"current": ["const uint32_t *current = s->current;"], "rows": [], "charge": charge}
     bias = neurons.layer.bias
     rows = block(_ROWS)
-    charge = ["uint32_t a = v[0] - excess;", "uint32_t b = v[1] - excess - (rows << 15);"]
+    charge = ["uint32_t a = v[0] - excess;", "uint32_t b = v[1] - excess1;"]
     if bias is not None:
         table = tables.array(f"{neurons.name}_bias", packed_currents(bias), "uint32_t")
         charge += [f"a += {table}[c >> 1];", f"b += {table}[(c >> 1) + 1];"]

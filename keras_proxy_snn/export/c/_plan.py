@@ -210,6 +210,8 @@ def _neurons(program: Program, layer: Any, shape: Map, index: int, names: Names)
     else:
         bound = potential_range(layer, input_tops(program)[index], program.time_steps)
         low, high = bound.low.min(), bound.high.max()
-    packed = bool(low >= -INT16 and high <= INT16) and (clamped or index > 0)
+    # Rows of weights are counted in 16 bits.
+    rows = len(layer.weights) * input_tops(program)[index]
+    packed = bool(low >= -INT16 and high <= INT16) and (clamped or (index > 0 and rows < 2**16))
     name = names.new(layer.name)
     return Neurons(name, layer, shape, packed, index == 0, clamped, readout, scored)

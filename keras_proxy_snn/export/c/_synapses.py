@@ -27,11 +27,12 @@ _WINDOWS = """
 _PACKED = f"""
 /* $rows x $columns kernel, $inputs -> $outputs */
 static void $p_$name({_ARGUMENTS})
-{{{_WINDOWS}
+{{
+    const uint32_t rows = count + (count << 16);{_WINDOWS}
             const uint32_t *const from = $p_$name_weights + row->at + column->at;
             uint32_t *const pixel = s->v_$target + row->to + column->to;
             uint32_t i = count & 1u, n;
-            *pixel += count;
+            *pixel += rows;
             if (i != 0) {{
                 const uint32_t *w = from + $p_$name_channels[spikes[0]];
                 uint32_t *v = pixel + 1;
