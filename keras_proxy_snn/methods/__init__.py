@@ -1,4 +1,4 @@
-"""Every method by name, on the same presets: proxy learning and what it is compared with."""
+"""Proxy learning and its rivals: every training method by name, on the same presets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,14 +28,14 @@ __all__ = ["METHODS", "Method", "PhaseCallback", "Trained", "Training", "fit", "
 
 @dataclass(frozen=True)
 class Method:
-    """A way to a network.
+    """A training method.
 
     Attributes:
-        title: A few words for tables.
-        source: Where it is published.
-        fit: Function of preset, images, labels and `Training` that gives `Trained`.
-        at_time_steps: Whether training depends on T. If not (the ANN and what is converted from
-            one), one trained network serves for every T.
+        title: Short title for tables.
+        source: Publication.
+        fit: Function of preset, images, labels and `Training` that returns `Trained`.
+        at_time_steps: Whether training depends on T. If not (the ANN and converted networks), one
+            trained network serves for every T.
     """
 
     title: str
@@ -58,7 +58,7 @@ def _averaging(
     y: Any,
     training: Training,
 ) -> Trained:
-    """A method with the preset's pooling by averages."""
+    """Run a method on the preset with average pooling."""
     return fit(replace(preset, pooling="average"), x, y, training)
 
 
@@ -120,17 +120,17 @@ METHODS: dict[str, Method] = {
 }
 """Methods by name.
 
-A converted network has the ANN's max pooling as spike pooling, the OR of spikes. Spikes that do not
-coincide add up there: the OR fires more often than the neuron that fires most, the more so the
-longer T is, so it does not approach its ANN. The methods ending in `_average` have average pooling
-in its place, as the publications of RNL and QCFS do, and approach it.
+In a converted network, max pooling becomes spike pooling, the OR of spikes. Spikes at different
+steps add up there: the OR fires more often than the most active neuron, and the difference grows
+with T. So the network does not approach its ANN. The methods whose names end in `_average` use
+average pooling, as the publications of RNL and QCFS do; their networks approach the ANN.
 """
 
 
 def fit(
     method: str, preset: str | Preset, x: Any, y: Any, *, training: Training, **fields: Any
 ) -> Trained:
-    """Train a network by a method.
+    """Train a network by the named method.
 
     Args:
         method: One of `METHODS`.

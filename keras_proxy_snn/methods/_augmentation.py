@@ -1,4 +1,4 @@
-"""Training images that are not the same in any two epochs."""
+"""Random augmentation of training images: shifts, mirrors and erased rectangles."""
 
 from typing import Any
 
@@ -8,24 +8,26 @@ import numpy as np
 __all__ = ["Augmented", "augment", "erase"]
 
 SHARE = 8
-"""Images are shifted by up to this part of their side."""
+"""Images are shifted by at most this fraction of their side."""
 
 ERASED_AREAS = (0.02, 0.4)
-"""Least and greatest part of an image that is erased (s_l and s_h of the publication)."""
+"""Smallest and largest fraction of an image that is erased (s_l and s_h of the publication)."""
 
 ERASED_ASPECT = 0.3
-"""Least height over width of what is erased; the greatest is 1 over it (r_1 and r_2)."""
+"""Smallest height over width of an erased rectangle, r_1; the largest is r_2 = 1 / r_1."""
 
 
 def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Images shifted by up to an eighth of their side, zeros moving in, half of them mirrored.
+    """Shift images by up to an eighth of their side and mirror half of them, at random.
+
+    Zeros fill the free border.
 
     Args:
         images: `(batch, height, width, channels)`.
-        rng: Where shifts and mirrors come from.
+        rng: Random generator.
 
     Returns:
-        As many images of the same shape and dtype.
+        The augmented images, in the same shape and dtype.
     """
     batch, height, width, _ = images.shape
     margins = height // SHARE, width // SHARE
@@ -38,18 +40,18 @@ def augment(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def erase(images: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Images of which some have a rectangle of noise, uniform in [0, 1).
+    """Replace a rectangle of some images by noise, uniform in [0, 1).
 
-    (Zhong et al., "Random erasing data augmentation", 2017, arXiv:1708.04896. There a rectangle
-    that does not fit is drawn anew; here its sides are cut to the image's.)
+    (Zhong et al., "Random erasing data augmentation", 2017, arXiv:1708.04896. There, a rectangle
+    that does not fit is drawn again; here, its sides are cut to the image's.)
 
     Args:
         images: `(batch, height, width, channels)`, pixels in [0, 1].
-        share: Probability that an image has one.
-        rng: Where rectangles and noise come from.
+        share: Probability that an image gets a rectangle.
+        rng: Random generator.
 
     Returns:
-        As many images of the same shape and dtype.
+        The images, in the same shape and dtype.
 
     Example:
 
@@ -77,14 +79,14 @@ def erase(images: np.ndarray, share: float, rng: np.random.Generator) -> np.ndar
 
 
 class Augmented(keras.utils.PyDataset):
-    """Batches of augmented images and their labels, in another order in each epoch.
+    """Batches of augmented images and their labels, in a new order in each epoch.
 
     Args:
         x: Images `(images, height, width, channels)`.
         y: Labels `(images,)`.
-        batch_size: Images a batch; the last may have fewer.
-        seed: Of the order, and of what `augment` and `erase` do.
-        erasing: Share of the images that `erase` changes.
+        batch_size: Images per batch; the last batch may have fewer.
+        seed: Seed of the order, of `augment` and of `erase`.
+        erasing: Fraction of the images that `erase` changes.
     """
 
     def __init__(self, x: Any, y: Any, batch_size: int, seed: int, erasing: float = 0.0):
@@ -109,6 +111,6 @@ class Augmented(keras.utils.PyDataset):
         return images, self._y[chosen]
 
     def on_epoch_end(self) -> None:
-        """Another order."""
+        """Draw a new order."""
         self._epoch += 1
         self._order = np.random.default_rng((self._seed, self._epoch)).permutation(len(self._x))

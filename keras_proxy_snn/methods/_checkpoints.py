@@ -1,4 +1,4 @@
-"""Files of a training that is killed and goes on: weights and logs of its last whole epoch."""
+"""Checkpoints: files with the last whole epoch of a phase, from which a killed training resumes."""
 
 import json
 import re
@@ -13,18 +13,18 @@ __all__ = ["PhaseCallback", "Record", "State"]
 
 
 class PhaseCallback(keras.callbacks.Callback):
-    """A callback that is told of each phase of a method."""
+    """A callback with a hook for each phase of a method."""
 
     def on_phase_begin(self, phase: str) -> None:
-        """A phase begins, goes on, or was complete before and is left out.
+        """Called when a phase begins, resumes, or is skipped because it was complete.
 
         Args:
-            phase: Its name.
+            phase: Name of the phase.
         """
 
 
 class State:
-    """Files of a phase. Whenever the process is killed, they hold its last whole epoch."""
+    """Files of a phase. They hold its last whole epoch, even if the process is killed."""
 
     def __init__(self, folder: Path, phase: str):
         folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ class State:
         check_target(self._record, overwrite=True)
 
     def completed(self, model: keras.Model) -> dict[str, list[float]] | None:
-        """Load a phase that was complete; its logs, or None if it was not."""
+        """Load a complete phase and return its logs; `None` if the phase is not complete."""
         if not self._end.exists():
             return None
         _load(model, self._weights)
@@ -45,20 +45,20 @@ class State:
         return logs
 
     def complete(self, model: keras.Model, logs: dict[str, list[float]]) -> None:
-        """Save the end of a phase; the logs come last, for they say that it is complete."""
+        """Save the end of a phase; the logs are written last and mark the phase as complete."""
         _save(model, self._weights)
         _write(self._end, logs)
         self._clean()
 
     def save(self, model: keras.Model, epochs: int, logs: dict[str, list[float]]) -> None:
-        """Save an epoch, numbered from 1; the record comes last, and names its weights."""
+        """Save an epoch, numbered from 1; the record is written last and names the weights file."""
         weights = f"{self._phase}_epoch{epochs}.weights.h5"
         _save(model, self._folder / weights)
         _write(self._record, {"epochs": epochs, "weights": weights, "logs": logs})
         self._remove_weights(but=weights)
 
     def restore(self, model: keras.Model) -> tuple[int, dict[str, list[float]]]:
-        """Load the last whole epoch; its number and the logs, 0 and none if there is no epoch."""
+        """Load the last whole epoch; return its number and the logs, 0 and `{}` without one."""
         if not self._record.exists():
             return 0, {}
         record = json.loads(self._record.read_text())
@@ -78,7 +78,7 @@ class State:
 
 
 class Record(keras.callbacks.Callback):
-    """Logs of all epochs, those before a kill included, and with a state its files."""
+    """Collects the logs of all epochs, also from before a kill; writes the files of a `State`."""
 
     def __init__(self, state: State | None):
         super().__init__()
@@ -86,7 +86,7 @@ class Record(keras.callbacks.Callback):
         self.logs: dict[str, list[float]] = {}
 
     def restore(self, model: keras.Model) -> int:
-        """Load what there is; the number of epochs that are done."""
+        """Load the saved epochs and return their number."""
         if self._state is None:
             return 0
         done, self.logs = self._state.restore(model)
@@ -105,7 +105,7 @@ def _save(model: keras.Model, path: Path) -> None:
 
 
 def _load(model: keras.Model, path: Path) -> None:
-    # The file holds the optimizer's state too, for which it must have variables.
+    # The file holds the optimizer's state too, so the optimizer must have its variables first.
     model.optimizer.build(model.trainable_variables)
     model.load_weights(path)
 

@@ -1,4 +1,4 @@
-"""What conversions share: an ANN with other activations, and its weights in units of spikes."""
+"""Common steps of conversions: replace the ANN's activations, rescale weights to unit spikes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,28 +22,29 @@ PLAIN: dict[str, Any] = {
     "v_threshold": 1.0,
     "readout_v_threshold": None,
 }
-"""Fields of a preset that make its ANN an ordinary one, which knows of no threshold.
+"""Fields of a preset that make its ANN an ordinary ReLU network without thresholds.
 
-Nor do its first weights: `"rate_preserving"` is He's initializer where thresholds are 1.
+With thresholds of 1, the initializer `"rate_preserving"` is He's, so initial weights do not depend
+on thresholds either.
 """
 
 CONVERTED: dict[str, Any] = {"reset": "subtract", "readout": "potential"}
-"""What every converted network has.
+"""Fields of every converted network.
 
-Spike counts of the readout plus its remaining potentials over its threshold are, with reset by
-subtraction, its currents summed over T, as if it had no neurons.
+The readout gives spike counts plus remaining potentials over its threshold. With reset by
+subtraction, this sum equals its currents summed over T, as if it had no neurons.
 """
 
 
 def variant(
     ann: keras.Sequential, activation: Callable[[str], keras.layers.Layer] | None = None
 ) -> keras.Sequential:
-    """The same layers, and so the same weights, with other activations.
+    """An ANN of the same layers, and thus the same weights, with other activations.
 
     Args:
         ann: A built ANN with the ReLUs that `build_ann` makes.
-        activation: Function of the name of a layer with weights that gives its activation;
-            the ReLU if `None`.
+        activation: Function from the name of a layer with weights to its activation; `None` keeps
+            the ReLU.
     """
     stack = [keras.Input(ann.input_shape[1:], name="image")]
     for layer in ann.layers:
@@ -62,21 +63,21 @@ def convert(
     max_rate: float | None = None,
     v_0: float = 0.0,
 ) -> ProxyModel:
-    """A spiking network with an ANN's weights, potentials in units of the thresholds.
+    """A spiking network with an ANN's weights and potentials in units of the thresholds.
 
-    In the ANN's own units a neuron of layer l fires at theta_l, and each spike stands for an
-    activation h_l. That is the very same network as one of thresholds 1, unit spikes and
+    In the ANN's units, a neuron of layer l fires at theta_l, and each spike stands for an
+    activation h_l. This network is equivalent to a network with thresholds 1, unit spikes and
 
         W_l <- W_l h_{l-1} / theta_l,    b_l <- b_l / theta_l
 
-    (section 2.2 of Rueckauer et al. 2017, where h = theta), batch normalisation folded into W and
-    b before. The image enters as it is, h_0 = 1, and the readout has theta = 1 here, so that
-    `model.ann` gives the ANN's own outputs.
+    (section 2.2 of Rueckauer et al. 2017, where h = theta). Batch normalisation is folded into W
+    and b first. The image is not scaled, h_0 = 1. The readout has theta = 1 here, so `model.ann`
+    gives the outputs of the trained ANN.
 
     Args:
-        preset: What the ANN was made of.
-        ann: The trained ANN with ReLUs; it stays as it is.
-        thresholds: theta of each layer with neurons but the readout.
+        preset: Preset of the ANN.
+        ann: The trained ANN with ReLUs; it is not changed.
+        thresholds: theta of each layer with neurons, without the readout.
         spike_heights: h of the same layers.
         max_rate: Upper bound of the ReLUs of `model.ann`, or `None`.
         v_0: Potential before the first step as a fraction of the threshold.
@@ -106,7 +107,7 @@ def _normalised(
     spike_heights: Mapping[str, float],
     max_rate: float | None,
 ) -> keras.Sequential:
-    """The ANN of `convert`."""
+    """The ANN with the rescaled weights of `convert`."""
     neurons = [node.stage for node in spiking_twin(ann).nodes if node.has_neurons]
     folded = {stage.twin.name: stage.synaptic_weights() for stage in neurons}
     stack: list[keras.layers.Layer] = [keras.Input(ann.input_shape[1:], name="image")]

@@ -1,4 +1,4 @@
-"""Currents through the twins' own weights, batch norm not folded, for methods that train them."""
+"""Currents from the ANN's trainable weights, with batch norm as a layer of its own."""
 
 import math
 from typing import Any
@@ -14,12 +14,12 @@ __all__ = ["first_input", "first_stages", "layer_current"]
 
 
 def first_stages(snn: SpikingNetwork) -> list[keras.layers.Layer]:
-    """Stages from the first neurons on; what `first_input` did is left out."""
+    """Stages from the first neurons on; `first_input` has applied the stages before them."""
     return list(snn.stages[snn.stages.index(snn.if_layers[0]) :])
 
 
 def first_input(snn: SpikingNetwork, images: Any) -> Any:
-    """Images `(batch, height, width, channels)` as the first layer takes them, in float32."""
+    """Images `(batch, height, width, channels)` as input of the first layer, in float32."""
     images = ops.cast(images, snn.compute_dtype)
     if isinstance(snn.stages[0], SpikeFlatten):
         return ops.reshape(images, (-1, math.prod(snn.image_shape)))
@@ -29,8 +29,9 @@ def first_input(snn: SpikingNetwork, images: Any) -> Any:
 def layer_current(stage: TiedIF, inputs: Any, training: bool) -> Any:
     """Currents of a layer for inputs `(batch, ...)`.
 
-    Without batch norm they are those of the spiking network. In training batch norm takes the
-    statistics of these currents, and its running ones, which the spiking network has, follow.
+    Without batch norm they equal the currents of the spiking network. In training, batch norm uses
+    the statistics of these currents and updates its running statistics. The spiking network uses
+    the running statistics.
     """
     current = stage.twin(inputs)
     if stage.batch_norm is not None:

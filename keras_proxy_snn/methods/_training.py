@@ -1,4 +1,4 @@
-"""What all methods share: the budget of a training, checkpoints, and what comes of it."""
+"""Common to all methods: budget and result of a training, and the fit of one phase."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -17,24 +17,24 @@ __all__ = ["Trained", "Training", "cosine", "fit_phase", "linear", "phase_name"]
 
 @dataclass(frozen=True)
 class Training:
-    """Budget and surroundings of a training.
+    """Budget, held-out data, checkpoints and augmentation of a training.
 
     Attributes:
-        epochs: Number of passes over the training images, all phases of a method together
-            unless the method says otherwise.
-        batch_size: Images a step.
+        epochs: Number of passes over the training images. All phases of a method share it, unless
+            the method says otherwise.
+        batch_size: Number of images per step.
         validation_data: Held-out training images and labels, or `None`.
-        folder: Where checkpoints go: a training that was killed goes on from its last whole
-            epoch when it is called again with the same folder. `None` for no checkpoints.
-        callbacks: Further Keras callbacks of every phase; a `PhaseCallback` is told its name.
+        folder: Folder for checkpoints, or `None`. A killed training resumes from its last whole
+            epoch when it is called again with the same folder.
+        callbacks: Further Keras callbacks of every phase; a `PhaseCallback` is told the phase.
         verbose: As in `keras.Model.fit`.
-        augment: Whether training images are shifted by up to an eighth of their side and mirrored
-            left to right at random, anew in each epoch.
-        erasing: Share of the augmented images that have a rectangle of noise; needs `augment`.
-        seed: Of what `augment` and `erasing` do.
+        augment: Whether training images are randomly shifted by up to an eighth of their side and
+            mirrored left to right, differently in each epoch.
+        erasing: Fraction of the augmented images that get a rectangle of noise; needs `augment`.
+        seed: Seed of `augment` and `erasing`.
 
     Raises:
-        ValueError: If images are to be erased that are not augmented.
+        ValueError: If `erasing` is set without `augment`.
     """
 
     epochs: int
@@ -57,13 +57,13 @@ class Training:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a method gives.
+    """Result of a method.
 
     Attributes:
-        network: What is to be evaluated: a `ProxyModel`, whose spiking network is the result;
-            or for the plain ANN a `keras.Sequential`.
+        network: A `ProxyModel`, whose spiking network is to be evaluated; for the plain ANN, a
+            `keras.Sequential`.
         history: Logs of each epoch by phase and name, `{"phase": {"loss": [...]}}`.
-        facts: Numbers that the method found, such as thresholds; JSON values.
+        facts: Numbers that the method found, such as thresholds, as JSON values.
     """
 
     network: keras.Model
@@ -72,17 +72,17 @@ class Trained:
 
 
 def phase_name(phase: str, preset: Preset) -> str:
-    """Name of a phase that says its pooling, so that a folder is not taken for one with another."""
+    """Name of a phase with its pooling, so that checkpoints with different pooling stay apart."""
     return phase if preset.pooling == "max" else f"{phase}_{preset.pooling}_pooling"
 
 
 def linear(done: float) -> float:
-    """Learning rate as a part of its first, where a part `done` of the steps is done."""
+    """Linear schedule: learning rate as a fraction of its initial value, at a fraction `done`."""
     return 1 - done
 
 
 def cosine(done: float) -> float:
-    """The same, half a wave of a cosine.
+    """Cosine schedule: as `linear`, but along half a wave of a cosine.
 
     (Loshchilov and Hutter, "SGDR: Stochastic gradient descent with warm restarts", 2016,
     arXiv:1608.03983, Eq. 5 without restarts.)
@@ -107,20 +107,20 @@ def fit_phase(
     fall: Callable[[float], float] = linear,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, list[float]]:
-    """Fit a compiled model, the learning rate falling epoch by epoch.
+    """Fit a compiled model with a learning rate that falls epoch by epoch.
 
-    With a folder, a phase that was killed goes on from its last whole epoch, and one that was
-    complete is loaded and not run again.
+    With a folder, a killed phase resumes from its last whole epoch, and a complete phase is loaded
+    and not run again.
 
     Args:
         model: A built and compiled model.
         x: Images `(batch, height, width, channels)`.
         y: Integer labels `(batch,)`.
-        training: Budget and surroundings.
+        training: Budget, held-out data and checkpoints.
         phase: Name of the phase, unique in the method.
-        epochs: Epochs of this phase; the training's if `None`.
-        fall: Function of the part of the epochs that is done, from 0 to below 1; gives the
-            learning rate as a part of the model's.
+        epochs: Epochs of this phase; `None` for `training.epochs`.
+        fall: Function from the fraction of epochs that are done, in [0, 1), to the learning rate
+            as a fraction of the model's.
         callbacks: Callbacks of this phase alone.
 
     Returns:
@@ -135,7 +135,7 @@ def fit_phase(
         return done
     start = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
     decay = keras.callbacks.LearningRateScheduler(lambda epoch, _: start * fall(epoch / epochs))
-    # The record comes last: an epoch that it holds is one that every callback has heard of.
+    # The record comes last: when it saves an epoch, every other callback has handled this epoch.
     record = Record(state)
     if training.augment:
         batches = Augmented(x, y, training.batch_size, training.seed, training.erasing)

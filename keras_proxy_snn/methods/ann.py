@@ -1,4 +1,4 @@
-"""The plain ANN: what the spiking networks are measured against."""
+"""The plain ANN, the reference for the accuracy of the spiking networks."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ __all__ = ["fit", "train_ann"]
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train the preset's ANN alone, as any Keras CNN.
+    """Train the preset's ANN alone, like any Keras CNN.
 
-    Its activations are the paper's, max(0, z) (Eq. 2 of Kheradpisheh et al., "Spiking neural
-    networks trained via proxy"), its outputs have no activation, and its loss is the
-    cross-entropy of their softmax.
+    Hidden activations are max(0, z) (Eq. 2 of Kheradpisheh et al., "Spiking neural networks
+    trained via proxy"). The outputs have no activation. The loss is the cross-entropy of their
+    softmax.
 
     Returns:
         `Trained`; `network` is the ANN.
@@ -29,14 +29,14 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 def train_ann(
     preset: Preset, x: Any, y: Any, training: Training
 ) -> tuple[keras.Sequential, dict[str, list[float]]]:
-    """The trained ANN and its logs."""
+    """Train the ANN; return it with its logs."""
     ann = preset_model(preset, **PLAIN).ann
     compile_ann(ann, preset)
     return ann, fit_phase(ann, x, y, training, phase_name("ann", preset))
 
 
 def preset_model(preset: Preset, **fields: Any) -> ProxyModel:
-    """A compiled model of a preset with other fields; see `keras_proxy_snn.build`."""
+    """A compiled model of a preset with some fields replaced; see `keras_proxy_snn.build`."""
     values = {**vars(preset), **fields}
     return build(values.pop("spec"), **values)
 

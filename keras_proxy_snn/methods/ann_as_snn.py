@@ -1,4 +1,4 @@
-"""The ANN run as a spiking network as it is: what conversions are measured against."""
+"""The ANN run as a spiking network without normalisation, the reference for conversions."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ __all__ = ["fit"]
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train the plain ANN, and put IF neurons with the preset's thresholds in place of its ReLUs.
+    """Train the plain ANN, then replace its ReLUs by IF neurons with the preset's thresholds.
 
-    Nothing is normalised, so activations above one spike a step are lost. Reset by subtraction;
-    the readout's currents are summed over T.
+    Nothing is normalised, so activations above one spike per step are lost. Neurons are reset by
+    subtraction. The readout sums its currents over T.
 
     Returns:
-        `Trained`; `network` is a `ProxyModel` whose `ann` is the trained one.
+        `Trained`; `network` is a `ProxyModel` whose `ann` is the trained ANN.
     """
     ann, history = train_ann(preset, x, y, training)
     thresholds = {

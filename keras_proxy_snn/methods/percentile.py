@@ -18,26 +18,26 @@ _IMAGES = 1000
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train the plain ANN and normalise each layer by a percentile of its activations.
 
-    With lambda_l, the 99.9th percentile of the non-zero activations of layer l (section 2.2 of
-    Rueckauer et al., "Conversion of continuous-valued deep networks to efficient event-driven
-    networks for image classification", 2017), batch normalisation folded into W and b before:
+    (Section 2.2 of Rueckauer et al., "Conversion of continuous-valued deep networks to efficient
+    event-driven networks for image classification", 2017.) lambda_l is the 99.9th percentile of
+    the non-zero activations of layer l. Batch normalisation is folded into W and b first:
 
         W_l <- W_l lambda_{l-1} / lambda_l,    b_l <- b_l / lambda_l,    v_threshold = 1
 
-    Reset by subtraction; the readout's currents are summed over T with no output neuron, so the
-    readout is not divided by a lambda of its own. The percentiles are those of up to 1,000 training
-    images. With max pooling spikes are pooled by OR, where theirs let the neuron that fires most
-    pass alone; see `keras_proxy_snn.methods.METHODS`.
+    Neurons are reset by subtraction. The readout has no output neurons and sums its currents over
+    T, so it is not divided by a lambda of its own. The percentiles are taken over up to 1,000
+    training images. With max pooling, spikes are pooled by OR; in the publication only the spikes
+    of the most active neuron pass. See `keras_proxy_snn.methods.METHODS`.
 
     Args:
         preset: Architecture and optimizer.
         x: Images `(batch, height, width, channels)`.
         y: Integer labels `(batch,)`.
-        training: Budget and surroundings.
+        training: Budget, held-out data and checkpoints.
 
     Returns:
-        `Trained`; `network` is a `ProxyModel` whose `ann` is the normalised ANN and gives the
-        same outputs as the trained one; `facts["lambda"]` are the percentiles by layer.
+        `Trained`; `network` is a `ProxyModel`. Its `ann` is the normalised ANN, which gives the
+        same outputs as the trained ANN; `facts["lambda"]` has the percentiles by layer.
 
     Raises:
         ValueError: If a layer has no activation above zero.

@@ -1,4 +1,4 @@
-"""Progressive tandem learning: an ANN whose layers are replaced by spiking ones, one by one."""
+"""Progressive tandem learning: replace the layers of an ANN by spiking layers, one at a time."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,9 +21,9 @@ PERCENTILE = 99.9
 """Percentile of a layer's activations that becomes its threshold."""
 
 PATIENCE = 6
-"""Epochs without a better validation accuracy after which the next layer is replaced."""
+"""The next layer is replaced after this number of epochs without a better validation accuracy."""
 
-_IMAGES = 512  # one batch of the authors'
+_IMAGES = 512  # the batch size of the authors
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
@@ -33,23 +33,26 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     networks", arXiv:2007.01204:
 
     1. The ANN is trained alone, with ReLU and a linear readout, for half of the epochs.
-    2. Its hidden layers are replaced from the image on. The threshold of a layer is the 99.9th
-       percentile (zeros included) of its activations max(0, z), z being its currents' mean over
-       time; of the sum over time, as they write it, it is the percentile over T.
-    3. The new layer is trained in tandem (see `TandemModel`) with all that follow it, those before
-       it frozen, until validation accuracy has not risen for `PATIENCE` epochs or the layer's share
-       of the epochs that are left is used up: at least one, so that few epochs may be exceeded.
-       The best epoch's weights stay. Without validation data each layer has its whole share.
+    2. Its hidden layers are replaced one after another, from the image on. The threshold of a
+       layer is the 99.9th percentile (zeros included) of its activations max(0, z). z is the mean
+       of its currents over time. (The publication takes the percentile of the sum over time,
+       divided by T, which is the same number.)
+    3. The new layer and all later layers are trained in tandem (see `TandemModel`); earlier layers
+       are frozen. The training of a layer ends when validation accuracy has not risen for
+       `PATIENCE` epochs, or when the layer's share of the remaining epochs is used up. Each layer
+       has at least one epoch, so a small budget may be exceeded. The weights of the best epoch are
+       kept. Without validation data each layer uses its whole share.
 
-    What differs: the image is a constant current here, and a pulse at the first step there. Weights
-    of the layer that follows a new one are multiplied by its threshold, because one spike a step
-    stands for an activation of this size; theirs leave it to batch norm. The learning rate starts
-    anew and falls to zero with each layer; theirs is constant. They train the readout alone at the
-    end; here that ends with the last hidden layer.
+    Four things differ from the publication. The image is a constant current; there it is a pulse
+    at the first step. The weights of the layer after a new layer are multiplied by its threshold,
+    because a neuron that fires at each step stands for an activation of this size; there batch
+    norm does this. The learning rate restarts with each layer and falls to zero; there it is
+    constant. The training ends with the last hidden layer; there the readout is trained alone at
+    the end.
 
     Returns:
-        `Trained`; `network` is a `ProxyModel` with the fields of `TANDEM` whose readout has the
-        threshold T, so that it gives its mean current, as the ANN did. Facts: thresholds by layer.
+        `Trained`; `network` is a `ProxyModel` with the fields of `TANDEM`. Its readout has the
+        threshold T, so it gives its mean current, as the ANN did. `facts` has thresholds by layer.
     """
     first = replace(training, epochs=(training.epochs + 1) // 2)
     ann, logs = train_ann(preset, x, y, first)
@@ -72,7 +75,7 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 def _hybrid(
     preset: Preset, ann: keras.Sequential, thresholds: dict[str, float], spiking: int
 ) -> TandemModel:
-    """The ANN with its first layers spiking, all of them frozen but the last."""
+    """The ANN with its first layers spiking; all spiking layers but the last are frozen."""
     network = ProxyModel(
         ann,
         preset.time_steps,
@@ -88,7 +91,7 @@ def _hybrid(
 
 
 def _threshold(model: TandemModel, name: str, images: Any, batch_size: int) -> float:
-    """Percentile of the activations of a layer of the ANN that does not spike yet."""
+    """Percentile of the activations of an ANN layer that does not spike yet."""
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     outputs = [
         next(output for stage, output in model.activations(batch) if stage == f"if_{name}")
@@ -118,7 +121,7 @@ def _train_layer(
 
 
 def _finished(preset: Preset, ann: keras.Sequential, thresholds: dict[str, float]) -> ProxyModel:
-    """The spiking network, its ANN giving firing rates."""
+    """The complete spiking network; its ANN gives firing rates."""
     rates = {"proxy_activation": "clip", "readout_activation": "linear"}
     own = {"v_threshold": thresholds, "readout_v_threshold": None}
     network = preset_model(preset, **{**TANDEM, **rates, **own})

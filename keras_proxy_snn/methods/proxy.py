@@ -1,4 +1,4 @@
-"""Proxy learning, in this package's form, the paper's and the authors' notebook's."""
+"""Proxy learning in three forms: this package's, the paper's and the authors' notebook's."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,13 +36,13 @@ PAPER: dict[str, Any] = {
 }
 """Fields of a preset that make it the paper's method; threshold and T stay the preset's.
 
-Two things the paper says otherwise, or not at all. It has ReLU on the last layer too, where the
-authors' notebook has none: a class whose output is not above 0 for any image then has no gradient,
-ever. And it says nothing of the first weights: from Keras's own ("glorot_uniform") rates fall to
-nothing in a deep network with the thresholds of Table 1. Its network for Fashion-MNIST (bfloat16
-currents, T = 20) has 49 % of 500 held-out images right after 100 steps with both, and 83 % as
-here. Neither keeps a small network at T = 8 from the collapse of which `ProxyMonitor`
-warns.
+Two fields differ from the paper. First, the paper puts ReLU on the last layer too; the authors'
+notebook does not. With this ReLU, a class whose output is not above 0 for any image never has a
+gradient. Second, the paper does not tell the initial weights. With Keras's default
+("glorot_uniform") and the thresholds of Table 1, rates fall to zero in a deep network. The paper's
+network for Fashion-MNIST (bfloat16 currents, T = 20) classifies 83 % of 500 held-out images
+correctly after 100 steps with the fields here, and 49 % with a last ReLU and Keras's default. A
+small network at T = 8 collapses with either choice; `ProxyMonitor` warns of this collapse.
 """
 
 NOTEBOOK: dict[str, Any] = {
@@ -54,7 +54,10 @@ NOTEBOOK: dict[str, Any] = {
     "epsilon": 1e-8,
     "l2": 1e-6,
 }
-"""Fields that make it the authors' notebook's; its network and its T of 15 are another preset's."""
+"""Fields of a preset that make it the notebook's method; network and T stay the preset's.
+
+The notebook itself uses another network and T = 15.
+"""
 
 LOW_T: dict[str, Any] = {
     "proxy_activation": "clip",
@@ -63,7 +66,7 @@ LOW_T: dict[str, Any] = {
     "reset": "subtract",
     "v_0": 0.5,
 }
-"""Fields that make it good at few time steps, with plain integrate-and-fire neurons still."""
+"""Fields that raise accuracy at few time steps; the neurons are still plain integrate-and-fire."""
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
@@ -84,31 +87,32 @@ def fit_paper(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 def fit_low_t(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train with the levers for few time steps, see `LOW_T`.
 
-    The readout's threshold is T, so that the model's answer, counts plus potential over threshold,
-    is the readout's mean current (plus `v_0`), and the softmax equally steep at every T.
+    The threshold of the readout is T. The model's output is counts plus potential over threshold,
+    which is then the mean current of the readout (plus `v_0`). So the softmax is equally steep at
+    every T.
     """
     return fit(low_t(preset), x, y, training)
 
 
 def low_t(preset: Preset) -> Preset:
-    """The preset with `LOW_T` and the readout's threshold that `fit_low_t` explains."""
+    """The preset with the fields `LOW_T` and the readout's threshold T, see `fit_low_t`."""
     return replace(preset, **LOW_T, readout_v_threshold=float(preset.time_steps))
 
 
 def fit_notebook(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train as the authors' notebook does, see `NOTEBOOK`.
 
-    Batch normalisation is frozen from the second epoch on, with which Adam starts anew. Two things
-    differ: the notebook keeps running statistics of the SNN's currents beside the ANN's; here
-    the SNN has the ANN's, because they are folded into the weights that both share. And it crops
-    images at random; here every method sees them as they are.
+    Batch normalisation is frozen from the second epoch on, and Adam restarts there. Two things
+    differ from the notebook. It keeps separate running statistics for the currents of the SNN;
+    here the SNN uses the ANN's statistics, because they are folded into the shared weights. It
+    crops images at random; here `training.augment` decides how images are augmented.
     """
     model = preset_model(replace(preset, **NOTEBOOK))
     history = {"first_epoch": fit_phase(model, x, y, training, "first_epoch", epochs=1)}
     for layer in model.ann.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
-    # Keras's steps and optimizer hold what was trainable when they were made.
+    # Keras's steps and optimizer keep the variables that were trainable when they were made.
     adam = type(model.optimizer).from_config(model.optimizer.get_config())
     model.compile(adam, model.loss, metrics=[SpikeAccuracy()])
     if training.epochs > 1:

@@ -27,14 +27,14 @@ class QCFS(keras.layers.Layer):
 
         y = lambda clip(floor(x L / lambda + 1/2) / L, 0, 1)
 
-    The derivative of floor is taken as 1 (straight-through), so
+    The backward pass takes the derivative of floor as 1 (straight-through), so
 
         dy/dx = 1 for -lambda / 2L < x < lambda - lambda / 2L, else 0
         dy/dlambda = (y - x) / lambda in that range, 0 below and 1 above it
 
-    It is the mean output of an integrate-and-fire neuron with a constant current x over T = L
-    steps that starts at half its threshold lambda, is reset by subtraction and sends spikes of
-    height lambda.
+    y is the mean output of an integrate-and-fire neuron with a constant current x over T = L
+    steps. The neuron starts at half its threshold lambda, is reset by subtraction and sends spikes
+    of height lambda.
 
     Args:
         levels: Number L of quantisation steps.
@@ -83,7 +83,7 @@ class QCFS(keras.layers.Layer):
 
 
 def _start_at_currents(ann: keras.Sequential, x: Any) -> None:
-    """Set lambda of each layer in turn to so many standard deviations of its currents."""
+    """Set lambda of each layer, in order, to `_START` standard deviations of its currents."""
     values = ops.convert_to_tensor(x, "float32")
     for layer in ann.layers:
         if isinstance(layer, QCFS):
@@ -92,33 +92,34 @@ def _start_at_currents(ann: keras.Sequential, x: Any) -> None:
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train an ANN with `QCFS` for ReLU (L = 4) and convert it.
+    """Train an ANN with `QCFS` in place of ReLU (L = 4) and convert it.
 
     IF neurons of a layer have v_threshold = lambda, start at half of it, are reset by subtraction
-    and send spikes of height lambda; here in units of lambda, so thresholds and spikes are 1. The
-    readout's currents are summed over T, half a threshold of the start included for each class.
+    and send spikes of height lambda. Here potentials are in units of lambda, so thresholds and
+    spikes are 1. The readout sums its currents over T; each class starts at half a threshold too.
 
-    lambda starts at 2 standard deviations of the layer's currents: at 2 with batch normalisation,
-    else as 200 images say. Theirs, all normalised, starts at 8, and the large steps of their SGD
-    bring it down. Those of Adam are no larger than its rate, so it would stay there, most
-    activations at zero. (Trained by its logarithm, which moves faster, it came from 8 to 2.2 to
-    2.6 in six epochs with max pooling; with average pooling the first layer's was at 4.3 then.)
+    lambda starts at 2 standard deviations of the layer's currents. With batch normalisation this
+    is 2; otherwise 200 images are measured. The authors' networks are all normalised. Their lambda
+    starts at 8, and the large steps of their SGD bring it down. A step of Adam is no larger than
+    its learning rate, so lambda would stay near 8 with most activations at zero. (A trial trained
+    the logarithm of lambda, which moves faster. With max pooling, lambda fell from 8 to between
+    2.2 and 2.6 in six epochs; with average pooling, the lambda of the first layer was still 4.3.)
 
-    The optimizer and its schedule are the preset's (theirs: SGD with 0.1, momentum 0.9, weight
-    decay 5e-4, cosine, 300 epochs). With max pooling spikes are pooled by OR, where theirs is
-    average pooling; see `keras_proxy_snn.methods.METHODS`.
+    The optimizer is the preset's, and its rate falls linearly. (The authors: SGD with learning
+    rate 0.1, momentum 0.9, weight decay 5e-4, cosine schedule, 300 epochs.) With max pooling,
+    spikes are pooled by OR; the authors have average pooling. See
+    `keras_proxy_snn.methods.METHODS`.
 
     Args:
         preset: Architecture and optimizer.
         x: Images `(batch, height, width, channels)`.
         y: Integer labels `(batch,)`.
-        training: Budget and surroundings.
+        training: Budget, held-out data and checkpoints.
 
     Returns:
-        `Trained`; `network` is a `ProxyModel` whose `ann` has the activations for L to infinity,
-        clip(x / lambda, 0, 1), and shares no weights with the one that was trained;
-        `facts["lambda"]` are the steps by layer.
-
+        `Trained`; `network` is a `ProxyModel`. Its `ann` has the activations for L to infinity,
+        clip(x / lambda, 0, 1), and shares no weights with the trained ANN; `facts["lambda"]` has
+        lambda by layer.
     """
     plain = preset_model(preset, **PLAIN).ann
     ann = variant(plain, lambda name: QCFS(initial=_START, name=f"{name}_qcfs"))

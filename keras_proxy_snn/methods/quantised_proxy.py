@@ -1,4 +1,4 @@
-"""Proxy learning of an ANN that has learned the steps of its neurons before."""
+"""Train a quantised ANN first, then fine-tune its spiking network by proxy learning."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,19 +14,19 @@ from .proxy import low_t
 
 __all__ = ["HEADLINE", "QUARTER", "Recipe", "fit", "with_dropout"]
 
-_LEVELS = 4  # those of QCFS
+_LEVELS = 4  # as in QCFS
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the two parts are trained.
+    """Settings of the two parts of a training.
 
     Attributes:
-        last_share: One epoch in so many is of the second part.
-        last_rate: Learning rate of the second part, as a part of the preset's.
-        dropout: Share of the inputs of every dense layer that is dropped in the first part.
-        erasing: As in `Training`, in the first part.
-        cosine: Whether the learning rate of each part falls by `cosine`, else by `linear`.
+        last_share: One of this number of epochs belongs to the second part.
+        last_rate: Learning rate of the second part, as a fraction of the preset's rate.
+        dropout: Fraction of the inputs of every dense layer that is dropped in the first part.
+        erasing: As in `Training`, for the first part.
+        cosine: Whether the learning rate of each part falls by `cosine`; otherwise by `linear`.
         ann_dtype: Keras's dtype policy of the first part; its readout and weights are float32.
     """
 
@@ -39,12 +39,12 @@ class Recipe:
 
 
 QUARTER = Recipe()
-"""What was chosen where few epochs are at hand, see `fit`."""
+"""Recipe for few epochs; the table at `fit` shows how it was chosen."""
 
 HEADLINE = Recipe(last_share=12, dropout=0.2, erasing=0.5, cosine=True, ann_dtype="mixed_bfloat16")
-"""For long trainings: what keeps a network from learning its training images by heart.
+"""Recipe for long trainings, with dropout and erasing against overfitting.
 
-The share of images that are erased is the publication's. That of dropout was not chosen by trying.
+The share of erased images is the publication's. The dropout of 0.2 was not tuned.
 """
 
 
@@ -57,19 +57,20 @@ def fit(
     by_proxy: bool = True,
     recipe: Recipe = QUARTER,
 ) -> Trained:
-    """Train the ANN with the steps of its neurons, and then via proxy.
+    """Train the ANN with the steps of its neurons, then train via proxy.
 
-    As `examples/from_keras.py` does with a CNN of one's own: `keras_proxy_snn.QuantisedANN` for
-    most epochs (`QUARTER`: three quarters), which simulates nothing; then proxy learning with a
-    tenth of the learning rate. Averages take the place of max pooling, because the OR of spikes is
-    not the maximum of rates. All else is `LOW_T`'s.
+    `examples/from_keras.py` does the same with a CNN of the user. The first part trains
+    `keras_proxy_snn.QuantisedANN` for most epochs (`QUARTER`: three quarters) and simulates no
+    neurons. The second part is proxy learning, by default with a tenth of the learning rate.
+    Average pooling replaces max pooling, because the OR of spikes is not the maximum of rates. All
+    other fields are those of `LOW_T`.
 
-    With batch normalisation give thresholds of 2: activations are then clipped at two standard
-    deviations of the currents, where QCFS starts too. What that and the other choices made of
-    held-out images of CIFAR-10 (`cifar10_compact`, T = 8, 4 epochs, one seed), in percent:
+    With batch normalisation, use thresholds of 2: activations are then clipped at two standard
+    deviations of the currents, where QCFS starts too. Accuracy on held-out images of CIFAR-10
+    (`cifar10_compact`, T = 8, 4 epochs, one seed) with this and other choices, in percent:
 
                                                       after the first part    at the end
-        as here                                               74.1               77.5
+        this function                                         74.1               77.5
         second part at 0.3 of the rate                        74.1               74.8
         the same, with the proxy's activations "qcfs"         74.1               74.5
         first part with T levels, dithered                    73.0
@@ -79,10 +80,11 @@ def fit(
         preset: Architecture, T, threshold and optimizer.
         x: Images `(batch, height, width, channels)`.
         y: Integer labels `(batch,)`.
-        training: Budget and surroundings.
-        by_proxy: `False`: the second part is like the first but for the learning rate. What the
-            proxy adds is the difference. T has no part in it then.
-        recipe: How the two parts are trained; where it erases, `training.augment` must be set.
+        training: Budget, held-out data and checkpoints.
+        by_proxy: `True`: the second part is proxy learning. `False`: the second part continues
+            the first with the lower learning rate, and T has no influence; the comparison shows
+            the gain from the proxy.
+        recipe: Settings of the two parts; if it erases, `training.augment` must be set.
 
     Returns:
         `Trained`; `network` is a `ProxyModel` whose ANN has average pooling. A training of one
@@ -119,15 +121,15 @@ def fit(
 
 
 def with_dropout(model: ProxyModel, share: float, dtype: str = "float32") -> ProxyModel:
-    """A copy of a model with dropout before every dense layer, for training its ANN alone.
+    """Copy a model with dropout before every dense layer, to train its ANN alone.
 
     Args:
         model: A model whose ANN is a `keras.Sequential`.
-        share: Share of the inputs that is dropped; the others are scaled up.
-        dtype: Keras's dtype policy of its layers but the last.
+        share: Fraction of the inputs that is dropped; the other inputs are scaled up.
+        dtype: Keras's dtype policy of all layers except the last.
 
     Returns:
-        A `ProxyModel` with weights of its own, equal to the model's and in the same order.
+        A `ProxyModel` with its own copy of the model's weights, in the same order.
 
     Example:
 

@@ -19,12 +19,12 @@ _EPSILON = 1e-6
 _SHARE = 10  # one image in ten trains s
 _SCALE_START = 4.0
 _SCALE_EPOCHS = 20
-_SCALE_STEP = 0.5  # of s in the first epoch
+_SCALE_STEP = 0.5  # learning rate of s in the first epoch
 _TOLERANCE = 0.01
 
 
 class SharedScale(keras.layers.Layer):
-    """The parameter s of all rate norm layers of a network.
+    """The parameter s that all rate norm layers of a network share.
 
     Args:
         s: Initial value.
@@ -53,33 +53,33 @@ class RateNorm(keras.layers.Layer):
     """Rate norm layer: the firing rate, in [0, 1], that a current would cause.
 
     (Section 4 of Ding et al., "Optimal ANN-SNN conversion for fast and accurate inference in
-    deep spiking neural networks", 2021.) With m, a scalar that starts at 1 and follows the
-    largest activation in training, before it is used:
+    deep spiking neural networks", 2021.) The scalar m starts at 1 and follows the largest
+    activation. In training it is updated first, then used:
 
         m <- 0.9 m + 0.1 max(ReLU(x))
         theta = sigmoid(s) m + 1e-6
         y = clip(ReLU(x) / theta, 0, 1)
 
-    In their code m is a constant for the derivative.
+    In the authors' code the derivative treats m as a constant.
 
     Args:
         scale: The `SharedScale` with s.
-        differentiate_max: Whether the derivative takes m for the largest activation, as batch
-            normalisation does with its statistics.
+        differentiate_max: Whether the derivative treats m as the largest activation of the batch,
+            as batch normalisation does with its statistics.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
 
     Attributes:
-        fits_scale: If true, m stays as it is, and sum(y) / (||y||^2 + 1e-5) is an extra loss.
+        fits_scale: If true, m is not updated, and sum(y) / (||y||^2 + 1e-5) is an extra loss.
 
     Call arguments:
         inputs: Currents x, any shape.
-        training: Whether m follows.
+        training: Whether m is updated.
 
     Output shape:
         As the inputs.
 
     Raises:
-        ValueError: If `scale` is no `SharedScale`.
+        ValueError: If `scale` is not a `SharedScale`.
 
     Example:
 
@@ -105,7 +105,7 @@ class RateNorm(keras.layers.Layer):
 
     @property
     def v_threshold(self) -> float:
-        """The threshold theta as a number, outside of traced code."""
+        """The threshold theta as a Python number; not available in traced code."""
         return float(ops.convert_to_numpy(self._theta(self.running_max)))
 
     def _theta(self, running_max: Any) -> Any:
@@ -122,7 +122,7 @@ class RateNorm(keras.layers.Layer):
         return rate
 
     def _follow(self, rectified: Any) -> Any:
-        """Update m; its new value."""
+        """Update m and return the new value."""
         largest = ops.cast(ops.max(rectified), self.running_max.dtype)
         now = ops.stop_gradient(_MOMENTUM * self.running_max + (1 - _MOMENTUM) * largest)
         self.running_max.assign(now)
@@ -136,35 +136,38 @@ class RateNorm(keras.layers.Layer):
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train an ANN with `RateNorm` for ReLU, then its scale, and convert it.
+    """Train an ANN with `RateNorm` in place of ReLU, then train its scale, then convert it.
 
-    Phase 1 trains the weights for `training.epochs` epochs, with s at 10. Phase 2 freezes weights
-    and maxima and trains s on one image in ten, from 4 on as in the authors' code, to lower
+    Phase 1 trains the weights for `training.epochs` epochs with s = 10. Phase 2 freezes weights
+    and maxima and trains s on one image in ten. As in the authors' code, s starts at 4. Phase 2
+    minimises
 
         K = mean over layers of sum(y) / (||y||^2 + 1e-5)
 
-    (their sum here, which is the same to Adam) for at most 20 passes; it stops where the accuracy
-    of a pass is more than 1 point below that of phase 1, and takes s back to where that pass
-    began. It is not counted in `training.epochs`. Their code tolerates 3 to 10 points.
+    (the code here takes the sum over layers; Adam makes the same steps). Phase 2 has at most 20
+    passes, which are not counted in `training.epochs`. It stops when the accuracy of a pass is
+    more than 1 point below the accuracy of phase 1, and then restores the s from before that pass.
+    The authors' code tolerates 3 to 10 points.
 
-    IF neurons have v_threshold = theta, reset by subtraction and unit spikes; here in units of
-    theta. The readout's currents are summed over T, so there is no term of it in K.
+    IF neurons have v_threshold = theta, reset by subtraction and unit spikes; here potentials are
+    in units of theta. The readout sums its currents over T, so K has no term for the readout.
 
-    The paper's recipe is SGD with 0.1, momentum 0.9, weight decay 1e-4. Here both phases have
-    Adam and a rate that falls linearly, that of the preset in phase 1. Their networks have batch
-    normalisation; without it weights and maxima grow together and training stalls, unless the
-    derivative knows the maxima, and there it does. With max pooling spikes are pooled by OR,
-    where theirs is average pooling; see `keras_proxy_snn.methods.METHODS`.
+    The paper trains with SGD: learning rate 0.1, momentum 0.9, weight decay 1e-4. Here both phases
+    use Adam with a rate that falls linearly; phase 1 starts with the preset's rate. The networks of
+    the paper have batch normalisation. Without it, weights and maxima grow together and training
+    stalls; so here the derivative includes the maxima if the preset has no batch normalisation.
+    With max pooling, spikes are pooled by OR; the paper has average pooling. See
+    `keras_proxy_snn.methods.METHODS`.
 
     Args:
         preset: Architecture and optimizer.
-        x: Images `(batch, height, width, channels)`, ten at least.
+        x: Images `(batch, height, width, channels)`, at least ten.
         y: Integer labels `(batch,)`.
-        training: Budget and surroundings.
+        training: Budget, held-out data and checkpoints.
 
     Returns:
-        `Trained`; `network` is a `ProxyModel` whose `ann` gives the outputs of the one that was
-        trained; `facts` has `v_threshold` by layer and `scale`, sigmoid(s).
+        `Trained`; `network` is a `ProxyModel` whose `ann` gives the same outputs as the trained
+        ANN; `facts` has `v_threshold` by layer and `scale`, sigmoid(s).
 
     Raises:
         ValueError: If there are fewer than ten images.
@@ -193,7 +196,7 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 
 
 def _some(x: Any, y: Any) -> tuple[Any, Any]:
-    """One image in ten, by chance but always the same."""
+    """One image in ten, chosen with a fixed seed."""
     order = np.random.default_rng(0).permutation(len(x))[: len(x) // _SHARE]
     return np.asarray(x)[order], np.asarray(y)[order]
 
@@ -201,7 +204,7 @@ def _some(x: Any, y: Any) -> tuple[Any, Any]:
 def _fit_scale(
     ann: keras.Sequential, scale: SharedScale, x: Any, y: Any, training: Training, phase: str
 ) -> dict[str, list[float]]:
-    """Phase 2; logs of each pass."""
+    """Run phase 2 and return the logs of each pass."""
     accuracy = ann.evaluate(x, y, training.batch_size, verbose=0, return_dict=True)["accuracy"]
     for layer in ann.layers:
         if isinstance(layer, RateNorm):
@@ -211,7 +214,7 @@ def _fit_scale(
     scale.trainable = True
     scale.s.assign(_SCALE_START)
     steps = -(-len(x) // training.batch_size)
-    # Compiled again without a loss, a model would keep the one it had.
+    # A model that is compiled again without a loss keeps its old loss.
     ann = variant(ann)
     ann.compile(keras.optimizers.Adam(_SCALE_STEP / steps), metrics=["accuracy"])
     return fit_phase(
@@ -226,7 +229,7 @@ def _fit_scale(
 
 
 class _StopBelow(keras.callbacks.Callback):
-    """Stops after a pass with too low an accuracy, s as it was before that pass."""
+    """Stops after a pass whose accuracy is too low, and restores s from before that pass."""
 
     def __init__(self, accuracy: float, scale: SharedScale):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Surrogate gradient: backpropagation through all time steps of the spiking network itself."""
+"""Surrogate gradient: backpropagation through all time steps of the spiking network."""
 
 import math
 from dataclasses import replace
@@ -26,11 +26,11 @@ ALPHA = 2.0
 
 
 def arctangent_spike(v: Any, v_threshold: float) -> Any:
-    """Spikes whose derivative is that of an arctangent.
+    """Spikes with the derivative of an arctangent in the backward pass.
 
-    Forward and backward (Fang et al. 2021, "Incorporating learnable membrane time constant to
-    enhance learning of spiking neural networks", arXiv:2007.05785; the width alpha = 2 is that of
-    their code), with the distance to the threshold in units of the threshold, theirs being 1:
+    (Fang et al. 2021, "Incorporating learnable membrane time constant to enhance learning of
+    spiking neural networks", arXiv:2007.05785; their code has alpha = 2.) Their threshold is 1;
+    here x measures the distance to the threshold in units of the threshold:
 
         x = (v - v_threshold) / v_threshold
         spike = 1 if v >= v_threshold else 0
@@ -41,7 +41,7 @@ def arctangent_spike(v: Any, v_threshold: float) -> Any:
         v_threshold: Positive number.
 
     Returns:
-        Zeros and ones in the shape and dtype of `v`, bit for bit those of
+        Zeros and ones in the shape and dtype of `v`, equal to the results of
         `keras_proxy_snn.neurons.equations.heaviside`.
 
     Example:
@@ -70,13 +70,13 @@ def arctangent_spike(v: Any, v_threshold: float) -> Any:
 class SurrogateModel(keras.Model):
     """A spiking network that is differentiated through all its time steps.
 
-    In training the steps are unrolled and each keeps its potentials for the backward pass, so
-    memory grows with T; the spikes are those of the network (bit for bit where there is no batch
-    norm). Evaluating and predicting use the network itself.
+    In training the steps are unrolled. Each step keeps its potentials for the backward pass, so
+    memory grows with T. The spikes equal the network's (bit for bit without batch norm).
+    Evaluation and prediction use the network itself.
 
-    The reset is part of the derivative: `detach_reset=False`, the default of the authors' library
-    SpikingJelly; their published runs cut it off, which in trials was at best as good. Batch norm
-    takes the statistics of a layer's currents over batch and time.
+    The derivative includes the reset, as with `detach_reset=False`, the default of the authors'
+    library SpikingJelly. Their published runs leave the reset out; in trials this was never better.
+    Batch norm uses the statistics of a layer's currents over batch and time.
 
     Args:
         network: Owner of the weights; its ANN is not used.
@@ -87,7 +87,7 @@ class SurrogateModel(keras.Model):
         training: With `True`, the output can be differentiated.
 
     Output shape:
-        What the network's readout gives, `(batch, classes)`, float32.
+        `(batch, classes)`, float32, as the network's readout gives it.
 
     Example:
 
@@ -106,14 +106,14 @@ class SurrogateModel(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Answer of the readout; see the class."""
+        """Output of the readout; see the class."""
         return self._unrolled(inputs) if training else self.network(inputs)
 
     def _unrolled(self, images: Any) -> Any:
         snn = self.network.snn
         run = partial(simulate, spike=arctangent_spike)
         first, *stages = first_stages(snn)
-        # The image's current is constant in time, and computed once.
+        # The current of the image is constant in time, so it is computed once.
         current = layer_current(first, first_input(snn, images), training=True)
         spikes, v = first.fire(current, time_steps=snn.time_steps, simulate=run)
         for stage in stages:
@@ -132,8 +132,8 @@ class SurrogateModel(keras.Model):
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     """Train the preset's spiking network by surrogate gradient, see `SurrogateModel`.
 
-    Neurons, readout, loss and optimizer are the preset's; of its ANN nothing is used. Thresholds
-    are not trained (`learn_threshold`).
+    Neurons, readout, loss and optimizer are the preset's. The ANN's activations are not used.
+    Thresholds are not trained, whatever `learn_threshold` says.
 
     Returns:
         `Trained`; `network` is a `ProxyModel`.

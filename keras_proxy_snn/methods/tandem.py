@@ -1,4 +1,4 @@
-"""Tandem learning: pairs of an SNN layer and an ANN layer, the ANN fed with the SNN's counts."""
+"""Tandem learning: each ANN layer reads the spike counts of the SNN layer below it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,59 +25,62 @@ TANDEM: dict[str, Any] = {
     "readout": "potential",
     "learn_threshold": False,
 }
-"""Fields of a preset that make its neurons and its readout those of the publication.
+"""Fields of a preset that give it the neurons and the readout of the publication.
 
-Counts plus remaining potentials over threshold are, with reset by subtraction, the readout's
-currents summed over time, over the threshold: a linear readout on spike counts.
+The readout gives counts plus remaining potentials over threshold. With reset by subtraction, this
+sum equals the currents summed over time, over the threshold: a linear readout of spike counts.
 """
 
 
 class TandemModel(keras.Model):
-    """An ANN whose layers are fed with the spike counts of the SNN layers below them.
+    """An ANN whose layers read the spike counts of the SNN layers below them.
 
-    With firing rates r = counts / T, currents z of an ANN layer l and its threshold theta (Wu et
-    al. 2021, "A tandem learning rule for effective training and rapid inference of deep spiking
-    neural networks", arXiv:1907.01167; in counts, as they write it, each side is T times as much):
+    (Wu et al. 2021, "A tandem learning rule for effective training and rapid inference of deep
+    spiking neural networks", arXiv:1907.01167.) With firing rates r = counts / T, currents z of an
+    ANN layer l and its threshold theta; the publication writes counts, T times these rates:
 
         forward:   z_l = f_l(r_{l-1}),   a_l = max(0, z_l) / theta,   output r_l
         backward:  dL/da_l := dL/dr_l,   nothing through the spikes
 
     r_0 is the image, whose current is constant in time. The readout is linear, T z / theta.
 
-    An IF neuron fires at most once a step, and is credited beyond that: with a low threshold and no
-    batch norm, which their networks all have, rates ran to 1 in trials. With `clip` they do not:
+    An IF neuron fires at most once per step, but a_l can be larger than 1. In trials with a low
+    threshold and without batch norm (all networks of the publication have batch norm), this drove
+    all rates to 1. `clip` prevents it:
 
         a_l = min(max(0, z_l) / theta, 1)
 
-    What else they leave open, or do in another way:
+    The publication leaves two more points open, or differs in them:
 
-    * Pooling (theirs has strides instead): the SNN's is the OR of spikes; the ANN's is the maximum
-      of the rates below, which passes the gradient on, and its output is replaced as well.
-    * Batch norm is of z, in training with the batch's statistics, and is folded into the SNN's
-      weights with the running ones, as theirs. z being a mean over T, a bias is that of one step.
+    * Pooling (the publication uses strides instead): the SNN takes the OR of spikes. The ANN takes
+      the maximum of the rates below, which passes the gradient on. Its output is replaced by the
+      SNN's rates too.
+    * Batch norm normalises z. In training it uses the statistics of the batch. Its running
+      statistics are folded into the SNN's weights, as in the publication. z is a mean over T, so a
+      bias is the bias of one step.
 
     Args:
         network: Owner of the weights, with the fields of `TANDEM`.
-        spiking: Number of layers, from the image on, that have an SNN layer; the hidden ones that
-            are left, and always the readout, are layers of an ANN, and theta is not in their a.
-            All hidden ones if `None`.
+        spiking: Number of layers, from the image on, that have an SNN layer; `None` for all hidden
+            layers. The other hidden layers and the readout are layers of an ANN alone; the
+            activation of such a hidden layer is max(0, z), without theta.
         clip: Whether a is bounded at the rate that an IF neuron can reach.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Attributes:
-        pairs: Names of the stages that have an SNN layer. Of one that is not trainable there is no
-            ANN layer either.
+        pairs: Names of the stages that have an SNN layer. A stage that is not trainable has the
+            SNN layer only.
 
     Call arguments:
         inputs: Images `(batch, height, width, channels)`.
         training: Whether batch norm takes the statistics of the batch.
 
     Output shape:
-        `(batch, classes)`, float32; without batch norm and with all hidden layers spiking what the
-        network gives, but for rounding.
+        `(batch, classes)`, float32. Without batch norm and with all hidden layers spiking, the
+        output equals the network's output up to rounding.
 
     Raises:
-        ValueError: If the network has another reset, or not so many hidden layers.
+        ValueError: If the network has another reset, or `spiking` exceeds its hidden layers.
 
     Example:
 
@@ -105,7 +108,7 @@ class TandemModel(keras.Model):
             )
         self.network = network
         self.clip = clip
-        # With the pooling that follows the last layer that spikes.
+        # These include the pooling after the last layer that spikes.
         stages = snn.stages[: snn.stages.index(snn.if_layers[spiking])]
         self.pairs = {stage.name for stage in stages}
         if stages:
@@ -116,12 +119,12 @@ class TandemModel(keras.Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Answer of the readout; see the class."""
+        """Output of the readout; see the class."""
         *_, (_, answer) = self.activations(inputs, bool(training))
         return answer
 
     def activations(self, images: Any, training: bool = False) -> Iterator[tuple[str, Any]]:
-        """Each ANN layer's name and output `(batch, ...)`, before rates are put in its place."""
+        """Name and output `(batch, ...)` of each ANN layer, before rates replace the output."""
         snn = self.network.snn
         rates = self._firing_rates(images)
         signal = first_input(snn, images)
@@ -148,7 +151,7 @@ class TandemModel(keras.Model):
         return activation
 
     def _firing_rates(self, images: Any) -> dict[str, Any]:
-        """Spikes per step of each layer that spikes, `(batch, ...)`."""
+        """Spikes per step `(batch, ...)` of each layer that spikes, by name."""
         rates: dict[str, Any] = {}
         if self.pairs:
             for chunk in self.spiking.walk(images):
@@ -162,9 +165,10 @@ class TandemModel(keras.Model):
 
 
 def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train by tandem learning, see `TandemModel`, with `clip` unless the preset has a ReLU.
+    """Train by tandem learning, see `TandemModel`.
 
-    Thresholds, loss and optimizer are the preset's.
+    `clip` is on unless `preset.proxy_activation` is `"relu"`. Thresholds, loss and optimizer are
+    the preset's.
 
     Returns:
         `Trained`; `network` is a `ProxyModel` with the fields of `TANDEM`.
@@ -176,5 +180,5 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 
 
 def fit_paper(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
-    """Train by tandem learning with the publication's ReLU; low thresholds need `batch_norm`."""
+    """Train by tandem learning with ReLU, as published; low thresholds need `batch_norm`."""
     return fit(replace(preset, proxy_activation="relu"), x, y, training)
