@@ -196,8 +196,8 @@ def _integers(format: str, program: Program, bits: bool | int, calibration: Any)
     """An integer network of a float one, as asked for or for a format of integers alone."""
     if calibration is None:
         raise ValueError(
-            f"An integer network, as `quantise` asks for and a {FORMATS['c'].suffix} file always "
-            "is, needs `calibration`, some hundred training images; or pass a quantised `Program`. "
+            f"A result of `quantise` and a {FORMATS['c'].suffix} file is of an integer network: "
+            "it needs `calibration`, some hundred training images, or a quantised `Program`. "
             f"Received: format={format!r}, a network in {program.number_format} and no images."
         )
     return quantised(program, calibration[:_CALIBRATED], bits=8 if bits is True else bits)
