@@ -9,6 +9,7 @@ from _workers import Prepared
 from keras import ops
 
 from keras_proxy_snn.neurons import equations, fastest
+from keras_proxy_snn.neurons.neuron import Neuron
 
 BASE = 2**20
 
@@ -24,7 +25,7 @@ def prepare(settings):
         run = partial(fastest.simulate, time_steps=None, bias=bias, spike_dtype=dtype)
     else:
         run = partial(equations.simulate, bias=bias)
-    run, wait = _compiled(partial(run, v_threshold=1.0, reset="zero"), settings["framework"])
+    run, wait = _compiled(partial(run, neuron=Neuron()), settings["framework"])
     checksum = _checksum(*run(currents, v))
 
     def step():

@@ -8,11 +8,14 @@ import keras
 from keras import ops
 
 from ._checks import check_choice
-from .cnn.build import Threshold
-from .mapping.twin import spiking_twin
+from .cnn.build import Threshold, layer_thresholds
+from .mapping.twin import neuron_layers, spiking_twin
+from .neurons.neuron import Neuron
 from .simulation.network import Simulation, SpikingNetwork
+from .simulation.traces import Retraced
 from .training.gradient import proxy_gradient
 from .training.input_range import UNIT, agreed_range, check_range, layers_range, peek
+from .training.inputs import CheckedInputs
 from .training.metrics import FiringRates, readout_potential
 from .training.responses import RESPONSES, proxy_output
 from .training.steps import Simulated, proxy_steps
@@ -27,7 +30,7 @@ _Steps: Any = proxy_steps()  # a class, of which type checkers cannot know
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class ProxyModel(_Steps):
+class ProxyModel(CheckedInputs, Retraced, _Steps):
     """A spiking network and its proxy, trained together.
 
     The SNN of integrate-and-fire neurons and the ANN of ReLU neurons hold the very same
@@ -118,11 +121,6 @@ class ProxyModel(_Steps):
     (4, 10)
     """
 
-    # Made by Keras's `make_*_function`.
-    train_function: Any
-    test_function: Any
-    predict_function: Any
-
     def __init__(
         self,
         ann: keras.Model,
@@ -141,29 +139,25 @@ class ProxyModel(_Steps):
         input_range: tuple[float, float] | None = None,
         **kwargs: Any,
     ):
-        check_choice("readout", readout, READOUTS)
-        check_choice("proxy_activation", proxy_activation, (None, *RESPONSES))
         # Images reach the SNN in float32 whatever the policy of the ANN, so nothing is cast here.
         kwargs.setdefault("dtype", getattr(ann, "dtype_policy", None))
         super().__init__(autocast=False, **kwargs)
-        twin = spiking_twin(ann, v_threshold, reset, v_0, spike_height, current_dtype)
+        thresholds = layer_thresholds(v_threshold, neuron_layers(ann))
+        neurons = {name: Neuron(theta, reset, v_0) for name, theta in thresholds.items()}
+        twin = spiking_twin(ann, neurons, spike_height, current_dtype)
         self.ann = ann
         self.twin = twin
         shape = twin.graph.input_shape
         self.snn = SpikingNetwork(
             twin.nodes, shape, time_steps, chunk_steps, events, event_driven, name="snn"
         )
-        self.spike_height = spike_height
-        self.reset = reset
-        self.v_0 = v_0
         self.readout = readout
         self.proxy_activation = proxy_activation
-        self.current_dtype = current_dtype
         self._input_range = check_range(input_range)
         self._distance = keras.metrics.Mean(name="proxy_distance")
         self._rates = FiringRates([layer.twin.name for layer in self.snn.if_layers])
-        self._traced_for: tuple[Any, ...] | None = None
-        self.build(ann.input_shape)
+        # Not by `build`, after which Keras lets a subclass hold no layers or metrics of its own.
+        self.built = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Both networks have their weights already."""
@@ -175,6 +169,36 @@ class ProxyModel(_Steps):
         thresholds = {layer.twin.name: layer.v_threshold for layer in self.snn.if_layers}
         different = set(thresholds.values())
         return different.pop() if len(different) == 1 else thresholds
+
+    @property
+    def reset(self) -> str:
+        """`"zero"` or `"subtract"`, of all IF neurons."""
+        return self.snn.if_layers[-1].reset
+
+    @property
+    def v_0(self) -> float:
+        """Potential before the first step as a fraction of the threshold, of all IF neurons."""
+        return self.snn.if_layers[-1].v_0
+
+    @property
+    def spike_height(self) -> str:
+        """What a spike stands for in the next layer: `"one"` or `"threshold"`."""
+        return self.twin.spike_height
+
+    @property
+    def current_dtype(self) -> str:
+        """In what hidden layers sum their weighted spikes: `"float32"` or `"bfloat16"`."""
+        return self.twin.current_dtype
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, or of the frames of one sample."""
+        return self.snn.input_shape_of_one
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.ann.output_shape[-1])
 
     @property
     def events(self) -> bool:
@@ -214,9 +238,49 @@ class ProxyModel(_Steps):
         self._input_range = agreed_range(self._input_range, self.twin.graph, images)
         return x
 
-    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """As `keras.Model.fit`; it notes the range of the images, see `input_range`."""
-        return super().fit(self.note_input_range(x), *args, **kwargs)
+    @property
+    def chunk_steps(self) -> int | None:
+        """Number of steps simulated at once, `None` if chosen at each run; can be set."""
+        return self.snn.chunk_steps
+
+    @chunk_steps.setter
+    def chunk_steps(self, value: int | None) -> None:
+        self.snn.chunk_steps = value
+
+    @property
+    def event_driven(self) -> bool:
+        """Whether hidden layers add weights spike after spike; can be set at any time."""
+        return self.snn.event_driven
+
+    @event_driven.setter
+    def event_driven(self, value: bool) -> None:
+        self.snn.event_driven = value
+
+    @property
+    def readout(self) -> str:
+        """What the model gives for each class; can be set at any time."""
+        return self._readout
+
+    @readout.setter
+    def readout(self, value: str) -> None:
+        check_choice("readout", value, READOUTS)
+        self._readout = value
+
+    @property
+    def proxy_activation(self) -> str | None:
+        """What stands for the ANN's ReLUs while it is the proxy; can be set at any time."""
+        return self._proxy_activation
+
+    @proxy_activation.setter
+    def proxy_activation(self, value: str | None) -> None:
+        check_choice("proxy_activation", value, (None, *RESPONSES))
+        self._proxy_activation = value
+
+    def traced_settings(self) -> tuple[Any, ...]:
+        """Settings of the SNN, the readout, the proxy's activation, and which weights there are."""
+        # Keras's `quantize` and `enable_lora` put other variables in the place of a kernel.
+        weights = tuple((weight.path, weight.dtype) for weight in self.ann.weights)
+        return *self.snn.traced_settings(), self.readout, self.proxy_activation, weights
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Spike counts; see the class."""
@@ -224,6 +288,7 @@ class ProxyModel(_Steps):
             # In a train step `compute_loss` puts the counts in the place of this output.
             if training:
                 return self._proxy(inputs.images)
+            self._regularise_activity(inputs.images)
             return self.answer(inputs.simulation)
         images = self.snn.preprocess(inputs, training=True) if training else inputs
         counts = self.answer(self.snn.simulate(images, preprocessed=bool(training)))
@@ -233,6 +298,14 @@ class ProxyModel(_Steps):
         """What the ANN makes of preprocessed images in training, before a softmax."""
         images = self.ann_images(images)
         return proxy_output(self.twin, images, self.proxy_activation, self.time_steps, self.v_0)
+
+    def _regularise_activity(self, images: Any) -> None:
+        """Let the ANN's layers add the losses of their activities, as Keras does in `evaluate`."""
+        if any(getattr(call.layer, "activity_regularizer", None) for call in self.twin.graph.calls):
+            images = self.ann_images(self.snn.preprocess(images))
+            proxy_output(
+                self.twin, images, self.proxy_activation, self.time_steps, self.v_0, training=False
+            )
 
     def ann_images(self, images: Any) -> Any:
         """Preprocessed images as the ANN sees them: float32, frames of events averaged."""
@@ -264,7 +337,7 @@ class ProxyModel(_Steps):
         """
         if self.readout == "counts":
             return simulation.spike_counts
-        theta = self.snn.if_layers[-1].threshold()
+        theta = self.snn.if_layers[-1].traced_neuron().v_threshold
         return simulation.spike_counts + simulation.potential / theta
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -288,6 +361,8 @@ class ProxyModel(_Steps):
         """Metrics of the spike counts; in a train step the network's own logs too."""
         simulation = x.simulation if isinstance(x, Simulated) else self.snn.simulate(x)
         training = isinstance(x, Simulated) and bool(simulation.firing_rates)
+        if y is not None:
+            self._wrong_labels.update_state(y, self.classes)
         if training:
             self._update_own_metrics(simulation, ann_output=y_pred)
         with readout_potential(simulation.potential):
@@ -302,7 +377,7 @@ class ProxyModel(_Steps):
         fired = ops.cast(ops.any(simulation.spike_counts > 0, axis=-1), "float32")
         # Keras's function is the negative of the cosine.
         self._distance.update_state(1.0 + similarity, sample_weight=fired)
-        self._rates.update_state(simulation.firing_rates)
+        self._rates.update_state(simulation.firing_rates, ops.shape(simulation.spike_counts)[0])
 
     def evaluate(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`; `time_steps` sets another T for this call alone."""
@@ -316,44 +391,24 @@ class ProxyModel(_Steps):
 
     @contextmanager
     def _at(self, time_steps: int | None) -> Iterator[None]:
-        if time_steps is None or time_steps == self.time_steps:
-            yield
-            return
-        usual, traced_for = self.time_steps, self._traced_for
-        functions = self.train_function, self.test_function, self.predict_function
-        self.time_steps = time_steps
+        usual = self.time_steps
+        self.time_steps = usual if time_steps is None else time_steps
         try:
             yield
         finally:
-            self.time_steps, self._traced_for = usual, traced_for
-            self.train_function, self.test_function, self.predict_function = functions
+            self.time_steps = usual
 
-    def make_train_function(self, force: bool = False) -> Any:
-        """As Keras's, and again after T has changed."""
-        self._forget_stale_functions()
-        return super().make_train_function(force)
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} name={self.name}, images {self.snn.image_shape}, "
+            f"{self.classes} classes, time_steps={self.time_steps}, reset={self.reset!r}, "
+            f"readout={self.readout!r}>"
+        )
 
-    def make_test_function(self, force: bool = False) -> Any:
-        """As Keras's, and again after T has changed."""
-        self._forget_stale_functions()
-        return super().make_test_function(force)
-
-    def make_predict_function(self, force: bool = False) -> Any:
-        """As Keras's, and again after T has changed."""
-        self._forget_stale_functions()
-        return super().make_predict_function(force)
-
-    def _forget_stale_functions(self) -> None:
-        """T, the chunk's length and these choices are constants of a traced graph."""
-        snn = self.snn
-        simulation = (snn.time_steps, snn.chunk_steps, snn.event_driven)
-        # Keras's `quantize` and `enable_lora` put other variables in the place of a kernel.
-        weights = tuple((weight.path, weight.dtype) for weight in self.ann.weights)
-        now = (*simulation, self.readout, self.proxy_activation, weights)
-        if self._traced_for not in (None, now):
-            self.train_function = self.test_function = self.predict_function = None
-            self.renew_steps()
-        self._traced_for = now
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As `keras.Model.save`; refuses before it touches a file."""
+        self.get_config()
+        super().save(*args, **kwargs)
 
     def export(self, filepath: Any, format: str | None = None, **options: Any) -> Any:
         """Write the spiking network for a device, and check the file in its real runtime.
@@ -392,9 +447,9 @@ class ProxyModel(_Steps):
             "spike_height": self.spike_height,
             "events": self.events,
             "proxy_activation": self.proxy_activation,
-            "chunk_steps": self.snn.chunk_steps,
+            "chunk_steps": self.chunk_steps,
             "current_dtype": self.current_dtype,
-            "event_driven": self.snn.event_driven,
+            "event_driven": self.event_driven,
             "input_range": self._input_range,
             "name": self.name,
         }

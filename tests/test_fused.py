@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_proxy_snn.neurons import equations, fastest
+from keras_proxy_snn.neurons import fastest
+from keras_proxy_snn.neurons.neuron import RESETS, Neuron
 
 from . import oracle
 
@@ -53,23 +54,25 @@ def in_numpy(current, v, theta, reset, time_steps):
 
 
 @pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
-@pytest.mark.parametrize("reset", equations.RESETS)
+@pytest.mark.parametrize("reset", RESETS)
 def test_it_gives_the_bits_of_the_equations(reset, time_steps):
     current, v, theta = neurons(LARGE, None if time_steps else 3)
     expected = in_numpy(current, v, theta, reset, time_steps)
     before, tensors = v.copy(), map(keras.ops.convert_to_tensor, (current, v))
     current, v = tensors
-    equal(fastest.simulate(current, v, float(theta), reset, time_steps), expected)
+    equal(fastest.simulate(current, v, Neuron(theta, reset), time_steps), expected)
     equal([v], [before])  # potentials before are the caller's
 
 
 @on_tensorflow
 @pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
-@pytest.mark.parametrize("reset", equations.RESETS)
+@pytest.mark.parametrize("reset", RESETS)
 def test_the_kernel_gives_the_bits_of_the_equations(reset, time_steps):
     current, v, theta = neurons(LARGE, None if time_steps else 3)
     results, operations = graph(
-        lambda current, v: fastest.simulate(current, v, float(theta), reset, time_steps), current, v
+        lambda current, v: fastest.simulate(current, v, Neuron(theta, reset), time_steps),
+        current,
+        v,
     )
     assert "GreaterEqual" not in operations
     equal(results, in_numpy(current, v, theta, reset, time_steps))
@@ -78,9 +81,7 @@ def test_the_kernel_gives_the_bits_of_the_equations(reset, time_steps):
 @on_tensorflow
 def test_small_layers_are_not_compiled():
     current, v, theta = neurons(SMALL, 2)
-    results, operations = graph(
-        lambda i, v: fastest.simulate(i, v, float(theta), "zero"), current, v
-    )
+    results, operations = graph(lambda i, v: fastest.simulate(i, v, Neuron(theta)), current, v)
     assert operations.count("GreaterEqual") == 2
     equal(results, in_numpy(current, v, theta, "zero", None))
 

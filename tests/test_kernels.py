@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 from keras_proxy_snn.neurons import equations, fastest
+from keras_proxy_snn.neurons.neuron import RESETS, Neuron
 from keras_proxy_snn.simulation import chunks
 
 BACKEND = keras.config.backend()
@@ -44,7 +45,7 @@ def equal(left, right):
     np.testing.assert_array_equal(*arrays)
 
 
-@pytest.mark.parametrize("reset", equations.RESETS)
+@pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
 @pytest.mark.parametrize("learned", [False, True], ids=["number", "learned threshold"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -55,8 +56,9 @@ def test_a_kernel_gives_the_bits_of_the_equations(kernel, dtype, learned, time_s
     bias = None if learned else tensor(rng, 0, 0.1, SHAPE[-1:])
     theta = ops.convert_to_tensor(0.7, "float32") if learned else 0.7
     before = ops.copy(v)
-    spikes, after = kernel(current, v, theta, reset, time_steps, bias, dtype)
-    expected = equations.simulate(current, v, theta, reset, time_steps, bias=bias)
+    neuron = Neuron(0.7, reset).at(theta)
+    spikes, after = kernel(current, v, neuron, time_steps, bias, dtype)
+    expected = equations.simulate(current, v, neuron, time_steps, bias=bias)
     assert keras.backend.standardize_dtype(spikes.dtype) == dtype
     assert 0.1 < float(ops.mean(ops.cast(spikes, "float32"))) < 0.9
     equal(spikes, expected[0])
@@ -66,7 +68,7 @@ def test_a_kernel_gives_the_bits_of_the_equations(kernel, dtype, learned, time_s
 
 def test_no_images_give_no_spikes(kernel):
     nothing = ops.zeros((0, 4, *SHAPE))
-    spikes, after = kernel(nothing, nothing[:, 0], 1.0, "zero", None, None, "float32")
+    spikes, after = kernel(nothing, nothing[:, 0], Neuron(), None, None, "float32")
     assert spikes.shape == (0, 4, *SHAPE)
     assert after.shape == (0, *SHAPE)
 
@@ -93,7 +95,7 @@ def test_on_jax_the_equations_run_where_no_gpu_is_or_many_devices_are(monkeypatc
     current, v = np.full((1, 3, 4), 0.5, "float32"), np.zeros((1, 4), "float32")
 
     def lowered():
-        run = jax.jit(lambda c, v: fastest.simulate(c, v, 1.0, "zero", None, None, "bfloat16"))
+        run = jax.jit(lambda c, v: fastest.simulate(c, v, Neuron(), None, None, "bfloat16"))
         traced = run.trace(current, v)
         return "pallas_call" in str(traced.jaxpr), run(current, v)
 

@@ -66,16 +66,17 @@ def test_losses_serialise_and_take_sample_weights(loss):
     assert weighted * 5 == pytest.approx(float(loss()(LABELS[:1], COUNTS[:1])), rel=1e-5)
 
 
-def test_firing_rates_are_means_over_batches_layer_by_layer():
+def test_firing_rates_are_means_over_images_layer_by_layer():
     rates = FiringRates(["conv", "readout"])
     assert {name: float(rate) for name, rate in rates.result().items()} == dict.fromkeys(
         ("rate_conv", "rate_readout"), 0.0
     )
-    for batch in ([0.5, 0.25], [0.25, 0.75], [0.75, 0.5]):
-        rates.update_state(batch)
+    for images, batch in enumerate(([0.5, 0.25], [0.25, 0.75], [0.75, 0.5]), 1):
+        rates.update_state(batch, images)
     result = {name: float(rate) for name, rate in rates.result().items()}
-    assert result == {"rate_conv": 0.5, "rate_readout": 0.5}
+    expected = (0.5 + 2 * 0.25 + 3 * 0.75) / 6, (0.25 + 2 * 0.75 + 3 * 0.5) / 6
+    assert list(result.values()) == pytest.approx(expected)
     rates.reset_state()
-    rates.update_state([1.0, 0.0])
+    rates.update_state([1.0, 0.0], 2)
     assert [float(rate) for rate in rates.result().values()] == [1.0, 0.0]
     assert len(rates.variables) == 2  # whatever the number of layers

@@ -9,6 +9,7 @@ import keras_proxy_snn as kps
 from keras_proxy_snn import methods
 from keras_proxy_snn.methods.surrogate import SurrogateModel, arctangent_spike
 from keras_proxy_snn.neurons import equations
+from keras_proxy_snn.neurons.neuron import RESETS, Neuron
 
 from . import oracle
 from .test_proxy import gradient
@@ -53,7 +54,7 @@ def chain_rule(current, upstream, theta, reset):
     return to_current
 
 
-@pytest.mark.parametrize("reset", equations.RESETS)
+@pytest.mark.parametrize("reset", RESETS)
 def test_backpropagation_through_time_is_the_chain_rule(reset):
     """Two neurons, three steps; each fires once, and not at the last step."""
     theta = 0.75
@@ -62,7 +63,7 @@ def test_backpropagation_through_time_is_the_chain_rule(reset):
 
     def loss(current):
         spikes, _ = equations.simulate(
-            current[None], ops.zeros((1, 2)), theta, reset, spike=arctangent_spike
+            current[None], ops.zeros((1, 2)), Neuron(theta, reset), spike=arctangent_spike
         )
         return ops.sum(ops.multiply(spikes[0], upstream.astype("float32")))
 
@@ -87,7 +88,7 @@ def smooth_loss(weights, x, theta, reset, steps):
     return (counts**2).sum() / 2
 
 
-@pytest.mark.parametrize("reset", equations.RESETS)
+@pytest.mark.parametrize("reset", RESETS)
 def test_structure_against_finite_differences_of_a_smooth_stand_in(monkeypatch, rng, reset):
     """With spikes that are the arctangent itself the gradient is a true one."""
     theta, steps = 0.5, 4
@@ -118,7 +119,7 @@ def test_structure_against_finite_differences_of_a_smooth_stand_in(monkeypatch, 
 
 
 @pytest.mark.parametrize("readout", ["counts", "potential"])
-@pytest.mark.parametrize("reset", equations.RESETS)
+@pytest.mark.parametrize("reset", RESETS)
 @pytest.mark.parametrize("spec", ["4C3-P2-6C3-8F-4F", "8F-4F"])
 def test_forward_is_the_spiking_networks_bit_for_bit(rng, spec, reset, readout):
     fields = {"input_shape": (6, 6, 2), "time_steps": 5, "v_threshold": 0.5, "v_0": 0.25}

@@ -7,7 +7,7 @@ import keras
 
 from .._checks import check_choice
 from ..layers import LearnedThreshold
-from ..neurons.equations import check_neuron
+from ..neurons.neuron import Neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
 
 __all__ = [
@@ -26,6 +26,8 @@ PROXY_ACTIVATIONS = ("relu", "clip")
 READOUT_ACTIVATIONS = ("relu", "linear")
 _POOLS = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
 POOLINGS = tuple(_POOLS)
+# Whatever `keras.config.image_data_format()` says.
+_LAYOUT = {"data_format": "channels_last"}
 
 
 def build_ann(
@@ -103,7 +105,7 @@ def build_ann(
     stack: list[keras.layers.Layer] = [keras.Input(input_shape, name="image")]
     for part, part_name in zip(spec, _layer_names(spec), strict=True):
         if isinstance(part, Pool):
-            stack.append(_POOLS[pooling](part.size, name=part_name))
+            stack.append(_POOLS[pooling](part.size, name=part_name, **_LAYOUT))
             continue
         initial = _initializer(kernel_initializer, thresholds[part_name])
         if isinstance(part, Conv):
@@ -113,11 +115,12 @@ def build_ann(
                 padding="same",
                 kernel_initializer=initial,
                 name=part_name,
+                **_LAYOUT,
                 **shared,
             )
         else:
             if not any(isinstance(layer, keras.layers.Flatten) for layer in stack):
-                stack.append(keras.layers.Flatten(name="flatten"))
+                stack.append(keras.layers.Flatten(name="flatten", **_LAYOUT))
             layer = keras.layers.Dense(
                 part.units, kernel_initializer=initial, name=part_name, **shared
             )
@@ -197,6 +200,4 @@ def layer_thresholds(v_threshold: Threshold, names: Iterable[str]) -> dict[str, 
         raise ValueError(
             f"`v_threshold` can name the layers {names}. Received: thresholds for {unknown}."
         )
-    for value in v_threshold.values():
-        check_neuron(value, "zero")
-    return {name: float(v_threshold.get(name, 1.0)) for name in names}
+    return {name: Neuron(v_threshold.get(name, 1.0)).v_threshold for name in names}

@@ -234,6 +234,9 @@ def make_twin(
     if twin is None:
         if layer_arguments.get("name"):
             given.setdefault("name", f"{layer_arguments['name']}_twin")
+        if "kernel_size" in arguments:
+            # Whatever `keras.config.image_data_format()` says.
+            given.setdefault("data_format", "channels_last")
         return twin_class(**given)
     if given:
         raise ValueError(
@@ -246,7 +249,8 @@ def make_twin(
 def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Keyword arguments of the IF layer itself, and those that the twin gets."""
     layer = ("name", "dtype", "trainable")
-    own = (*layer, "v_threshold", "reset", "v_0", "time_steps", "return_state", "input_scale")
+    neuron = ("neuron", "v_threshold", "reset", "v_0")
+    own = (*layer, *neuron, "time_steps", "return_state", "input_scale")
     return (
         {key: value for key, value in kwargs.items() if key in own},
         {key: value for key, value in kwargs.items() if key not in own},

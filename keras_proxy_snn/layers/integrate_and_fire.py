@@ -8,6 +8,7 @@ from keras import ops
 
 from .._checks import positive_integer
 from ..neurons import equations
+from ..neurons.neuron import Neuron
 from .learned_threshold import LearnedThreshold
 
 __all__ = ["IF"]
@@ -18,9 +19,8 @@ class IF(keras.layers.Layer):
     """Integrate-and-fire neurons driven by input currents: a spiking ReLU.
 
     Each neuron adds its current to its membrane potential, fires when the
-    potential reaches the threshold, and is then reset (Eq. 3 and 5 of Kheradpisheh
-    et al., "Spiking neural networks trained via proxy"; see
-    `keras_proxy_snn.neurons.equations.fire`). Potentials start at `v_0` times the threshold inside
+    potential reaches the threshold, and is then reset; see
+    `keras_proxy_snn.neurons.neuron.Neuron`. Potentials start at `v_0` times the threshold inside
     each call unless `initial_state` is given: there is no state to reset by hand, and none is
     saved.
 
@@ -28,16 +28,18 @@ class IF(keras.layers.Layer):
     precision potentials change the spikes. Pass `dtype=` to choose otherwise.
 
     Args:
-        v_threshold: Positive number, in units of the weights; or the
+        v_threshold: Positive number, in units of the weights (1 if not given); or the
             `keras_proxy_snn.layers.LearnedThreshold` of the ANN that has it.
-        reset: What happens to the potential after a spike: `"zero"` (the paper) or
-            `"subtract"` (the threshold is subtracted, the excess stays).
+        reset: What happens to the potential after a spike: `"zero"` (the paper, and if not given)
+            or `"subtract"` (the threshold is subtracted, the excess stays).
         time_steps: If `None`, inputs have a time axis. If a positive integer, inputs
             have none: they are currents constant in time, and flow for that many steps.
         v_0: Potential before the first step as a fraction of the threshold, in [0, 1). The
-            paper has 0. With 1/2 counts round currents to the nearest number of spikes and not
-            down, which matters at few steps.
+            paper has 0, and so has the layer if not given. With 1/2 counts round currents to the
+            nearest number of spikes and not down, which matters at few steps.
         return_state: If true, also return the potentials after the last step.
+        neuron: A `keras_proxy_snn.neurons.neuron.Neuron` in the place of `v_threshold`, `reset` and
+            `v_0`.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
@@ -66,43 +68,58 @@ class IF(keras.layers.Layer):
 
     def __init__(
         self,
-        v_threshold: float | LearnedThreshold = 1.0,
-        reset: str = "zero",
+        v_threshold: float | LearnedThreshold | None = None,
+        reset: str | None = None,
         time_steps: int | None = None,
         return_state: bool = False,
-        v_0: float = 0.0,
+        v_0: float | None = None,
+        neuron: Neuron | None = None,
         **kwargs: Any,
     ):
-        learned = isinstance(v_threshold, LearnedThreshold)
-        equations.check_neuron(1.0 if learned else v_threshold, reset, v_0)
+        learned = v_threshold if isinstance(v_threshold, LearnedThreshold) else None
+        number = 1.0 if learned is not None else v_threshold
+        neuron = _neuron(neuron, {"v_threshold": number, "reset": reset, "v_0": v_0})
         if time_steps is not None:
             time_steps = positive_integer("time_steps", time_steps)
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
-        self._threshold = v_threshold if learned else float(v_threshold)
-        self.v_0 = float(v_0)
-        self.reset = reset
+        self._learned = learned
+        self._neuron = neuron
         self.time_steps = time_steps
         self.return_state = return_state
 
     @property
+    def neuron(self) -> Neuron:
+        """The neuron in numbers; its threshold, if that is learned, is the value now."""
+        return self._neuron if self._learned is None else self._neuron.at(self._learned.value)
+
+    @property
     def v_threshold(self) -> float:
-        """The threshold as a number (of a learned one, its value now)."""
-        theta = self._threshold
-        return theta.value if isinstance(theta, LearnedThreshold) else float(theta)
+        """The threshold as a number."""
+        return float(self.neuron.v_threshold)
+
+    @property
+    def reset(self) -> str:
+        """`"zero"` or `"subtract"`."""
+        return self._neuron.reset
+
+    @property
+    def v_0(self) -> float:
+        """Potential before the first step as a fraction of the threshold."""
+        return self._neuron.v_0
+
+    def traced_neuron(self) -> Neuron:
+        """The neuron for traced code: its threshold, if that is learned, is a scalar tensor."""
+        if self._learned is None:
+            return self._neuron
+        # The SNN is never differentiated.
+        theta = ops.stop_gradient(self._learned.threshold)
+        return self._neuron.at(ops.cast(theta, self.compute_dtype))
 
     def initial_potentials(self, shape: tuple[Any, ...]) -> Any:
         """Potentials before the first step, `v_0` times the threshold."""
-        return ops.ones(shape, self.compute_dtype) * (self.v_0 * self.threshold())
-
-    def threshold(self) -> Any:
-        """The threshold as a number or a scalar tensor, in traced code too."""
-        theta = self._threshold
-        if isinstance(theta, LearnedThreshold):
-            # The SNN is never differentiated.
-            return ops.cast(ops.stop_gradient(theta.threshold), self.compute_dtype)
-        return theta
+        return ops.ones(shape, self.compute_dtype) * self.traced_neuron().v_initial
 
     def call(self, inputs: Any, initial_state: Any = None) -> Any:
         """Spikes of all steps; see the class."""
@@ -140,7 +157,7 @@ class IF(keras.layers.Layer):
                 ops.shape(current if time_steps is not None else current[:, 0])
             )
         v = ops.cast(v, self.compute_dtype)
-        return simulate(current, v, self.threshold(), self.reset, time_steps, bias=bias)
+        return simulate(current, v, self.traced_neuron(), time_steps, bias=bias)
 
     def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Shape of the currents for a given input shape, both with a time axis or both without."""
@@ -161,9 +178,9 @@ class IF(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments; potentials are not among them."""
-        theta = self._threshold
-        if isinstance(theta, LearnedThreshold):
-            theta = keras.saving.serialize_keras_object(theta)
+        theta: Any = self._neuron.v_threshold
+        if self._learned is not None:
+            theta = keras.saving.serialize_keras_object(self._learned)
         return {
             **super().get_config(),
             "v_threshold": theta,
@@ -180,3 +197,16 @@ class IF(keras.layers.Layer):
             threshold = keras.saving.deserialize_keras_object(config["v_threshold"])
             config = {**config, "v_threshold": threshold}
         return cls(**config)
+
+
+def _neuron(neuron: Neuron | None, parts: dict[str, Any]) -> Neuron:
+    """The neuron that was given, or one of the parts that were given."""
+    given = {name: value for name, value in parts.items() if value is not None}
+    if neuron is None:
+        return Neuron(**given)
+    if given or not isinstance(neuron, Neuron):
+        raise ValueError(
+            "Give either `neuron`, a Neuron, or `v_threshold`, `reset` and `v_0`. "
+            f"Received: neuron={neuron!r} and {given}."
+        )
+    return neuron

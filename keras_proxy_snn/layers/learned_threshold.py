@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ..neurons import equations
+from ..neurons.neuron import Neuron
 
 __all__ = ["LearnedThreshold"]
 
@@ -47,9 +47,8 @@ class LearnedThreshold(keras.layers.Layer):
     """
 
     def __init__(self, v_threshold: float = 1.0, **kwargs: Any):
-        equations.check_neuron(v_threshold, "zero")
+        self.initial = Neuron(v_threshold).v_threshold
         super().__init__(**kwargs)
-        self.initial = float(v_threshold)
         self.log_threshold = self.add_weight(
             name="log_threshold",
             shape=(),
@@ -65,8 +64,27 @@ class LearnedThreshold(keras.layers.Layer):
 
     @property
     def value(self) -> float:
-        """The threshold as a number, outside of traced code."""
-        return float(ops.convert_to_numpy(self.threshold))
+        """The threshold as a number, outside of traced code.
+
+        Raises:
+            ValueError: If training has driven it out of what a threshold can be.
+        """
+        return self._check()
+
+    def _check(self) -> float:
+        theta = float(ops.convert_to_numpy(self.threshold))
+        try:
+            return float(Neuron(theta).v_threshold)
+        except ValueError as error:
+            raise ValueError(
+                f"The learned threshold of layer {self.name!r} has diverged. Go back to weights "
+                f"from before, and train with a lower learning rate. {error}"
+            ) from error
+
+    def save_own_variables(self, store: Any) -> None:
+        """As Keras's; raises a `ValueError` if the threshold has diverged."""
+        self._check()
+        super().save_own_variables(store)
 
     def call(self, inputs: Any) -> Any:
         """Currents in units of the threshold."""

@@ -1,5 +1,6 @@
 """The stage for each part of a CNN, and what its spikes stand for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..layers import (
     Synapses,
 )
 from ..layers.activations import activation_kind
+from ..neurons.neuron import Neuron
 from ..simulation.nodes import IMAGE, Node
 from .parts import PREPARING, WITH_WEIGHTS, Part, is_identity
 
@@ -48,9 +50,7 @@ class Mapper:
 
     Args:
         graph: The CNN's calls.
-        thresholds: By name of its layers with neurons.
-        reset: As in `IF`.
-        v_0: As in `IF`.
+        neurons: By name of its layers with neurons.
         spike_height: As in `keras_proxy_snn.mapping.twin.spiking_twin`.
 
     Attributes:
@@ -62,14 +62,11 @@ class Mapper:
     def __init__(
         self,
         graph: Graph,
-        thresholds: dict[str, float],
-        reset: str,
-        v_0: float,
+        neurons: Mapping[str, Neuron],
         spike_height: str,
     ):
         self._graph = graph
-        self._thresholds = thresholds
-        self._neurons = {"reset": reset, "v_0": v_0}
+        self._neurons = neurons
         self._scaled = spike_height == "threshold"
         self._signals = {INPUT: _Signal(IMAGE, "image")}
         self.nodes: list[Node] = []
@@ -129,14 +126,15 @@ class Mapper:
 
     def _add_synapses(self, part: Part, source: _Signal) -> None:
         layer = part.layer
-        threshold = part.learned or self._thresholds.get(layer.name, 1.0)
+        _check_float32(layer)
+        neuron = self._neurons.get(layer.name, Neuron())
+        learned = {"v_threshold": part.learned, "reset": neuron.reset, "v_0": neuron.v_0}
         stage = _NEURONS.get(type(layer), IFActivation)(
             twin=layer,
             batch_norm=part.norm,
             input_scale=source.unit,
-            v_threshold=threshold,
             name=f"if_{layer.name}",
-            **self._neurons,
+            **(learned if part.learned else {"neuron": neuron}),
         )
         if part.neurons:
             # The ANN divides by a learned threshold, so its activation is 1 there.
@@ -244,6 +242,16 @@ _FIXED_PREPARING = (
     keras.layers.Resizing,
     keras.layers.CenterCrop,
 )
+
+
+def _check_float32(layer: keras.layers.Layer) -> None:
+    if layer.variable_dtype != "float32":
+        raise ValueError(
+            "Weights must be float32, because neurons compute in float32. Half precision is "
+            "possible with the dtype policy 'mixed_float16' or 'mixed_bfloat16'. Received: layer "
+            f"{layer.name!r} with weights of {layer.variable_dtype}, from its dtype policy or "
+            "keras.config.floatx()."
+        )
 
 
 def _advice(layer: Any) -> str:

@@ -1,19 +1,20 @@
 """From a Keras CNN to its spiking twin, built around the CNN's own layers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
 
 from .._checks import check_choice
-from ..cnn.build import Threshold, layer_thresholds
 from ..cnn.graph import Graph, read_graph
 from ..layers import Synapses
 from ..layers.base import CURRENT_DTYPES, TiedIF
+from ..neurons.neuron import Neuron
 from ..simulation.nodes import Node, Readers
 from .mapper import Mapper
 from .parts import find_parts, preprocessing_length
 
-__all__ = ["SPIKE_HEIGHTS", "SpikingTwin", "spiking_twin"]
+__all__ = ["SPIKE_HEIGHTS", "SpikingTwin", "neuron_layers", "spiking_twin"]
 
 SPIKE_HEIGHTS = ("one", "threshold")
 
@@ -33,6 +34,7 @@ class SpikingTwin:
             after a `LearnedThreshold`, which divides by it.
         sources: By name of each stage with weights, the position of the call whose result enters
             the same weights of the CNN.
+        spike_height: What a spike stands for, see `spiking_twin`.
     """
 
     nodes: tuple[Node, ...]
@@ -41,13 +43,20 @@ class SpikingTwin:
     activations: dict[str, int]
     gains: dict[str, float]
     sources: dict[str, int]
+    spike_height: str
+
+    @property
+    def current_dtype(self) -> str:
+        """In what dtype hidden layers sum their weighted spikes: `"float32"` or `"bfloat16"`."""
+        dtypes = {
+            layer.current_dtype for layer in map(_weights_of, self.nodes) if layer is not None
+        }
+        return "bfloat16" if "bfloat16" in dtypes else "float32"
 
 
 def spiking_twin(
     ann: keras.Model,
-    v_threshold: Threshold = 1.0,
-    reset: str = "zero",
-    v_0: float = 0.0,
+    neurons: Neuron | Mapping[str, Neuron] | None = None,
     spike_height: str = "one",
     current_dtype: str = "float32",
 ) -> SpikingTwin:
@@ -83,10 +92,9 @@ def spiking_twin(
         ann: A built `keras.Sequential` or functional model of these layers, with one input
             and an output `(batch, classes)`. A `Rescaling` or a `LearnedThreshold` may stand before
             a ReLU (see `build_ann`).
-        v_threshold: Threshold of the IF neurons; see `layer_thresholds`. A layer with a
-            `LearnedThreshold` has that one.
-        reset: `"zero"` or `"subtract"`.
-        v_0: Potential before the first step as a fraction of the threshold, in [0, 1).
+        neurons: The neuron of all layers, `keras_proxy_snn.neurons.neuron.Neuron`; or a mapping
+            from names of the CNN's layers to neurons, `Neuron()` for those that it does not name. A
+            layer with a `LearnedThreshold` has that threshold.
         spike_height: `"one"`: each spike enters the next layer as 1. `"threshold"`: as the
             threshold of its neuron, so that rates times thresholds follow the CNN's activations
             whatever the thresholds are. Spikes stay zeros and ones; the weights that they meet
@@ -118,7 +126,7 @@ def spiking_twin(
     start = preprocessing_length(graph)
     parts = find_parts(graph, start)
     names = [part.layer.name for part in parts if part.neurons]
-    mapper = Mapper(graph, layer_thresholds(v_threshold, names), reset, v_0, spike_height)
+    mapper = Mapper(graph, _of_layers(neurons or Neuron(), names), spike_height)
     for place in range(start):
         mapper.prepare(place)
     for part in parts:
@@ -131,12 +139,39 @@ def spiking_twin(
     activations = {part.layer.name: part.last for part in parts if part.neurons}
     nodes = tuple(mapper.nodes)
     _set_current_dtype(nodes, current_dtype)
-    return SpikingTwin(nodes, graph, start, activations, mapper.gains, mapper.sources)
+    gains, sources = mapper.gains, mapper.sources
+    return SpikingTwin(nodes, graph, start, activations, gains, sources, spike_height)
+
+
+def neuron_layers(ann: keras.Model) -> list[str]:
+    """Names of the layers of a CNN that have neurons in its spiking twin, in order.
+
+    Raises:
+        ValueError: If the model has no spiking twin, see `spiking_twin`.
+    """
+    graph = read_graph(ann).without_softmax()
+    parts = find_parts(graph, preprocessing_length(graph))
+    return [part.layer.name for part in parts if part.neurons]
+
+
+def _of_layers(neurons: Neuron | Mapping[str, Neuron], names: list[str]) -> Mapping[str, Neuron]:
+    if isinstance(neurons, Neuron):
+        return dict.fromkeys(names, neurons)
+    unknown = sorted(set(neurons) - set(names))
+    if unknown:
+        raise ValueError(f"`neurons` can name the layers {names}. Received: neurons for {unknown}.")
+    return neurons
 
 
 def _set_current_dtype(nodes: tuple[Node, ...], current_dtype: str) -> None:
     constant = Readers(nodes).constant
     for node in nodes[:-1]:
-        stage = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
-        if isinstance(stage, TiedIF) and not set(node.inputs) <= constant:
-            stage.current_dtype = current_dtype
+        layer = _weights_of(node)
+        if layer is not None and not set(node.inputs) <= constant:
+            layer.current_dtype = current_dtype
+
+
+def _weights_of(node: Node) -> TiedIF | None:
+    """The layer that sums a stage's weighted inputs; `None` of a stage without weights."""
+    layer = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
+    return layer if isinstance(layer, TiedIF) else None

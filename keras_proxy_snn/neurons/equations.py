@@ -1,38 +1,13 @@
 """The integrate-and-fire neuron. Its equations stand here and nowhere else."""
 
-import math
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 from keras import ops
 
-from .._checks import check_choice
+from .neuron import Neuron
 
-__all__ = ["RESETS", "biased", "check_neuron", "fire", "heaviside", "known_steps", "simulate"]
-
-RESETS = ("zero", "subtract")
-
-
-def check_neuron(v_threshold: float, reset: str, v_0: float = 0.0) -> None:
-    """Check a neuron's parameters.
-
-    Raises:
-        ValueError: If the threshold is not a positive finite number, the reset is neither
-            `"zero"` nor `"subtract"`, or `v_0` is not in [0, 1).
-    """
-    if not _is_number(v_threshold) or v_threshold <= 0:
-        raise ValueError(f"`v_threshold` must be a positive number. Received: {v_threshold!r}.")
-    if not _is_number(v_0) or not 0 <= v_0 < 1:
-        raise ValueError(
-            "`v_0`, the potential before the first step as a fraction of the threshold, must be "
-            f"in [0, 1). Received: {v_0!r}."
-        )
-    check_choice("reset", reset, RESETS)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+__all__ = ["biased", "fire", "heaviside", "known_steps", "simulate"]
 
 
 def heaviside(v: Any, v_threshold: Any) -> Any:
@@ -43,26 +18,15 @@ def heaviside(v: Any, v_threshold: Any) -> Any:
 def fire(
     v: Any,
     current: Any,
-    v_threshold: Any,
-    reset: str,
+    neuron: Neuron,
     spike: Callable[[Any, Any], Any] = heaviside,
 ) -> tuple[Any, Any]:
-    """Advance integrate-and-fire neurons by one time step.
-
-    With unit resistance and no leak (Eq. 3 and 5 of Kheradpisheh et al.,
-    "Spiking neural networks trained via proxy"):
-
-        v[t] = v[t-1] + current[t]
-        spike[t] = 1 if v[t] >= v_threshold else 0
-
-    Where a neuron fired, its potential is then set to zero (`reset="zero"`, the
-    paper) or lowered by the threshold (`reset="subtract"`).
+    """Advance integrate-and-fire neurons by one time step; `Neuron` has the equations.
 
     Args:
         v: Membrane potentials before the step, any shape, in units of the weights.
         current: Input currents of the step, same shape.
-        v_threshold: Positive number, or a scalar tensor.
-        reset: `"zero"` or `"subtract"`.
+        neuron: Threshold and reset.
         spike: Function of potentials and threshold that gives the spikes. Another than
             `heaviside` must give the same values, and may have another derivative.
 
@@ -74,22 +38,23 @@ def fire(
 
     >>> import numpy as np
     >>> from keras_proxy_snn.neurons.equations import fire
-    >>> spikes, v = fire(np.float32([0.5, 0.5]), np.float32([0.75, 0.25]), 1.0, "subtract")
+    >>> from keras_proxy_snn.neurons.neuron import Neuron
+    >>> neuron = Neuron(1.0, "subtract")
+    >>> spikes, v = fire(np.float32([0.5, 0.5]), np.float32([0.75, 0.25]), neuron)
     >>> [float(s) for s in spikes], [float(p) for p in v]
     ([1.0, 0.0], [0.25, 0.75])
     """
     v = ops.add(v, current)
-    spikes = spike(v, v_threshold)
+    spikes = spike(v, neuron.v_threshold)
     # A product, not a choice, so that a derivative of the spikes reaches the reset. It is exact.
-    lost = v if reset == "zero" else v_threshold
+    lost = neuron.v_threshold if neuron.subtracts else v
     return spikes, ops.subtract(v, ops.multiply(spikes, lost))
 
 
 def simulate(
     current: Any,
     v: Any,
-    v_threshold: Any,
-    reset: str,
+    neuron: Neuron,
     time_steps: int | None = None,
     spike: Callable[[Any, Any], Any] = heaviside,
     bias: Any | None = None,
@@ -100,8 +65,7 @@ def simulate(
         current: Currents `(batch, time, ...)`; or `(batch, ...)`, constant in time
             (direct coding, Eq. 6), if `time_steps` is given. They are cast to the dtype of `v`.
         v: Membrane potentials before the first step, `(batch, ...)`.
-        v_threshold: Positive number, or a scalar tensor.
-        reset: `"zero"` or `"subtract"`.
+        neuron: Threshold and reset.
         time_steps: Number of steps for which a constant current flows.
         spike: As in `fire`.
         bias: Added to the currents of each step.
@@ -113,8 +77,9 @@ def simulate(
 
     >>> import numpy as np
     >>> from keras_proxy_snn.neurons.equations import simulate
+    >>> from keras_proxy_snn.neurons.neuron import Neuron
     >>> current = np.float32([[0.5]])  # one neuron, the same current at each step
-    >>> spikes, v = simulate(current, np.zeros_like(current), 1.0, "zero", time_steps=4)
+    >>> spikes, v = simulate(current, np.zeros_like(current), Neuron(), time_steps=4)
     >>> np.array(spikes)[0, :, 0].tolist()
     [0.0, 1.0, 0.0, 1.0]
     """
@@ -127,7 +92,7 @@ def simulate(
         currents = [biased(current, bias, v.dtype)] * time_steps
     spikes = []
     for step_current in currents:
-        s, v = fire(v, step_current, v_threshold, reset, spike)
+        s, v = fire(v, step_current, neuron, spike)
         spikes.append(s)
     return ops.stack(spikes, axis=1), v
 

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from . import equations
+from .neuron import Neuron
 
 __all__ = ["mean", "simulate"]
 
@@ -23,8 +24,7 @@ _CACHED = 2**18
 def simulate(
     current: Any,
     v: Any,
-    v_threshold: Any,
-    reset: str,
+    neuron: Neuron,
     time_steps: int | None = None,
     bias: Any | None = None,
     spike_dtype: str = "float32",
@@ -39,8 +39,7 @@ def simulate(
     Args:
         current: As in `keras_proxy_snn.neurons.equations.simulate`, and so are the others.
         v: Membrane potentials before the first step.
-        v_threshold: Positive number, or a scalar tensor.
-        reset: `"zero"` or `"subtract"`.
+        neuron: Threshold and reset.
         time_steps: Number of steps for which a constant current flows.
         bias: Added to the currents of each step.
         spike_dtype: In what dtype spikes may be given, because it spares their readers a cast.
@@ -54,8 +53,9 @@ def simulate(
         run = _in_cache
         if v.is_cuda and v.dtype.itemsize == 4 and importlib.util.find_spec("triton"):
             from .triton import simulate as run
-        return run(current, v, v_threshold, reset, time_steps, bias, spike_dtype)
-    way: Any = partial(equations.simulate, reset=reset, time_steps=time_steps, bias=bias)
+        return run(current, v, neuron, time_steps, bias, spike_dtype)
+    # A learned threshold is a tensor of the graph, so it goes in as an operand.
+    way = _with_threshold(partial(equations.simulate, time_steps=time_steps, bias=bias), neuron)
     if backend == "jax":
         way = _cast(way, spike_dtype)
         if _has_pallas(v):
@@ -63,16 +63,20 @@ def simulate(
 
             from .pallas import simulate as kernel
 
-            gpu: Any = partial(
-                kernel, reset=reset, time_steps=time_steps, bias=bias, spike_dtype=spike_dtype
-            )
+            gpu: Any = partial(kernel, time_steps=time_steps, bias=bias, spike_dtype=spike_dtype)
+            gpu = _with_threshold(gpu, neuron)
             way = partial(jax.lax.platform_dependent, cuda=gpu, rocm=gpu, default=way)
     elif math.prod(v.shape[1:]) >= _LEAST_NEURONS and _in_graph_on_cpu():
         import tensorflow as tf
 
         way = tf.function(way, jit_compile=True)
-    result: tuple[Any, Any] = way(current, v, v_threshold)
+    result: tuple[Any, Any] = way(current, v, neuron.v_threshold)
     return result
+
+
+def _with_threshold(run: Callable[..., Any], neuron: Neuron) -> Any:
+    """A function of currents, potentials and threshold, of one of currents, potentials, neuron."""
+    return lambda current, v, v_threshold: run(current, v, neuron.at(v_threshold))
 
 
 def _has_pallas(v: Any) -> bool:
@@ -101,8 +105,10 @@ def _cast(plain: Callable[..., Any], spike_dtype: str) -> Callable[..., Any]:
 def mean(spikes: Any) -> Any:
     """Mean of spikes in any dtype, in float32, without a copy of them."""
     if keras.config.backend() == "torch":
-        return spikes.mean(dtype=ops.zeros(()).dtype)
-    return ops.mean(ops.cast(spikes, keras.config.floatx()))
+        import torch
+
+        return spikes.mean(dtype=torch.float32)
+    return ops.mean(ops.cast(spikes, "float32"))
 
 
 def _in_graph_on_cpu() -> bool:
@@ -115,8 +121,7 @@ def _in_graph_on_cpu() -> bool:
 def _in_cache(
     current: Any,
     v: Any,
-    v_threshold: Any,
-    reset: str,
+    neuron: Neuron,
     time_steps: int | None,
     bias: Any | None,
     spike_dtype: str,
@@ -136,7 +141,7 @@ def _in_cache(
     with torch.no_grad():
         parts = (whole.split(images) for whole in (current, after, spikes))
         for of_current, of_v, of_spikes in zip(*parts, strict=True):
-            _advance(of_current, of_v, of_spikes, v_threshold, reset, time_steps is not None, bias)
+            _advance(of_current, of_v, of_spikes, neuron, time_steps is not None, bias)
     return spikes, after
 
 
@@ -144,19 +149,19 @@ def _advance(
     current: Any,
     v: Any,
     spikes: Any,
-    v_threshold: Any,
-    reset: str,
+    neuron: Neuron,
     constant: bool,
     bias: Any | None,
 ) -> None:
     """Change potentials where they are, and write the spikes of all steps."""
     import torch
 
+    theta = neuron.v_threshold
     inflow = equations.biased(current, bias, v.dtype) if constant else None
     for step, fired in enumerate(spikes.unbind(1)):
         v += equations.biased(current[:, step], bias, v.dtype) if inflow is None else inflow
-        torch.ge(v, v_threshold, out=fired)
-        if reset == "subtract" and not isinstance(v_threshold, torch.Tensor):
-            v.sub_(fired, alpha=v_threshold)
+        torch.ge(v, theta, out=fired)
+        if neuron.subtracts and not isinstance(theta, torch.Tensor):
+            v.sub_(fired, alpha=theta)
         else:
-            v.addcmul_(fired, v if reset == "zero" else v_threshold, value=-1)
+            v.addcmul_(fired, theta if neuron.subtracts else v, value=-1)

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as triton_pallas
 
+from .neuron import Neuron
+
 __all__ = ["simulate"]
 
 _BLOCK = 1024
@@ -17,8 +19,7 @@ _BLOCK = 1024
 def simulate(
     current: Any,
     v: Any,
-    v_threshold: Any,
-    reset: str,
+    neuron: Neuron,
     time_steps: int | None,
     bias: Any | None,
     spike_dtype: str,
@@ -42,13 +43,13 @@ def simulate(
         steps=steps,
         constant=time_steps is not None,
         has_bias=bias is not None,
-        subtract=reset == "subtract",
+        subtract=neuron.subtracts,
     )
     inputs = (
         current.reshape((batch, *spikes.shape[1 if time_steps is None else 2 :])),
         jnp.zeros(1, v.dtype) if bias is None else bias,
         v.reshape(after.shape),
-        jnp.reshape(jnp.asarray(v_threshold, v.dtype), 1),
+        jnp.reshape(jnp.asarray(neuron.v_threshold, v.dtype), 1),
     )
     # The simulation is outside of all that is differentiated, and the kernel has no derivative.
     results = pl.pallas_call(

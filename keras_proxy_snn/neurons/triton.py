@@ -7,6 +7,8 @@ import torch
 import triton
 from triton import language as tl
 
+from .neuron import Neuron
+
 __all__ = ["simulate"]
 
 _BLOCK = 1024
@@ -15,8 +17,7 @@ _BLOCK = 1024
 def simulate(
     current: Any,
     v: Any,
-    v_threshold: Any,
-    reset: str,
+    neuron: Neuron,
     time_steps: int | None,
     bias: Any | None,
     spike_dtype: str,
@@ -34,7 +35,7 @@ def simulate(
     spikes = torch.empty((batch, steps, *shape), dtype=dtype, device=v.device)
     after = torch.empty(tuple(v.shape), dtype=v.dtype, device=v.device)
     if spikes.numel():
-        learned = isinstance(v_threshold, torch.Tensor)
+        learned = isinstance(neuron.v_threshold, torch.Tensor)
         blocks = triton.cdiv(neurons, _BLOCK)
         _steps[(batch * blocks,)](
             current.contiguous(),
@@ -42,7 +43,7 @@ def simulate(
             v.contiguous(),
             spikes,
             after,
-            v_threshold,
+            neuron.v_threshold,
             neurons,
             1 if bias is None else bias.numel(),
             blocks,
@@ -50,7 +51,7 @@ def simulate(
             HAS_BIAS=bias is not None,
             CONSTANT=time_steps is not None,
             LEARNED=learned,
-            SUBTRACT=reset == "subtract",
+            SUBTRACT=neuron.subtracts,
             BLOCK=_BLOCK,
         )
     return spikes, after

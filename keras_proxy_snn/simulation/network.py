@@ -13,6 +13,7 @@ from .chunks import check_chunk_steps, chosen, images_at_once
 from .event_driven import check_event_driven
 from .loop import State, in_chunks, repeat
 from .nodes import IMAGE, Node, as_nodes
+from .traces import Retraced
 from .wiring import Prepared, Wiring
 
 __all__ = ["Simulation", "SpikingNetwork"]
@@ -34,7 +35,7 @@ class Simulation(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikingNetwork(keras.Model):
+class SpikingNetwork(Retraced):
     """IF layers, spike pooling and a readout, run for T time steps on a constant image.
 
     The stages are a chain, or a graph without loops in which each names what it reads. What
@@ -114,8 +115,6 @@ class SpikingNetwork(keras.Model):
     @time_steps.setter
     def time_steps(self, value: int) -> None:
         self._time_steps = positive_integer("time_steps", value)
-        # A graph traced for another T is of no use.
-        self.predict_function = None
 
     @property
     def chunk_steps(self) -> int | None:
@@ -125,7 +124,6 @@ class SpikingNetwork(keras.Model):
     @chunk_steps.setter
     def chunk_steps(self, value: int | None) -> None:
         self._chunk_steps = check_chunk_steps(value)
-        self.predict_function = None
 
     @property
     def event_driven(self) -> bool:
@@ -135,12 +133,20 @@ class SpikingNetwork(keras.Model):
     @event_driven.setter
     def event_driven(self, value: bool) -> None:
         self._event_driven = check_event_driven(value, self.nodes)
-        self.predict_function = None
+
+    def traced_settings(self) -> tuple[Any, ...]:
+        """T, the length of a chunk and the way of summing."""
+        return self.time_steps, self.chunk_steps, self.event_driven
 
     @property
     def events(self) -> bool:
         """Whether inputs are frames of events."""
         return self._wiring.events
+
+    @property
+    def input_shape_of_one(self) -> tuple[int, ...]:
+        """Shape of one image, or of the frames of one sample."""
+        return (self.time_steps, *self.image_shape) if self.events else self.image_shape
 
     @property
     def if_layers(self) -> list[TiedIF]:
@@ -189,6 +195,7 @@ class SpikingNetwork(keras.Model):
         Returns:
             Images for `simulate(..., preprocessed=True)`; the same if there are no such layers.
         """
+        self._check_images(inputs)
         if self.events:
             return self._image_signal(inputs, False)[1]
         for stage in self._wiring.preprocessing:
@@ -230,8 +237,8 @@ class SpikingNetwork(keras.Model):
     def _simulate(self, prepared: Prepared) -> Simulation:
         state = State(
             self._initial_potentials(prepared.batch),
-            ops.zeros((prepared.batch, *self._state_shapes[-1])),
-            tuple(ops.zeros(()) for _ in self._state_shapes),
+            ops.zeros((prepared.batch, *self._state_shapes[-1]), "float32"),
+            tuple(ops.zeros((), "float32") for _ in self._state_shapes),
         )
 
         def chunk(state: State, steps: int, frames: Any | None) -> State:
@@ -337,12 +344,14 @@ class SpikingNetwork(keras.Model):
         return self._wiring.image_signal(ops.cast(inputs, self.compute_dtype), preprocessed)
 
     def _check_images(self, images: Any) -> None:
-        shape = (self.time_steps, *self.image_shape) if self.events else self.image_shape
-        if tuple(images.shape[1:]) != shape:
+        received = getattr(images, "shape", None)
+        if received is None or tuple(received[1:]) != self.input_shape_of_one:
             name = "Frames, one for each time step," if self.events else "Images"
+            what = f"a {type(images).__name__}"
+            what = what if received is None else f"an input of shape {tuple(received)}"
             raise ValueError(
-                f"{name} must have shape (batch, {', '.join(map(str, shape))}). "
-                f"Received: an input of shape {tuple(images.shape)}."
+                f"{name} must have shape (batch, {', '.join(map(str, self.input_shape_of_one))}). "
+                f"Received: {what}."
             )
 
     def _initial_potentials(self, batch: Any) -> tuple[Any, ...]:

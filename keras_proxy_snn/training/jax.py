@@ -1,6 +1,5 @@
 """Proxy train step on JAX."""
 
-from functools import partial
 from typing import Any
 
 import keras
@@ -25,15 +24,6 @@ class ProxySteps(keras.Model):
         """One evaluation step."""
         data, state = self._simulated(state, data, training=False)
         return super().test_step(state, data)
-
-    def renew_steps(self) -> None:
-        """Let the steps be traced anew.
-
-        `jax.jit` finds earlier traces by the function, and bound methods of one object are all
-        equal, so a trace for another T would be found. A new partial equals nothing else.
-        """
-        for step in ("train_step", "test_step"):
-            setattr(self, step, partial(getattr(type(self), step), self))
 
     def _simulated(self, state: Any, data: Any, training: bool) -> tuple[Any, Any]:
         """The batch, and the state after layers that augment have drawn from their seeds."""

@@ -5,13 +5,22 @@ from typing import Any
 import keras
 from keras import ops
 
-from .targets import one_hot
+from .targets import check_labels, one_hot
 
 __all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountMeanSquaredError"]
 
 
+class _CheckedLoss(keras.losses.Loss):
+    """A loss that checks labels which are arrays. In a step they are tensors."""
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if not ops.is_tensor(y_true) and not isinstance(y_true, keras.KerasTensor):
+            check_labels(y_true, y_pred.shape[-1])
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikeCountCrossentropy(keras.losses.Loss):
+class SpikeCountCrossentropy(_CheckedLoss):
     """Cross-entropy of the softmax over spike counts, the paper's loss.
 
     With counts c and the label's one-hot Y (Eq. 12 and 13 of Kheradpisheh et al., "Spiking
@@ -47,7 +56,7 @@ class SpikeCountCrossentropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikeCountMeanSquaredError(keras.losses.Loss):
+class SpikeCountMeanSquaredError(_CheckedLoss):
     """Mean squared error of spike counts against one-hot, the loss of the authors' notebook.
 
     With counts c and the label's one-hot Y over K classes: one spike is wanted from the

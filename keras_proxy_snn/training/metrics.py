@@ -9,9 +9,9 @@ import keras
 from keras import ops
 
 from .._checks import check_choice
-from .targets import one_hot
+from .targets import check_labels, one_hot, wrong_labels
 
-__all__ = ["FiringRates", "SpikeAccuracy", "readout_potential"]
+__all__ = ["FiringRates", "SpikeAccuracy", "WrongLabels", "readout_potential"]
 
 _potential: ContextVar[Any] = ContextVar("readout_potential", default=None)
 
@@ -95,6 +95,8 @@ class SpikeAccuracy(keras.metrics.Mean):
     ) -> None:
         """Add a batch; see the class."""
         counts = ops.convert_to_tensor(y_pred)
+        if not ops.is_tensor(y_true):
+            check_labels(y_true, counts.shape[-1])
         label = ops.cast(one_hot(ops.convert_to_tensor(y_true), counts), "bool")
         right = ops.any(ops.logical_and(self._winners(counts, potential), label), axis=-1)
         super().update_state(ops.cast(right, self.dtype), sample_weight)
@@ -124,7 +126,7 @@ class SpikeAccuracy(keras.metrics.Mean):
 
 
 class FiringRates(keras.metrics.Metric):
-    """Mean firing rate of each layer over batches, in the logs as `rate_<layer>`.
+    """Mean firing rate of each layer over images, in the logs as `rate_<layer>`.
 
     One metric for all layers, because Keras updates, reads and resets each one by itself, on
     PyTorch and in `train_on_batch` on JAX operation by operation.
@@ -138,29 +140,79 @@ class FiringRates(keras.metrics.Metric):
 
     Call arguments of `update_state`:
         rates: Spikes per neuron and step of each layer, averaged over a batch.
+        images: Number of images of the batch.
 
     Example:
 
     >>> from keras_proxy_snn.training.metrics import FiringRates
     >>> rates = FiringRates(["conv", "readout"])
-    >>> rates.update_state([0.5, 0.25])
-    >>> rates.update_state([0.25, 0.25])
+    >>> rates.update_state([0.5, 0.25], images=3)
+    >>> rates.update_state([0.25, 0.25], images=1)
     >>> {name: float(rate) for name, rate in rates.result().items()}
-    {'rate_conv': 0.375, 'rate_readout': 0.25}
+    {'rate_conv': 0.4375, 'rate_readout': 0.25}
     """
 
     def __init__(self, layers: Sequence[str], name: str = "firing_rates"):
-        super().__init__(name=name)
+        super().__init__(name=name, dtype="float32")
         self.logs = tuple(f"rate_{layer}" for layer in layers)
         self._sums = self.add_variable((len(self.logs),), "zeros", name="sums")
-        self._batches = self.add_variable((), "zeros", name="batches")
+        self._images = self.add_variable((), "zeros", name="images")
 
-    def update_state(self, rates: Sequence[Any]) -> None:
+    def update_state(self, rates: Sequence[Any], images: Any) -> None:
         """Add a batch."""
-        self._sums.assign_add(ops.stack(rates))
-        self._batches.assign_add(1.0)
+        images = ops.cast(images, "float32")
+        self._sums.assign_add(ops.stack(rates) * images)
+        self._images.assign_add(images)
 
     def result(self) -> dict[str, Any]:
         """Names in the logs to rates."""
-        means = ops.divide_no_nan(self._sums, self._batches)
+        means = ops.divide_no_nan(self._sums, self._images)
         return dict(zip(self.logs, ops.unstack(means, num=len(self.logs)), strict=True))
+
+
+class WrongLabels(keras.metrics.Metric):
+    """Number of labels that are no class, counted in the step, where nothing can be raised.
+
+    `reset_state`, which Keras calls before each epoch and each evaluation, leaves the number.
+
+    Call arguments of `update_state`:
+        y_true: Labels, see `keras_proxy_snn.training.targets.wrong_labels`.
+        classes: Number of classes.
+
+    Example:
+
+    >>> from keras_proxy_snn.training.metrics import WrongLabels
+    >>> wrong = WrongLabels()
+    >>> wrong.update_state([0.0, 3.0, 1.5], classes=3)
+    >>> wrong.taken(), wrong.taken()
+    (2, 0)
+    """
+
+    def __init__(self, name: str = "wrong_labels"):
+        super().__init__(name=name, dtype="float32")
+        self._number = self.add_variable((), "zeros", name="number")
+
+    def update_state(self, y_true: Any, classes: int) -> None:
+        """Add a batch."""
+        wrong = wrong_labels(ops.convert_to_tensor(y_true), classes)
+        self._number.assign_add(ops.cast(wrong, "float32"))
+
+    def result(self) -> Any:
+        """The number so far."""
+        return self._number + 0.0
+
+    def taken(self) -> int:
+        """The number since it was taken last."""
+        number = int(ops.convert_to_numpy(self._number))
+        if number:
+            self._number.assign(0.0)
+        return number
+
+    def reset_state(self) -> None:
+        """Nothing; see the class."""
+
+    def save_own_variables(self, store: Any) -> None:
+        """Nothing: a count is no part of a model."""
+
+    def load_own_variables(self, store: Any) -> None:
+        """Nothing: a count is no part of a model."""

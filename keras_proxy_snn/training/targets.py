@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
-__all__ = ["one_hot"]
+__all__ = ["check_labels", "one_hot", "wrong_labels"]
 
 
 def one_hot(y_true: Any, y_pred: Any) -> Any:
@@ -14,7 +15,68 @@ def one_hot(y_true: Any, y_pred: Any) -> Any:
         y_true: Integer labels `(batch,)` or `(batch, 1)`, or one-hot `(batch, classes)` already.
         y_pred: Predictions `(batch, classes)`.
     """
-    if len(y_true.shape) == 2 and y_true.shape[-1] == y_pred.shape[-1]:
+    if _is_one_hot(y_true, y_pred.shape[-1]):
         return ops.cast(y_true, y_pred.dtype)
-    labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-    return ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
+    # A label that is no class has a row of zeros on every backend; PyTorch's `one_hot` would look.
+    labels = ops.reshape(ops.cast(y_true, "float32"), (-1, 1))
+    classes = ops.arange(y_pred.shape[-1], dtype="float32")
+    return ops.cast(ops.equal(labels, classes), y_pred.dtype)
+
+
+def wrong_labels(y_true: Any, classes: int) -> Any:
+    """How many labels are no class, a scalar: out of range, no whole number, or NaN.
+
+    Args:
+        y_true: As in `one_hot`, a tensor, in traced code too.
+        classes: Number of classes.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn.training.targets import wrong_labels
+    >>> int(wrong_labels(keras.ops.convert_to_tensor([0.0, 2.0, 1.5, -1.0]), 3))
+    2
+    """
+    y = ops.cast(y_true, "float32")
+    if _is_one_hot(y_true, classes):
+        right = ops.all(ops.isfinite(y), axis=-1)
+    else:
+        right = ops.logical_and(ops.logical_and(y >= 0, y < classes), ops.equal(y, ops.floor(y)))
+    return ops.sum(ops.cast(ops.logical_not(right), "int32"))
+
+
+def check_labels(y: Any, classes: int) -> None:
+    """Check labels that are an array.
+
+    Args:
+        y: Labels as in `one_hot`.
+        classes: Number of classes.
+
+    Raises:
+        ValueError: If their shape is another, or one of them is no class.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.training.targets import check_labels
+    >>> check_labels(np.array([0, 2, 1]), classes=3)
+    >>> check_labels(np.array([0, 3, 1]), classes=3)
+    Traceback (most recent call last):
+    ValueError: Labels must be whole numbers from 0 to 2, or one-hot rows of 3. Received: 3 at 1.
+    """
+    y = np.asarray(ops.convert_to_numpy(y))
+    rule = f"Labels must be whole numbers from 0 to {classes - 1}, or one-hot rows of {classes}."
+    rows = _is_one_hot(y, classes)
+    if not rows and not (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1)):
+        raise ValueError(f"{rule} Received: an array of shape {y.shape}.")
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"{rule} Received: an array of {y.dtype}.")
+    flat = y.reshape(len(y), -1)
+    right = np.isfinite(flat) if rows else (flat >= 0) & (flat < classes) & (np.floor(flat) == flat)
+    if not right.all():
+        place = int(np.argmin(right.all(axis=1)))
+        raise ValueError(f"{rule} Received: {y[place].tolist()!r} at {place}.")
+
+
+def _is_one_hot(y: Any, classes: int) -> bool:
+    return len(y.shape) == 2 and y.shape[-1] == classes

@@ -22,6 +22,3 @@ class ProxySteps(keras.Model):
     def test_step(self, data: Any) -> Any:
         """One evaluation step."""
         return super().test_step(simulated(self.snn, data, training=False))
-
-    def renew_steps(self) -> None:
-        """Nothing to do: the functions that Keras makes hold the only traces."""

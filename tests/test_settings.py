@@ -1,0 +1,153 @@
+"""What can be set obeys at once and is saved; what cannot is refused. Traces are kept."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.simulation.wiring import Wiring
+
+FIXED = {
+    "v_threshold": 2.0,
+    "reset": "subtract",
+    "v_0": 0.5,
+    "spike_height": "threshold",
+    "current_dtype": "bfloat16",
+    "events": True,
+}
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).random((6, 4, 4, 1), "float32")
+
+
+def small(**fields):
+    fields = {"time_steps": 6, "v_threshold": 0.5, **fields}
+    keras.utils.set_random_seed(0)
+    return kps.build("4C3-8F-3F", input_shape=(4, 4, 1), **fields)
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_what_the_layers_are_built_with_cannot_be_set(name):
+    model = small()
+    with pytest.raises(AttributeError, match=name):
+        setattr(model, name, FIXED[name])
+
+
+def test_the_model_asks_the_layers():
+    model = small(reset="subtract", v_0=0.25, current_dtype="bfloat16")
+    assert (model.reset, model.v_0, model.v_threshold) == ("subtract", 0.25, 0.5)
+    assert (model.spike_height, model.current_dtype) == ("one", "bfloat16")
+    assert [layer.current_dtype for layer in model.snn.if_layers] == [
+        "float32",
+        "bfloat16",
+        "float32",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("time_steps", np.int64(3)),
+        ("chunk_steps", 4),
+        ("readout", "potential"),
+        ("proxy_activation", "clip"),
+    ],
+)
+def test_what_is_set_obeys_at_once_and_survives_saving(images, tmp_path, name, value):
+    model = small()
+    model.predict(images, verbose=0)
+    setattr(model, name, value)
+    built = small(**{name: value})
+    built.set_weights(model.get_weights())
+    scores = model.predict(images, verbose=0)
+    np.testing.assert_array_equal(scores, built.predict(images, verbose=0))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    assert getattr(loaded, name) == getattr(loaded.snn, name, value) == value
+    np.testing.assert_array_equal(scores, loaded.predict(images, verbose=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("readout", "cuonts", ValueError),
+        ("proxy_activation", "clp", ValueError),
+        ("time_steps", 0, ValueError),
+        ("chunk_steps", 2.0, ValueError),
+        ("event_driven", 1, TypeError),
+    ],
+)
+def test_a_setting_is_checked_at_every_door(name, value, error):
+    model = small()
+    before = getattr(model, name)
+    with pytest.raises(error, match=f"`{name}` must be .*Received: {value!r}"):
+        setattr(model, name, value)
+    assert getattr(model, name) == before
+    with pytest.raises(error, match=f"`{name}` must be .*Received: {value!r}"):
+        small(**{name: value})
+
+
+def test_a_layer_takes_a_neuron_or_its_parts():
+    neuron = kps.IF(0.5, "subtract", v_0=0.25).neuron
+    layer = kps.IFDense(3, neuron=neuron)
+    assert layer.neuron == neuron
+    assert layer.get_config()["v_threshold"] == 0.5
+    assert kps.IF().neuron == type(neuron)()
+    with pytest.raises(AttributeError, match="reset"):
+        layer.reset = "zero"
+    for other in ({"v_threshold": 1.0}, {"reset": "zero"}, {"v_0": 0.0}):
+        with pytest.raises(ValueError, match=r"Give either `neuron`, a Neuron, or `v_threshold`"):
+            kps.IF(neuron=neuron, **other)
+    with pytest.raises(ValueError, match="Received: neuron=2"):
+        kps.IF(neuron=2)
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """T of each simulation that Python saw, of each trace where steps are compiled."""
+    seen, real = [], Wiring.prepare
+
+    def prepare(self, source, image):
+        seen.append(source)
+        return real(self, source, image)
+
+    monkeypatch.setattr(Wiring, "prepare", prepare)
+    return seen
+
+
+@pytest.mark.skipif(keras.config.backend() == "torch", reason="PyTorch runs steps as they are")
+def test_two_numbers_of_steps_in_turn_are_traced_once_each(images, traced):
+    model = small()
+    counts = [model.predict(images, time_steps=t, verbose=0) for t in (None, 3)]
+    model.evaluate(images, np.arange(6) % 3, verbose=0)
+    once = len(traced)
+    for _ in range(2):
+        for t, expected in zip((None, 3), counts, strict=True):
+            again = model.predict(images, time_steps=t, verbose=0)
+            np.testing.assert_array_equal(again, expected)
+        model.evaluate(images, np.arange(6) % 3, verbose=0)
+    assert len(traced) == once
+
+
+def test_compiling_anew_forgets_the_functions_of_all_settings(images):
+    y, model = np.arange(6) % 3, small(l2=0.0)
+    model.compile("sgd", kps.SpikeCountCrossentropy())
+    for t in (3, None):
+        model.evaluate(images, y, time_steps=t, verbose=0)
+    model.compile("sgd", kps.SpikeCountMeanSquaredError())
+    for t in (3, None):
+        counts = model.predict(images, time_steps=t, verbose=0)
+        expected = np.mean((counts - np.eye(3)[y]) ** 2)
+        logs = model.evaluate(images, y, time_steps=t, verbose=0, return_dict=True)
+        assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_settings_of_the_network_itself_obey(images):
+    model = small()
+    whole = model.snn.predict(images, verbose=0)
+    model.snn.time_steps = 2
+    few = model.snn.predict(images, verbose=0)
+    assert few.max() <= 2 < whole.max()
+    np.testing.assert_array_equal(model.predict(images, verbose=0), few)
