@@ -2,8 +2,9 @@
 
     python examples/edge_report.py digits.keras --output report.md
 
-Takes some minutes. Images are those of the data set that fits the network, see
-`keras_proxy_snn.datasets`. Exit status: 0; 1 if a count differs that must not; 2 for bad input.
+The script takes some minutes. It uses the data set whose images fit the network, see
+`keras_proxy_snn.datasets`. Exit status: 0 for success; 1 if spike counts differ that must be equal;
+2 for bad input.
 """
 
 import argparse
@@ -57,7 +58,7 @@ def load(path, time_steps):
 
 
 def in_half(layer):
-    """Neurons whose kernels are rounded to float16."""
+    """Round the kernels of a layer of neurons to float16."""
 
     def rounded(part):
         return replace(part, kernel=part.kernel.astype("float16").astype("float32"))
@@ -66,7 +67,7 @@ def in_half(layer):
 
 
 def number_formats(program, calibration):
-    """The program in float32, with kernels rounded to float16, and as integers."""
+    """The program in three number formats: float32, kernels rounded to float16, and integers."""
     half = tuple(in_half(layer) if layer in program.neurons else layer for layer in program.layers)
     programs = {"float32": program, "float16": replace(program, layers=half)}
     try:
@@ -76,8 +77,10 @@ def number_formats(program, calibration):
 
 
 def expected_scores(program, images):
-    """Scores of the interpreter, its sums in float32, in which integers are exact too."""
-    if program.is_integer:  # below 2^24; what is not equal is compared again in integers
+    """Scores of the interpreter with sums in float32."""
+    # Integers below 2^24 are exact in float32. `run_file` compares unequal counts again, in
+    # integers.
+    if program.is_integer:
         images = prepare_images(program, images)
         program = replace(program, number_format="float32", input_scale=1.0)
     traces = (interpret(program, images[at : at + 100]) for at in range(0, len(images), 100))
@@ -85,7 +88,7 @@ def expected_scores(program, images):
 
 
 def write_file(programs, calibration, format, form, number, path):
-    """The facts of a file, or the reason why there is none."""
+    """Write a file; return facts about it, or the reason why it cannot be written."""
     facts = {"format": format, "form": form, "numbers": number, "file": path.name}
     module = litert if format == "twin" else writer(format)
     options = {"weights": "float16"} if number == "float16" else {}
@@ -102,7 +105,10 @@ def write_file(programs, calibration, format, form, number, path):
 
 
 def write_twin(program, calibration, number, path):
-    """The ANN; its int8, inputs and outputs too, is by the last stage of `TFLiteConverter`."""
+    """Write the ANN twin. Its int8 file, with int8 input and output, is quantised by TensorFlow.
+
+    The quantiser is the last stage of `TFLiteConverter`.
+    """
     if number == "int8":
         from tensorflow import int8
         from tensorflow.lite.python.optimize.calibrator import Calibrator
@@ -131,8 +137,8 @@ def twin_scores(path, images):
 
 
 def ask_devices(folder, file):
-    """What the Ethos-U compiler and TensorFlow Lite Micro make of a `.tflite` file."""
-    npus = NPUS if file["numbers"] == "int8" else []  # NPUs have no floats
+    """Add facts about a `.tflite` file from the Ethos-U compiler and TensorFlow Lite Micro."""
+    npus = NPUS if file["numbers"] == "int8" else []  # NPUs compute with integers only
     questions = {npu: partial(vela.report, accelerator=f"ethos-{npu}") for npu in npus}
     for name, ask in {"arena": litert.arena_bytes, **questions}.items():
         try:
@@ -145,7 +151,7 @@ def ask_devices(folder, file):
 
 
 def run_file(file, runtime, programs, expected, folder, x, y):
-    """A row of the table: one file in one runtime."""
+    """Run one file in one runtime; return a row of the table."""
     row, number = {**file, "runtime": runtime}, file["numbers"]
     if "reason" in file:
         return row
@@ -165,7 +171,10 @@ def run_file(file, runtime, programs, expected, folder, x, y):
 
 
 def time_rows(rows, programs, folder):
-    """Add milliseconds, in rounds over all rows, so that a busy minute hits all alike."""
+    """Add milliseconds to the rows.
+
+    Each of the five rounds times all rows, so that a busy minute affects all rows equally.
+    """
     timed = [row for row in rows if "accuracy" in row and row["runtime"] != "NumPy"]
     samples = {(id(row), threads): [] for row in timed for threads in TIMES}
     for _, threads, row in itertools.product(range(5), TIMES, timed):
@@ -179,7 +188,7 @@ def time_rows(rows, programs, folder):
 
 
 def write_files(programs, calibration, folder, options):
-    """The facts of all files."""
+    """Write all files; return facts about them."""
     files = []
     for format in options.formats:
         forms = writer(format).FORMS if format in FORMATS else ["one pass"]
@@ -202,7 +211,7 @@ def refuse_existing(path, force):
 
 
 def measure(options, folder):
-    """Head, rows of all files and runtimes, and conclusions."""
+    """Measure everything; return the report's head, its rows and its conclusions."""
     program = load(options.model, options.time_steps)
     name = options.dataset or kps.datasets.name_by_shape(program.input_shape)
     if name is None:
@@ -230,11 +239,11 @@ def main():
     parser.add_argument("model", type=Path, help="a .keras file of a ProxyModel")
     parser.add_argument("--time-steps", type=int, help="T; the model's own if not given")
     parser.add_argument("--images", type=int, help="test images (default: 1000, or all)")
-    parser.add_argument("--dataset", choices=kps.datasets.NAMES, help="by default what fits")
+    parser.add_argument("--dataset", choices=kps.datasets.NAMES, help="default: the set that fits")
     parser.add_argument("--formats", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
     parser.add_argument("--output", type=Path, help="Markdown file to write")
     parser.add_argument("--json", type=Path, help="file for the numbers")
-    parser.add_argument("--files", type=Path, help="existing folder to keep the exported files in")
+    parser.add_argument("--files", type=Path, help="existing folder that keeps the exported files")
     parser.add_argument("--force", action="store_true", help="replace existing files")
     options = parser.parse_args()
     try:

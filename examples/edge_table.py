@@ -1,4 +1,4 @@
-"""The Markdown of `edge_report.py`."""
+"""Markdown text of the report of `edge_report.py`."""
 
 import datetime
 import os
@@ -17,18 +17,19 @@ RUNS = [*FILE, "runtime", "KiB", "nodes", "mismatches", "borderline", "accuracy"
 PACKAGES = ["keras-proxy-snn", "keras", "tensorflow", "tensorflow-cpu", "numpy", "ai-edge-litert"]
 PACKAGES += ["onnx", "onnxruntime", "openvino", "nir", "ethos-u-vela", "tflite-micro"]
 NOTES = """
-**mismatches**: spike counts that differ from those of the same network in the NumPy interpreter;
-float16 is the network with rounded weights, int8 the integer network, calibrated on 500 training
-images. Must be 0. Images on which rounding alone decides a spike are not among them, but
-**borderline**. **accuracy**: strict, the first class of those with most spikes. **ms**: one image,
-all time steps; median (lowest to highest) of 5 rounds over all rows, each the median of 20 runs.
-**twin**: the model's ANN, with the same weights; its int8 is TensorFlow's post-training one.
+**mismatches**: number of spike counts that differ from the NumPy interpreter's counts for the same
+network; it must be 0. float16 is the network with rounded weights; int8 is the integer network,
+calibrated on 500 training images. **borderline**: images on which rounding alone decides a spike;
+their counts are not mismatches. **accuracy**: the class is the first class with the most spikes.
+**ms**: time for one image and all time steps; median (lowest to highest) of 5 rounds over all rows;
+each round gives the median of 20 runs. **twin**: the model's ANN, with the same weights; its int8
+file is from TensorFlow's post-training quantisation.
 """
 DEVICE_NOTES = """
-**arena**: KiB of tensors in TensorFlow Lite Micro. **u55-128 ...**: share of operators that Vela
-places on this Arm Ethos-U, and its estimate for one run of the file: all time steps if unrolled,
-otherwise one; of int8 files, because NPUs compute with integers alone. **refused**: the tool does
-not take the file.
+**arena**: memory for tensors in TensorFlow Lite Micro, in KiB. **u55-128 ...**: share of operators
+that Vela places on this Arm Ethos-U, and Vela's estimate of the time for one run of the file. A run
+is all time steps for an unrolled file, one time step otherwise. Only int8 files have these columns,
+because NPUs compute with integers only. **refused**: the tool does not accept the file.
 """
 
 
@@ -53,7 +54,7 @@ def table(columns, rows):
 
 
 def head(name, program, images):
-    """What the numbers depend on."""
+    """Facts that the measured numbers depend on."""
     words = [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]]
     cpu = Path("/proc/cpuinfo")
     names = [s for s in cpu.read_text().splitlines() if "model name" in s] if cpu.is_file() else []
@@ -77,7 +78,7 @@ def head(name, program, images):
 
 
 def accuracy(counts, y):
-    """Strict: the class is the first of those with most spikes."""
+    """Share of right classes; the class is the first one with the most spikes."""
     return float((counts.argmax(axis=1) == y).mean())
 
 
@@ -98,7 +99,7 @@ def summary(rows, expected, y):
 
 
 def render(facts, rows, conclusions):
-    """The whole report."""
+    """Markdown text of the whole report."""
     devices = {row["file"]: row for row in rows if "arena" in row}
     parts = [f"# Edge report: {facts['model']}"]
     parts += ["\n".join(f"- {key}: {value}" for key, value in facts.items())]

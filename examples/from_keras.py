@@ -1,17 +1,21 @@
-"""A CNN of your own as a spiking network: train it, convert it, fine-tune it by its proxy.
+"""Your own CNN as a spiking network: train it, convert it, fine-tune it through its proxy.
 
-Fine-tuning has three parts: first the CNN alone, its activations in the steps of its neurons
-(`QuantisedANN`), which simulates nothing; then its biases, for firing rates that are right in
-the mean (`calibrate_biases`); then via proxy, for the spikes as they come.
+Fine-tuning has three parts:
+
+1. `QuantisedANN` trains the CNN alone, with activations in the steps of its neurons. This part
+   simulates no spikes.
+2. `calibrate_biases` shifts biases until the mean firing rates are right.
+3. `fit` trains through the proxy, with the spikes of the simulated network.
 
     python examples/from_keras.py                              # digits, in a minute
     python examples/from_keras.py --dataset cifar10 --blocks 3 --widths 16,32,64 --epochs 100
     python examples/from_keras.py --cnn my_cnn.keras --dataset fashion_mnist
 
-The CNN has the shape of ResNet-20 (that is what `--blocks 3 --widths 16,32,64` is). What is in the
-output folder already, `cnn.keras`, `quantised.keras`, `calibrated.keras` or `tuned.keras`, is taken
-from there and not made again. Writes the table to `numbers.json`. With `--hold-out N` the last N
-training images are left out of training and stand for the test images: to choose settings with.
+The CNN has the structure of ResNet-20; `--blocks 3 --widths 16,32,64` gives ResNet-20 itself. The
+script writes `cnn.keras`, `quantised.keras`, `calibrated.keras`, `tuned.keras` and the table
+`numbers.json` to the output folder. A model file that already exists there is loaded and not
+trained again. To choose settings, use `--hold-out N`: the last N training images are not trained
+on, and are used in place of the test images.
 """
 
 import argparse
@@ -51,7 +55,7 @@ def residual_cnn(shape, classes, blocks, widths):
 
 
 def train(model, x, y, epochs, rate, loss, metrics):
-    """Adam with a rate that falls to zero along a cosine."""
+    """Train with Adam; the learning rate falls to zero along a cosine."""
     if epochs:
         steps = epochs * -(-len(x) // 100)
         decay = keras.optimizers.schedules.CosineDecay(rate, steps)
@@ -60,9 +64,9 @@ def train(model, x, y, epochs, rate, loss, metrics):
 
 
 def freeze_normalisation(cnn):
-    """The spiking network has the running statistics.
+    """Freeze batch normalisation, because the spiking network uses the running statistics.
 
-    With those of each batch the CNN would be another network than the one whose gradient is wanted.
+    With the statistics of each batch, the gradient would be of another network.
     """
     for layer in cnn.layers:
         if isinstance(layer, layers.BatchNormalization):
@@ -81,7 +85,10 @@ def numbers(text):
 
 
 def save(model, path):
-    """Give the file its name once it is whole: a run that was killed goes on from it."""
+    """Save a model; the file gets its name only when it is complete.
+
+    So a run that was stopped can continue from the files in the output folder.
+    """
     draft = path.with_name(f"{path.stem}.partial.keras")
     model.save(draft)
     draft.replace(path)
@@ -95,21 +102,21 @@ def main():
     parser.add_argument("--dataset", choices=choices, default="digits")
     parser.add_argument("--data-dir", help="folder or archive that holds the data set")
     parser.add_argument("--cnn", type=Path, help="a trained CNN in a .keras file")
-    parser.add_argument("--blocks", type=int, default=1, help="residual blocks of a width")
-    parser.add_argument("--widths", type=numbers, default=[8, 16], help="such as 16,32,64")
-    parser.add_argument("--epochs", type=int, default=20, help="passes for the CNN")
-    parser.add_argument("--quantised-epochs", type=int, default=4, help="passes with steps")
-    parser.add_argument("--tune-epochs", type=int, default=2, help="passes by proxy")
+    parser.add_argument("--blocks", type=int, default=1, help="residual blocks per width")
+    parser.add_argument("--widths", type=numbers, default=[8, 16], help="filters, such as 16,32,64")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs of the CNN")
+    parser.add_argument("--quantised-epochs", type=int, default=4, help="epochs with steps")
+    parser.add_argument("--tune-epochs", type=int, default=2, help="epochs through the proxy")
     parser.add_argument("--rate", type=float, default=0.003, help="learning rate of the CNN")
-    parser.add_argument("--quantised-rate", type=float, default=0.001, help="that with steps")
-    parser.add_argument("--tune-rate", type=float, default=0.0003, help="that by proxy")
+    parser.add_argument("--quantised-rate", type=float, default=0.001, help="rate with steps")
+    parser.add_argument("--tune-rate", type=float, default=0.0003, help="rate through the proxy")
     parser.add_argument("--levels", type=int, default=4, help="steps of an activation")
     parser.add_argument("--calibrate", choices=["percentile", "rnl", "qcfs"], default="qcfs")
     parser.add_argument("--calibration-images", type=int, default=500)
     parser.add_argument("--bias-images", type=int, default=200, help="images for the biases")
     parser.add_argument("--time-steps", type=int, default=16, help="T, also for tuning")
     parser.add_argument("--evaluate-at", type=numbers, default=[4, 8, 16, 32])
-    parser.add_argument("--hold-out", type=int, default=0, help="test on training images left out")
+    parser.add_argument("--hold-out", type=int, default=0, help="training images to test on")
     parser.add_argument("--images", type=int, help="train on this many images only")
     parser.add_argument("--test-images", type=int, help="test on this many images only")
     parser.add_argument("--output", type=Path, default=Path("results/from_keras"))

@@ -1,21 +1,27 @@
-"""Run an exported spiking network on a device: images in; classes, scores, latency out.
+"""Run an exported spiking network on a device: print classes, scores and latency of images.
 
     pip install numpy ai-edge-litert      # for .tflite files; onnxruntime for .onnx files
     python on_device.py net.tflite picture.png folder/ --labels names.txt
 
-This script and the network are all that a device needs; and Pillow, unless images are .npy arrays:
-one `(height, width[, channels])` or many, their number first; of bytes, or numbers from 0 to 1.
-Images are stretched to the network's size, made grey or coloured as it wants and brought to the
-range of its pixels. Folders are searched to the bottom; what cannot be read there is left out.
+A device needs only this script, the network file and the runtime above; for pictures also Pillow.
+Images may also be .npy arrays: one image `(height, width[, channels])`, or many images, their
+number first. Their pixels are bytes, or numbers from 0 to 1. The script resizes images to the
+network's size, converts them to grey or colour as the network needs, and scales them to its pixel
+range. It searches folders and all their subfolders, and skips files there that it cannot read.
 
-A network of the form "step" or "stateful" runs step by step and stops early: with `--stop certain`
-when the leading class can no longer be caught, so that it is that of all T steps; with `margin`
-when it leads by M spikes, fractions towards the next spike included, which is sooner and may give
-another class; with `never` after T. The class is the first one with the highest score. Scores are
-spike counts; with `margin`, or if the network was exported with `readout="potential"`, they are
-counts and the fraction of a spike that is left, which are shown beside the counts as `scores`. With
-that readout `certain` is as `never`, because a step can add any number to a potential.
-Exits with status 0, or 2 and the reason.
+A network of the form "step" or "stateful" runs step by step and may stop before step T:
+
+    --stop certain   stops when no other class can overtake the leading class. The class is the
+                     same as after all T steps.
+    --stop margin    stops when the leading class leads by M spikes, with the fractions towards the
+                     next spike. It stops earlier and may give another class.
+    --stop never     runs all T steps.
+
+The class is the first one with the highest score. Scores are spike counts. With `margin`, or if the
+network was exported with `readout="potential"`, a score is the count plus the fraction of a spike
+that remains in the potential; the output shows it as `scores` beside the counts. With this readout
+`certain` runs all T steps, because one step can add any number to a potential.
+Exit status: 0, or 2 with an error message.
 """
 
 import json
@@ -31,7 +37,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
-BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}  # Pillow's names for greys
+# Bits per grey pixel, by Pillow's name of the format.
+BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
 LINE = "{image:<28} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
 MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
@@ -47,15 +54,16 @@ class Network(NamedTuple):  # a file opened in its runtime
 class Result(NamedTuple):
     steps: int
     spike_counts: np.ndarray
-    scores: np.ndarray  # by which the class is told: the counts, or with fractions of a spike
+    scores: np.ndarray  # the highest one tells the class: counts, perhaps with fractions
 
 
 def should_stop(scores: np.ndarray, step: int, time_steps: int, stop: str, margin: float) -> bool:
-    """Whether the classes' scores after `step` of `time_steps` steps tell the class.
+    """Whether the scores after `step` of `time_steps` steps decide the class.
 
-    The class is the first one with the highest score. Of `certain` the scores are spike counts. A
-    neuron spikes at most once a step, so the leader is certain if it wins even when it falls
-    silent and all others spike at every step. Of `margin` see `activity`.
+    The class is the first one with the highest score. With `certain`, scores are spike counts. A
+    neuron spikes at most once per step. So the leader is certain if it wins even when it stays
+    silent and all other neurons spike at every remaining step. With `margin`, scores are from
+    `activity`.
     """
     leader = scores.argmax()
     if stop == "certain":
@@ -70,28 +78,32 @@ def should_stop(scores: np.ndarray, step: int, time_steps: int, stop: str, margi
 def activity(
     counts: np.ndarray, potential: np.ndarray, v_threshold: Any, v_0: Any = 0.0
 ) -> np.ndarray:
-    """Input to each neuron of the readout so far in spikes: those fired, and the fraction left.
+    """Spikes of each readout neuron, plus the fraction of a spike that its potential holds.
 
-    The potential is counted from `v_0`, where it started.
+    The potential in the file starts at 0, which stands for `v_0`.
     """
     score: np.ndarray = counts + (potential + np.asarray(v_0)) / np.asarray(v_threshold)
     return score
 
 
 def by_layer(network: Network, fact: str) -> dict[str, Any]:
-    """A fact about each layer of neurons."""
+    """A fact of the network, by name of the layer of neurons."""
     layers: dict[str, Any] = parsed(network, fact, {})
     return layers
 
 
 def parsed(network: Network, fact: str, default: Any) -> Any:
-    """A fact that is not a word: ONNX files hold it as JSON."""
+    """A fact that is a number, a list or a mapping; ONNX files hold it as JSON text."""
     found = network.facts.get(fact, default)
     return json.loads(found) if isinstance(found, str) else found
 
 
 def score(network: Network, counts: np.ndarray, outputs: Arrays, stop: str) -> np.ndarray:
-    """Spike counts; or the activity, for `margin` where the network gives the potentials out."""
+    """Scores of the classes: spike counts, or `activity`.
+
+    `activity` needs an output of potentials. It is used with `margin` and for networks with
+    `readout="potential"`.
+    """
     thresholds = by_layer(network, "v_threshold")
     readout = next(reversed(thresholds), "")
     potential = outputs.get(f"v_{readout}_out")
@@ -102,7 +114,7 @@ def score(network: Network, counts: np.ndarray, outputs: Arrays, stop: str) -> n
 
 
 def takes_steps(network: Network) -> bool:
-    """Whether all steps run in one call, as many as the file is told."""
+    """Whether the file has the number of steps as an input and runs all steps in one call."""
     return "time_steps" in network.inputs
 
 
@@ -113,7 +125,7 @@ def by_potential(network: Network) -> bool:
 def simulate(
     network: Network, image: np.ndarray, time_steps: int, stop: str, margin: float
 ) -> Result:
-    """Run an image as far as it takes."""
+    """Run one image until the stop rule ends it."""
     if "spike_counts" in network.outputs:
         steps = {"time_steps": np.asarray(time_steps)} if takes_steps(network) else {}
         outputs = network.infer({"image": image, **steps})
@@ -124,7 +136,7 @@ def simulate(
     state = {name: np.zeros(*network.inputs[name]) for name in names}
     counts = np.zeros((), int)
     for step in range(1, time_steps + 1):
-        if "keep" in network.inputs:  # 0 clears the potentials, which the runtime holds
+        if "keep" in network.inputs:  # the runtime holds the potentials; 0 clears them
             state["keep"] = np.array([step > 1], network.inputs["keep"][1])
         outputs = network.infer({"image": image, **state})
         state = {name: outputs[f"{name}_out"] for name in names}
@@ -136,7 +148,7 @@ def simulate(
 
 
 def check_regular(path: Path) -> None:
-    """Opening a pipe would wait for ever, and a device has no end."""
+    """Raise an error for a pipe or a device, because reading them may never end."""
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a regular file")
 
@@ -151,7 +163,7 @@ def open_network(path: Path, threads: int) -> Network:
         network = openers[path.suffix](content, threads)
     except ImportError:
         raise
-    except Exception as error:  # each runtime raises its own
+    except Exception as error:  # each runtime raises its own kinds of errors
         raise ValueError(f"{path} is not a network that runs here: {error}") from error
     if "image" not in network.inputs or not {"spikes", "spike_counts"} & {*network.outputs}:
         raise ValueError(f"{path} is not an exported spiking network")
@@ -165,7 +177,7 @@ def open_litert(content: bytes, threads: int) -> Network:
     interpreter = Interpreter(model_content=content, num_threads=threads)
     signature = interpreter.get_signature_runner()
     inputs, outputs = signature.get_input_details(), signature.get_output_details()
-    del signature  # while it lives, nothing can run
+    del signature  # nothing can run while this object exists
     interpreter.allocate_tensors()
 
     def infer(feed: Arrays) -> Arrays:
@@ -190,7 +202,7 @@ def open_onnx(content: bytes, threads: int) -> Network:
     session = InferenceSession(content, options, providers=["CPUExecutionProvider"])
     kinds = {}
     for item in session.get_inputs():
-        shape = tuple(n if isinstance(n, int) else 1 for n in item.shape)  # the batch has a name
+        shape = tuple(n if isinstance(n, int) else 1 for n in item.shape)  # a name: the batch
         kinds[item.name] = shape, "int32" if item.type == "tensor(int32)" else "float32"
     names = [output.name for output in session.get_outputs()]
 
@@ -214,7 +226,7 @@ def choose_time_steps(network: Network, wanted: int | None, stop: str) -> int:
 
 
 def read_images(path: Path) -> list[np.ndarray]:
-    """The images of a file; pictures come grey or with opacity, and all their pages."""
+    """All images of a file, as arrays of grey, or of red, green, blue and opacity."""
     check_regular(path)
     if path.suffix.lower() == ".npy":
         array = read_array(path)
@@ -223,7 +235,7 @@ def read_images(path: Path) -> list[np.ndarray]:
     from PIL import Image, ImageOps, ImageSequence
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tags that do not matter
+        warnings.simplefilter("ignore")  # warnings about tags that do not matter
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path) as picture:
             tile: Any = picture.tile[0][3] if picture.tile else ""
@@ -238,7 +250,7 @@ def read_images(path: Path) -> list[np.ndarray]:
 
 
 def to_array(picture: Any, format: str | None, tile: str) -> np.ndarray:
-    """Pixels of a picture from Pillow; `tile` is its name for how the file has them."""
+    """Pixels of a picture from Pillow; `tile` is Pillow's name of the pixel format in the file."""
     level = picture.info.get("transparency")
     if picture.mode == "F":
         return np.asarray(picture)
@@ -261,7 +273,7 @@ def to_array(picture: Any, format: str | None, tile: str) -> np.ndarray:
 
 
 def read_array(path: Path) -> np.ndarray:
-    """A .npy file's array, once its declared size is known to be that of the file."""
+    """Check that the declared size of a .npy array fits the file, and read the array."""
     head = np.lib.format
     with path.open("rb") as file:
         version = head.read_magic(file)
@@ -278,7 +290,7 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def find_images(paths: list[Path]) -> Iterator[tuple[Path, bool]]:
-    """Files that are named, and images below folders; and whether a folder gave them."""
+    """Named files, and image files in named folders; each with whether it is from a folder."""
     suffixes = {".npy", *PICTURES.split()}
     for path in paths:
         if not path.is_dir():
@@ -296,12 +308,13 @@ def find_images(paths: list[Path]) -> Iterator[tuple[Path, bool]]:
 
 
 def prepare(pixels: np.ndarray, network: Network, invert: bool) -> np.ndarray:
-    """An image as the network takes it; what is transparent becomes black."""
+    """Convert an image to the network's input; transparent pixels become black."""
     shape, dtype = network.inputs["image"]
     x = pixels[..., None] if pixels.ndim == 2 else pixels
     if x.ndim != 3 or x.size == 0 or x.dtype.kind not in "buif":
         raise ValueError(f"not an image: an array {pixels.shape} of {pixels.dtype}")
-    whole = x.dtype.kind == "u" and x.dtype.itemsize <= 2  # of others none knows the white
+    # Only unsigned integers of 8 or 16 bits have a known white: their largest value.
+    whole = x.dtype.kind == "u" and x.dtype.itemsize <= 2
     x = x / np.float32(np.iinfo(x.dtype).max) if whole else x.astype("float32")
     if not ((x >= 0) & (x <= 1)).all():
         raise ValueError("pixels must be bytes, or numbers from 0 to 1")
@@ -320,7 +333,7 @@ def prepare(pixels: np.ndarray, network: Network, invert: bool) -> np.ndarray:
 
 
 def resampling(old: int, new: int) -> np.ndarray:
-    """Weights `(new, old)` of linear interpolation that averages what it makes smaller."""
+    """Weights `(new, old)` of linear interpolation; to reduce a size, pixels are averaged."""
     centres = (np.arange(new)[:, None] + 0.5) * old / new
     weights = np.maximum(0, 1 - np.abs(np.arange(old) + 0.5 - centres) / max(1, old / new))
     return (weights / weights.sum(axis=1, keepdims=True)).astype("float32")
@@ -332,7 +345,7 @@ def read_labels(path: Path) -> list[str]:
 
 
 def run(options: Namespace) -> Iterator[dict[str, Any]]:
-    """Results of each image; latency is the median of five runs."""
+    """Results for each image; the latency is the median of five runs."""
     labels = read_labels(options.labels) if options.labels else None
     network = open_network(options.model, options.threads)
     time_steps = choose_time_steps(network, options.time_steps, options.stop)
@@ -341,7 +354,7 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
             images = [prepare(image, network, options.invert) for image in read_images(file)]
         except ImportError:
             raise
-        except Exception as error:  # a file can hold anything, and readers raise anything
+        except Exception as error:  # a damaged file can make its reader raise any error
             message = f"image {file}: {str(error) or type(error).__name__}"
             if not in_folder:
                 raise ValueError(message) from error
@@ -376,14 +389,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("model", type=Path, help=".tflite or .onnx file")
-    add("images", type=Path, nargs="+", help="image files, and folders of them")
-    add("--labels", type=Path, metavar="FILE", help="names of the classes, one on each line")
-    add("--time-steps", type=int, metavar="T", help="by default the network's own")
+    add("images", type=Path, nargs="+", help="image files, and folders with images")
+    add("--labels", type=Path, metavar="FILE", help="names of the classes, one per line")
+    add("--time-steps", type=int, metavar="T", help="default: the network's T")
     add("--stop", choices=["certain", "margin", "never"], default="certain")
     add("--margin", type=float, default=MARGIN, metavar="M", help=f"default: {MARGIN:g}")
     add("--invert", action="store_true", help="for dark drawings on a light ground")
     add("--threads", type=int, default=1)
-    add("--json", action="store_true", help="print an object for each image, one on each line")
+    add("--json", action="store_true", help="print one JSON object per image, one per line")
     options = parser.parse_args(arguments)
     if any(n is not None and n < 1 for n in (options.time_steps, options.threads)):
         parser.error("--time-steps and --threads must be at least 1")

@@ -1,10 +1,10 @@
-"""The main job: train a spiking network via its proxy, evaluate it, save it, draw it.
+"""Train a spiking network through its proxy, evaluate it, save it and draw its spikes.
 
-    python examples/train.py                       # Fashion-MNIST if it is here, digits otherwise
+    python examples/train.py           # Fashion-MNIST if it is on this machine, digits otherwise
     python examples/train.py --dataset cifar10 --epochs 20
     KERAS_BACKEND=jax python examples/train.py
 
-Writes the model, its numbers and three pictures to a new folder below `results/`.
+The script writes the model, its numbers and three pictures to a new folder in `results/`.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def choose_dataset(wanted, data_dir):
 
 
 def new_folder(parent, name):
-    """A folder that does not exist yet, so that no earlier result is overwritten."""
+    """Make a new folder, so that no earlier result is overwritten."""
     candidates = [parent / name, *(parent / f"{name}-{n}" for n in range(2, 10000))]
     folder = next(path for path in candidates if not path.exists())
     folder.mkdir(parents=True)

@@ -3,10 +3,11 @@
     pip install numpy tflite-micro
     python run_tflm.py net.tflite images.npy
 
-The file is one that `model.export("net.tflite", format="litert")` wrote, unrolled, of an integer
-network. The images are a NumPy array, `(images, height, width, channels)` or one image less the
-first axis: bytes from 0 to 255, or numbers from 0 to 1. What it prints are the spike counts that
-the microcontroller will give, to the last spike: all arithmetic is on integers.
+The file must be an unrolled LiteRT file of an integer network, as `keras_proxy_snn.export.export`
+writes it. The images are a NumPy array `(images, height, width, channels)`, or
+`(height, width, channels)` for one image. Pixels are bytes from 0 to 255, or numbers from 0 to 1.
+The script prints spike counts. The microcontroller gives exactly the same counts, because all
+arithmetic is on integers.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as sch
 
 
 def read_facts(content):
-    """Facts about the network that the file's metadata hold: form, `input_scale`, ..."""
+    """Facts about the network from the file's metadata: form, `input_scale`, ..."""
     if content[4:8] != b"TFL3":
         raise ValueError("not a .tflite file")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
@@ -31,25 +32,25 @@ def read_facts(content):
 
 
 def operators(content):
-    """Names of the operators that a file has, such as "CONV_2D", in order."""
+    """Names of the operators in a file, such as "CONV_2D", sorted."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
     return sorted(names[code.builtinCode] for code in model.operatorCodes)
 
 
 def scale_pixels(images, facts):
-    """Images as the network takes them: int16, `round(pixel * input_scale)`."""
+    """Convert images to the network's input, int16: `round(pixel * white * input_scale)`."""
     pixels = np.asarray(images)
     pixels = pixels / np.float32(255) if pixels.dtype == np.uint8 else pixels.astype("float32")
     if not ((pixels >= 0) & (pixels <= 1)).all():
         raise ValueError("pixels must be from 0 to 1, or bytes")
-    # Black of an integer network is 0; `input_scale` is that of its pixels, up to white.
+    # Black is 0 in an integer network; `input_scale` is the scale of pixels from 0 to white.
     white = np.float32(facts.get("input_range", (0, 1))[1])
     return np.rint(pixels * white * np.float32(facts["input_scale"])).astype("int16")
 
 
 class Network:
-    """A file loaded into the interpreter; call it with images for their spike counts."""
+    """A file loaded into the interpreter. A call with images returns their spike counts."""
 
     def __init__(self, path, arena_size=1 << 24):
         content = Path(path).read_bytes()
@@ -76,7 +77,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help=".tflite file")
     parser.add_argument("images", help=".npy file")
-    parser.add_argument("--allocations", action="store_true", help="print the use of the arena")
+    parser.add_argument(
+        "--allocations", action="store_true", help="print the memory use of the arena"
+    )
     arguments = parser.parse_args()
     try:
         network = Network(arguments.model)

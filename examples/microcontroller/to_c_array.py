@@ -1,15 +1,18 @@
-"""Turn a spiking network into C: `model_data.h` and `model_data.c` for `main.cc`.
+"""Write a spiking network as C data: `model_data.h` and `model_data.c` for `main.cc`.
 
     pip install numpy tflite-micro
     python to_c_array.py net.tflite image.npy --output .
 
-The header says too which operators the network has, and how many bytes of memory TensorFlow Lite
-Micro used for it here, plus an eighth. Its structures are larger on a desktop's 64 bits than on 32;
-what a device's own kernels need besides (such as CMSIS-NN's) is for the eighth.
+The two files hold
 
-Beside the file's bytes they hold one image of bytes and its spike counts, computed here by
-TensorFlow Lite Micro, so that the first thing the device does is to prove that it computes the
-same; and a table from bytes to the network's input, so that it needs no floating point.
+- the bytes of the `.tflite` file;
+- the operators of the network;
+- the memory that the device must reserve: the bytes that TensorFlow Lite Micro used on this
+  machine, plus one eighth. Its structures are larger on a desktop with 64 bits than on a device
+  with 32 bits. The eighth is for the needs of a device's own kernels, such as CMSIS-NN;
+- one image of bytes and its spike counts, computed on this machine by TensorFlow Lite Micro. The
+  device first checks that it computes the same counts;
+- a table from bytes to the network's input, so that the device needs no floating point.
 """
 
 import argparse
@@ -21,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from run_tflm import Network, operators, scale_pixels
 
-# What `main.cc` can register.
+# Operators that `main.cc` can register.
 OPERATORS = (
     "ADD",
     "CONV_2D",
@@ -66,9 +69,9 @@ extern const int16_t sample_counts[CLASSES];
 
 
 def arena_size(path, image):
-    """Bytes that the interpreter uses, and an eighth more, in whole KiB."""
+    """Bytes that the interpreter uses, plus one eighth, rounded up to whole KiB."""
     run = [sys.executable, Path(__file__).with_name("run_tflm.py"), path, image, "--allocations"]
-    # A program of its own, because the interpreter prints what it used to the process's stderr.
+    # A separate process, because the interpreter prints its memory use to the process's stderr.
     done = subprocess.run(run, capture_output=True, text=True, check=False)
     total = re.search(r"Arena allocation total (\d+) bytes", done.stderr)
     if total is None:
@@ -77,14 +80,14 @@ def arena_size(path, image):
 
 
 def c_array(declaration, values):
-    """A constant array, 16 numbers a line."""
+    """A constant array in C, 16 numbers per line."""
     rows = [values[i : i + 16] for i in range(0, len(values), 16)]
     lines = ",\n    ".join(", ".join(map(str, row)) for row in rows)
     return f"{declaration} = {{\n    {lines}}};\n"
 
 
 def c_files(path, image_path):
-    """Text of the header and of the source."""
+    """Text of the header and text of the source."""
     network = Network(path)
     image = np.load(image_path)
     if image.dtype != np.uint8 or image.shape != network.input_shape[1:]:

@@ -2,8 +2,8 @@
 
     python examples/paper/compare.py proxy proxy_paper --time-steps 8 --epochs 40
 
-Methods are those of `keras_proxy_snn.methods.METHODS`; `--help` lists them. The same with more
-methods, larger data and several seeds is `keras-proxy-snn paper table2`.
+Methods are the keys of `keras_proxy_snn.methods.METHODS`; `--help` lists them. The command
+`keras-proxy-snn paper table2` compares more methods, on larger data and with several seeds.
 """
 
 import argparse
