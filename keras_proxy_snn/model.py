@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from ._checks import check_choice
+from ._types import Images, Tensor
 from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
 from .neurons.neuron import Neuron
@@ -223,7 +224,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
     def input_range(self, value: tuple[float, float] | None) -> None:
         self._input_range = check_range(value)
 
-    def note_input_range(self, x: Any) -> Any:
+    def note_input_range(self, x: Images) -> Any:
         """Take the input range from training images, with a warning if they are of another.
 
         Args:
@@ -282,7 +283,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         weights = tuple((weight.path, weight.dtype) for weight in self.ann.weights)
         return *self.snn.traced_settings(), self.readout, self.proxy_activation, weights
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         """Spike counts; see the class."""
         if isinstance(inputs, Simulated):
             # In a train step `compute_loss` puts the counts in the place of this output.
@@ -294,12 +295,12 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         counts = self.answer(self.snn.simulate(images, preprocessed=bool(training)))
         return proxy_gradient(self._proxy(images), counts) if training else counts
 
-    def _proxy(self, images: Any) -> Any:
+    def _proxy(self, images: Images) -> Any:
         """What the ANN makes of preprocessed images in training, before a softmax."""
         images = self.ann_images(images)
         return proxy_output(self.twin, images, self.proxy_activation, self.time_steps, self.v_0)
 
-    def _regularise_activity(self, images: Any) -> None:
+    def _regularise_activity(self, images: Images) -> None:
         """Let the ANN's layers add the losses of their activities, as Keras does in `evaluate`."""
         if any(getattr(call.layer, "activity_regularizer", None) for call in self.twin.graph.calls):
             images = self.ann_images(self.snn.preprocess(images))
@@ -307,7 +308,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
                 self.twin, images, self.proxy_activation, self.time_steps, self.v_0, training=False
             )
 
-    def ann_images(self, images: Any) -> Any:
+    def ann_images(self, images: Images) -> Any:
         """Preprocessed images as the ANN sees them: float32, frames of events averaged."""
         images = ops.cast(images, "float32")
         return ops.mean(images, axis=1) if self.events else images
@@ -346,10 +347,10 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
 
     def compute_loss(
         self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: Images = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
         training: bool = True,
     ) -> Any:
         """Loss at the spike counts, with the proxy's gradient in a train step."""
@@ -357,7 +358,9 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
             y_pred = proxy_gradient(y_pred, self.answer(x.simulation))
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def compute_metrics(
+        self, x: Images, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> Any:
         """Metrics of the spike counts; in a train step the network's own logs too."""
         simulation = x.simulation if isinstance(x, Simulated) else self.snn.simulate(x)
         training = isinstance(x, Simulated) and bool(simulation.firing_rates)

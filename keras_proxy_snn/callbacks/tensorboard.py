@@ -11,6 +11,7 @@ import keras
 
 from .. import statistics, visualization
 from .._checks import positive_integer
+from .._types import Images
 
 __all__ = ["SpikeTensorBoard"]
 
@@ -61,7 +62,7 @@ class SpikeTensorBoard(keras.callbacks.Callback):
     def __init__(
         self,
         log_dir: str | Path,
-        images: Any = None,
+        images: Images = None,
         *,
         raster_every: int = 5,
         class_names: Sequence[str] | None = None,

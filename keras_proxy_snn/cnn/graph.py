@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from .._types import Tensor
 from ..layers.activations import activation_kind
 from ..layers.kernels import kernel_of
 from .operations import standard_layer
@@ -58,7 +59,7 @@ class Graph:
         return found
 
     def run(
-        self, x: Any, training: bool = False, start: int = 0
+        self, x: Tensor, training: bool = False, start: int = 0
     ) -> Generator[tuple[int, Any], Any, None]:
         """Call the layers in order, and hold only results that will still be read.
 
@@ -81,7 +82,7 @@ class Graph:
             instead = yield place, result
             results[place] = result if instead is None else instead
 
-    def output(self, x: Any, training: bool = False, start: int = 0) -> Any:
+    def output(self, x: Tensor, training: bool = False, start: int = 0) -> Any:
         """Output for an input; arguments as in `run`."""
         *_, (_, result) = self.run(x, training, start)
         return result
@@ -108,7 +109,7 @@ class LinearPart:
     def __init__(self, layer: keras.layers.Dense):
         self.layer = layer
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Tensor) -> Any:
         """Weighted sum of `(batch, features)`."""
         layer = self.layer
         dtype = layer.compute_dtype

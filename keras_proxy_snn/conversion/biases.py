@@ -9,6 +9,7 @@ from keras import ops
 
 from .._arrays import as_float32
 from .._checks import positive_integer
+from .._types import Images
 from ..layers import CurrentSum, IFActivation, Synapses
 from ..layers.base import TiedIF
 from ..model import ProxyModel
@@ -21,7 +22,7 @@ _LEAST_ACTIVE = 0.3  # bounds the step where nearly all neurons are silent or sa
 
 
 def calibrate_biases(
-    model: ProxyModel, x: Any, *, rounds: int = 3, batch_size: int = 50
+    model: ProxyModel, x: Images, *, rounds: int = 3, batch_size: int = 50
 ) -> dict[str, float]:
     """Shift biases so that the mean rate of each channel agrees with the proxy.
 

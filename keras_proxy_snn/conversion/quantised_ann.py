@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from .._checks import positive_integer
+from .._types import Images, Tensor
 from ..model import ProxyModel
 from ..training.responses import proxy_output
 
@@ -77,7 +78,7 @@ class QuantisedANN(keras.Model):
         self.model = model
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         """Logits; see the class."""
         model, training = self.model, bool(training)
         images = model.ann_images(model.snn.preprocess(inputs, training=training))
@@ -85,7 +86,7 @@ class QuantisedANN(keras.Model):
         v_0 = self._draw if dithers else model.v_0
         return proxy_output(model.twin, images, "qcfs", self.levels, v_0, training)
 
-    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Images = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.fit`; the model notes the range of the images."""
         return super().fit(self.model.note_input_range(x), *args, **kwargs)
 

@@ -9,6 +9,7 @@ from keras import ops
 
 from .._arrays import as_float32
 from .._checks import check_choice, positive_integer
+from .._types import Images
 from ..mapping.twin import SpikingTwin, spiking_twin
 from ..training.responses import quantisation_level
 
@@ -30,7 +31,7 @@ _BATCH = 20  # 10 million activations of the paper's widest layer
 
 def calibrate(
     ann: keras.Model,
-    x: Any,
+    x: Images,
     method: str = "percentile",
     *,
     time_steps: int = 16,
@@ -93,7 +94,7 @@ CALIBRATIONS = ("percentile", "rnl", "qcfs")
 
 
 def activation_percentiles(
-    ann: keras.Model, x: Any, percentile: float = PERCENTILE
+    ann: keras.Model, x: Images, percentile: float = PERCENTILE
 ) -> dict[str, float]:
     """Percentile of the activations above zero of each layer with neurons.
 
@@ -130,7 +131,7 @@ def activation_percentiles(
     return {name: one.result() for name, one in found.items()}
 
 
-def scaled_maxima(ann: keras.Model, x: Any) -> dict[str, float]:
+def scaled_maxima(ann: keras.Model, x: Images) -> dict[str, float]:
     """Maxima of the activations times the smallest scale that keeps the classes; `calibrate`."""
     twin = spiking_twin(ann)
     maxima = _maxima(twin, x)
@@ -144,7 +145,7 @@ def scaled_maxima(ann: keras.Model, x: Any) -> dict[str, float]:
     return {name: high * largest for name, largest in maxima.items()}
 
 
-def least_error_steps(ann: keras.Model, x: Any, levels: int) -> dict[str, float]:
+def least_error_steps(ann: keras.Model, x: Images, levels: int) -> dict[str, float]:
     """Steps with the least squared error of QCFS at so many levels; see `calibrate`."""
     levels = positive_integer("time_steps", levels)
     twin = spiking_twin(ann)
@@ -159,7 +160,7 @@ def least_error_steps(ann: keras.Model, x: Any, levels: int) -> dict[str, float]
     return {name: float(_CANDIDATES[e.argmin()] * maxima[name]) for name, e in errors.items()}
 
 
-def _activations(twin: SpikingTwin, x: Any) -> Iterator[tuple[str, np.ndarray]]:
+def _activations(twin: SpikingTwin, x: Images) -> Iterator[tuple[str, np.ndarray]]:
     """Activations of each layer with neurons, in parts `(batch, ...)`, layer by layer."""
     names = {place: name for name, place in twin.activations.items()}
     for batch in _batches(x):
@@ -173,7 +174,7 @@ def _heights(twin: SpikingTwin, place: int, result: Any) -> np.ndarray:
     return np.abs(values) if place == len(twin.graph.calls) - 1 else values
 
 
-def _maxima(twin: SpikingTwin, x: Any) -> dict[str, float]:
+def _maxima(twin: SpikingTwin, x: Images) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, activations in _activations(twin, x):
         found[name] = max(found.get(name, 0.0), float(activations.max()))
@@ -190,7 +191,7 @@ def _check_heard(found: dict[str, Any]) -> None:
         )
 
 
-def _classes(twin: SpikingTwin, x: Any, caps: dict[str, float]) -> np.ndarray:
+def _classes(twin: SpikingTwin, x: Images, caps: dict[str, float]) -> np.ndarray:
     """Classes of images if activations before the readout are cut off at `caps`."""
     last = len(twin.graph.calls) - 1
     limits = {twin.activations[name]: cap for name, cap in caps.items()}
@@ -207,7 +208,7 @@ def _classes(twin: SpikingTwin, x: Any, caps: dict[str, float]) -> np.ndarray:
     return np.concatenate(classes)
 
 
-def _batches(x: Any) -> Iterator[Any]:
+def _batches(x: Images) -> Iterator[Any]:
     for start in range(0, len(x), _BATCH):
         yield ops.convert_to_tensor(x[start : start + _BATCH], "float32")
 

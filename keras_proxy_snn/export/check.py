@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Images
 from .interpreter import run as interpret
 from .program import Conv, Dense, Program
 
@@ -51,7 +52,9 @@ class Check:
         return text
 
 
-def check(program: Program, images: Any, run: Callable[[Program, np.ndarray], np.ndarray]) -> Check:
+def check(
+    program: Program, images: Images, run: Callable[[Program, np.ndarray], np.ndarray]
+) -> Check:
     """Compare a file's spike counts with the interpreter's.
 
     Integer arithmetic is exact, so every count of an integer program must be equal. Float

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._checks import check_choice
 from .._files import check_target, replacing
+from .._types import Images
 from .check import Check, check
 from .formats import FORMATS
 from .frontend.from_model import from_model
@@ -53,7 +54,7 @@ class Exported:
     program: Program
     accuracy: float | None
 
-    def run(self, images: Any) -> np.ndarray:
+    def run(self, images: Images) -> np.ndarray:
         """What the model predicts, `(batch, classes)`, by the file in its real runtime."""
         scores: np.ndarray = writer(self.format).run(self.path, self.program, images)
         return scores
@@ -78,7 +79,7 @@ def export(
     time_steps: int | None = None,
     quantise: bool | int | None = None,
     calibration: Any = None,
-    images: Any = None,
+    images: Images = None,
     test: tuple[Any, Any] | None = None,
     verify: bool = True,
     overwrite: bool = False,

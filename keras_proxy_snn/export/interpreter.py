@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .._types import Images
 from .program import Conv, Dense, Flatten, Pool, Program, Shortcut, same_padding
 
 __all__ = ["Trace", "initial_state", "prepare_images", "run", "scaled", "step"]
@@ -26,7 +27,7 @@ class Trace(NamedTuple):
     v_max: tuple[float, ...]
 
 
-def prepare_images(program: Program, images: Any) -> np.ndarray:
+def prepare_images(program: Program, images: Images) -> np.ndarray:
     """Check images and scale them to the network's input.
 
     Args:
@@ -63,7 +64,7 @@ def initial_state(program: Program, batch: int) -> tuple[np.ndarray, ...]:
     return tuple(np.zeros((batch, *shape), dtype) for shape in program.state_shapes())
 
 
-def run(program: Program, images: Any, time_steps: int | None = None) -> Trace:
+def run(program: Program, images: Images, time_steps: int | None = None) -> Trace:
     """Simulate a program on images.
 
     Sums are in float32 for a float program and exact for an integer one.

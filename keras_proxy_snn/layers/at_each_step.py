@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from .time_axis import over_time, without_time
 
 __all__ = ["AtEachStep"]
@@ -56,11 +57,11 @@ class AtEachStep(keras.layers.Layer):
         if not self.layer.built:
             self.layer.build(without_time(input_shape))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """Apply the layer to each step; see the class."""
         return over_time(self.at_once, inputs)
 
-    def at_once(self, x: Any, training: bool = False) -> Any:
+    def at_once(self, x: Tensor, training: bool = False) -> Any:
         """Apply the layer to `(batch, ...)`."""
         knows_training = "training" in inspect.signature(self.layer.call).parameters
         # Not through `__call__`, which would cast to the ANN's dtype and keep spikes alive.

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from .._checks import check_choice
+from .._types import Tensor
 from ..neurons.equations import biased
 from .activations import activation_kind
 from .integrate_and_fire import IF
@@ -26,8 +27,8 @@ CURRENT_DTYPES = ("float32", "bfloat16")
 class SynapticWeights(NamedTuple):
     """Weights as the spiking side sees them, in its compute dtype."""
 
-    kernel: Any
-    bias: Any | None
+    kernel: Tensor
+    bias: Tensor | None
 
 
 class TiedIF(IF):
@@ -117,7 +118,7 @@ class TiedIF(IF):
         return SynapticWeights(kernel, bias) if norm is None else self.fold(norm, kernel, bias)
 
     def fold(
-        self, norm: keras.layers.BatchNormalization, kernel: Any, bias: Any | None
+        self, norm: keras.layers.BatchNormalization, kernel: Tensor, bias: Tensor | None
     ) -> SynapticWeights:
         """Weights with a normalisation folded in; see `synaptic_weights`."""
         mean, variance = (
@@ -144,18 +145,18 @@ class TiedIF(IF):
         """The twin's kernel."""
         return kernel_of(self.twin)
 
-    def scale_inputs(self, kernel: Any) -> Any:
+    def scale_inputs(self, kernel: Tensor) -> Any:
         """Multiply a kernel `(..., input channels, outputs)` by `input_scale`."""
         if self.input_scale == 1.0:
             return kernel
         scale = np.reshape(self.input_scale, (-1, 1))
         return kernel * ops.convert_to_tensor(scale, self.compute_dtype)
 
-    def scale_outputs(self, kernel: Any, scale: Any) -> Any:
+    def scale_outputs(self, kernel: Tensor, scale: Any) -> Any:
         """Multiply a kernel by a scale of each output `(outputs,)`."""
         return kernel * scale
 
-    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+    def linear(self, inputs: Tensor, weights: SynapticWeights) -> Any:
         """Currents `(batch, ...)` that inputs `(batch, ...)` cause through given weights.
 
         Weighted inputs are summed in `current_dtype`; the bias and the potentials that take the
@@ -163,16 +164,16 @@ class TiedIF(IF):
         """
         return biased(self.sum_inputs(inputs, weights), weights.bias, self.compute_dtype)
 
-    def sum_inputs(self, inputs: Any, weights: SynapticWeights) -> Any:
+    def sum_inputs(self, inputs: Tensor, weights: SynapticWeights) -> Any:
         """Currents without the bias, in the dtype in which they are summed."""
         inputs, kernel = (ops.cast(x, self.current_dtype) for x in (inputs, weights.kernel))
         return self.weighted_sum(inputs, kernel)
 
-    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+    def weighted_sum(self, inputs: Tensor, kernel: Tensor) -> Any:
         """Sum of inputs `(batch, ...)` times weights, all in one dtype."""
         raise NotImplementedError
 
-    def current(self, inputs: Any) -> Any:
+    def current(self, inputs: Tensor) -> Any:
         """Input currents of the neurons (Eq. 4; Eq. 6 for inputs constant in time)."""
         weights = self.synaptic_weights()
         if self.time_steps is not None:

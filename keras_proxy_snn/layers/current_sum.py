@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from .base import check_scale
 
 __all__ = ["CurrentSum"]
@@ -50,7 +51,7 @@ class CurrentSum(keras.layers.Layer):
     def build(self, *input_shapes: Any) -> None:
         """There is nothing to build."""
 
-    def call(self, *inputs: Any) -> Any:
+    def call(self, *inputs: Tensor) -> Any:
         """Weighted sum; see the class."""
         terms = [
             x if scale == 1.0 else ops.multiply(x, ops.convert_to_tensor(scale, self.compute_dtype))
@@ -68,7 +69,7 @@ class CurrentSum(keras.layers.Layer):
             for sizes in zip(*input_shapes, strict=True)
         )
 
-    def compute_output_spec(self, *inputs: Any) -> Any:
+    def compute_output_spec(self, *inputs: Tensor) -> Any:
         """Symbolic output; Keras itself passes no shapes on to a `call` of `*inputs`."""
         shape = self.compute_output_shape(*(x.shape for x in inputs))
         return keras.KerasTensor(shape, self.compute_dtype)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from .activations import activation_kind
 from .base import SynapticWeights, TiedIF
 
@@ -61,6 +62,6 @@ class IFActivation(TiedIF):
         """The scale of the inputs, in the place of a kernel."""
         return SynapticWeights(ops.convert_to_tensor(self.input_scale, self.compute_dtype), None)
 
-    def sum_inputs(self, inputs: Any, weights: SynapticWeights) -> Any:
+    def sum_inputs(self, inputs: Tensor, weights: SynapticWeights) -> Any:
         """Scale `(batch, ...)`."""
         return inputs if self.input_scale == 1.0 else ops.multiply(inputs, weights.kernel)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from .base import SynapticWeights, TiedIF
 
 __all__ = ["IFBatchNormalization"]
@@ -64,10 +65,10 @@ class IFBatchNormalization(TiedIF):
         """Scale and bias of each channel."""
         return self.fold(self.twin, self.scale_inputs(ops.ones((), self.compute_dtype)), None)
 
-    def scale_inputs(self, kernel: Any) -> Any:
+    def scale_inputs(self, kernel: Tensor) -> Any:
         """Multiply the scales, which are as many as input channels."""
         return kernel * ops.convert_to_tensor(self.input_scale, self.compute_dtype)
 
-    def sum_inputs(self, inputs: Any, weights: SynapticWeights) -> Any:
+    def sum_inputs(self, inputs: Tensor, weights: SynapticWeights) -> Any:
         """Scale each channel of `(batch, ...)`."""
         return ops.multiply(inputs, weights.kernel)

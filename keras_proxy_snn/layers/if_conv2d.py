@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._types import Tensor
 from ._maps import on_maps
 from .base import TiedIF, make_twin, split_layer_arguments
 
@@ -83,7 +84,7 @@ class IFConv2D(TiedIF):
             make_twin(self.twin_class, twin, new, own), batch_norm, current_dtype, **own
         )
 
-    def scale_inputs(self, kernel: Any) -> Any:
+    def scale_inputs(self, kernel: Tensor) -> Any:
         """As in other layers; the kernel of a group has its own channels alone."""
         groups = self.twin.groups
         if groups == 1 or not isinstance(self.input_scale, tuple):
@@ -92,7 +93,7 @@ class IFConv2D(TiedIF):
         scale = np.repeat(scale, self.twin.filters // groups, axis=1)
         return kernel * ops.convert_to_tensor(scale, self.compute_dtype)
 
-    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+    def weighted_sum(self, inputs: Tensor, kernel: Tensor) -> Any:
         """Convolve `(batch, height, width, channels)` with a kernel."""
         twin = self.twin
         convolve = partial(

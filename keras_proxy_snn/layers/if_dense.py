@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from .base import TiedIF, make_twin, split_layer_arguments
 
 __all__ = ["IFDense"]
@@ -75,6 +76,6 @@ class IFDense(TiedIF):
             make_twin(self.twin_class, twin, new, own), batch_norm, current_dtype, **own
         )
 
-    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+    def weighted_sum(self, inputs: Tensor, kernel: Tensor) -> Any:
         """Multiply `(batch, features)` with a kernel."""
         return ops.matmul(inputs, kernel)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from ._maps import on_maps
 from .base import TiedIF
 
@@ -50,11 +51,11 @@ class IFDepthwiseConv2D(TiedIF):
     ):
         super().__init__(twin, batch_norm, **kwargs)
 
-    def scale_outputs(self, kernel: Any, scale: Any) -> Any:
+    def scale_outputs(self, kernel: Tensor, scale: Any) -> Any:
         """Multiply a kernel `(height, width, channels, multiplier)` by a scale of each output."""
         return kernel * ops.reshape(scale, (-1, self.twin.depth_multiplier))
 
-    def weighted_sum(self, inputs: Any, kernel: Any) -> Any:
+    def weighted_sum(self, inputs: Tensor, kernel: Tensor) -> Any:
         """Convolve `(batch, height, width, channels)` with a kernel."""
         twin = self.twin
         convolve = partial(

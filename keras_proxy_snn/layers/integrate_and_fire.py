@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from .._checks import positive_integer
+from .._types import Tensor
 from ..neurons import equations
 from ..neurons.neuron import Neuron
 from .learned_threshold import LearnedThreshold
@@ -121,22 +122,22 @@ class IF(keras.layers.Layer):
         """Potentials before the first step, `v_0` times the threshold."""
         return ops.ones(shape, self.compute_dtype) * self.traced_neuron().v_initial
 
-    def call(self, inputs: Any, initial_state: Any = None) -> Any:
+    def call(self, inputs: Tensor, initial_state: Tensor = None) -> Any:
         """Spikes of all steps; see the class."""
         spikes, v = self.fire(self.current(inputs), initial_state, self.time_steps)
         return (spikes, v) if self.return_state else spikes
 
-    def current(self, inputs: Any) -> Any:
+    def current(self, inputs: Tensor) -> Any:
         """Input currents of the neurons: the inputs themselves."""
         return inputs
 
     def fire(
         self,
-        current: Any,
-        v: Any = None,
+        current: Tensor,
+        v: Tensor = None,
         time_steps: int | None = None,
         simulate: Callable[..., tuple[Any, Any]] = equations.simulate,
-        bias: Any | None = None,
+        bias: Tensor | None = None,
     ) -> tuple[Any, Any]:
         """Spikes `(batch, time, ...)` and final potentials for given currents.
 
@@ -169,7 +170,7 @@ class IF(keras.layers.Layer):
         spikes = shape if self.time_steps is None else (shape[0], self.time_steps, *shape[1:])
         return (spikes, (spikes[0], *spikes[2:])) if self.return_state else spikes
 
-    def compute_output_spec(self, inputs: Any, initial_state: Any = None) -> Any:
+    def compute_output_spec(self, inputs: Tensor, initial_state: Tensor = None) -> Any:
         """Symbolic outputs, without running the time loop."""
         shapes = self.compute_output_shape(inputs.shape)
         if self.return_state:

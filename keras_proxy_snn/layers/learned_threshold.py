@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from ..neurons.neuron import Neuron
 
 __all__ = ["LearnedThreshold"]
@@ -86,7 +87,7 @@ class LearnedThreshold(keras.layers.Layer):
         self._check()
         super().save_own_variables(store)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """Currents in units of the threshold."""
         return ops.divide(inputs, ops.cast(self.threshold, inputs.dtype))
 

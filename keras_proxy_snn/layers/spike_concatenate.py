@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
+
 __all__ = ["SpikeConcatenate"]
 
 
@@ -42,7 +44,7 @@ class SpikeConcatenate(keras.layers.Layer):
     def build(self, *input_shapes: Any) -> None:
         """There is nothing to build."""
 
-    def call(self, *inputs: Any) -> Any:
+    def call(self, *inputs: Tensor) -> Any:
         """Concatenate each step; see the class."""
         steps = max(x.shape[1] for x in inputs)
         repeated = [x if x.shape[1] == steps else ops.repeat(x, steps, axis=1) for x in inputs]
@@ -60,7 +62,7 @@ class SpikeConcatenate(keras.layers.Layer):
         shape[axis] = None if None in sizes else sum(n for n in sizes if n)
         return tuple(shape)
 
-    def compute_output_spec(self, *inputs: Any) -> Any:
+    def compute_output_spec(self, *inputs: Tensor) -> Any:
         """Symbolic output; Keras itself passes no shapes on to a `call` of `*inputs`."""
         shape = self.compute_output_shape(*(x.shape for x in inputs))
         return keras.KerasTensor(shape, self.compute_dtype)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from .time_axis import over_time
 
 __all__ = ["SpikeFlatten"]
@@ -37,7 +38,7 @@ class SpikeFlatten(keras.layers.Layer):
             kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """Flatten each step; see the class."""
         features = math.prod(inputs.shape[2:])
         return over_time(lambda spikes: ops.reshape(spikes, (-1, features)), inputs)

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from ._maps import on_maps
 from .time_axis import over_time, without_time
 
@@ -61,7 +62,7 @@ class SpikePool2D(keras.layers.Layer):
             pool_size, strides, padding, data_format="channels_last"
         )
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """Pool each step; see the class."""
         window = self._window
         pool = partial(

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from .._types import Tensor
 from .base import SynapticWeights, TiedIF
 
 __all__ = ["Synapses"]
@@ -56,11 +57,11 @@ class Synapses(keras.layers.Layer):
         """Weights with batch normalisation folded in."""
         return self.layer.synaptic_weights()
 
-    def linear(self, inputs: Any, weights: SynapticWeights) -> Any:
+    def linear(self, inputs: Tensor, weights: SynapticWeights) -> Any:
         """Currents `(batch, ...)` of inputs `(batch, ...)` through given weights."""
         return self.layer.linear(inputs, weights)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """Currents of all steps; see the class."""
         return self.layer.current(inputs)
 

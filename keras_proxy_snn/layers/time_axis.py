@@ -5,12 +5,13 @@ from typing import Any
 
 from keras import ops
 
+from .._types import Tensor
 from ..neurons.equations import known_steps
 
 __all__ = ["over_time", "without_time"]
 
 
-def over_time(function: Callable[[Any], Any], inputs: Any) -> Any:
+def over_time(function: Callable[[Any], Any], inputs: Tensor) -> Any:
     """Apply a function of `(batch, ...)` at every step of `(batch, time, ...)`.
 
     Time is folded into the batch, so it is one large call whatever the number of steps.

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from .._checks import check_choice
+from .._types import Images, Tensor
 from ..presets import PRESETS, Preset
 from . import (
     ann,
@@ -54,8 +55,8 @@ _TANDEM = "Wu et al. 2021, arXiv:1907.01167"
 def _averaging(
     fit: Callable[[Preset, Any, Any, Training], Trained],
     preset: Preset,
-    x: Any,
-    y: Any,
+    x: Images,
+    y: Tensor,
     training: Training,
 ) -> Trained:
     """Run a method on the preset with average pooling."""
@@ -128,7 +129,7 @@ average pooling, as the publications of RNL and QCFS do; their networks approach
 
 
 def fit(
-    method: str, preset: str | Preset, x: Any, y: Any, *, training: Training, **fields: Any
+    method: str, preset: str | Preset, x: Images, y: Tensor, *, training: Training, **fields: Any
 ) -> Trained:
     """Train a network by the named method.
 

@@ -1,9 +1,9 @@
 """Random augmentation of training images: shifts, mirrors and erased rectangles."""
 
-from typing import Any
-
 import keras
 import numpy as np
+
+from .._types import Images, Tensor
 
 __all__ = ["Augmented", "augment", "erase"]
 
@@ -89,7 +89,7 @@ class Augmented(keras.utils.PyDataset):
         erasing: Fraction of the images that `erase` changes.
     """
 
-    def __init__(self, x: Any, y: Any, batch_size: int, seed: int, erasing: float = 0.0):
+    def __init__(self, x: Images, y: Tensor, batch_size: int, seed: int, erasing: float = 0.0):
         super().__init__()
         self._x, self._y = np.asarray(x), np.asarray(y)
         self._batch_size = batch_size

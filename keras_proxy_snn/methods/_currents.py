@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Images, Tensor
 from ..layers import SpikeFlatten
 from ..layers.base import TiedIF
 from ..simulation.network import SpikingNetwork
@@ -18,7 +19,7 @@ def first_stages(snn: SpikingNetwork) -> list[keras.layers.Layer]:
     return list(snn.stages[snn.stages.index(snn.if_layers[0]) :])
 
 
-def first_input(snn: SpikingNetwork, images: Any) -> Any:
+def first_input(snn: SpikingNetwork, images: Images) -> Any:
     """Images `(batch, height, width, channels)` as input of the first layer, in float32."""
     images = ops.cast(images, snn.compute_dtype)
     if isinstance(snn.stages[0], SpikeFlatten):
@@ -26,7 +27,7 @@ def first_input(snn: SpikingNetwork, images: Any) -> Any:
     return images
 
 
-def layer_current(stage: TiedIF, inputs: Any, training: bool) -> Any:
+def layer_current(stage: TiedIF, inputs: Tensor, training: bool) -> Any:
     """Currents of a layer for inputs `(batch, ...)`.
 
     Without batch norm they equal the currents of the spiking network. In training, batch norm uses

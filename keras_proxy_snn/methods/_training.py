@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from .._types import Images, Tensor
 from ..presets import Preset
 from ._augmentation import Augmented
 from ._checkpoints import PhaseCallback, Record, State
@@ -98,8 +99,8 @@ def cosine(done: float) -> float:
 
 def fit_phase(
     model: keras.Model,
-    x: Any,
-    y: Any,
+    x: Images,
+    y: Tensor,
     training: Training,
     phase: str,
     *,

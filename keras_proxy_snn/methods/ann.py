@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from .._types import Images, Tensor
 from ..model import ProxyModel
 from ..presets import Preset, build
 from ._conversion import PLAIN
@@ -12,7 +13,7 @@ from ._training import Trained, Training, fit_phase, phase_name
 __all__ = ["fit", "train_ann"]
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train the preset's ANN alone, like any Keras CNN.
 
     Hidden activations are max(0, z) (Eq. 2 of Kheradpisheh et al., "Spiking neural networks
@@ -27,7 +28,7 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
 
 
 def train_ann(
-    preset: Preset, x: Any, y: Any, training: Training
+    preset: Preset, x: Images, y: Tensor, training: Training
 ) -> tuple[keras.Sequential, dict[str, list[float]]]:
     """Train the ANN; return it with its logs."""
     ann = preset_model(preset, **PLAIN).ann

@@ -1,7 +1,6 @@
 """The ANN run as a spiking network without normalisation, the reference for conversions."""
 
-from typing import Any
-
+from .._types import Images, Tensor
 from ..presets import Preset
 from ._conversion import CONVERTED, PLAIN
 from ._training import Trained, Training
@@ -10,7 +9,7 @@ from .ann import preset_model, train_ann
 __all__ = ["fit"]
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train the plain ANN, then replace its ReLUs by IF neurons with the preset's thresholds.
 
     Nothing is normalised, so activations above one spike per step are lost. Neurons are reset by

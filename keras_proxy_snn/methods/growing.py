@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from .._types import Images, Tensor
 from ..presets import Preset
 from ._training import Trained, Training, fit_phase
 from .ann import preset_model
@@ -17,7 +18,7 @@ __all__ = ["fit"]
 _FRACTIONS = (2, 1)
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train via proxy as the preset says: half of the epochs at T/2, then half at T.
 
     The second half continues with the weights and Adam's moments of the first half. The learning

@@ -1,9 +1,8 @@
 """ANN-to-SNN conversion by robust normalisation of the weights."""
 
-from typing import Any
-
 import numpy as np
 
+from .._types import Images, Tensor
 from ..conversion.thresholds import activation_percentiles
 from ..presets import Preset
 from ._conversion import convert
@@ -15,7 +14,7 @@ __all__ = ["fit"]
 _IMAGES = 1000
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train the plain ANN and normalise each layer by a percentile of its activations.
 
     (Section 2.2 of Rueckauer et al., "Conversion of continuous-valued deep networks to efficient

@@ -1,12 +1,12 @@
 """Progressive tandem learning: replace the layers of an ANN by spiking layers, one at a time."""
 
 from dataclasses import replace
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from .._types import Images, Tensor
 from ..cnn.build import neuron_names
 from ..cnn.spec import parse_spec
 from ..model import ProxyModel
@@ -26,7 +26,7 @@ PATIENCE = 6
 _IMAGES = 512  # the batch size of the authors
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train by progressive tandem learning.
 
     Wu et al. 2020, "Progressive tandem learning for pattern recognition with deep spiking neural
@@ -90,7 +90,7 @@ def _hybrid(
     return TandemModel(network, spiking)
 
 
-def _threshold(model: TandemModel, name: str, images: Any, batch_size: int) -> float:
+def _threshold(model: TandemModel, name: str, images: Images, batch_size: int) -> float:
     """Percentile of the activations of an ANN layer that does not spike yet."""
     batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
     outputs = [
@@ -103,8 +103,8 @@ def _threshold(model: TandemModel, name: str, images: Any, batch_size: int) -> f
 def _train_layer(
     model: TandemModel,
     preset: Preset,
-    x: Any,
-    y: Any,
+    x: Images,
+    y: Tensor,
     training: Training,
     phase: str,
     epochs: int,

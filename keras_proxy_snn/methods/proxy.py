@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from .._types import Images, Tensor
 from ..presets import Preset
 from ..training.metrics import SpikeAccuracy
 from ._training import Trained, Training, fit_phase
@@ -69,7 +70,7 @@ LOW_T: dict[str, Any] = {
 """Fields that raise accuracy at few time steps; the neurons are still plain integrate-and-fire."""
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train via proxy with the preset as it is.
 
     Returns:
@@ -79,12 +80,12 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     return Trained(model, {"proxy": fit_phase(model, x, y, training, "proxy")})
 
 
-def fit_paper(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit_paper(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train as section 4 of Kheradpisheh et al. says, see `PAPER`."""
     return fit(replace(preset, **PAPER), x, y, training)
 
 
-def fit_low_t(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit_low_t(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train with the levers for few time steps, see `LOW_T`.
 
     The threshold of the readout is T. The model's output is counts plus potential over threshold,
@@ -99,7 +100,7 @@ def low_t(preset: Preset) -> Preset:
     return replace(preset, **LOW_T, readout_v_threshold=float(preset.time_steps))
 
 
-def fit_notebook(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit_notebook(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train as the authors' notebook does, see `NOTEBOOK`.
 
     Batch normalisation is frozen from the second epoch on, and Adam restarts there. Two things

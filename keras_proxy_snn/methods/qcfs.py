@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from .._checks import positive_integer
+from .._types import Images, Tensor
 from ..presets import Preset
 from ..training.responses import quantisation_level, whole
 from ._conversion import PLAIN, convert, variant
@@ -71,7 +72,7 @@ class QCFS(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Any:
         """Quantised activations; see the class."""
         height = ops.cast(self.spike_height, inputs.dtype)
         level = quantisation_level(inputs, height, self.levels)
@@ -82,7 +83,7 @@ class QCFS(keras.layers.Layer):
         return tuple(input_shape)
 
 
-def _start_at_currents(ann: keras.Sequential, x: Any) -> None:
+def _start_at_currents(ann: keras.Sequential, x: Images) -> None:
     """Set lambda of each layer, in order, to `_START` standard deviations of its currents."""
     values = ops.convert_to_tensor(x, "float32")
     for layer in ann.layers:
@@ -91,7 +92,7 @@ def _start_at_currents(ann: keras.Sequential, x: Any) -> None:
         values = layer(values)
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train an ANN with `QCFS` in place of ReLU (L = 4) and convert it.
 
     IF neurons of a layer have v_threshold = lambda, start at half of it, are reset by subtraction

@@ -1,10 +1,10 @@
 """Train a quantised ANN first, then fine-tune its spiking network by proxy learning."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import keras
 
+from .._types import Images, Tensor
 from ..conversion.quantised_ann import QuantisedANN
 from ..model import ProxyModel
 from ..presets import Preset
@@ -50,8 +50,8 @@ The share of erased images is the publication's. The dropout of 0.2 was not tune
 
 def fit(
     preset: Preset,
-    x: Any,
-    y: Any,
+    x: Images,
+    y: Tensor,
     training: Training,
     *,
     by_proxy: bool = True,

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._types import Images, Tensor
 from ..presets import Preset
 from ._conversion import PLAIN, convert, variant
 from ._training import Trained, Training, fit_phase, phase_name
@@ -111,7 +112,7 @@ class RateNorm(keras.layers.Layer):
     def _theta(self, running_max: Any) -> Any:
         return self.scale.fraction * running_max + _EPSILON
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         """Rates; see the class."""
         rectified = ops.relu(inputs)
         follows = training and not self.fits_scale
@@ -135,7 +136,7 @@ class RateNorm(keras.layers.Layer):
         return tuple(input_shape)
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train an ANN with `RateNorm` in place of ReLU, then train its scale, then convert it.
 
     Phase 1 trains the weights for `training.epochs` epochs with s = 10. Phase 2 freezes weights
@@ -195,14 +196,14 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     return Trained(model, history, facts)
 
 
-def _some(x: Any, y: Any) -> tuple[Any, Any]:
+def _some(x: Images, y: Tensor) -> tuple[Any, Any]:
     """One image in ten, chosen with a fixed seed."""
     order = np.random.default_rng(0).permutation(len(x))[: len(x) // _SHARE]
     return np.asarray(x)[order], np.asarray(y)[order]
 
 
 def _fit_scale(
-    ann: keras.Sequential, scale: SharedScale, x: Any, y: Any, training: Training, phase: str
+    ann: keras.Sequential, scale: SharedScale, x: Images, y: Tensor, training: Training, phase: str
 ) -> dict[str, list[float]]:
     """Run phase 2 and return the logs of each pass."""
     accuracy = ann.evaluate(x, y, training.batch_size, verbose=0, return_dict=True)["accuracy"]

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Images, Tensor
 from ..layers.base import TiedIF
 from ..layers.time_axis import over_time
 from ..model import ProxyModel
@@ -25,7 +26,7 @@ ALPHA = 2.0
 """Steepness alpha of the arctangent."""
 
 
-def arctangent_spike(v: Any, v_threshold: float) -> Any:
+def arctangent_spike(v: Tensor, v_threshold: float) -> Any:
     """Spikes with the derivative of an arctangent in the backward pass.
 
     (Fang et al. 2021, "Incorporating learnable membrane time constant to enhance learning of
@@ -53,8 +54,8 @@ def arctangent_spike(v: Any, v_threshold: float) -> Any:
     """
 
     @ops.custom_gradient
-    def spike(v: Any) -> tuple[Any, Any]:
-        def grad(*args: Any, upstream: Any = None) -> Any:
+    def spike(v: Tensor) -> tuple[Any, Any]:
+        def grad(*args: Any, upstream: Tensor = None) -> Any:
             # PyTorch passes the upstream gradient by keyword, after the arguments.
             if upstream is None:
                 (upstream,) = args
@@ -105,11 +106,11 @@ class SurrogateModel(keras.Model):
         self.network = network
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         """Output of the readout; see the class."""
         return self._unrolled(inputs) if training else self.network(inputs)
 
-    def _unrolled(self, images: Any) -> Any:
+    def _unrolled(self, images: Images) -> Any:
         snn = self.network.snn
         run = partial(simulate, spike=arctangent_spike)
         first, *stages = first_stages(snn)
@@ -129,7 +130,7 @@ class SurrogateModel(keras.Model):
         return self.network.compute_output_shape(input_shape)
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train the preset's spiking network by surrogate gradient, see `SurrogateModel`.
 
     Neurons, readout, loss and optimizer are the preset's. The ANN's activations are not used.

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Images, Tensor
 from ..layers.base import TiedIF
 from ..model import ProxyModel
 from ..presets import Preset
@@ -118,12 +119,12 @@ class TandemModel(keras.Model):
             )
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         """Output of the readout; see the class."""
         *_, (_, answer) = self.activations(inputs, bool(training))
         return answer
 
-    def activations(self, images: Any, training: bool = False) -> Iterator[tuple[str, Any]]:
+    def activations(self, images: Images, training: bool = False) -> Iterator[tuple[str, Any]]:
         """Name and output `(batch, ...)` of each ANN layer, before rates replace the output."""
         snn = self.network.snn
         rates = self._firing_rates(images)
@@ -150,7 +151,7 @@ class TandemModel(keras.Model):
             return ops.minimum(activation, 1.0) if self.clip else activation
         return activation
 
-    def _firing_rates(self, images: Any) -> dict[str, Any]:
+    def _firing_rates(self, images: Images) -> dict[str, Any]:
         """Spikes per step `(batch, ...)` of each layer that spikes, by name."""
         rates: dict[str, Any] = {}
         if self.pairs:
@@ -164,7 +165,7 @@ class TandemModel(keras.Model):
         return self.network.compute_output_shape(input_shape)
 
 
-def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train by tandem learning, see `TandemModel`.
 
     `clip` is on unless `preset.proxy_activation` is `"relu"`. Thresholds, loss and optimizer are
@@ -179,6 +180,6 @@ def fit(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
     return Trained(network, {"tandem": fit_phase(model, x, y, training, "tandem")})
 
 
-def fit_paper(preset: Preset, x: Any, y: Any, training: Training) -> Trained:
+def fit_paper(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train by tandem learning with ReLU, as published; low thresholds need `batch_norm`."""
     return fit(replace(preset, proxy_activation="relu"), x, y, training)

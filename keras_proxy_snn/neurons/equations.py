@@ -5,19 +5,20 @@ from typing import Any
 
 from keras import ops
 
+from .._types import Tensor
 from .neuron import Neuron
 
 __all__ = ["biased", "fire", "heaviside", "known_steps", "simulate"]
 
 
-def heaviside(v: Any, v_threshold: Any) -> Any:
+def heaviside(v: Tensor, v_threshold: Any) -> Any:
     """Spikes of potentials (Eq. 5): 1 where `v >= v_threshold`, else 0, in the dtype of `v`."""
     return ops.cast(ops.greater_equal(v, v_threshold), v.dtype)
 
 
 def fire(
-    v: Any,
-    current: Any,
+    v: Tensor,
+    current: Tensor,
     neuron: Neuron,
     spike: Callable[[Any, Any], Any] = heaviside,
 ) -> tuple[Any, Any]:
@@ -52,12 +53,12 @@ def fire(
 
 
 def simulate(
-    current: Any,
-    v: Any,
+    current: Tensor,
+    v: Tensor,
     neuron: Neuron,
     time_steps: int | None = None,
     spike: Callable[[Any, Any], Any] = heaviside,
-    bias: Any | None = None,
+    bias: Tensor | None = None,
 ) -> tuple[Any, Any]:
     """Run integrate-and-fire neurons over time.
 
@@ -97,13 +98,13 @@ def simulate(
     return ops.stack(spikes, axis=1), v
 
 
-def biased(current: Any, bias: Any | None, dtype: Any) -> Any:
+def biased(current: Tensor, bias: Tensor | None, dtype: Any) -> Any:
     """Currents in a dtype, and the bias, if there is one, added to them there."""
     current = ops.cast(current, dtype)
     return current if bias is None else ops.add(current, bias)
 
 
-def known_steps(inputs: Any) -> int:
+def known_steps(inputs: Tensor) -> int:
     """Length of the time axis of `(batch, time, ...)`.
 
     Raises:

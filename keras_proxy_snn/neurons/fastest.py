@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from . import equations
 from .neuron import Neuron
 
@@ -22,11 +23,11 @@ _CACHED = 2**18
 
 
 def simulate(
-    current: Any,
-    v: Any,
+    current: Tensor,
+    v: Tensor,
     neuron: Neuron,
     time_steps: int | None = None,
-    bias: Any | None = None,
+    bias: Tensor | None = None,
     spike_dtype: str = "float32",
 ) -> tuple[Any, Any]:
     """`equations.simulate` with fewer passes over the potentials, for the same bits.
@@ -79,7 +80,7 @@ def _with_threshold(run: Callable[..., Any], neuron: Neuron) -> Any:
     return lambda current, v, v_threshold: run(current, v, neuron.at(v_threshold))
 
 
-def _has_pallas(v: Any) -> bool:
+def _has_pallas(v: Tensor) -> bool:
     """Whether a kernel may run on JAX: on GPUs, unless the batch is distributed behind its back."""
     import jax
 
@@ -102,7 +103,7 @@ def _cast(plain: Callable[..., Any], spike_dtype: str) -> Callable[..., Any]:
     return run
 
 
-def mean(spikes: Any) -> Any:
+def mean(spikes: Tensor) -> Any:
     """Mean of spikes in any dtype, in float32, without a copy of them."""
     if keras.config.backend() == "torch":
         import torch
@@ -119,11 +120,11 @@ def _in_graph_on_cpu() -> bool:
 
 
 def _in_cache(
-    current: Any,
-    v: Any,
+    current: Tensor,
+    v: Tensor,
     neuron: Neuron,
     time_steps: int | None,
-    bias: Any | None,
+    bias: Tensor | None,
     spike_dtype: str,
 ) -> tuple[Any, Any]:
     """The equations of `keras_proxy_snn.neurons.equations` on PyTorch, some images after the other.
@@ -146,12 +147,12 @@ def _in_cache(
 
 
 def _advance(
-    current: Any,
-    v: Any,
-    spikes: Any,
+    current: Tensor,
+    v: Tensor,
+    spikes: Tensor,
     neuron: Neuron,
     constant: bool,
-    bias: Any | None,
+    bias: Tensor | None,
 ) -> None:
     """Change potentials where they are, and write the spikes of all steps."""
     import torch

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as triton_pallas
 
+from .._types import Tensor
 from .neuron import Neuron
 
 __all__ = ["simulate"]
@@ -17,11 +18,11 @@ _BLOCK = 1024
 
 
 def simulate(
-    current: Any,
-    v: Any,
+    current: Tensor,
+    v: Tensor,
     neuron: Neuron,
     time_steps: int | None,
-    bias: Any | None,
+    bias: Tensor | None,
     spike_dtype: str,
     interpret: bool = False,
 ) -> tuple[Any, Any]:
@@ -63,11 +64,11 @@ def simulate(
 
 
 def _steps(
-    current: Any,
-    bias: Any,
-    v: Any,
+    current: Tensor,
+    bias: Tensor,
+    v: Tensor,
     v_threshold: Any,
-    spikes: Any,
+    spikes: Tensor,
     after: Any,
     *,
     neurons: int,
@@ -84,7 +85,7 @@ def _steps(
     theta = v_threshold[0]
     shift = load(bias.at[at % bias.shape[0]]) if has_bias else None
 
-    def advance(step: Any, potential: Any) -> Any:
+    def advance(step: Any, potential: Tensor) -> Any:
         inflow = load(current.at[image, block] if constant else current.at[image, step, block])
         inflow = inflow.astype(potential.dtype)
         potential += inflow if shift is None else inflow + shift

@@ -7,6 +7,7 @@ import torch
 import triton
 from triton import language as tl
 
+from .._types import Tensor
 from .neuron import Neuron
 
 __all__ = ["simulate"]
@@ -15,11 +16,11 @@ _BLOCK = 1024
 
 
 def simulate(
-    current: Any,
-    v: Any,
+    current: Tensor,
+    v: Tensor,
     neuron: Neuron,
     time_steps: int | None,
-    bias: Any | None,
+    bias: Tensor | None,
     spike_dtype: str,
 ) -> tuple[Any, Any]:
     """As `keras_proxy_snn.neurons.fastest.simulate`, one pass over currents and spikes.

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from .._checks import positive_integer
+from .._types import Images
 
 __all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "images_at_once", "on_gpu"]
 
@@ -43,7 +44,7 @@ def chosen(time_steps: int, potentials: Sequence[Any]) -> int:
     return balanced(time_steps, max(_LEAST, longest // values))
 
 
-def images_at_once(images: Any, shapes: Sequence[tuple[int, ...]]) -> int | None:
+def images_at_once(images: Images, shapes: Sequence[tuple[int, ...]]) -> int | None:
     """Number of images that are simulated at once; `None` for the whole batch.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from .._types import Tensor
 from ..layers import IFConv2D, IFDense
 from ..layers.base import SynapticWeights, TiedIF
 from .chunks import on_gpu
@@ -57,7 +58,7 @@ def _can(stage: Any) -> bool:
     return isinstance(stage, IFDense) and stage.twin.units % _GROUP == 0
 
 
-def _sum(stage: TiedIF, inputs: Any, weights: SynapticWeights) -> Any:
+def _sum(stage: TiedIF, inputs: Tensor, weights: SynapticWeights) -> Any:
     """Currents without the bias, `(batch, ...)`."""
     if importlib.util.find_spec("numba") is None:
         raise ModuleNotFoundError(
@@ -91,7 +92,9 @@ def _geometry(conv: keras.layers.Conv2D, size: tuple[int, int]) -> dict[str, Any
     return {"padding": padding, "strides": conv.strides, "dilation": conv.dilation_rate}
 
 
-def _on_host(function: Callable[..., Any], shape: tuple[int, ...], inputs: Any, kernel: Any) -> Any:
+def _on_host(
+    function: Callable[..., Any], shape: tuple[int, ...], inputs: Tensor, kernel: Tensor
+) -> Any:
     """Call a function of NumPy arrays on tensors of any backend."""
     backend = keras.config.backend()
     if backend == "torch":

@@ -14,6 +14,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from .._types import Tensor
+
 __all__ = ["WIDTHS", "convolve", "multiply"]
 
 # Numbers of outputs summed at once. Eight registers of 256 bits, or sixteen of 128, hold 64.
@@ -38,9 +40,9 @@ def _adder(width: int) -> Any:
     @intrinsic
     def add(
         context: Any,
-        sums: Any,
+        sums: Tensor,
         at: Any,
-        kernel: Any,
+        kernel: Tensor,
         first: Any,
         stride: Any,
         places: Any,
@@ -103,7 +105,7 @@ def _adder(width: int) -> Any:
 
 
 @numba.njit(inline="always")
-def _list(spikes: Any, places: Any, end: int) -> int:
+def _list(spikes: Tensor, places: Any, end: int) -> int:
     """Append the places of spikes to the list, and return its new end."""
     for place in range(spikes.size):
         places[end] = place
@@ -116,7 +118,13 @@ def _convolver(width: int) -> Callable[..., None]:
 
     @numba.njit
     def add_tap(
-        spikes: Any, weights: Any, sums: Any, first: int, offset: Any, strides: Any, block: int
+        spikes: Tensor,
+        weights: Any,
+        sums: Tensor,
+        first: int,
+        offset: Any,
+        strides: Any,
+        block: int,
     ) -> None:
         """Add one tap of the kernel for all pixels of an image and a block of maps."""
         places, starts, height, columns_in = spikes
@@ -136,7 +144,7 @@ def _convolver(width: int) -> Callable[..., None]:
 
     @numba.njit(parallel=True)
     def convolve(
-        spikes: Any, kernel: Any, sums: Any, padding: Any, strides: Any, dilation: Any
+        spikes: Tensor, kernel: Tensor, sums: Tensor, padding: Any, strides: Any, dilation: Any
     ) -> None:
         images, height, columns, channels = spikes.shape
         blocks, taps_y, taps_x = kernel.shape[:3]
@@ -163,7 +171,7 @@ def _multiplier(width: int) -> Callable[..., None]:
     add = _adder(width)
 
     @numba.njit(parallel=True)
-    def multiply(spikes: Any, kernel: Any, sums: Any) -> None:
+    def multiply(spikes: Tensor, kernel: Tensor, sums: Tensor) -> None:
         images, size = spikes.shape
         outputs = kernel.shape[1]
         places = np.empty((images, size + 1), np.uint32)
@@ -186,8 +194,8 @@ _MULTIPLIERS = {width: _multiplier(width) for width in WIDTHS}
 
 
 def convolve(
-    spikes: Any,
-    kernel: Any,
+    spikes: Tensor,
+    kernel: Tensor,
     shape: tuple[int, ...],
     padding: tuple[int, int],
     strides: tuple[int, int],
@@ -215,7 +223,7 @@ def convolve(
     return sums
 
 
-def multiply(spikes: Any, kernel: Any) -> Any:
+def multiply(spikes: Tensor, kernel: Tensor) -> Any:
     """Multiply spikes with a kernel.
 
     Args:
@@ -239,5 +247,5 @@ def _empty(shape: tuple[int, ...]) -> Any:
     return room[start : start + size].reshape(shape)
 
 
-def _widest(kernel: Any) -> int:
+def _widest(kernel: Tensor) -> int:
     return next(width for width in WIDTHS if kernel.shape[-1] % width == 0)

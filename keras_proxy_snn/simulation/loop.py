@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from .._types import Images, Tensor
+
 __all__ = ["State", "in_chunks", "repeat"]
 
 
@@ -19,11 +21,11 @@ class State(NamedTuple):
     """
 
     potentials: tuple[Any, ...]
-    spike_counts: Any
+    spike_counts: Tensor
     spike_sums: tuple[Any, ...]
 
 
-def in_chunks(frames: Any | None, whole: int, steps: int) -> Callable[[Any], Any]:
+def in_chunks(frames: Images | None, whole: int, steps: int) -> Callable[[Any], Any]:
     """A function that gives the frames of a chunk, by its number, which may be a tensor."""
     if frames is None:
         return lambda _: None

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from .._checks import positive_integer
+from .._types import Images, Tensor
 from ..layers.base import TiedIF
 from ..neurons import fastest
 from .chunks import check_chunk_steps, chosen, images_at_once
@@ -29,8 +30,8 @@ class Simulation(NamedTuple):
             batch, neurons and time.
     """
 
-    spike_counts: Any
-    potential: Any
+    spike_counts: Tensor
+    potential: Tensor
     firing_rates: tuple[Any, ...]
 
 
@@ -176,7 +177,9 @@ class SpikingNetwork(Retraced):
                 self._state_shapes.append(shapes[node.name][2:])
         self.built = True
 
-    def call(self, inputs: Any, return_simulation: bool = False, preprocessed: bool = False) -> Any:
+    def call(
+        self, inputs: Tensor, return_simulation: bool = False, preprocessed: bool = False
+    ) -> Any:
         """Spike counts of the readout; see the class."""
         simulation = self._run(inputs, preprocessed)
         return simulation if return_simulation else simulation.spike_counts
@@ -185,7 +188,7 @@ class SpikingNetwork(Retraced):
         """`(batch, classes)`."""
         return (input_shape[0], *self._state_shapes[-1])
 
-    def preprocess(self, inputs: Any, training: bool = False) -> Any:
+    def preprocess(self, inputs: Tensor, training: bool = False) -> Any:
         """Images as the layers after scaling, augmentation and the like see them.
 
         Args:
@@ -202,7 +205,7 @@ class SpikingNetwork(Retraced):
             inputs = stage.layer(inputs, training=training)
         return inputs
 
-    def simulate(self, inputs: Any, preprocessed: bool = False) -> Simulation:
+    def simulate(self, inputs: Tensor, preprocessed: bool = False) -> Simulation:
         """Run all T steps from the initial potentials.
 
         Args:
@@ -217,7 +220,7 @@ class SpikingNetwork(Retraced):
         simulation: Simulation = self(inputs, return_simulation=True, preprocessed=preprocessed)
         return simulation
 
-    def _run(self, inputs: Any, preprocessed: bool) -> Simulation:
+    def _run(self, inputs: Tensor, preprocessed: bool) -> Simulation:
         prepared = self._wiring.prepare(*self._image_signal(inputs, preprocessed))
         images = images_at_once(inputs, self._state_shapes)
         if images is None:
@@ -241,7 +244,7 @@ class SpikingNetwork(Retraced):
             tuple(ops.zeros((), "float32") for _ in self._state_shapes),
         )
 
-        def chunk(state: State, steps: int, frames: Any | None) -> State:
+        def chunk(state: State, steps: int, frames: Images | None) -> State:
             potentials, rates, spikes = [], [], None
             advanced = self._wiring.advance(
                 *(prepared, state.potentials, steps, frames),
@@ -270,7 +273,7 @@ class SpikingNetwork(Retraced):
         return Simulation(state.spike_counts, state.potentials[-1], rates)
 
     def walk(
-        self, inputs: Any, chunk_steps: int | None = None, until: str | None = None
+        self, inputs: Tensor, chunk_steps: int | None = None, until: str | None = None
     ) -> Iterator[dict[str, tuple[Any, Any]]]:
         """Spikes and potentials of every stage, chunk after chunk, for a look inside.
 
@@ -312,7 +315,7 @@ class SpikingNetwork(Retraced):
             potentials = tuple(seen.get(layer.name, (None, v))[1] for layer, v in before)
             yield seen
 
-    def record(self, inputs: Any, return_potentials: bool = False) -> Any:
+    def record(self, inputs: Tensor, return_potentials: bool = False) -> Any:
         """Spikes of every stage at every step, for a look inside.
 
         Unlike `simulate` it keeps them all, so memory grows with T: use few images.
@@ -338,12 +341,12 @@ class SpikingNetwork(Retraced):
         }
         return spikes, potentials
 
-    def _image_signal(self, inputs: Any, preprocessed: bool) -> tuple[str, Any]:
+    def _image_signal(self, inputs: Tensor, preprocessed: bool) -> tuple[str, Any]:
         if not preprocessed:
             self._check_images(inputs)
         return self._wiring.image_signal(ops.cast(inputs, self.compute_dtype), preprocessed)
 
-    def _check_images(self, images: Any) -> None:
+    def _check_images(self, images: Images) -> None:
         received = getattr(images, "shape", None)
         if received is None or tuple(received[1:]) != self.input_shape_of_one:
             name = "Frames, one for each time step," if self.events else "Images"

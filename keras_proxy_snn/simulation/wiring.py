@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from .._types import Images
 from ..layers import AtEachStep, Synapses
 from ..layers.base import SynapticWeights, TiedIF
 from ..layers.time_axis import over_time
@@ -34,7 +35,7 @@ class Prepared(NamedTuple):
     currents: dict[str, Any]
     batch: Any
     source: str
-    frames: Any | None
+    frames: Images | None
 
     def parts(self, images: int) -> Iterator["Prepared"]:
         """The same for so many images after another, of a batch whose length is known."""
@@ -79,7 +80,7 @@ class Wiring:
         if events:
             _check_no_augmentation(self.preprocessing)
 
-    def image_signal(self, image: Any, preprocessed: bool) -> tuple[str, Any]:
+    def image_signal(self, image: Images, preprocessed: bool) -> tuple[str, Any]:
         """Name under which the image is read, and what is read, `(batch, 1 or time, ...)`.
 
         Args:
@@ -92,7 +93,7 @@ class Wiring:
             image = stage.call(image)
         return stages[-1].name if stages else IMAGE, image
 
-    def prepare(self, source: str, image: Any) -> Prepared:
+    def prepare(self, source: str, image: Images) -> Prepared:
         """Weights, and what only the image feeds: taken once for all steps.
 
         Args:
@@ -126,7 +127,7 @@ class Wiring:
         prepared: Prepared,
         potentials: tuple[Any, ...],
         steps: int,
-        frames: Any | None,
+        frames: Images | None,
         fused: bool = False,
         event_driven: bool = False,
     ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .._types import Images
 from ..layers import AtEachStep, CurrentSum, IFActivation, Synapses
 from ..layers.base import TiedIF
 from ._connections import fan_out
@@ -80,7 +81,9 @@ class Costs:
     estimates: tuple[Estimate, ...]
 
 
-def costs(model: Any, x: Any, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32) -> Costs:
+def costs(
+    model: Any, x: Images, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
+) -> Costs:
     """Count operations and bytes of both networks, and estimate their energy.
 
     Args:

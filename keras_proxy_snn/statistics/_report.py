@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .._types import Images
 from ._activity import ActivitySums, LayerStatistics
 from ._costs import Costs, CostSums
 from ._energy import HOROWITZ_45NM, EnergyTable
@@ -60,7 +61,7 @@ class Report:
 
 
 def report(
-    model: Any, x: Any, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
+    model: Any, x: Images, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
 ) -> Report:
     """Activity, costs and an energy estimate of a network on some images.
 

@@ -9,6 +9,7 @@ from keras import ops
 
 from .._arrays import as_float32
 from .._checks import positive_integer
+from .._types import Images
 from ..cnn.graph import INPUT
 from ..layers.base import TiedIF
 from ..model import ProxyModel
@@ -67,7 +68,7 @@ class LayerSignals:
     potentials: np.ndarray | None
 
 
-def batches(model: Any, x: Any, batch_size: int, keep: Collection[str] = ()) -> Iterator[Any]:
+def batches(model: Any, x: Images, batch_size: int, keep: Collection[str] = ()) -> Iterator[Any]:
     """Check all arguments, then yield `signals` of each batch of x."""
     check_model(model)
     images = check_images(x, model.snn.image_shape)
@@ -192,7 +193,7 @@ def check_model(model: Any) -> None:
         )
 
 
-def check_images(x: Any, shape: tuple[int, ...]) -> np.ndarray:
+def check_images(x: Images, shape: tuple[int, ...]) -> np.ndarray:
     """Images in float32; there must be at least one.
 
     Raises:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .._arrays import as_float32
 from .._checks import positive_integer
+from .._types import Images, Tensor
 from ..model import ProxyModel
 from ..simulation.network import Simulation
 from ._signals import check_images, check_model
@@ -31,7 +31,7 @@ class Stopping:
 
 
 def early_stopping(
-    model: ProxyModel, x: Any, y: Any, margins: Sequence[float], *, batch_size: int = 100
+    model: ProxyModel, x: Images, y: Tensor, margins: Sequence[float], *, batch_size: int = 100
 ) -> list[Stopping]:
     """Mean steps and accuracy if a simulation stops once a class leads by a margin.
 

@@ -5,10 +5,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
+
 __all__ = ["proxy_gradient"]
 
 
-def proxy_gradient(proxy_output: Any, spike_counts: Any) -> Any:
+def proxy_gradient(proxy_output: Tensor, spike_counts: Tensor) -> Any:
     """Put the SNN's spike counts in place of the ANN's output.
 
     Forward and backward (Eq. 13 to 16 of Kheradpisheh et al., "Spiking neural
@@ -40,8 +42,8 @@ def proxy_gradient(proxy_output: Any, spike_counts: Any) -> Any:
 
 
 @ops.custom_gradient
-def _replace(proxy_output: Any, spike_counts: Any) -> tuple[Any, Any]:
-    def grad(*args: Any, upstream: Any = None) -> tuple[Any, Any]:
+def _replace(proxy_output: Tensor, spike_counts: Tensor) -> tuple[Any, Any]:
+    def grad(*args: Any, upstream: Tensor = None) -> tuple[Any, Any]:
         # PyTorch passes the upstream gradient by keyword, after the arguments.
         if upstream is None:
             (upstream,) = args

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._types import Images, Tensor
 from ..cnn.graph import Graph
 from ..mapping.parts import preprocessing_length
 
@@ -74,7 +75,7 @@ def layers_range(graph: Graph) -> tuple[float, float] | None:
     return None
 
 
-def seen_range(images: Any) -> tuple[float, float] | None:
+def seen_range(images: Images) -> tuple[float, float] | None:
     """The range that images have: the usual one that holds them, or else their own ends.
 
     Args:
@@ -106,7 +107,7 @@ def seen_range(images: Any) -> tuple[float, float] | None:
     return 0.0, high
 
 
-def peek(x: Any) -> tuple[Any, Any]:
+def peek(x: Tensor) -> tuple[Any, Any]:
     """Some of the images that `fit` is given, and what to give it: `x`, or the same if used up.
 
     Args:
@@ -143,7 +144,7 @@ def _again(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
 
 
 def agreed_range(
-    known: tuple[float, float] | None, graph: Graph, images: Any
+    known: tuple[float, float] | None, graph: Graph, images: Images
 ) -> tuple[float, float] | None:
     """The range to note after training images were seen, with a warning where it surprises.
 

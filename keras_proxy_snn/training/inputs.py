@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._types import Tensor
 from .metrics import WrongLabels
 from .targets import check_labels
 
@@ -41,7 +42,7 @@ class CheckedInputs(keras.Model):
         """Number of classes."""
         raise NotImplementedError
 
-    def note_input_range(self, x: Any) -> Any:
+    def note_input_range(self, x: Tensor) -> Any:
         """Look at the range of training images; see `ProxyModel`."""
         raise NotImplementedError
 
@@ -90,7 +91,7 @@ class CheckedInputs(keras.Model):
             self._check_data(*validation[:2])
         return given
 
-    def _check_data(self, x: Any, y: Any = None) -> None:
+    def _check_data(self, x: Tensor, y: Tensor = None) -> None:
         if x is not None:
             check_images(x, self.image_shape)
         if _is_array(y):
@@ -131,7 +132,7 @@ class _WatchLabels(keras.callbacks.Callback):
             )
 
 
-def check_images(x: Any, shape: tuple[int, ...]) -> None:
+def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
     """Check images that are an array, and the declared shape of a `tf.data.Dataset`.
 
     Args:
@@ -169,7 +170,7 @@ def check_images(x: Any, shape: tuple[int, ...]) -> None:
     _check_pixels(x)
 
 
-def _check_pixels(x: Any) -> None:
+def _check_pixels(x: Tensor) -> None:
     if not ops.is_tensor(x):
         x = np.asarray(x)
         if x.dtype.kind not in "fc":
@@ -197,5 +198,5 @@ def check_floatx() -> None:
         )
 
 
-def _is_array(x: Any) -> bool:
+def _is_array(x: Tensor) -> bool:
     return ops.is_tensor(x) or (hasattr(x, "shape") and hasattr(x, "dtype"))

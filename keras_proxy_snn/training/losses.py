@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
 from .targets import check_labels, one_hot
 
 __all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountMeanSquaredError"]
@@ -13,7 +14,7 @@ __all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountMeanSquaredError"]
 class _CheckedLoss(keras.losses.Loss):
     """A loss that checks labels which are arrays. In a step they are tensors."""
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
         if not ops.is_tensor(y_true) and not isinstance(y_true, keras.KerasTensor):
             check_labels(y_true, y_pred.shape[-1])
         return super().__call__(y_true, y_pred, sample_weight)
@@ -49,7 +50,7 @@ class SpikeCountCrossentropy(_CheckedLoss):
     def __init__(self, name: str = "spike_count_crossentropy", **kwargs: Any):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
         """Loss of each sample, `(batch,)`."""
         target = one_hot(y_true, y_pred)
         return ops.categorical_crossentropy(target, y_pred, from_logits=True)
@@ -84,7 +85,7 @@ class SpikeCountMeanSquaredError(_CheckedLoss):
     def __init__(self, name: str = "spike_count_mean_squared_error", **kwargs: Any):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
         """Loss of each sample, `(batch,)`."""
         return ops.mean(ops.square(y_pred - one_hot(y_true, y_pred)), axis=-1)
 

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from .._checks import check_choice
+from .._types import Images, Tensor
 from .targets import check_labels, one_hot, wrong_labels
 
 __all__ = ["FiringRates", "SpikeAccuracy", "WrongLabels", "readout_potential"]
@@ -17,7 +18,7 @@ _potential: ContextVar[Any] = ContextVar("readout_potential", default=None)
 
 
 @contextmanager
-def readout_potential(v: Any) -> Iterator[None]:
+def readout_potential(v: Tensor) -> Iterator[None]:
     """Let `SpikeAccuracy(ties="potential")` see the readout's potentials inside the block.
 
     Keras hands metrics the predictions alone; `ProxyModel` uses this to hand over the rest.
@@ -91,7 +92,7 @@ class SpikeAccuracy(keras.metrics.Mean):
         self.ties = ties
 
     def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None, potential: Any = None
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None, potential: Tensor = None
     ) -> None:
         """Add a batch; see the class."""
         counts = ops.convert_to_tensor(y_pred)
@@ -101,7 +102,7 @@ class SpikeAccuracy(keras.metrics.Mean):
         right = ops.any(ops.logical_and(self._winners(counts, potential), label), axis=-1)
         super().update_state(ops.cast(right, self.dtype), sample_weight)
 
-    def _winners(self, counts: Any, potential: Any) -> Any:
+    def _winners(self, counts: Tensor, potential: Tensor) -> Any:
         """Which classes count as the network's answer, `(batch, classes)`."""
         tied = ops.equal(counts, ops.max(counts, axis=-1, keepdims=True))
         if self.ties == "any":
@@ -158,7 +159,7 @@ class FiringRates(keras.metrics.Metric):
         self._sums = self.add_variable((len(self.logs),), "zeros", name="sums")
         self._images = self.add_variable((), "zeros", name="images")
 
-    def update_state(self, rates: Sequence[Any], images: Any) -> None:
+    def update_state(self, rates: Sequence[Any], images: Images) -> None:
         """Add a batch."""
         images = ops.cast(images, "float32")
         self._sums.assign_add(ops.stack(rates) * images)
@@ -192,7 +193,7 @@ class WrongLabels(keras.metrics.Metric):
         super().__init__(name=name, dtype="float32")
         self._number = self.add_variable((), "zeros", name="number")
 
-    def update_state(self, y_true: Any, classes: int) -> None:
+    def update_state(self, y_true: Tensor, classes: int) -> None:
         """Add a batch."""
         wrong = wrong_labels(ops.convert_to_tensor(y_true), classes)
         self._number.assign_add(ops.cast(wrong, "float32"))

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras import ops
 
+from .._types import Images, Tensor
 from ..mapping.twin import SpikingTwin
 
 __all__ = ["RESPONSES", "proxy_output", "proxy_run", "quantisation_level", "response", "whole"]
@@ -15,7 +16,7 @@ RESPONSES = ("clip", "qcfs")
 
 def proxy_output(
     twin: SpikingTwin,
-    images: Any,
+    images: Images,
     activation: str | None,
     time_steps: int,
     v_0: float | Callable[[Any], Any],
@@ -43,7 +44,7 @@ def proxy_output(
 
 def proxy_run(
     twin: SpikingTwin,
-    images: Any,
+    images: Images,
     activation: str | None,
     time_steps: int,
     v_0: float | Callable[[Any], Any],
@@ -101,7 +102,7 @@ def response(a: Any, gain: float, activation: str, time_steps: int, v_0: Any) ->
     return ops.cast(gain * (whole(level) / time_steps), a.dtype)
 
 
-def quantisation_level(x: Any, step: Any, levels: int, shift: Any = 0.5) -> Any:
+def quantisation_level(x: Tensor, step: Any, levels: int, shift: Any = 0.5) -> Any:
     """Level of currents before it is rounded down.
 
     (Eq. 15 of Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency

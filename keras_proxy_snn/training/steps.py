@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+from .._types import Images
 from ..simulation.network import Simulation, SpikingNetwork
 
 __all__ = ["Simulated", "proxy_steps", "simulated"]
@@ -26,7 +27,7 @@ class Simulated(NamedTuple):
             empty in a test step, whose logs have none.
     """
 
-    images: Any
+    images: Images
     simulation: Simulation
 
 

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from .._types import Tensor
+
 __all__ = ["check_labels", "one_hot", "wrong_labels"]
 
 
-def one_hot(y_true: Any, y_pred: Any) -> Any:
+def one_hot(y_true: Tensor, y_pred: Tensor) -> Any:
     """Targets as one-hot `(batch, classes)` in the dtype of the predictions.
 
     Args:
@@ -23,7 +25,7 @@ def one_hot(y_true: Any, y_pred: Any) -> Any:
     return ops.cast(ops.equal(labels, classes), y_pred.dtype)
 
 
-def wrong_labels(y_true: Any, classes: int) -> Any:
+def wrong_labels(y_true: Tensor, classes: int) -> Any:
     """How many labels are no class, a scalar: out of range, no whole number, or NaN.
 
     Args:
@@ -45,7 +47,7 @@ def wrong_labels(y_true: Any, classes: int) -> Any:
     return ops.sum(ops.cast(ops.logical_not(right), "int32"))
 
 
-def check_labels(y: Any, classes: int) -> None:
+def check_labels(y: Tensor, classes: int) -> None:
     """Check labels that are an array.
 
     Args:
@@ -78,5 +80,5 @@ def check_labels(y: Any, classes: int) -> None:
         raise ValueError(f"{rule} Received: {y[place].tolist()!r} at {place}.")
 
 
-def _is_one_hot(y: Any, classes: int) -> bool:
+def _is_one_hot(y: Tensor, classes: int) -> bool:
     return len(y.shape) == 2 and y.shape[-1] == classes

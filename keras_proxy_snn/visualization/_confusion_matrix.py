@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keras import ops
 
+from .._types import Tensor
 from .figure import WIDTH, class_labels, new_figure, short
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _LABELLED_CLASSES = 40
 
 
 def confusion_matrix(
-    labels: Any, scores: Any, *, class_names: Sequence[str] | None = None
+    labels: Tensor, scores: Tensor, *, class_names: Sequence[str] | None = None
 ) -> "Figure":
     """Draw how often images of each class (rows) are classified as each class (columns).
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from .._arrays import as_float32
 from .._checks import positive_integer
+from .._types import Images
 from ..layers import IFConv2D
 from ..model import ProxyModel
 from .figure import WIDTH, draw_image, new_figure, one_image
@@ -54,7 +55,7 @@ _EDGE, _LEFT, _RIGHT, _GAP = 0.15, 1.05, 0.75, 0.06
 _IMAGE, _TITLE, _NUMBERS, _SIMILARITIES = 1.0, 0.42, 0.2, 0.22
 
 
-def feature_maps(model: ProxyModel, image: Any, *, filters: int = 5, seed: int = 0) -> "Figure":
+def feature_maps(model: ProxyModel, image: Images, *, filters: int = 5, seed: int = 0) -> "Figure":
     """Draw the maps of the same filters in both networks (the paper's Fig. 4).
 
     Each convolutional layer has two rows: activations of the ANN, after its ReLU, and below them

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from .._checks import positive_integer
+from .._types import Images
 from ..model import ProxyModel
 from .figure import OKABE_ITO, class_labels, new_panels, one_image, short
 
@@ -31,7 +32,7 @@ class _Traces(NamedTuple):
 
 def potential_traces(
     model: ProxyModel,
-    image: Any,
+    image: Images,
     *,
     neurons: int = 3,
     seed: int = 0,

@@ -10,6 +10,7 @@ from keras import ops
 
 from .._checks import positive_integer
 from .._files import check_target, replacing
+from .._types import Images
 from ..model import ProxyModel
 from .figure import (
     BLUE,
@@ -38,7 +39,7 @@ _REST = 6
 
 def spike_gif(
     model: ProxyModel,
-    image: Any,
+    image: Images,
     path: str | Path,
     *,
     class_names: Sequence[str] | None = None,

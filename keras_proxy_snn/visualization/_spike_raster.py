@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from .._checks import positive_integer
+from .._types import Images
 from ..layers import SpikePool2D
 from ..model import ProxyModel
 from .figure import (
@@ -45,7 +46,7 @@ class _Panel(NamedTuple):
 
 def spike_raster(
     model: ProxyModel,
-    image: Any,
+    image: Images,
     *,
     neurons: int = 40,
     seed: int = 0,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from keras import ops
 
+from .._types import Images
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -92,7 +94,7 @@ def new_panels(
     return figure, grid[: len(names)]
 
 
-def one_image(image: Any, shape: tuple[int, ...]) -> np.ndarray:
+def one_image(image: Images, shape: tuple[int, ...]) -> np.ndarray:
     """A batch with one image, float32, from an image or from a batch with one image.
 
     Raises:

@@ -7,10 +7,10 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from ._names import prefix_of
@@ -61,7 +61,7 @@ def compiler() -> list[str]:
 
 
 def run(
-    path: str | Path, program: Program, images: Any, *, flags: Sequence[str] = _FLAGS
+    path: str | Path, program: Program, images: Images, *, flags: Sequence[str] = _FLAGS
 ) -> np.ndarray:
     """Compile a file and run it on this machine.
 

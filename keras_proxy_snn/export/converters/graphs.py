@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from ..._checks import check_choice
+from ..._types import Images
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 
@@ -50,7 +51,7 @@ def _unrolled(model: ProxyModel, batch_size: int | None, converter: str) -> Any:
     program = from_model(model)
 
     @tf.function(input_signature=[_image(model, batch_size)])
-    def unrolled(image: Any) -> dict[str, Any]:
+    def unrolled(image: Images) -> dict[str, Any]:
         (stages,) = model.snn.walk(image, model.time_steps)
         spikes, v = stages[model.snn.stages[-1].name]
         outputs = {"spike_counts": tf.reduce_sum(spikes, axis=1)}
@@ -72,7 +73,7 @@ def _step(model: ProxyModel, batch_size: int | None, converter: str) -> Any:
     state = [tf.TensorSpec((batch_size, *shape), tf.float32, name) for name, shape in pairs]
 
     @tf.function(input_signature=[_image(model, batch_size), *state])
-    def step(image: Any, *potentials: Any) -> dict[str, Any]:
+    def step(image: Images, *potentials: Any) -> dict[str, Any]:
         signal = image[:, None]
         before, after = iter(zip(program.neurons, potentials, strict=True)), {}
         for stage in model.snn.stages:

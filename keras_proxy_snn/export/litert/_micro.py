@@ -4,11 +4,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..._checks import require
+from ..._types import Images
 from ..program import Program
 from ._flatbuffer import parse
 from ._simulation import prepare, scores
@@ -29,7 +29,7 @@ interpreter.print_allocations()
 
 
 def run_micro(
-    path: str | Path, program: Program, images: Any, *, arena_size: int = _ARENA
+    path: str | Path, program: Program, images: Images, *, arena_size: int = _ARENA
 ) -> np.ndarray:
     """Run a file in TensorFlow Lite Micro.
 

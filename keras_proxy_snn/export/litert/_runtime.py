@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..._checks import require
+from ..._types import Images
 from ..program import Program
 from ._file import read_metadata
 from ._simulation import prepare, scores, simulate
@@ -16,7 +17,7 @@ __all__ = ["latency", "run"]
 _BATCH = 32
 
 
-def run(path: str | Path, program: Program, images: Any, *, threads: int = 1) -> np.ndarray:
+def run(path: str | Path, program: Program, images: Images, *, threads: int = 1) -> np.ndarray:
     """Run a file in LiteRT.
 
     Args:

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 
@@ -24,7 +25,7 @@ class Network(Protocol):
         """Run once: inputs by name to outputs by name."""
 
 
-def prepare(program: Program, images: Any) -> np.ndarray:
+def prepare(program: Program, images: Images) -> np.ndarray:
     """Images as a file takes them: checked, and for an integer program scaled and rounded.
 
     Raises:

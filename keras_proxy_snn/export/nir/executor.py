@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from .graph_file import chain, open_graph
@@ -14,7 +15,7 @@ from .graph_file import chain, open_graph
 __all__ = ["run"]
 
 
-def run(path: str | Path, program: Program, images: Any) -> np.ndarray:
+def run(path: str | Path, program: Program, images: Images) -> np.ndarray:
     """Execute a NIR file.
 
     It knows nothing but the nodes in the file: for `IF`, potential v, input I and time steps

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..._checks import check_choice, require
+from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from ._network import Network
@@ -39,7 +40,7 @@ _BATCH = 16
 def run(
     path: str | Path,
     program: Program,
-    images: Any,
+    images: Images,
     *,
     runtime: str = "onnxruntime",
     threads: int = 1,

@@ -1,9 +1,10 @@
 """How alike two programs spike."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from ._simulation import spikes_and_potentials
@@ -27,7 +28,7 @@ class Agreement(NamedTuple):
     rate_differences: dict[str, float]
 
 
-def agreement(a: Program, b: Program, images: Any) -> Agreement:
+def agreement(a: Program, b: Program, images: Images) -> Agreement:
     """Compare the spikes of two programs, such as a float one and its integers.
 
     Args:

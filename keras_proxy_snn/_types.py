@@ -1,0 +1,14 @@
+"""Names for what functions take, where `Any` would say nothing: for readers, not for type checkers.
+
+Keras and its backends ship no type information, and each backend has a tensor class of its own.
+"""
+
+from typing import Any, TypeAlias
+
+__all__ = ["Images", "Tensor"]
+
+Tensor: TypeAlias = Any
+"""A tensor of Keras's backend, symbolic or not, or a NumPy array: what `keras.ops` takes."""
+
+Images: TypeAlias = Any
+"""Images `(batch, height, width, channels)`, or frames with a time axis; an array or a tensor."""
