@@ -1,4 +1,4 @@
-"""The learning curve: what each epoch gave, with the paper's MSSE."""
+"""The learning curve: logs of each epoch, with the paper's MSSE."""
 
 import json
 import time
@@ -17,9 +17,9 @@ __all__ = ["Curve", "mean_sum_of_squared_errors"]
 def mean_sum_of_squared_errors(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """MSSE, the mean over images of squared errors summed over classes (the paper's Fig. 2).
 
-    The paper gives no formula. Its "final output" is the softmax over spike counts (Eq. 12);
-    `msse` is that output's error. The loss of the authors' notebook compares the counts
-    themselves with a target of one spike of the true class; `msse_counts` is that error.
+    The paper gives no formula, so there are two. `msse` is the error of the paper's "final
+    output", the softmax over spike counts (Eq. 12). `msse_counts` is the loss of the authors'
+    notebook: the error of the counts, with a target of one spike for the true class.
 
     Args:
         outputs: Spike counts, or the ANN's outputs before softmax, `(images, classes)`.
@@ -43,17 +43,17 @@ def mean_sum_of_squared_errors(outputs: np.ndarray, labels: np.ndarray) -> dict[
 
 
 class Curve(PhaseCallback):
-    """Keep the logs of every epoch in a file, those before a kill included, and say them.
+    """Write the logs of every epoch to a file and report them; a resumed training adds to the file.
 
     Args:
-        path: JSON file; it is read again when a training goes on.
+        path: JSON file; a resumed training reads it first.
         x: Held-out images for MSSE.
         y: Their labels.
-        say: Takes a line for each epoch.
+        say: Function that receives one line per epoch.
 
     Attributes:
-        epochs: An entry an epoch: phase and epoch, both from 0, seconds, Keras's logs (those of
-            the held-out images with `val_`), `msse` and `msse_counts`.
+        epochs: One entry per epoch: phase and epoch (both from 0), seconds, Keras's logs (with
+            `val_` for the held-out images), `msse` and `msse_counts`.
     """
 
     def __init__(self, path: Path, x: np.ndarray, y: np.ndarray, say: Callable[[str], None]):
@@ -63,11 +63,11 @@ class Curve(PhaseCallback):
         self._phase = -1
 
     def on_phase_begin(self, phase: str) -> None:
-        """A phase of the method begins, goes on, or is left out."""
+        """Called when a phase of the method begins, resumes or is skipped."""
         self._phase += 1
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Take the time; drop what is here of an epoch that is run again after a kill."""
+        """Start the clock; drop the old entry of an epoch that is run again after a kill."""
         now = (self._phase, epoch)
         self.epochs = [e for e in self.epochs if (e["phase"], e["epoch"]) < now]
         self._start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A trained network on the test images."""
+"""Accuracy, activity and early stopping of a trained network on the test images."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -19,10 +19,10 @@ __all__ = ["RULES", "accuracy", "activity", "ann_accuracy", "early_stopping"]
 RULES: Mapping[str, str] = {"strict": "first", "tie_inclusive": "any", "potential": "potential"}
 """Names in the results to rules of `keras_proxy_snn.SpikeAccuracy`."""
 
-# Rates and operations are means over so many neurons that more images change little.
+# Number of images for rates and operations; these are means over many neurons, so few suffice.
 _IMAGES = 200
 
-# Leads in spikes, beside T, which hardly any network reaches before the end.
+# Margins to try, in spikes; T is tried too, but hardly any network reaches it before the end.
 _MARGINS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 _MAY_LOSE = 0.001
 
@@ -30,11 +30,11 @@ _MAY_LOSE = 0.001
 def accuracy(
     network: keras.Model, split: Split, time_steps: int | None, batch_size: int = 100
 ) -> dict[str, Any]:
-    """Accuracy by each rule for ties at one T; of an ANN, which has none, the strict one."""
+    """Accuracy by each rule for ties at one T; an ANN has no ties and gets the strict rule only."""
     if not isinstance(network, ProxyModel):
         return {"time_steps": None, "strict": ann_accuracy(network, split, batch_size)}
     metrics = [SpikeAccuracy(rule, name=name) for name, rule in RULES.items()]
-    # Keras wants a loss even where nobody asks for it.
+    # Keras requires a loss, although its value is not used.
     network.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
     scores = network.evaluate(
         *split, batch_size=batch_size, time_steps=time_steps, verbose=0, return_dict=True
@@ -43,13 +43,13 @@ def accuracy(
 
 
 def ann_accuracy(ann: keras.Model, split: Split, batch_size: int = 100) -> float:
-    """Accuracy of an ANN's largest output."""
+    """Accuracy of an ANN; its answer is the class with the largest output."""
     outputs = ann.predict(split[0], batch_size=batch_size, verbose=0)
     return float(np.mean(np.argmax(outputs, axis=-1) == split[1]))
 
 
 def activity(network: ProxyModel, x: np.ndarray, time_steps: int) -> dict[str, Any]:
-    """Firing rates of each layer, spikes per neuron and step, and operations an image."""
+    """Firing rate of each layer, in spikes per neuron and step, and operations per image."""
     with _run_for(network, time_steps):
         report = statistics.report(network, x[:_IMAGES])
     return {
@@ -63,9 +63,10 @@ def activity(network: ProxyModel, x: np.ndarray, time_steps: int) -> dict[str, A
 
 
 def early_stopping(network: ProxyModel, data: Data, time_steps: int) -> dict[str, Any]:
-    """Mean steps and accuracy on the test images of the smallest margin that loses next to nothing.
+    """Mean steps and accuracy on the test images with early stopping.
 
-    That is at most 0.1 points of the held-out images' accuracy after all steps.
+    The margin is the smallest that loses at most 0.1 points of accuracy on the held-out images,
+    compared with all steps.
     """
     margins = [*(m for m in _MARGINS if m < time_steps), float(time_steps)]
     with _run_for(network, time_steps):

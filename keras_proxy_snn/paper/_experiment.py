@@ -1,4 +1,4 @@
-"""What an experiment is: plain data, without Keras."""
+"""`Experiment`, `Size`, `Run` and `Config`: experiments as plain data, without Keras."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["SIZES", "Config", "Experiment", "Run", "Size"]
 
 SIZES = ("full", "compact", "tiny")
-"""The paper's networks; networks for two CPU cores; digits, for a first try and for tests."""
+"""`full`: the paper's networks; `compact`: for two CPU cores; `tiny`: digits, for tests."""
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,15 @@ class Run:
 
     Attributes:
         method: Name of the method, one of `keras_proxy_snn.methods.METHODS`.
-        time_steps: Number T of time steps; `None` of the ANN.
+        time_steps: Number T of time steps; `None` for the ANN.
         fields: Fields of the preset to replace.
-        label: What the row is called; the method's title if empty.
-        paper: Accuracy in the paper, in percent, if its text has it.
-        paper_time_steps: T of that figure, where it is another.
-        evaluate_at: Further T at which the network trained at this one is evaluated.
+        label: Title of the row; the method's title if empty.
+        paper: Accuracy in the paper, in percent, if its text gives it.
+        paper_time_steps: T of `paper`, if it differs from `time_steps`.
+        evaluate_at: Further T at which the trained network is evaluated.
         rule: Accuracy that a table of levers shows, see `keras_proxy_snn.paper._evaluation.RULES`.
-        stops_early: Whether that table shows simulations that stop once a class leads clearly.
+        stops_early: Whether a table of levers shows simulations that stop once a class leads
+            clearly.
     """
 
     method: str
@@ -47,8 +48,8 @@ class Size:
         preset: Name of the preset.
         epochs: Passes over the training images.
         runs: Rows, in order.
-        seeds: Each run is made once for each.
-        batch_size: Images a step.
+        seeds: Each run is trained once per seed.
+        batch_size: Images per step.
         augment: Whether all methods see images shifted and mirrored at random, see
             `keras_proxy_snn.methods.Training`.
     """
@@ -63,13 +64,13 @@ class Size:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table or a figure of the paper, or one that asks further.
+    """A table or figure of the paper, or a further experiment of this package.
 
     Attributes:
-        name: What the command calls it.
-        title: A line for captions.
-        sizes: One of `SIZES` to `Size`.
-        drawings: What is drawn of it, see `keras_proxy_snn.paper.drawing`.
+        name: Name on the command line.
+        title: Title for captions.
+        sizes: Names from `SIZES` to `Size`.
+        drawings: Names of its tables and figures, see `keras_proxy_snn.paper.drawing`.
     """
 
     name: str
@@ -80,13 +81,13 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Config:
-    """All that a training depends on; experiments with the same training share it.
+    """All settings of a training. Experiments with equal settings share the training.
 
     Attributes:
         method: Name of the method.
         preset: Name of the preset.
-        time_steps: Number T of time steps in training, `None` if the method has none.
-        seed: Of the weights and of the order of images.
+        time_steps: Number T of time steps in training; `None` if training does not depend on T.
+        seed: Seed of the weights and of the order of images.
         epochs: Passes over the training images.
         batch_size: Images a step.
         fields: Fields of the preset that are replaced.
@@ -111,16 +112,16 @@ class Config:
     augment: bool = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Values that JSON keeps as they are."""
+        """The settings as values that JSON can hold."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), sort_keys=True))
         if not self.augment:
-            # As in results that are older than this choice, whose names depend on it.
+            # Older results have no such setting, and their file names depend on the settings.
             del values["augment"]
         return values
 
     @property
     def id(self) -> str:
-        """Name of its files: readable, and its end tells apart what the rest does not say."""
+        """Name of its files; the hash at its end covers the settings that the name leaves out."""
         digest = hashlib.sha256(json.dumps(self.as_dict()).encode()).hexdigest()[:6]
         steps = [] if self.time_steps is None else [f"T{self.time_steps}"]
         parts = [self.preset, self.method, *steps, f"epochs{self.epochs}", f"seed{self.seed}"]

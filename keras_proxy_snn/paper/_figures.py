@@ -1,4 +1,4 @@
-"""Figures, from rows."""
+"""Figures of the rows of an experiment."""
 
 import statistics
 import textwrap
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_epochs", "draw_feature_maps", "draw_time_steps"]
 
-# Characters of a line of the legend.
+# Characters per line of the legend.
 _LEGEND = 28
-# More curves than this are a crowd at the top, whose last few hundredths are shown again.
+# More curves than this crowd the top of the plot, so a second plot enlarges the top.
 _CROWDED = 6
 _TOP = 0.06
 
 
 def draw_time_steps(rows: Sequence[Row]) -> "Figure":
-    """Accuracy against T: of networks trained at each T, and of single ones run for several."""
+    """Accuracy against T, of networks trained at each T and of networks run at several T."""
     curves: dict[str, dict[int, list[float]]] = {}
     levels: dict[str, float] = {}
     for title, curve in accuracy_curves(rows).items():
@@ -44,7 +44,7 @@ def draw_time_steps(rows: Sequence[Row]) -> "Figure":
 
 
 def _published(rows: Sequence[Row]) -> dict[str, dict[int, float]]:
-    """What the paper's text says for the very T of a row."""
+    """Accuracy by T that the paper's text gives for exactly the T of a row."""
     points = {
         row.run.time_steps: row.run.paper / 100
         for row in rows
@@ -56,7 +56,7 @@ def _published(rows: Sequence[Row]) -> dict[str, dict[int, float]]:
 
 
 def draw_epochs(rows: Sequence[Row]) -> "Figure":
-    """Accuracy and MSSE of the held-out images over the epochs, of the first row."""
+    """Accuracy and MSSE on the held-out images over the epochs, for the first row."""
     from matplotlib.ticker import MaxNLocator
 
     curves = [result["curve"] for result in rows[0].results]
@@ -86,7 +86,7 @@ def draw_epochs(rows: Sequence[Row]) -> "Figure":
 def _lines(
     axes: "Axes", curves: Sequence[Any], name: str, scale: float, marker: str = "o", **style: Any
 ) -> None:
-    """Mean over seeds, and a band from the lowest to the highest."""
+    """Draw the mean over seeds and a band from the lowest to the highest value."""
     values = scale * np.array([[epoch[name] for epoch in curve] for curve in curves])
     epochs = 1 + np.arange(values.shape[1])
     axes.plot(epochs, values.mean(axis=0), marker=marker, markersize=4, **style)
@@ -96,10 +96,10 @@ def _lines(
 
 
 def draw_feature_maps(rows: Sequence[Row], image: np.ndarray) -> "Figure":
-    """Feature maps of the first trained network that is still there.
+    """Feature maps of the first trained network whose file still exists.
 
     Raises:
-        FileNotFoundError: If none is.
+        FileNotFoundError: If no such file exists.
     """
     paths = [Path(result["model"]) for row in rows for result in row.results]
     found = next((path for path in paths if path.is_file()), None)

@@ -1,4 +1,4 @@
-"""What the results folder says of each run of an experiment, over all seeds."""
+"""Rows of tables and curves: the results of each run of an experiment, over all seeds."""
 
 import json
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ __all__ = ["Row", "accuracy_curves", "read_rows", "training_steps"]
 
 
 def training_steps(run: Run) -> int | None:
-    """T in training: none if one trained network serves for every T."""
+    """T in training; `None` if one trained network serves for every T."""
     method = methods.METHODS.get(run.method)
     return None if method is not None and not method.at_time_steps else run.time_steps
 
 
 @dataclass(frozen=True)
 class Row:
-    """A run and its trainings, those of all seeds and backends.
+    """A run and its trainings with all seeds and backends.
 
     Attributes:
         run: The run.
-        title: What to call it.
+        title: Title for tables and figures.
         results: JSON of each training that has been evaluated at the run's T.
     """
 
@@ -33,12 +33,12 @@ class Row:
     results: Sequence[dict[str, Any]]
 
     def accuracies(self, time_steps: int | None, rule: str = "strict") -> list[float]:
-        """Test accuracy in percent of each training at a T, where it was taken."""
+        """Test accuracy in percent at a T, for each training that has it."""
         entries = (entry for result in self.results for entry in result["accuracy"])
         return [100 * e[rule] for e in entries if e["time_steps"] == time_steps and rule in e]
 
     def stopped(self, value: str) -> list[float]:
-        """`"mean_steps"` or `"strict"` of simulations stopped before the run's T, each training."""
+        """`"mean_steps"` or `"strict"` of simulations that stop early, for each training."""
         entries = (entry for result in self.results for entry in result.get("early_stopping", ()))
         return [e[value] for e in entries if e["time_steps"] == self.run.time_steps]
 
@@ -47,13 +47,13 @@ class Row:
         return [100 * r["twin_accuracy"] for r in self.results if "twin_accuracy" in r]
 
     def synops(self) -> list[float]:
-        """Synaptic operations an image at the run's T, for each training."""
+        """Synaptic operations per image at the run's T, for each training."""
         entries = (entry for result in self.results for entry in result.get("activity", ()))
         return [e["synops"] for e in entries if e["time_steps"] == self.run.time_steps]
 
 
 def read_rows(size: Size, epochs: int, folder: Path) -> list[Row]:
-    """The rows of an experiment, in its order; those that have not been trained are empty."""
+    """The rows of an experiment, in its order; a row without a training has no results."""
     results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     rows = []
     for run in size.runs:
@@ -81,9 +81,10 @@ def read_rows(size: Size, epochs: int, folder: Path) -> list[Row]:
 
 
 def accuracy_curves(rows: Sequence[Row]) -> dict[str, dict[int | None, list[float]]]:
-    """Test accuracies in percent at each T, one curve a method, and one a network run for several.
+    """Test accuracies in percent at each T, by name of the curve.
 
-    A method that is trained at a single T has no curve but that network's.
+    A method that is trained at several T has one curve. A network that is run at several T has a
+    curve too.
     """
     curves: dict[str, dict[int | None, list[float]]] = {}
     own = {title: [r for r in rows if r.title == title] for title in (row.title for row in rows)}

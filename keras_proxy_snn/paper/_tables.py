@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Tables of results in Markdown."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ __all__ = ["caption", "lever_table", "matrix_table", "mean_and_spread", "method_
 
 
 def method_table(rows: Iterable[Row]) -> str:
-    """One line a run: the paper's accuracy, ours, and that of the ANN with the same weights.
+    """One line per run: accuracy in the paper, here, and of the ANN with the same weights.
 
     Example:
 
@@ -47,7 +47,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def matrix_table(rows: Sequence[Row]) -> str:
-    """One line a curve, one column a T; the ANN has none and stands in all."""
+    """One line per curve, one column per T; the ANN has no T and fills all columns."""
     curves = accuracy_curves(rows)
     steps = sorted({t for curve in curves.values() for t in curve if t is not None})
     lines = [("accuracy, %", *(f"T = {t}" for t in steps))]
@@ -58,14 +58,14 @@ def matrix_table(rows: Sequence[Row]) -> str:
 
 
 def lever_table(rows: Sequence[Row]) -> str:
-    """One line a change, against the first row."""
+    """One line per change, compared with the first row."""
     head = ("network", "T", "accuracy, %", "n", "against the first", "twin, %", "MSynOps")
     first = _lever_accuracies(rows[0])
     return _markdown([head, *(_lever_cells(row, first) for row in rows)])
 
 
 def _lever_accuracies(row: Row) -> list[float]:
-    """Accuracies in percent, by the run's rule or stopped early."""
+    """Accuracies in percent, by the run's rule or with early stopping."""
     if row.run.stops_early:
         return [100 * value for value in row.stopped("strict")]
     return row.accuracies(row.run.time_steps, row.run.rule)
@@ -77,13 +77,13 @@ def _lever_cells(row: Row, first: Sequence[float]) -> tuple[str, ...]:
     change = f"{statistics.mean(ours) - statistics.mean(first):+.2f}" if both else "-"
     _, steps, _, _, n, _, twin, synops = _cells(row)
     if row.run.stops_early:
-        # Operations are counted over all steps.
+        # Operations are known for all steps only, not for simulations that stop early.
         steps, synops = f"{mean_and_spread(row.stopped('mean_steps'))} of {steps}", "-"
     return (row.title, steps, mean_and_spread(ours), n, change, twin, synops)
 
 
 def mean_and_spread(values: Sequence[float]) -> str:
-    """Mean, and of several values their standard deviation; `-` of none."""
+    """Mean, with the standard deviation of two or more values; `-` for no value."""
     if not values:
         return "-"
     mean = f"{statistics.mean(values):.2f}"
@@ -91,7 +91,7 @@ def mean_and_spread(values: Sequence[float]) -> str:
 
 
 def caption(title: str, size_name: str, size: Size, epochs: int, rows: Sequence[Row]) -> str:
-    """What a table's numbers are and where they come from."""
+    """Caption of a table: meaning and origin of its numbers."""
     results = [result for row in rows for result in row.results]
     facts = [f"Size {size_name}: preset `{size.preset}`", f"{epochs} epochs"]
     facts += [_joined(f"{r['images']['train']:,} training images of {r['data']}" for r in results)]

@@ -1,4 +1,4 @@
-"""Images of an experiment: to train on, held out, and to test with."""
+"""Images of an experiment: for training, held out, and for the test."""
 
 import os
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ _SUBSET = "cifar10-lossless-subset/cifar10-lossless-subset.npz"
 
 @dataclass(frozen=True)
 class Data:
-    """A data set in its parts.
+    """A data set, divided into its parts.
 
     Attributes:
-        title: Its name in tables; a copy that was compressed with loss says so.
+        title: Name in tables; it tells if the copy was compressed with loss.
         train: Images and labels to train on.
-        held_out: The last of the training images: 5,000, or a tenth of less than 50,000. All
-            choices are made on them.
-        test: Used once, when a training is done.
-        lossless: For a compressed copy, test images with their original pixels, and the same
-            images as the copy has them, by name; empty if there are none.
+        held_out: The last 5,000 training images, or the last tenth of fewer than 50,000. All
+            choices are made with these images.
+        test: Test images and labels, used once, at the end of a training.
+        lossless: For a compressed copy: some test images with original pixels, and the same
+            images from the copy, by name. Empty if there are no original pixels.
     """
 
     title: str
@@ -41,7 +41,7 @@ def load(preset: str, data_dir: str | os.PathLike[str] | None) -> Data:
     """The data set with images of a preset's shape, see `keras_proxy_snn.datasets.load`.
 
     Raises:
-        ValueError: If it is not found.
+        ValueError: If there is no such data set.
     """
     name = datasets.name_by_shape(PRESETS[preset].input_shape)
     if name is None:
@@ -64,13 +64,13 @@ def _title(name: str) -> str:
 
 
 def _lossless(test: Split, data_dir: str | os.PathLike[str] | None) -> dict[str, Split]:
-    """The first test images with original pixels, if they lie beside the copy."""
+    """The first test images with original pixels, if the folder of the copy has them."""
     root = data_dir or os.environ.get("KERAS_PROXY_SNN_DATA")
     if root is None or not (Path(root) / _SUBSET).is_file():
         return {}
     with np.load(Path(root) / _SUBSET, allow_pickle=False) as file:
         x, y = file["x_test"].astype("float32") / 255, file["y_test"].astype("int64")
-    # Within a class the copy keeps the original order, so these are its first images of each.
+    # Within a class the copy keeps the original order, so these are its first images per class.
     first = [np.flatnonzero(test[1] == label)[: np.sum(y == label)] for label in range(10)]
     same = np.concatenate(first)
     return {"lossless": (x, y), "copy": (test[0][same], test[1][same])}

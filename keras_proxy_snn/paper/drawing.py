@@ -1,6 +1,6 @@
-"""Tables and figures of an experiment, from the JSON files of its results alone.
+"""Tables and figures of an experiment, drawn from the JSON files of its results.
 
-Only feature maps need more: the trained model and an image.
+Feature maps also need the trained model and an image.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,11 @@ __all__ = ["Drawn", "draw"]
 
 @dataclass(frozen=True)
 class Drawn:
-    """What came of it.
+    """Result of `draw`.
 
     Attributes:
         text: Tables in Markdown, with a caption.
-        files: The same text, and figures.
+        files: Written files: the text and the figures.
     """
 
     text: str
@@ -48,21 +48,21 @@ def draw(
     epochs: int | None = None,
     data_dir: str | None = None,
 ) -> Drawn:
-    """Draw what the results folder holds of an experiment; of no result at all, a table of dashes.
+    """Draw the tables and figures of an experiment; rows without a result show dashes.
 
     Args:
         experiment: The experiment.
         size_name: One of `SIZES`.
-        folder: Folder of the results; what is drawn goes there too.
-        epochs: Epochs of the trainings, if not the size's; then names of files tell them.
-        data_dir: Where the data set lies.
+        folder: Folder of the results; tables and figures are written there too.
+        epochs: Epochs of the trainings, if they differ from the size's; file names then tell them.
+        data_dir: Folder or archive of the data set.
 
     Returns:
         `Drawn`.
 
     Raises:
-        ImportError: If matplotlib is not installed and there is a figure.
-        FileNotFoundError: If feature maps are to be drawn and the model is not there.
+        ImportError: If a figure is drawn and matplotlib is not installed.
+        FileNotFoundError: If feature maps are drawn and the trained model is missing.
 
     Example:
 
@@ -80,7 +80,7 @@ def draw(
     texts += [_TABLES[name](rows) for name in experiment.drawings if name in _TABLES]
     text = "\n\n".join(texts)
     folder.mkdir(parents=True, exist_ok=True)
-    # What has another budget is another table.
+    # Trainings with another number of epochs have their own table.
     stem = f"{experiment.name}-{size_name}" + f"-epochs{epochs}" * (epochs != size.epochs)
     files = [folder / f"{stem}.md"]
     with replacing(files[0]) as draft:

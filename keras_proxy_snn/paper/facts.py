@@ -1,4 +1,4 @@
-"""What a result says of where it was made: versions and hardware, and never a machine's name."""
+"""Versions and hardware for the record of a result; it never holds the name of a machine."""
 
 import os
 import platform
@@ -24,12 +24,12 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> str:
-    """The GPU's name, or the CPU's and its number of cores."""
+    """Name of the GPU, or name of the CPU and its number of cores."""
     return gpu_name() or f"{_cpu_name()}, {os.cpu_count()} cores"
 
 
 def gpu_name() -> str | None:
-    """Name of the GPU that the backend computes on, None if it has none."""
+    """Name of the GPU that the backend computes on; `None` without a GPU."""
     backend = sys.modules[keras.config.backend()]
     if keras.config.backend() == "tensorflow":
         devices = backend.config.list_physical_devices("GPU")

@@ -1,4 +1,4 @@
-"""Train what is not trained yet, evaluate it, and write one JSON file a training."""
+"""Train and evaluate the networks of an experiment; write one JSON file per training."""
 
 import json
 import shutil
@@ -21,17 +21,17 @@ from .facts import hardware, versions
 
 __all__ = ["Folders", "Job", "plan", "run"]
 
-# Held-out images for MSSE: their simulation costs as much as training on them.
+# Number of held-out images for MSSE. To simulate them costs as much as to train on them.
 _MSSE_IMAGES = 1000
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where files go.
+    """Folders for the files of trainings.
 
     Attributes:
-        results: One JSON file a training.
-        scratch: A folder for each training, with its checkpoints and the trained model.
+        results: Folder with one JSON file per training.
+        scratch: Folder with one folder per training, for checkpoints and the trained model.
     """
 
     results: Path
@@ -43,10 +43,10 @@ class Job:
     """A training, and every T at which its network is evaluated.
 
     Attributes:
-        config: All that the training depends on.
-        rows: Each T of the experiment's rows; there firing rates are taken too.
-        evaluate_at: Further T.
-        stop_at: Each T before which simulations are stopped early, too.
+        config: All settings of the training.
+        rows: Each T of the experiment's rows; firing rates are measured at these T too.
+        evaluate_at: Further T at which accuracy is measured.
+        stop_at: Each T whose simulations are also evaluated with early stopping.
     """
 
     config: Config
@@ -56,7 +56,7 @@ class Job:
 
 
 def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> list[Job]:
-    """Trainings of an experiment, seed by seed; rows that one network serves are one training."""
+    """Trainings of an experiment, seed by seed; rows that share a network share one training."""
     jobs: dict[str, tuple[Config, set[int], set[int], set[int]]] = {}
     for seed in seeds:
         for run in runs:
@@ -85,27 +85,27 @@ def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> 
 def run(
     job: Job, data: Data, folders: Folders, say: Callable[[str], None], again: bool = False
 ) -> dict[str, Any]:
-    """Do what is left of a job: nothing if its result is there, with every T.
+    """Do the parts of a job that are not done; nothing if its result has every T.
 
-    Where the trained network of a result is gone, a new one takes its place, at each T of the old
-    result too.
-    A training that was killed goes on from its last whole epoch. Keras restores weights,
-    optimizer and epoch, not the order of the images, so its end differs from that of
-    a training that was never stopped as another seed's would.
+    If the trained network of an old result is lost, a new network is trained and also evaluated at
+    each T of the old result.
+    A killed training resumes from its last whole epoch. Keras restores weights, optimizer and
+    epoch, but not the order of the images. So the outcome differs from an uninterrupted training
+    as much as with another seed.
 
     Args:
-        job: What is to be done.
+        job: The job.
         data: Images of the preset.
-        folders: Where files go.
-        say: Takes lines about the progress.
-        again: Whether to begin anew, whatever is there.
+        folders: Folders for the files.
+        say: Function that receives lines about the progress.
+        again: Whether to train again even if a result exists.
 
     Returns:
-        The result, as it is in the file.
+        The result, as in the file.
 
     Raises:
         ValueError: If there is no such method or preset.
-        OSError: If the result cannot be written, before the training.
+        OSError: If the result cannot be written; raised before the training.
     """
     path = folders.results / f"{job.config.id}.json"
     folder = folders.scratch / job.config.id
@@ -136,7 +136,7 @@ def run(
 
 
 def _left(job: Job, result: dict[str, Any]) -> list[int | None]:
-    """Each T at which the result has no accuracy yet; `None` of an ANN."""
+    """Each T at which the result has no accuracy yet; `None` stands for an ANN."""
     done = {entry["time_steps"] for entry in result["accuracy"]}
     if None in done:
         return []
@@ -144,13 +144,13 @@ def _left(job: Job, result: dict[str, Any]) -> list[int | None]:
 
 
 def _never_stopped(job: Job, result: dict[str, Any]) -> list[int]:
-    """Each T before which simulations are still to be stopped early."""
+    """Each T for which early stopping is not evaluated yet."""
     done = {entry["time_steps"] for entry in result.get("early_stopping", [])}
     return [steps for steps in job.stop_at if steps not in done]
 
 
 def _with_every_t_of(result: dict[str, Any], job: Job) -> Job:
-    """The job, extended to evaluate a network that takes another's place wherever that was."""
+    """The job, extended by every T of an old result whose network is trained again."""
     active = {entry["time_steps"] for entry in result.get("activity", [])}
     rows = (*job.rows, *sorted(active - set(job.rows)))
     further = {*job.evaluate_at, *(entry["time_steps"] for entry in result["accuracy"])}
@@ -201,7 +201,7 @@ def _head(config: Config, data: Data, model: Path) -> dict[str, Any]:
 
 
 def _evaluate(network: keras.Model, job: Job, data: Data, result: dict[str, Any]) -> None:
-    """Add accuracies at every T that is left, and what else is known of the trained network."""
+    """Add the missing accuracies and the other measures of the trained network to the result."""
     spiking = isinstance(network, ProxyModel)
     left = _left(job, result) if spiking else [None]
     result.setdefault("parameters", network.count_params())

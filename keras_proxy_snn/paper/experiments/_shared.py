@@ -1,4 +1,4 @@
-"""Fields of presets and lists of runs that several experiments have."""
+"""Fields of presets and lists of runs that several experiments share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,15 +28,16 @@ __all__ = [
 NONE: Mapping[Any, Any] = {}
 
 TABLE_1: Mapping[str, Any] = {"v_threshold": 2.0}
-"""Table 1's threshold for the compact networks, whose own is 1."""
+"""Table 1's threshold, for the compact networks; their presets have thresholds of 1."""
 
 PUBLISHED: Mapping[str, Any] = {**TABLE_1, "learning_rate": 1e-4}
 """The published form for the compact networks, with the learning rate of the authors' notebook.
 
-At T = 8 it collapses there, later than with Table 1's 1e-3 (63 % of held-out images of
-Fashion-MNIST after the first epoch, 18 % after two; 12 and 9 %): activations are credited beyond
-the one spike a step that a neuron can fire, and weights grow. At T = 20 it does not with either,
-and 1e-3 is the better one (87 against 75 % after four epochs).
+At T = 8 the compact network for Fashion-MNIST collapses: accuracy on held-out images is 63 % after
+the first epoch and 18 % after two. With Table 1's rate of 1e-3 it collapses earlier (12 and 9 %).
+The reason: an activation can exceed the one spike per step that a neuron can fire, so weights
+grow. At T = 20 it collapses with neither rate, and 1e-3 is better (87 against 75 % after four
+epochs).
 """
 
 NOTEBOOK_SPEC = "128C3-128C3-P2-128C3-P2-2560F-1152F-256F-10F"
@@ -53,38 +54,38 @@ PACKAGE: Mapping[str, Any] = {
 """This package's form, as the compact presets have it, for the networks of Table 1."""
 
 AVERAGING: Mapping[str, Any] = {"pooling": "average"}
-"""Averages for the maxima of the paper, which in the spiking network are the OR of spikes."""
+"""Average pooling in place of the paper's max pooling, which is the OR of spikes in the SNN."""
 
 CLIPPED: Mapping[str, Any] = {"v_threshold": 2.0}
 """Thresholds for `QuantisedANN`: activations up to two standard deviations of the currents.
 
-Where all but the readout are batch-normalised; what that is worth stands at
-`methods.quantised_proxy.fit`.
+This holds if all layers but the readout are batch-normalised. `methods.quantised_proxy.fit` tells
+the gain.
 """
 
 NORMALISED: Mapping[str, Any] = {"kernel_initializer": "glorot_uniform", "batch_norm": True}
 """Batch normalisation, as the compact presets have it, for the networks of Table 1."""
 
 HALF: Mapping[str, Any] = {"current_dtype": "bfloat16"}
-"""Currents in bfloat16, with which a GPU takes three fifths of the time."""
+"""Currents in bfloat16; a GPU then needs three fifths of the time."""
 
 ON_GPU: Mapping[str, Any] = {**PACKAGE, **HALF}
-"""Both: this package's form where Table 1's networks are trained."""
+"""This package's form with bfloat16 currents, for Table 1's networks on a GPU."""
 
 
 def steep(t: int) -> dict[str, Any]:
-    """A readout's threshold of T: counts, and the softmax over them, are as steep at every T."""
+    """A readout's threshold of T, so that the softmax over counts is equally steep at every T."""
     return {"readout_v_threshold": float(t)}
 
 
 def rival(method: str, t: int) -> dict[str, Any]:
-    """Neurons and readout of this package's form, for the rule of learning alone to differ."""
+    """Neurons and readout of this package's form, so that only the learning rule differs."""
     levers = {"readout": "potential", "reset": "subtract", "v_0": 0.5}
     return {**levers, **steep(t)} if method == "surrogate" else steep(t)
 
 
 def averaging(t: int, fields: Mapping[str, Any] = NONE) -> tuple[Run, Run]:
-    """The few-time-step form and its nearest rival, both with average pooling and these fields."""
+    """The form for few time steps and its nearest rival, with average pooling and these fields."""
     fields = {**fields, **AVERAGING}
     return (
         Run("proxy_low_t", t, fields, "proxy learning, few time steps, average pooling"),
@@ -124,15 +125,15 @@ def learning_rules(
     quantised: Mapping[str, Any] = NONE,
     rivals: Callable[[str, int], Mapping[str, Any]] = lambda method, t: NONE,
 ) -> tuple[Run, ...]:
-    """Rows of Table 2 or 3 at a T, and the methods that the paper does not have.
+    """Rows of Table 2 or 3 at a T, with methods that the paper does not have.
 
     Args:
-        t: Number T of time steps; converted networks are run for 2T and 4T too.
-        figures: What the paper reached.
+        t: Number T of time steps; converted networks are run at 2T and 4T too.
+        figures: Accuracies in the paper.
         published: Fields that the paper's form replaces.
         ours: Fields that this package's form replaces.
-        quantised: Fields that the two methods with `QuantisedANN` replace beside those.
-        rivals: Function of method and T that gives the fields that surrogate gradient and tandem
+        quantised: Further fields that the two methods with `QuantisedANN` replace.
+        rivals: Function from method and T to the fields that surrogate gradient and tandem
             learning replace.
     """
     paper_t = figures.time_steps
@@ -171,13 +172,13 @@ def against_time_steps(
     fields: Callable[[int], Mapping[str, Any]] = lambda t: NONE,
     paper: Mapping[int, float] = NONE,
 ) -> tuple[Run, ...]:
-    """A form of proxy learning trained at each T; what is trained at one of them is run for all.
+    """Runs of a form of proxy learning trained at each T; one network is also run at every T.
 
     Args:
         all_t: Every T.
-        one: One of them.
-        method: The form.
-        fields: Function of T that gives the fields that the form replaces.
+        one: T of the network that is run at every T.
+        method: Name of the form.
+        fields: Function from T to the fields that the form replaces.
         paper: T to accuracy in the paper.
     """
     return tuple(

@@ -2,12 +2,12 @@
 
 Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 2, proxy learning at T = 50.
 Command: keras-proxy-snn paper figure2
-Expected: above 94.0 % and an MSSE below 1.5 within 30 epochs, on the test images. Here the curve is
-    that of held-out training images; the test images are used once. The paper does not define
-    MSSE, so two are drawn, see `keras_proxy_snn.paper._curve.mean_sum_of_squared_errors`.
+Expected: above 94.0 % and an MSSE below 1.5 within 30 epochs, on the test images. Here the curve
+    shows held-out training images; the test images are used once. The paper does not define MSSE,
+    so two curves are drawn, see `keras_proxy_snn.paper._curve.mean_sum_of_squared_errors`.
     The compact network is trained in this package's form: the published one collapses there at
     T = 8, see `PUBLISHED` and table2.
-Time: full and compact: that of a row of table2, whose training it shares. tiny: 15 s on two
+Time: full and compact: as a row of table2, because they share the training. tiny: 15 s on two
     shared cores.
 """
 

@@ -2,13 +2,13 @@
 
 Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 3, T = 10 to 60.
 Command: keras-proxy-snn paper figure3
-Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not say whether each T is a
-    training of its own, so both are drawn: networks trained at each T, and the one trained
-    at the T of Table 2 and run for each.
+Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not say whether each T has
+    its own training, so two curves are drawn: networks trained at each T, and the network trained
+    at the T of Table 2 and run at each T.
     The compact network is trained in this package's form: the published one collapses there at
     T = 8, see `PUBLISHED` and table2.
 Time: full: not measured. compact: 5, 12 and 16 minutes for the trainings at T = 4, 8 and 20 on two
-    shared cores, pauses included; the last two are table2's. tiny: 40 s.
+    shared cores, pauses included; table2 shares the last two. tiny: 40 s.
 """
 
 from .._experiment import Experiment, Size

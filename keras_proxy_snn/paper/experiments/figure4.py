@@ -3,10 +3,10 @@
 Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 4: five filters of each convolution.
 Command: keras-proxy-snn paper figure4
 Expected: spike counts of the SNN look like the activations of the ANN; the paper gives no number.
-    Here the cosine similarity stands beside each pair of maps.
+    Here each pair of maps is shown with its cosine similarity.
     The compact network is trained in this package's form: the published one collapses there at
     T = 8, see `PUBLISHED` and table2.
-Time: full and compact: that of a row of table2, whose training it shares. tiny: 35 s on two
+Time: full and compact: as a row of table2, because they share the training. tiny: 35 s on two
     shared cores.
 """
 

@@ -2,12 +2,12 @@
 
 Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 5, T = 10 to 70.
 Command: keras-proxy-snn paper figure5
-Expected: 88.35 at T = 10, rising to 93.11 at T = 60. As in figure3, networks trained at each T are
-    drawn, and the one trained at the T of Table 3 and run for each.
+Expected: 88.35 at T = 10, rising to 93.11 at T = 60. As in figure3, two curves are drawn: networks
+    trained at each T, and the network trained at the T of Table 3 and run at each T.
     The compact network is trained in this package's form: the published one collapses there at
     T = 8, see `PUBLISHED` and table2.
-Time: full: not measured. compact: at T = 20 about 13 minutes an epoch on one shared core; the
-    other training is table3's. tiny: not measured.
+Time: full: not measured. compact: at T = 20 about 13 minutes per epoch on one shared core; table3
+    shares the other training. tiny: not measured.
 """
 
 from .._experiment import Experiment, Size

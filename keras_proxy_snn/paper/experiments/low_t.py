@@ -1,14 +1,14 @@
 """Few time steps: every method against T on Fashion-MNIST.
 
-Source: not in the paper. It asks where proxy learning stands beside what came before and after,
-    in the range that has since become usual (Bu et al. 2022, arXiv:2303.04347).
+Source: not in the paper. It compares proxy learning with earlier and later methods in the range
+    of T that is usual today (Bu et al. 2022, arXiv:2303.04347).
 Command: keras-proxy-snn paper low_t
-Expected: no figure in the paper below T = 10. Its form cannot be good there: counts are rounded
-    down, and its threshold of 2 keeps most neurons silent.
-Time: full: on a GPU (NVIDIA H200, with two other trainings beside) 3 s an epoch of the ANN, 11 via
-    proxy at T = 8; a process compiles for half a minute. compact: 2 to 6 minutes a training, 21 of
-    the surrogate gradient, and up to 4 to evaluate one at every T, on two cores with other work
-    beside. tiny: not measured.
+Expected: no figure in the paper below T = 10. The paper's form cannot be good there: counts are
+    rounded down, and the threshold of 2 keeps most neurons silent.
+Time: full: on a GPU (NVIDIA H200, shared with two other trainings) 3 s per epoch of the ANN, 11
+    via proxy at T = 8; a process compiles for half a minute. compact: on two shared cores 2 to 6
+    minutes per training, 21 for the surrogate gradient, and up to 4 to evaluate a network at every
+    T. tiny: not measured.
 """
 
 from collections.abc import Mapping
@@ -41,15 +41,16 @@ def _runs(
     quantised: Mapping[str, Any] = NONE,
     norm: Mapping[str, Any] = NONE,
 ) -> tuple[Run, ...]:
-    """Rows of what is trained at some T, and of converted networks.
+    """Rows of networks trained at some T, and of converted networks.
 
     Args:
         ours: Each T at which this package's form is trained.
-        others: Each T at which the other methods are.
-        curve: Each T at which converted networks are run, and of the others that of the longest T.
+        others: Each T at which the other methods are trained.
+        curve: Each T at which converted networks are run; of every other method, the network of
+            the longest T is run at these T too.
         published: Fields that the paper's form replaces.
         fields: Fields that this package's form replaces.
-        quantised: Fields that the two methods with `QuantisedANN` replace beside those.
+        quantised: Further fields that the two methods with `QuantisedANN` replace.
         norm: Fields that the ANN and converted networks replace.
     """
 
@@ -77,7 +78,8 @@ def _runs(
 _CURVE = (1, 2, 4, 8, 16, 32, 60)
 _TINY = (2, 4)
 
-# One of table2's: on the compact network the least T of the paper's form that does not collapse.
+# T of a training of table2: the smallest at which the compact network with the paper's form does
+# not collapse.
 _PAPER = Run(
     "proxy_paper",
     20,

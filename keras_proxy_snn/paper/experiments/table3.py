@@ -4,10 +4,10 @@ Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Table 3, rows "This work". M
     figure are not in the paper.
 Command: keras-proxy-snn paper table3
 Expected: ANN 93.20; conversion 89.14, 92.91, 93.16 at T = 60, 120, 240; surrogate gradient 92.85;
-    proxy learning 93.11, both at T = 60. The paper says neither how many epochs nor whether ties
-    count as right, nor how images were augmented; here 100 epochs, ties by argmax, images
-    shifted and mirrored at random at full size, and else as they are.
-Time: full: on a GPU (NVIDIA H200, with two other trainings beside) 15 s an epoch of the ANN, 26
+    proxy learning 93.11, both at T = 60. The paper does not tell the number of epochs, whether
+    ties count as right, or how images were augmented. Here training has 100 epochs, and ties go to
+    argmax. Images are shifted and mirrored at random at full size, and not augmented otherwise.
+Time: full: on a GPU (NVIDIA H200, shared with two other trainings) 15 s per epoch of the ANN, 26
     via proxy at T = 8. compact: on one shared core 5 to 9 minutes for the ANN and conversions,
     57 for the surrogate gradient, 19 to 35 for the others. tiny: not measured.
 """
