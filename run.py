@@ -28,15 +28,14 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 BACKENDS = ("tensorflow", "jax", "torch")
 # Each takes a core and up to 2 GiB of memory.
 WORKERS = min(4, os.cpu_count() or 1)
-EXTRAS = {"demo": "tensorflow,datasets,viz", "test": "all", "docs": "cli,docs"}
+EXTRAS = {"demo": "tensorflow,datasets,tfds,viz", "test": "all,dev", "docs": "cli,docs"}
 # What an extra must have brought, for the trial of a package.
-LIBRARIES = {"cli": "click", "viz": "matplotlib", "datasets": "sklearn", "event-driven": "numba"}
+LIBRARIES = {"cli": "click", "viz": "matplotlib", "event-driven": "numba"}
 LIBRARIES["export"] = "onnxruntime,ai_edge_litert"
 # Their own requirements pull in far more than the tests against them need.
 ALONE = {
     "test": [
         *("spikingjelly==2.0.0", "loguru", "snntorch==1.0.0", "neurobench==2.3.0"),
-        *("tonic==1.7.0", "expelliarmus==1.1.12", "importRosbag==1.0.4"),
         # PyTorch's builds for GPUs bring it; its interpreter runs the GPU's kernel on a processor.
         "triton==3.6.0; sys_platform == 'linux'",
     ]

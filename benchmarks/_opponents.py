@@ -8,10 +8,10 @@ from _race import Contestant
 TASKS = ("train_step", "simulate")
 FRAMEWORKS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 INSTALL = {
-    **{name: f"keras-proxy-snn[{name}]" for name in FRAMEWORKS},
+    **{name: f'"keras-proxy-snn[{name}]"' for name in FRAMEWORKS},
     "spikingjelly": "--no-deps spikingjelly loguru",
     "snntorch": "--no-deps snntorch",
-    "numba": "keras-proxy-snn[event-driven]",
+    "numba": '"keras-proxy-snn[event-driven]"',
 }
 PACKAGES = {
     **FRAMEWORKS,

@@ -14,7 +14,7 @@ def main() -> int:
     """
     if importlib.util.find_spec("click") is None:
         print(
-            "error: the command line needs click. Try: pip install 'keras-proxy-snn[cli]'",
+            'error: the command line needs click. Try: pip install "keras-proxy-snn[cli]"',
             file=sys.stderr,
         )
         return 2

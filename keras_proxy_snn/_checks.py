@@ -76,4 +76,4 @@ def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f"{module} is needed: pip install {package}") from error
+        raise ImportError(f'{module} is needed: pip install "{package}"') from error

@@ -135,7 +135,7 @@ def _settings(name, **changes):
 
 
 def _peer(name, cls):
-    pytest.importorskip("torch", reason="pip install keras-proxy-snn[torch]")
+    pytest.importorskip("torch", reason='pip install "keras-proxy-snn[torch]"')
     reason = f"pip install {_opponents.INSTALL[name]}"
     pytest.importorskip(name, reason=reason)
     return getattr(_script(f"_{name}"), cls)
@@ -296,12 +296,12 @@ def test_what_is_missing_is_named(monkeypatch):
     text = _opponents.absence(_opponents.OPPONENTS["snntorch-bptt"])
     assert text == "snnTorch: not installed; pip install --no-deps snntorch"
     text = _opponents.absence(_opponents.OPPONENTS["jax"])
-    assert text == "JAX: not installed; pip install keras-proxy-snn[jax]"
+    assert text == 'JAX: not installed; pip install "keras-proxy-snn[jax]"'
     there = {"jax": object()}
     monkeypatch.setattr(_opponents.importlib.util, "find_spec", there.get)
     assert not _opponents.absence(_opponents.OPPONENTS["jax"])
     text = _opponents.absence(_opponents.OPPONENTS["jax-events"])
-    assert text == "Numba: not installed; pip install keras-proxy-snn[event-driven]"
+    assert text == 'Numba: not installed; pip install "keras-proxy-snn[event-driven]"'
 
 
 def test_an_option_of_another_version_is_named():
@@ -433,7 +433,7 @@ def test_table_of_memory():
 
 @pytest.mark.once
 def test_sections_and_figures_are_made_of_json_alone(tmp_path):
-    pytest.importorskip("matplotlib", reason="pip install keras-proxy-snn[viz]")
+    pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[viz]"')
     for script in (train_step, memory_in_t):
         _report.write_json(made_up(script), tmp_path / script.TASK / "run.json")
     tables.draw(tmp_path)
@@ -553,7 +553,7 @@ def test_scaling_runs(tmp_path, capsys):
 @pytest.mark.slow
 def test_inference_runs(tmp_path, capsys):
     for library in ("ai_edge_litert", "onnxruntime"):
-        pytest.importorskip(library, reason="pip install keras-proxy-snn[export]")
+        pytest.importorskip(library, reason='pip install "keras-proxy-snn[export]"')
     inference = _script("inference")
     options = ["--preset", "digits", "--time-steps", 2, "--repeats", 1, "--margins", 1]
     document = run(inference, tmp_path, *options)
@@ -572,7 +572,7 @@ def test_inference_runs(tmp_path, capsys):
 
 
 def test_the_onnx_twin_is_the_ann(tmp_path, digits):
-    ort = pytest.importorskip("onnxruntime", reason="pip install keras-proxy-snn[export]")
+    ort = pytest.importorskip("onnxruntime", reason='pip install "keras-proxy-snn[export]"')
     twin = _script("_onnx_twin")
     model = kps.build("digits", weights="pretrained")
     path = tmp_path / "twin.onnx"

@@ -33,5 +33,7 @@ def test_none_can_be_a_choice_and_names_of_a_table_too():
 
 
 def test_a_missing_library_is_named_with_what_installs_it():
-    with pytest.raises(ImportError, match="no_such_library is needed: pip install keras-proxy-snn"):
+    with pytest.raises(
+        ImportError, match='no_such_library is needed: pip install "keras-proxy-snn'
+    ):
         require("no_such_library")

@@ -704,4 +704,4 @@ def test_without_click_it_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "click", None)
     assert entry.main() == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("pip install 'keras-proxy-snn[cli]'")
+    assert line.endswith('pip install "keras-proxy-snn[cli]"')

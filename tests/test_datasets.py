@@ -185,13 +185,14 @@ def test_class_names():
     assert [len(datasets.class_names(name)) for name in datasets.NAMES] == [10, 10, 10]
 
 
-def test_import_is_light():
+def test_import_is_light_and_digits_need_nothing_but_numpy():
     program = """
 import sys, types
 package = types.ModuleType("keras_proxy_snn")
 package.__path__ = [sys.argv[1]]
 sys.modules["keras_proxy_snn"] = package
 import keras_proxy_snn.datasets
+keras_proxy_snn.datasets.load("digits")
 roots = {name.partition(".")[0] for name in sys.modules}
 heavy = {"keras", "tensorflow", "jax", "torch", "sklearn", "PIL", "tensorflow_datasets", "scipy"}
 assert not roots & heavy, roots & heavy
@@ -213,24 +214,23 @@ def test_digits():
     assert np.abs(np.bincount(y_test) - whole / 5).max() < 1
     again = datasets.load("digits")
     np.testing.assert_array_equal(again[1][0], x_test)
-    assert datasets.locate("digits").format == "scikit-learn"
+    assert datasets.locate("digits").format == "embedded"
 
 
-def test_digits_hold_each_image_of_scikit_learn_once():
-    from sklearn.datasets import load_digits
+def test_digits_are_those_of_scikit_learn_in_its_order():
+    sets = pytest.importorskip("sklearn.datasets", reason="pip install scikit-learn")
+    bunch = sets.load_digits()
+    test = np.sort(np.argsort(bunch.target, kind="stable")[::5])
+    theirs = np.delete(np.arange(1797), test), test
+    for (x, y), indices in zip(datasets.load("digits"), theirs, strict=True):
+        np.testing.assert_array_equal(x[..., 0] * 16, bunch.images[indices])
+        np.testing.assert_array_equal(y, bunch.target[indices])
 
-    (x_train, y_train), (x_test, y_test) = datasets.load("digits")
-    ours = np.concatenate([x_train, x_test]).reshape(-1, 64) * 16
-    ours = np.column_stack([ours, np.concatenate([y_train, y_test])])
-    bunch = load_digits()
-    theirs = np.column_stack([bunch.data, bunch.target])
-    np.testing.assert_array_equal(sorted(map(tuple, ours)), sorted(map(tuple, theirs)))
 
-
-def test_digits_without_scikit_learn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"scikit-learn.*keras-proxy-snn\[datasets\]"):
-        datasets.load("digits")
+def test_the_source_of_the_digits_lies_beside_them():
+    source = Path(datasets.__file__).with_name("digits.txt").read_text()
+    assert "https://doi.org/10.24432/C50P49" in source
+    assert "CC BY 4.0" in source
 
 
 # Formats.
@@ -422,7 +422,7 @@ def test_a_missing_set_lists_the_places_and_the_remedies(tmp_path, monkeypatch):
         "tensorflow-datasets (not available",
         "data_dir=",
         "apt-get install dataset-fashion-mnist",
-        "pip install keras-proxy-snn[datasets",
+        'pip install "keras-proxy-snn[tfds',
     ):
         assert part in str(error.value)
     monkeypatch.setenv("KERAS_PROXY_SNN_DATA", str(tmp_path))

@@ -19,7 +19,7 @@ from .runtimes import needs_micro, needs_vela
 from .scripts import run_script
 
 for library in ("ai_edge_litert", "onnxruntime", "nir"):
-    pytest.importorskip(library, reason="pip install keras-proxy-snn[export]")
+    pytest.importorskip(library, reason='pip install "keras-proxy-snn[export]"')
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 ONNX = [

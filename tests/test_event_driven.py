@@ -13,7 +13,7 @@ from keras_proxy_snn.simulation import event_driven
 from keras_proxy_snn.simulation.network import SpikingNetwork
 
 _event_kernels = pytest.importorskip(
-    "keras_proxy_snn.simulation.event_kernels", reason="pip install keras-proxy-snn[event-driven]"
+    "keras_proxy_snn.simulation.event_kernels", reason='pip install "keras-proxy-snn[event-driven]"'
 )
 
 
@@ -147,7 +147,7 @@ def test_without_numba_it_says_what_to_install(monkeypatch, rng):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == "numba" else found(name, *a)
     )
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'keras-proxy-snn\[event-driven\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r'pip install "keras-proxy-snn\[event-driven\]"'):
         model.snn.simulate(rng.random((2, 8, 8, 1)).astype("float32"))
     model.snn.event_driven = False
     model.snn.simulate(rng.random((2, 8, 8, 1)).astype("float32"))

@@ -216,7 +216,7 @@ def test_frames_of_a_data_set_are_taken_as_they_are(rng):
 
 def test_frames_of_tonic(rng):
     transforms = pytest.importorskip(
-        "tonic.transforms", reason="pip install keras-proxy-snn[events]"
+        "tonic.transforms", reason='pip install "keras-proxy-snn[events]"'
     )
     events, label = Moving(1, rng)[0]
     # tonic rounds the length of a bin down to whole units of time, and leaves the last event out.

@@ -501,7 +501,7 @@ def test_bad_files_and_images(tmp_path):
 
 def test_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert.schema_py_generated", None)
-    with pytest.raises(ImportError, match=r"pip install keras-proxy-snn\[export\]"):
+    with pytest.raises(ImportError, match=r'pip install "keras-proxy-snn\[export\]"'):
         litert.write(tiny(), tmp_path / "net.tflite")
 
 

@@ -21,7 +21,7 @@ from .oracle import dyadic
 
 pytestmark = pytest.mark.once
 
-nir = pytest.importorskip("nir", reason="pip install keras-proxy-snn[export]")
+nir = pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')
 
 THETAS = (0.25, 0.5, 1.0, 2.0)
 
@@ -548,7 +548,7 @@ def test_files_that_are_no_nir(tmp_path):
 
 def test_without_the_nir_package(rng, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nir", None)
-    with pytest.raises(ImportError, match=r"pip install keras-proxy-snn\[export\]"):
+    with pytest.raises(ImportError, match=r'pip install "keras-proxy-snn\[export\]"'):
         exporter.write(full_program(rng), tmp_path / "net.nir")
 
 

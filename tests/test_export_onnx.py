@@ -547,7 +547,7 @@ def test_wrong_arguments_are_refused(tmp_path):
         onnx.run(path, program, image[..., 0])
     with pytest.raises(ValueError, match="`repeats` must be at least 1"):
         onnx.latency(path, program, repeats=0)
-    with pytest.raises(ImportError, match=r"pip install keras-proxy-snn\[export\]"):
+    with pytest.raises(ImportError, match=r'pip install "keras-proxy-snn\[export\]"'):
         require("a_library_that_does_not_exist")
 
 

@@ -123,7 +123,7 @@ def test_every_writer_writes_a_draft(file):
 def test_no_kill_leaves_half_a_file():
     """Each writer is killed 20 times; see `kills.py`."""
     for name in ("torch", "onnx", "nir", "PIL", "matplotlib"):
-        pytest.importorskip(name, reason="pip install keras-proxy-snn[torch,export,viz]")
+        pytest.importorskip(name, reason='pip install "keras-proxy-snn[torch,export,viz]"')
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("kills.py")],
         env={**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(PACKAGE.parent)},
@@ -164,7 +164,7 @@ def test_weights_are_replaced_without_a_moment_of_mismatch(tmp_path, monkeypatch
     "command", [["train", "digits"], ["export", "digits.keras", "--format", "onnx"]], ids="-".join
 )
 def test_a_folder_as_output_is_refused_before_the_work(tmp_path, command):
-    testing = pytest.importorskip("click.testing", reason="pip install keras-proxy-snn[cli]")
+    testing = pytest.importorskip("click.testing", reason='pip install "keras-proxy-snn[cli]"')
     from keras_proxy_snn.cli.group import commands
 
     folder = tmp_path / "folder.keras"

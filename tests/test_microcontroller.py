@@ -14,7 +14,7 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 pytestmark = pytest.mark.once
 
-pytest.importorskip("ai_edge_litert", reason="pip install keras-proxy-snn[export]")
+pytest.importorskip("ai_edge_litert", reason='pip install "keras-proxy-snn[export]"')
 pytest.importorskip("tflite_micro", reason="pip install tflite-micro")
 
 FOLDER = Path(__file__).parents[1] / "examples" / "microcontroller"

@@ -23,7 +23,7 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 from . import bad_files, oracle
 
 pytestmark = pytest.mark.once
-pytest.importorskip("ai_edge_litert", reason="pip install keras-proxy-snn[export]")
+pytest.importorskip("ai_edge_litert", reason='pip install "keras-proxy-snn[export]"')
 Image = pytest.importorskip("PIL.Image", reason="pip install pillow")
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "on_device.py"

@@ -37,8 +37,8 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.any_backend
 def test_commands_of_the_readme_run_in_order_in_one_folder(tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib", reason="pip install keras-proxy-snn[viz]")
-    pytest.importorskip("nir", reason="pip install keras-proxy-snn[export]")
+    pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[viz]"')
+    pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')
     monkeypatch.chdir(tmp_path)
     write_images(tmp_path / "images")
     done = [words for words in commands_of(README) if run_command(words, monkeypatch)]

@@ -27,8 +27,8 @@ def name(path):
 @pytest.mark.any_backend
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
 def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib", reason="pip install keras-proxy-snn[viz]")
-    pytest.importorskip("nir", reason="pip install keras-proxy-snn[export]")
+    pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[viz]"')
+    pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')
     monkeypatch.chdir(tmp_path)
     write_images(tmp_path / "images")
     run_python(page)

@@ -546,7 +546,7 @@ def test_neurobench_counts_the_same_operations(rng):
     neurobench = pytest.importorskip(
         "neurobench.metrics.utils.layers", reason="pip install --no-deps neurobench"
     )
-    torch = pytest.importorskip("torch", reason="pip install keras-proxy-snn[torch]")
+    torch = pytest.importorskip("torch", reason='pip install "keras-proxy-snn[torch]"')
     model, x = conv_model(rng)
     model.set_weights([np.where(w == 0, 0.125, w) for w in model.get_weights()])
     signals = {name: to_numpy(s) for name, s in model.snn.record(x).items()}

@@ -12,7 +12,7 @@ from PIL import Image
 import keras_proxy_snn as kps
 from keras_proxy_snn import statistics
 
-pytest.importorskip("tensorboardX", reason="pip install keras-proxy-snn[viz]")
+pytest.importorskip("tensorboardX", reason='pip install "keras-proxy-snn[viz]"')
 from tensorboardX.proto.event_pb2 import Event
 
 LAYERS = ["conv1", "readout"]
@@ -94,5 +94,5 @@ def test_bad_arguments_and_other_models_are_refused(tmp_path):
 
 def test_without_tensorboardx_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ImportError, match=r"pip install keras-proxy-snn\[viz\]"):
+    with pytest.raises(ImportError, match=r'pip install "keras-proxy-snn\[viz\]"'):
         kps.SpikeTensorBoard(tmp_path).on_train_begin()

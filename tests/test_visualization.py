@@ -391,7 +391,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, model, i
         lambda: spike_raster(model, image),
         lambda: feature_maps(model, image),
     ):
-        with pytest.raises(ImportError, match=re.escape("pip install keras-proxy-snn[viz]")):
+        with pytest.raises(ImportError, match=re.escape('pip install "keras-proxy-snn[viz]"')):
             draw()
 
 

@@ -351,7 +351,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, record, 
         lambda: confusion_matrix([0], [[1, 0]]),
         lambda: spike_gif(model, images[0], "never.gif"),
     ):
-        with pytest.raises(ImportError, match=re.escape("pip install keras-proxy-snn[viz]")):
+        with pytest.raises(ImportError, match=re.escape('pip install "keras-proxy-snn[viz]"')):
             draw()
 
 

@@ -32,7 +32,7 @@ class SpikeTensorBoard(keras.callbacks.Callback):
       first image.
 
     Keras's own callback needs TensorFlow. This callback needs `tensorboardX`, which
-    `pip install keras-proxy-snn[viz]` installs. To open the logs: `pip install tensorboard`, then
+    `pip install "keras-proxy-snn[viz]"` installs. To open the logs: `pip install tensorboard`, then
     `tensorboard --logdir <log_dir>`.
 
     Args:
@@ -81,7 +81,7 @@ class SpikeTensorBoard(keras.callbacks.Callback):
             from tensorboardX import SummaryWriter
         except ImportError as error:
             raise ImportError(
-                "TensorBoard's files need tensorboardX: pip install keras-proxy-snn[viz]"
+                'TensorBoard\'s files need tensorboardX: pip install "keras-proxy-snn[viz]"'
             ) from error
         self._writer = SummaryWriter(str(self.log_dir))
         self._drawn_at = self._step = 0

@@ -1,4 +1,4 @@
-"""Fashion-MNIST, CIFAR-10 and scikit-learn's digits as NumPy arrays.
+"""Fashion-MNIST, CIFAR-10 and handwritten digits as NumPy arrays.
 
 `load` returns a data set. `locate` tells from which place `load` would read it. `class_names`
 gives the names of its classes. `name_by_shape` finds the set that has images of a given shape.

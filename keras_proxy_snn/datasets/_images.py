@@ -105,5 +105,5 @@ def _pillow() -> Any:
     except ImportError as error:
         raise ImportError(
             "Reading a set from folders of images needs Pillow; it is not installed. "
-            "Try: pip install keras-proxy-snn[datasets]"
+            'Try: pip install "keras-proxy-snn[datasets]"'
         ) from error

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _cifar, _idx, _images
+from ._digits import DIGITS, read_digits
 from ._info import DatasetError, DatasetInfo, Labels, RawSplits, check_labels, info_of
 from ._locate import ENVIRONMENT_VARIABLE, search
-from ._packages import read_scikit_learn, read_tfds
 from ._source import Source
+from ._tfds import read_tfds
 
 __all__ = ["load"]
 
@@ -55,7 +56,7 @@ def load(
     which files `load` would read. Nothing in a file is ever executed, and nothing is unpacked to
     disk.
 
-    The digits are part of scikit-learn, so `data_dir` does not matter. The set has 1,797 images.
+    The digits come with the package, so `data_dir` does not matter. The set has 1,797 images.
     They are sorted by class, and every fifth image is a test image. This split is stratified and
     always the same.
 
@@ -75,7 +76,7 @@ def load(
         ValueError: If the name is not known.
         DatasetError: If the set is not found, or one of its files is damaged, has the wrong size or
             has other content than its name says. This error is a `ValueError` too.
-        ImportError: If scikit-learn (for the digits) or Pillow (for images) is missing.
+        ImportError: If Pillow is missing. Images in class folders need it.
 
     Example:
 
@@ -88,7 +89,7 @@ def load(
     """
     info = info_of(name)
     if name == "digits":
-        where, raw = "scikit-learn", read_scikit_learn(info)
+        where, raw = str(DIGITS), read_digits()
     else:
         source, missed = search(info, data_dir)
         if source is not None and source.format in _READERS:
@@ -116,7 +117,7 @@ def _downloaded(info: DatasetInfo, missed: list[str]) -> RawSplits:
         raise DatasetError(
             f"{info.title} was not found. Looked in: {looked}. What to do: pass data_dir=..., set "
             f"the environment variable {ENVIRONMENT_VARIABLE} to a directory that holds it, "
-            f"{debian}or, with a network, `pip install keras-proxy-snn[datasets,tensorflow]`"
+            f'{debian}or, with a network, `pip install "keras-proxy-snn[tfds]"`'
         ) from error
 
 

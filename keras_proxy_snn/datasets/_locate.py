@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import _cifar, _idx, _images
+from ._digits import DIGITS
 from ._files import ARCHIVE_SUFFIXES, is_archive, members
 from ._info import DatasetInfo, info_of
 from ._source import Source
@@ -46,7 +47,7 @@ def locate(name: str, data_dir: str | os.PathLike[str] | None = None) -> Source 
 
     >>> from keras_proxy_snn import datasets
     >>> datasets.locate("digits").format
-    'scikit-learn'
+    'embedded'
     >>> datasets.locate("cifar10", data_dir="no such directory") is None
     True
     """
@@ -58,7 +59,7 @@ def search(
 ) -> tuple[Source | None, list[str]]:
     """The first place that holds the set, and a message for each place that does not."""
     if info.name == "digits":
-        return _package(info, "sklearn", "scikit-learn"), []
+        return Source(info.name, "embedded", DIGITS), []
     places: list[tuple[str, Path]] = []
     missed: list[str] = []
     if data_dir is not None:
@@ -114,10 +115,3 @@ def _prepared(info: DatasetInfo) -> Source | None:
         if importlib.util.find_spec("tensorflow_datasets") is not None:
             return Source(info.name, "tfds", path.parent)
     return None
-
-
-def _package(info: DatasetInfo, module: str, form: str) -> Source | None:
-    found = importlib.util.find_spec(module)
-    if found is None or found.origin is None:
-        return None
-    return Source(info.name, form, Path(found.origin).parent)

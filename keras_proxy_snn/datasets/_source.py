@@ -16,7 +16,7 @@ class Source:
         name: Name of the data set, one of `keras_proxy_snn.datasets.NAMES`.
         format: Format of the files: `"idx"` (MNIST's format), `"python"` or `"binary"` (CIFAR-10's
             batches), `"jpeg"` or `"png"` (folders of images by class), `"tfds"` (prepared by
-            tensorflow-datasets) or `"scikit-learn"` (part of that package).
+            tensorflow-datasets) or `"embedded"` (part of this package).
         path: The directory or the archive.
 
     Example:

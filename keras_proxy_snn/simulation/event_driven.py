@@ -62,7 +62,7 @@ def _sum(stage: TiedIF, inputs: Tensor, weights: SynapticWeights) -> Any:
     """Currents without the bias, `(batch, ...)`."""
     if importlib.util.find_spec("numba") is None:
         raise ModuleNotFoundError(
-            "`event_driven=True` needs Numba: pip install 'keras-proxy-snn[event-driven]'. Or set "
+            '`event_driven=True` needs Numba: pip install "keras-proxy-snn[event-driven]". Or set '
             "`event_driven` of the spiking network to False."
         )
     if on_gpu(inputs):

@@ -3,7 +3,7 @@
 Each function returns a `matplotlib.figure.Figure` and writes nothing; save the figure with
 `figure.savefig("curve.png")`. The exception is `spike_gif`, which writes a moving picture.
 Functions about one image take the model and the image. Functions about many images take the
-result of `keras_proxy_snn.statistics.record`. Needs `pip install keras-proxy-snn[viz]`.
+result of `keras_proxy_snn.statistics.record`. Needs `pip install "keras-proxy-snn[viz]"`.
 """
 
 from ._confusion_matrix import confusion_matrix

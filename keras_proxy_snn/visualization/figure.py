@@ -54,7 +54,7 @@ def new_figure(
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("Pictures need matplotlib: pip install keras-proxy-snn[viz]") from error
+        raise ImportError('Pictures need matplotlib: pip install "keras-proxy-snn[viz]"') from error
     return Figure(figsize=(width, height), dpi=_DPI, layout=layout)
 
 

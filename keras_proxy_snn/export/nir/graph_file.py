@@ -21,7 +21,7 @@ def library() -> Any:
     try:
         import nir
     except ImportError as error:
-        raise ImportError("NIR files need `pip install keras-proxy-snn[export]`.") from error
+        raise ImportError('NIR files need `pip install "keras-proxy-snn[export]"`.') from error
     return nir
 
 
