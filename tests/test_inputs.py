@@ -265,3 +265,15 @@ def test_a_model_says_what_it_is_in_one_line():
         f"<ProxyModel name={model.name}, images (4, 4, 1), 3 classes, time_steps=3, "
         "reset='zero', readout='counts'>"
     )
+
+
+def test_what_a_notebook_shows_of_results_has_no_arrays(x, tmp_path):
+    model = small()
+    shown = [
+        *kps.statistics.record(model, x).values(),
+        kps.statistics.report(model, x),
+        model.export(tmp_path / "net.onnx"),
+    ]
+    for value in [*shown, *shown[-1].program.layers]:
+        assert "array" not in repr(value)
+        assert len(repr(value)) < 700

@@ -4,7 +4,7 @@ import importlib
 import inspect
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Exported:
     size: int
     nodes: int
     check: Check | None
-    program: Program
+    program: Program = field(repr=False)
     accuracy: float | None
 
     def run(self, images: Images) -> np.ndarray:

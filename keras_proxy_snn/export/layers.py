@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ class Shortcut:
     """
 
     source: str
-    kernel: np.ndarray
+    kernel: np.ndarray = field(repr=False)
     strides: tuple[int, int] = (1, 1)
     padding: str = "same"
     dilation: tuple[int, int] = (1, 1)
@@ -107,8 +107,8 @@ class Conv(_Neurons):
     """
 
     name: str
-    kernel: np.ndarray
-    bias: np.ndarray | None
+    kernel: np.ndarray = field(repr=False)
+    bias: np.ndarray | None = field(repr=False)
     v_threshold: Any
     reset: str
     strides: tuple[int, int] = (1, 1)
@@ -126,8 +126,8 @@ class Dense(_Neurons):
     """
 
     name: str
-    kernel: np.ndarray
-    bias: np.ndarray | None
+    kernel: np.ndarray = field(repr=False)
+    bias: np.ndarray | None = field(repr=False)
     v_threshold: Any
     reset: str
     v_0: Any = 0.0

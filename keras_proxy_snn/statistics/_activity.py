@@ -1,7 +1,7 @@
 """Activity per layer: firing rates, silent and saturated neurons, and the errors of Eq. 9."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -75,11 +75,11 @@ class LayerRecord(LayerStatistics):
         activations: The ANN's activations of the layer, after ReLU, `(images, ...)`.
     """
 
-    spikes: np.ndarray
-    potentials: np.ndarray
-    firing_rates: np.ndarray
-    expected_rates: np.ndarray
-    activations: np.ndarray
+    spikes: np.ndarray = field(repr=False)
+    potentials: np.ndarray = field(repr=False)
+    firing_rates: np.ndarray = field(repr=False)
+    expected_rates: np.ndarray = field(repr=False)
+    activations: np.ndarray = field(repr=False)
 
 
 def record(

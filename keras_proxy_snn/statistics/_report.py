@@ -1,7 +1,7 @@
 """Activity, work and energy of a network as tables."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .._types import Images
@@ -29,9 +29,9 @@ class Report:
     model: str
     images: int
     time_steps: int
-    layers: tuple[LayerStatistics, ...]
-    costs: Costs
-    energy_table: EnergyTable
+    layers: tuple[LayerStatistics, ...] = field(repr=False)
+    costs: Costs = field(repr=False)
+    energy_table: EnergyTable = field(repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as dictionaries, tuples, strings and numbers, ready for `json.dumps`."""
