@@ -1,4 +1,4 @@
-"""Presets as data, and `build`, which makes a compiled model of one."""
+"""Presets as data, and `build`, which makes a compiled model from a preset."""
 
 import re
 from dataclasses import asdict, dataclass, fields, replace
@@ -32,34 +32,35 @@ class Preset:
         spec: Architecture string, see `keras_proxy_snn.parse_spec`.
         input_shape: `(height, width, channels)` of the images, in pixels.
         time_steps: Number T of time steps.
-        v_threshold: Threshold theta of the IF neurons, or a mapping from layers' names to theirs
-            (1 for others).
-        readout_v_threshold: Threshold of the readout, if it is another. The softmax over spike
-            counts is T / theta times as steep as in the readout's input current.
+        v_threshold: Threshold theta of the IF neurons, or a mapping from names of layers to
+            thresholds (1 for other layers).
+        readout_v_threshold: Threshold of the readout, if it differs. The softmax over spike counts
+            is T / theta times as steep as the softmax over the readout's input currents.
         reset: `"zero"` (the paper) or `"subtract"`.
         v_0: Potential before the first step as a fraction of the threshold; 0 in the paper.
-        learn_threshold: Whether thresholds but the readout's are trained with the weights.
+        learn_threshold: Whether all thresholds except the readout's are trained.
         readout: `"counts"` (the paper) or `"potential"`, see `keras_proxy_snn.ProxyModel`.
         proxy_activation: `"relu"` (the paper) or `"clip"`, see `keras_proxy_snn.build_ann`; or
-            `"qcfs"`: the same ANN as with `"clip"`, whose activations are in the T steps of the
-            rate while it is the proxy, see `keras_proxy_snn.ProxyModel`.
+            `"qcfs"`: the ANN is the same as with `"clip"`, but as the proxy it rounds activations
+            to the T steps of the rate, see `keras_proxy_snn.ProxyModel`.
         readout_activation: `"relu"` (the paper) or `"linear"` (the authors' notebook).
         pooling: `"max"` (the paper; the OR of spikes) or `"average"`, see
             `keras_proxy_snn.build_ann`.
         kernel_initializer: Name of a Keras initializer of all weights, or `"rate_preserving"`, see
-            `keras_proxy_snn.build_ann`, which a network without batch normalisation needs.
+            `keras_proxy_snn.build_ann`. Networks without batch normalisation need the latter.
         use_bias: Whether layers have biases.
-        batch_norm: Whether all layers but the readout are batch-normalised.
+        batch_norm: Whether all layers except the readout are batch-normalised.
         loss: `"crossentropy"` (the paper) or `"mse"` (the authors' notebook).
         learning_rate: Adam's learning rate eta.
         beta_1: Adam's decay of the first moment.
         beta_2: Adam's decay of the second moment.
         epsilon: Adam's epsilon.
         l2: Penalty lambda * ||w||^2 on all weights.
-        chunk_steps: Time steps simulated at once; changes speed and memory, never a spike. `None`:
-            chosen from batch, layers and device.
+        chunk_steps: Number of time steps simulated at once. It changes speed and memory, but not
+            spikes. `None`: chosen from batch, layers and device.
         current_dtype: `"float32"` or `"bfloat16"`, see `keras_proxy_snn.ProxyModel`.
-        event_driven: Whether hidden layers sum weights spike after spike, see there too.
+        event_driven: Whether hidden layers add weights spike by spike, see
+            `keras_proxy_snn.ProxyModel`.
     """
 
     spec: str
@@ -89,8 +90,8 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    # Table 1 of the paper, which writes ReLU on the last layer too. Left out here, as in the
-    # authors' notebook: a class whose output is not above 0 for any image has no gradient, ever.
+    # Table 1 of the paper. The paper has ReLU on the last layer too; this preset and the authors'
+    # notebook do not. With it, a class whose output is not above 0 for any image has no gradient.
     "fashion_mnist": Preset(
         "128C3-128C3-P2-128C3-P2-1024F-256F-10F",
         (28, 28, 1),
@@ -107,7 +108,7 @@ PRESETS: dict[str, Preset] = {
         proxy_activation="relu",
         kernel_initializer="rate_preserving",
     ),
-    # Half as many maps in every layer, and so a quarter of the work.
+    # Half of the maps in every layer, so a quarter of the work.
     "cifar10_half": Preset(
         "128C3-256C3-P2-256C3-256C3-256C3-P2-128C3-512F-256F-128F-10F",
         (32, 32, 3),
@@ -116,8 +117,9 @@ PRESETS: dict[str, Preset] = {
         proxy_activation="relu",
         kernel_initializer="rate_preserving",
     ),
-    # Sized for two CPU cores. With the other layers' threshold the readout's softmax would be 20
-    # to 40 times as steep as its current and saturate, and so would the leading classes' counts.
+    # Sized for two CPU cores. With the threshold of the other layers, the softmax of the readout
+    # would be 20 to 40 times as steep as its current. It would saturate, and so would the counts
+    # of the leading classes.
     "fashion_mnist_compact": Preset(
         "32C3-P2-64C3-P2-64C3-P2-128F-10F",
         (28, 28, 1),
@@ -148,18 +150,18 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> 
         name: A preset's name (`"fashion_mnist"`, `"cifar10"`, `"cifar10_half"`,
             `"fashion_mnist_compact"`, `"cifar10_compact"`, `"digits"`) or a spec such as
             `"16C3-P2-10F"`.
-        weights: `"pretrained"`: those that come with the package for this preset. A path or a URL:
-            those of this model card, see `keras_proxy_snn.saving.weights`. `None`: random ones.
-        **overrides: Any field of `Preset`, in place of the preset's value. `input_shape` is
-            required with a spec.
+        weights: `"pretrained"` for the package's weights of this preset; a path or URL of a model
+            card for its weights, see `keras_proxy_snn.saving.weights`; `None` for random weights.
+        **overrides: Fields of `Preset` that replace the preset's values. A spec needs
+            `input_shape`.
 
     Returns:
         A built `ProxyModel`, compiled with Adam, the loss on spike counts and strict
-        `SpikeAccuracy`. Compile it again for anything else.
+        `SpikeAccuracy`. Compile it again to change them.
 
     Raises:
         ValueError: If the name is neither a preset nor a spec, a field is out of range, or the
-            weights do not fit or are not those of their card.
+            weights do not fit the model or their card.
         TypeError: If a field is unknown or `input_shape` is missing.
 
     Example:

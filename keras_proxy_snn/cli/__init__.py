@@ -1,4 +1,4 @@
-"""The command line: one file a command.
+"""The command line: one file per command.
 
 Nothing here imports Keras before a command runs, so that `--help` loads no backend.
 """

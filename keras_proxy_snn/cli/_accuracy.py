@@ -40,12 +40,14 @@ class _Steps(keras.callbacks.Callback):
 
 @contextmanager
 def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.Callback]:
-    """A bar on standard error while batches run, if that is a terminal; gives the callback.
+    """A progress bar while batches run; yields the callback that moves it.
+
+    The bar is written to standard error, and hidden if standard error is not a terminal.
 
     Args:
-        label: What runs.
-        batch_size: Images in a batch.
-        *images: Number of images of each pass, such as those to train and to validate with.
+        label: Title of the bar.
+        batch_size: Images per batch.
+        *images: Number of images of each pass, such as training and validation.
     """
     steps = sum(math.ceil(number / batch_size) for number in images)
     hidden = not sys.stderr.isatty()
@@ -56,9 +58,9 @@ def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.C
 def accuracies(
     model: ProxyModel, x: Any, y: Any, *, batch_size: int, time_steps: int | None = None
 ) -> dict[str, float]:
-    """Accuracy by each rule; compiles the model for it."""
+    """Accuracy by each rule for ties; compiles the model again."""
     metrics = [SpikeAccuracy(rule, name=name) for name, rule in _RULES.items()]
-    # Keras wants a loss even where nobody asks for it.
+    # Keras requires a loss, although its value is not used.
     model.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
     with bar("evaluating", batch_size, len(x)) as callback:
         scores = model.evaluate(
@@ -74,7 +76,7 @@ def accuracies(
 
 
 def print_accuracies(result: dict[str, Any]) -> None:
-    """Print what `evaluate` found."""
+    """Print the accuracies of a result of `evaluate`."""
     head = f"{result['images']} test images of {result['dataset']}, T={result['time_steps']}"
     click.echo(f"Accuracy of the spiking network, {head}:")
     for name, title in _TITLES.items():

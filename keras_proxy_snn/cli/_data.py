@@ -1,4 +1,4 @@
-"""The test images that a command looks at."""
+"""Test images for a command."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ def check_data(model: ProxyModel, dataset: str, images: Any, classes: int) -> No
 def test_images(
     model: ProxyModel, record: dict[str, Any] | None, dataset: str | None, data_dir: str | None
 ) -> tuple[str, Any, Any]:
-    """Test images and labels that a model fits.
+    """Test images and labels that fit a model.
 
     Args:
         model: The model.
-        record: That of the training in its file, if there is one.
-        dataset: A data set's name; by default the one of the record, or else the one with
-            images of the model's shape.
-        data_dir: Where the data set lies.
+        record: The record of the training in the model's file, or `None`.
+        dataset: Name of a data set. By default the data set of the record, or else the data set
+            whose images have the model's shape.
+        data_dir: Folder or archive of the data set.
 
     Returns:
         Name of the data set, images, labels.

@@ -1,4 +1,4 @@
-"""The job of `keras-proxy-snn draw`: each picture and what it needs."""
+"""The work of `keras-proxy-snn draw`: one method per picture."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Artist"]
 
-# For histograms of rates: they hold all spikes of these.
+# Number of images for histograms of rates; all their spikes are held in memory.
 _RECORDED = 32
 
 
 class Artist:
-    """Draws one model; each method is named as the picture.
+    """Draws one model; each method has the name of its picture.
 
     Args:
         model: The model.
         dataset: Name of the data set.
-        x: Its test images.
-        y: Their labels.
-        image: Number of the image of pictures that show one.
-        images: Number of images to take accuracies of.
-        history: Logs of each epoch, if the training is known.
+        x: Test images.
+        y: Labels of the test images.
+        image: Number of the image for pictures of one image.
+        images: Number of images for accuracies.
+        history: Logs of each epoch, or `None` if the training is not known.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Artist:
         self._names = datasets.class_names(dataset)
 
     def possible(self, pictures: Sequence[str]) -> list[str]:
-        """Those that can be drawn of this model."""
+        """The pictures that can be drawn of this model."""
         impossible = set()
         if self._history is None:
             impossible.add("training_curve")
@@ -61,7 +61,7 @@ class Artist:
         return [name for name in pictures if name not in impossible]
 
     def write(self, files: Mapping[str, Path]) -> None:
-        """Write pictures to files, which are replaced."""
+        """Write pictures to files; existing files are replaced."""
         hidden = not sys.stderr.isatty()
         with click.progressbar(
             files.items(), label="drawing", file=sys.stderr, hidden=hidden
@@ -85,32 +85,32 @@ class Artist:
         return scores
 
     def spike_raster(self) -> "Figure":
-        """Of the image."""
+        """Spikes of the chosen image."""
         return visualization.spike_raster(self._model, self._image, class_names=self._names)
 
     def feature_maps(self) -> "Figure":
-        """Of the image."""
+        """Feature maps of the chosen image."""
         return visualization.feature_maps(self._model, self._image)
 
     def potential_traces(self) -> "Figure":
-        """Of the image."""
+        """Membrane potentials of the chosen image."""
         return visualization.potential_traces(self._model, self._image, class_names=self._names)
 
     def firing_rates(self) -> "Figure":
-        """On the first images."""
+        """Histograms of firing rates on the first images."""
         return visualization.firing_rates(self._record)
 
     def rates_against_relu(self) -> "Figure":
-        """On the first images."""
+        """Rates against the ANN's activations on the first images."""
         return visualization.rates_against_relu(self._record)
 
     def confusion_matrix(self) -> "Figure":
-        """Of the strict answers at the model's T."""
+        """Confusion matrix of the strict (argmax) answers at the model's T."""
         scores = self._scores(self._model.time_steps)
         return visualization.confusion_matrix(self._y, scores, class_names=self._names)
 
     def accuracy_against_time_steps(self) -> "Figure":
-        """Strict accuracy at powers of two up to the model's T, and the ANN's."""
+        """Strict accuracy at powers of two up to the model's T, with the accuracy of the ANN."""
         last = self._model.time_steps
         steps = [*(2**i for i in range(last.bit_length()) if 2**i < last), last]
         curve = {t: self._accuracy(self._scores(t)) for t in steps}
@@ -121,7 +121,7 @@ class Artist:
         return float(np.mean(outputs.argmax(axis=-1) == self._y))
 
     def training_curve(self) -> "Figure":
-        """Of the training that `train` recorded."""
+        """Curve of the training that `train` recorded."""
         if self._history is None:
             raise BadInput("A training_curve needs a file that `train` wrote. Received: another.")
         logs = {name: [epoch[name] for epoch in self._history] for name in self._history[0]}

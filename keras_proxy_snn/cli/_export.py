@@ -1,4 +1,4 @@
-"""Export of a saved model: what `export/to_*.py` and the command line share."""
+"""Export of a saved model, for the scripts `export/to_*.py` and for `keras-proxy-snn export`."""
 
 import argparse
 import sys
@@ -30,7 +30,7 @@ def main(format: str, arguments: list[str] | None = None) -> int:
 
     Args:
         format: One of `FORMATS`.
-        arguments: Command line; that of the process if `None`.
+        arguments: Arguments; `None` for the command line of the process.
 
     Returns:
         Exit status: 0 if the file was written and passed its check, 2 for bad input, 1 if
@@ -107,14 +107,14 @@ def run(
     Args:
         format: One of `FORMATS`.
         model: A `.keras` file of a `ProxyModel`, or a `.kps` program.
-        output: Where to write; the model's name with the format's suffix if `None`.
-        form: Form of the graph; the format's first if `None`.
-        time_steps: T; the model's own if `None`.
-        bits: Make an integer network of so many bits; if `None`, of 8 where the format has no
-            floats, and none otherwise.
-        converter: `"own"`; or `"tf2onnx"` or `"tflite"`, TensorFlow's, without a check.
-        calibration: Training images to quantise and check with, a `.npy` file or a data set's
-            name; by default the data set with images of this shape, if it is on this machine.
+        output: Path of the new file; `None` for the model's name with the format's suffix.
+        form: Form of the graph; `None` for the first form of the format.
+        time_steps: T; `None` for the model's own.
+        bits: Number of bits of an integer network. `None`: a float network, or 8 bits if the
+            format has no floats.
+        converter: `"own"`, or TensorFlow's `"tf2onnx"` or `"tflite"`, which make no check.
+        calibration: Training images to quantise and check with: a `.npy` file or the name of a
+            data set. By default the data set with images of this shape, if this machine has it.
         no_check: Do not run the written file.
         force: Replace an existing file.
 

@@ -1,4 +1,4 @@
-"""Ctrl-C that is heard wherever it falls."""
+"""`Interrupts`: make sure that no Ctrl-C during training is lost."""
 
 import signal
 import threading
@@ -13,10 +13,11 @@ __all__ = ["Interrupts"]
 class Interrupts(keras.callbacks.Callback):
     """Raise `KeyboardInterrupt` after the batch in which Ctrl-C was pressed.
 
-    Python raises it wherever it is. Where that is a finaliser or a callback of the garbage
-    collector, it prints the exception and goes on as if nothing had been. JAX has such callbacks:
-    in a trial one Ctrl-C of six had no effect there. Used as a context, this notes the first
-    Ctrl-C, and used as a callback it raises it; a second one is raised at once.
+    Python raises the exception in whatever code it runs at that moment. In a finaliser or a
+    callback of the garbage collector, it only prints the exception and continues. JAX has such
+    callbacks: in a trial, one of six Ctrl-C had no effect. As a context manager, this object
+    notes the first Ctrl-C. As a Keras callback, it raises the exception after the batch. A second
+    Ctrl-C is raised at once.
 
     Example:
 
@@ -32,7 +33,7 @@ class Interrupts(keras.callbacks.Callback):
         self._replaced = False
 
     def __enter__(self) -> "Interrupts":
-        # A shell's background job ignores Ctrl-C, and an embedding program may handle it itself.
+        # A background job of a shell ignores Ctrl-C; an embedding program may have a handler.
         usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if usual and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._note)
@@ -56,9 +57,9 @@ class Interrupts(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Raise a Ctrl-C that was noted."""
+        """Raise `KeyboardInterrupt` if Ctrl-C was noted."""
         self._raise_what_was_heard()
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Raise a Ctrl-C that was noted."""
+        """Raise `KeyboardInterrupt` if Ctrl-C was noted."""
         self._raise_what_was_heard()

@@ -1,4 +1,4 @@
-"""The job of `keras-proxy-snn paper`: every training that is left, then the drawings."""
+"""The work of `keras-proxy-snn paper`: run the missing trainings, then draw."""
 
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,14 @@ def run(
     scratch: Path,
     data_dir: str | None,
 ) -> dict[str, Any]:
-    """Train and draw; the arguments are the command's.
+    """Train and draw; the arguments are the options of the command.
 
     Returns:
-        The experiment's name and size, its tables as text, and the files that were written.
+        Name and size of the experiment, its tables as text, and the written files.
 
     Raises:
-        BadInput: If a size or a method is not the experiment's.
-        Interrupted: After Ctrl-C; it says what is left.
+        BadInput: If the experiment has no such size, method or T.
+        Interrupted: After Ctrl-C; the message tells how many trainings are done.
     """
     name = size or ("full" if gpu_name() else "compact")
     if name not in experiment.sizes:

@@ -1,7 +1,7 @@
-"""Image files as a network takes them, in the very way of `examples/on_device.py`.
+"""Image files as input of a network, with the same results as `examples/on_device.py`.
 
-That script stands alone on a device, so what the two share is written twice, and a test holds
-one against the other.
+That script must run alone on a device, so it cannot import this module. The shared steps are
+therefore written twice, and a test compares the results.
 """
 
 import os
@@ -17,14 +17,14 @@ __all__ = ["find", "prepare", "read", "read_array"]
 _PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
 _SUFFIXES = {".npy", *_PICTURES.split()}
 _LUMINANCE = np.array([[0.299], [0.587], [0.114]], "float32")
-# White of grey pictures, by the name that Pillow has for them; pixels of few bits reach 255 too.
+# Bits per pixel of grey pictures, by Pillow's name of the format. Pillow scales few bits to 255.
 _BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
 
 
 def find(paths: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]:
-    """Files that are named, and the images below folders; and whether a folder gave them.
+    """Yield the named files and the images in named folders; `True` for images from a folder.
 
-    Hidden files are left out, and so are the `._` files that macOS puts beside others.
+    Hidden files in folders are left out; this includes the `._` files of macOS.
 
     Raises:
         ValueError: If a folder has no image.
@@ -45,15 +45,15 @@ def find(paths: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]:
 
 
 def read(path: Path) -> list[np.ndarray]:
-    """The images of a file: a picture's, or those of a `.npy` array.
+    """The images of a picture file or of a `.npy` array.
 
-    Pictures come grey or with opacity, of colour in 8 bits. What is animated or has pages gives an
-    image for each.
+    A picture is read as grey, or as RGB with opacity, 8 bits each. An animated picture, or a file
+    with several pages, gives one image per frame or page.
 
     Raises:
         OSError: If there is no such file, or the system cannot read it.
-        ValueError: If its pixels have no white, as integers of 32 bits, or it is too large. Readers
-            raise errors of many other kinds on files that are broken.
+        ValueError: If the picture is too large, or its pixels are 32-bit integers, whose value of
+            white is not known. Broken files may raise errors of many other kinds.
     """
     if not path.is_file():
         raise FileNotFoundError("There is no such file.")
@@ -67,11 +67,11 @@ def read(path: Path) -> list[np.ndarray]:
         raise ImportError("Image files need Pillow: pip install pillow") from error
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tags that do not matter
+        warnings.simplefilter("ignore")  # tags of the file that do not matter
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path) as picture:
             tile: Any = picture.tile[0][3] if picture.tile else ""
-            # The other pictures in a camera's JPEG file are previews.
+            # In a JPEG file of a camera, all pictures but the first are previews.
             frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
             if frames * picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or np.inf):
                 raise ValueError(f"it has {frames} x {picture.size} pixels, which are too many")
@@ -82,7 +82,7 @@ def read(path: Path) -> list[np.ndarray]:
 
 
 def _pixels(picture: Any, format: str | None, tile: str) -> np.ndarray:
-    """Pixels of a picture from Pillow; `tile` is its name for how the file has them."""
+    """Pixels of a Pillow picture; `tile` is Pillow's name of the pixel format in the file."""
     level = picture.info.get("transparency")
     if picture.mode == "F":
         return np.asarray(picture)
@@ -105,10 +105,10 @@ def _pixels(picture: Any, format: str | None, tile: str) -> np.ndarray:
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The array of a `.npy` file, whose size is that of its data before memory is taken for it.
+    """The array of a `.npy` file; its size is checked against the file before memory is allocated.
 
     Raises:
-        ValueError: If it is none, or of Python objects.
+        ValueError: If the file is not an array, is too short, or holds Python objects.
     """
     with path.open("rb") as file:
         head = np.lib.format
@@ -132,24 +132,25 @@ def prepare(
     invert: bool,
     input_range: tuple[float, float] = (0.0, 1.0),
 ) -> np.ndarray:
-    """An image in the network's shape and range; what is transparent becomes black.
+    """Bring an image to the network's shape and range; transparent pixels become black.
 
     Args:
         pixels: `(height, width[, channels])`, integers of 8 or 16 bits or numbers from 0 to 1.
-        shape: `(height, width, channels)` of the network.
-        invert: Exchange dark and light.
-        input_range: Black and white of the network.
+        shape: `(height, width, channels)` of the network's input.
+        invert: Whether to exchange dark and light.
+        input_range: The network's values of black and white.
 
     Returns:
-        The image, float32.
+        The image, float32, in `shape`.
 
     Raises:
-        ValueError: If it is no image, or has channels that the network cannot take.
+        ValueError: If `pixels` is not an image, or the number of channels does not fit.
     """
     x = pixels[..., None] if pixels.ndim == 2 else pixels
     if x.ndim != 3 or x.size == 0 or x.dtype.kind not in "buif":
         raise ValueError(f"not an image: an array {pixels.shape} of {pixels.dtype}")
-    whole = x.dtype.kind == "u" and x.dtype.itemsize <= 2  # of others none knows the white
+    # The white of other integers is not known.
+    whole = x.dtype.kind == "u" and x.dtype.itemsize <= 2
     x = x / np.float32(np.iinfo(x.dtype).max) if whole else x.astype("float32")
     if not ((x >= 0) & (x <= 1)).all():
         raise ValueError("pixels must be bytes, or numbers from 0 to 1")
@@ -165,7 +166,7 @@ def prepare(
 
 
 def _resampling(old: int, new: int) -> np.ndarray:
-    """Weights `(new, old)` of linear interpolation that averages what it makes smaller."""
+    """Weights `(new, old)` of linear interpolation, with averaging if the image gets smaller."""
     centres = (np.arange(new)[:, None] + 0.5) * old / new
     weights = np.maximum(0, 1 - np.abs(np.arange(old) + 0.5 - centres) / max(1, old / new))
     scaled: np.ndarray = weights / weights.sum(axis=1, keepdims=True)

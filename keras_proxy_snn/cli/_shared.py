@@ -1,4 +1,4 @@
-"""What commands share: errors of one line, tables, JSON, and the backend."""
+"""Common to all commands: one-line errors, options, tables, JSON, and import of the backend."""
 
 import importlib
 import json
@@ -32,9 +32,9 @@ __all__ = [
     "training_record",
 ]
 
-_LONGEST_CONFIG = 1 << 26  # bytes; that of a network of 1,000 layers has some hundred thousand
+_LONGEST_CONFIG = 1 << 26  # bytes; a network of 1,000 layers needs some hundred thousand
 _NUMBER = (int, float)
-# What `train` writes into a file, as far as the commands read it.
+# Fields of the record that `train` writes into a file, as far as the commands read them.
 _SETTINGS: dict[str, Any] = {
     "model": str,
     "dataset": str,
@@ -50,33 +50,33 @@ _VERSIONS = {"keras_proxy_snn": str, "backend": str}
 
 
 class BadInput(click.UsageError):
-    """Arguments, files or an environment that a command cannot work with: exit status 2."""
+    """Arguments, files or an environment that a command cannot use: exit status 2."""
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C, and what is left: the exit status that a shell gives it."""
+    """Ctrl-C; the message tells what has been saved. The exit status is the one of shells."""
 
     exit_code = 130
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, or its name if that is nothing."""
+    """Message of an error, or its class name if the message is empty."""
     return str(error).strip() or type(error).__name__
 
 
 @contextmanager
 def reading(what: Any) -> Iterator[None]:
-    """Make bad input of whatever goes wrong while a file or a setting of the user's is read.
+    """Turn every error while a user's file or setting is read into `BadInput`.
 
-    This is the one place that does. A file can hold anything, and its readers raise anything:
-    `SyntaxError`, `zlib.error`, `RecursionError`, `MemoryError`, errors of libraries in C. So it
-    belongs around reading alone. Warnings of a reader are shown if the file could be read.
+    A file can hold anything, and its readers raise anything: `SyntaxError`, `zlib.error`,
+    `RecursionError`, `MemoryError`, errors of C libraries. So put only the reading inside this
+    context. No other place catches all errors. Warnings of the reader are shown if it succeeds.
 
     Args:
-        what: Name of the file or of what was read.
+        what: Name of the file or setting, for the message.
 
     Raises:
-        BadInput: With the name and the reason, for any error but one of a missing library.
+        BadInput: With the name and the reason, for any error except a missing library.
     """
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -90,8 +90,8 @@ def reading(what: Any) -> Iterator[None]:
 
 
 def example(*commands: str) -> str:
-    """The end of a command's help."""
-    # After a backspace alone on its line click keeps the lines as they are.
+    """The examples at the end of a command's help."""
+    # A line with a single backspace tells click to keep the line breaks that follow.
     return "\n".join(["\b", "Example:", *(f"  keras-proxy-snn {command}" for command in commands)])
 
 
@@ -104,7 +104,7 @@ steps_option = click.option(
 
 
 def data_options(command: Any) -> Any:
-    """`--dataset` and `--data-dir`."""
+    """Add the options `--dataset` and `--data-dir` to a command."""
     where = click.option("--data-dir", type=click.Path(), help="Folder or archive of the data set.")
     which = click.option("--dataset", metavar="NAME", help="digits, fashion_mnist or cifar10.")
     return which(where(command))
@@ -127,10 +127,10 @@ def import_backend() -> None:
 
 
 def load_network(name: str | Path, weights: str | None = None, compile: bool = False) -> Any:
-    """A saved `ProxyModel`, or that of a preset with `weights` as `build` takes them.
+    """Load a saved `ProxyModel`, or build a preset with `weights` as in `build`.
 
     Raises:
-        BadInput: If the file is none.
+        BadInput: If the file does not hold a `ProxyModel`.
     """
     from ..presets import PRESETS, build
     from ..saving.model_file import load_model
@@ -144,7 +144,7 @@ def load_network(name: str | Path, weights: str | None = None, compile: bool = F
 
 
 def _check_members(path: Path) -> None:
-    """What JSON a file declares must be of a size that JSON can have."""
+    """Raise if a file declares JSON members that are too large to be true."""
     with zipfile.ZipFile(path) as file:
         for member in file.infolist():
             if member.filename.endswith(".json") and member.file_size > _LONGEST_CONFIG:
@@ -155,10 +155,10 @@ def _check_members(path: Path) -> None:
 
 
 def training_record(path: str | Path) -> dict[str, Any] | None:
-    """The record that `train` wrote into a file, or None if it has none.
+    """The record that `train` wrote into a file; `None` if the file has no record.
 
     Raises:
-        BadInput: If it is not as `train` writes it.
+        BadInput: If the record has not the form that `train` writes.
     """
     from ..saving.model_file import read_record
 
@@ -186,10 +186,10 @@ def _check_fields(record: Any, kinds: dict[str, Any]) -> None:
 
 
 def model_facts(path: Path) -> dict[str, Any]:
-    """What Keras notes in a file: its own version and the date.
+    """Keras's metadata of a file: version of Keras and date.
 
     Raises:
-        BadInput: If that is no mapping.
+        BadInput: If the metadata is not a mapping.
     """
     from ..saving.model_file import read_facts
 
@@ -200,10 +200,10 @@ def model_facts(path: Path) -> dict[str, Any]:
 
 
 def names_in(path: Path) -> list[str]:
-    """Lines of a text file, each the name of a class.
+    """Names of classes from a text file, one per line.
 
     Raises:
-        BadInput: If it is none.
+        BadInput: If there is no such file, or it is not UTF-8 text.
     """
     with reading(path):
         if not path.is_file():
@@ -212,12 +212,12 @@ def names_in(path: Path) -> list[str]:
 
 
 def print_json(value: Any) -> None:
-    """One document, on one line of standard output."""
+    """Print a value as JSON, on one line of standard output."""
     click.echo(json.dumps(value))
 
 
 def print_rows(rows: Iterable[Sequence[Any]]) -> None:
-    """Columns, aligned at the left."""
+    """Print rows in columns, aligned at the left."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:

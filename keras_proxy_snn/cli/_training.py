@@ -1,4 +1,4 @@
-"""The job of `keras-proxy-snn train`: an epoch, the file, the next epoch."""
+"""The work of `keras-proxy-snn train`: train for an epoch, save the file, and repeat."""
 
 import time
 import warnings
@@ -28,20 +28,20 @@ __all__ = ["run"]
 def run(
     settings: dict[str, Any], output: Path, data_dir: str | None, record: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Train, with a file after each epoch, and evaluate.
+    """Train, save the file after each epoch, and evaluate.
 
     Args:
         settings: Options of the command by name.
         output: The `.keras` file.
-        data_dir: Where the data set lies.
-        record: That of the training in `output` to go on with, if there is one.
+        data_dir: Folder or archive of the data set.
+        record: Record of the training in `output`, to resume it; `None` for a new training.
 
     Returns:
         Settings, logs of each epoch, and accuracy on the test images.
 
     Raises:
         BadInput: If model and data set do not fit, or a field is unknown.
-        Interrupted: After Ctrl-C; it says what `output` holds.
+        Interrupted: After Ctrl-C; the message tells what `output` holds.
     """
     settings = {**settings, "dataset": _dataset(settings)}
     with reading(f"data set {settings['dataset']}"):
@@ -73,7 +73,7 @@ def run(
 
 
 def _dataset(settings: dict[str, Any]) -> str:
-    """The data set that is named, or the one with images of the preset's shape."""
+    """The data set that the user named, or the data set with images of the preset's shape."""
     name: str = settings["model"]
     found = settings["dataset"]
     if found is None and name in PRESETS:
@@ -95,7 +95,7 @@ def _build(settings: dict[str, Any], image_shape: tuple[int, ...]) -> ProxyModel
     keras.utils.set_random_seed(settings["seed"])
     try:
         return build(settings["model"], **fields)
-    except TypeError as error:  # a field that there is not, or a value of another type
+    except TypeError as error:  # an unknown field, or a value of another type
         raise BadInput(str(error)) from error
 
 
@@ -108,10 +108,10 @@ def _epoch(
     learning_rate: float,
     interrupts: Interrupts,
 ) -> dict[str, float]:
-    """Train for one epoch, which depends on nothing but the model, the settings and its number."""
+    """Train for one epoch; the result depends only on model, settings and number of the epoch."""
     model.optimizer.learning_rate = learning_rate
     cut = len(x) - int(len(x) * settings["validation_split"])
-    # Not by `fit`: what it draws depends on whether the model has been used before.
+    # `fit` would draw an order that depends on earlier calls of the model.
     order = np.random.default_rng([settings["seed"], epoch]).permutation(cut)
     label = f"epoch {epoch + 1}/{settings['epochs']}"
     start = time.perf_counter()
@@ -136,7 +136,7 @@ def _epoch(
 
 @contextmanager
 def _warnings() -> Iterator[None]:
-    """Each warning as a line on standard error, once the block is done."""
+    """Print each warning as one line on standard error at the end of the block."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CollapseWarning)
         yield

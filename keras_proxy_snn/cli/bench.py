@@ -23,17 +23,18 @@ __all__ = ["bench"]
     type=click.IntRange(1),
     multiple=True,
     metavar="T",
-    help="Predict with this T; can be given several times. Default: the model's own.",
+    help="Predict with this T. Repeat the option for several T. Default: the model's own.",
 )
-@click.option("--repeats", type=click.IntRange(1), metavar="N", default=10, help="Calls timed.")
+@click.option("--repeats", type=click.IntRange(1), metavar="N", default=10, help="Timed calls.")
 @json_option
 def bench(
     model: str, batch_size: int, time_steps: tuple[int, ...], repeats: int, as_json: bool
 ) -> None:
     """Time MODEL, a .keras file or a preset, on this machine and backend.
 
-    A training step of the SNN with its proxy and of the ANN alone, then predictions of a batch and
-    of one image; the median of several calls, and the quartiles between which half of them lie.
+    The command times a training step of the SNN with its proxy, a training step of the ANN alone,
+    and the prediction of a batch and of one image. It prints the median and the quartiles of
+    several calls; half of the calls lie between the quartiles.
     """
     import_backend()
     import keras
@@ -41,7 +42,7 @@ def bench(
     from ..statistics.timing import measure
 
     network = load_network(model)
-    # A bar would take the time of a step here and there.
+    # No progress bar: it would disturb the timing.
     click.echo(f"timing {model} on {keras.config.backend()} ...", err=True)
     timings = measure(
         network, batch_size=batch_size, time_steps=time_steps or None, repeats=repeats

@@ -20,7 +20,7 @@ from ._shared import (
 
 __all__ = ["draw"]
 
-# Named as the functions of `keras_proxy_snn.visualization`.
+# The names are the functions of `keras_proxy_snn.visualization`.
 _PICTURES = (
     "spike_raster",
     "spike_gif",
@@ -42,10 +42,14 @@ _PICTURES = (
     type=click.Choice(_PICTURES),
     multiple=True,
     metavar="NAME",
-    help=f"One of {', '.join(_PICTURES)}; can be given several times. Default: all that there "
-    "can be.",
+    help=f"One of {', '.join(_PICTURES)}. Repeat the option for several pictures. Default: all "
+    "pictures that the model allows.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Folder. Default: MODEL_pictures.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for the pictures. Default: MODEL_pictures.",
+)
 @data_options
 @click.option(
     "--image", type=click.IntRange(0), metavar="N", default=0, help="Number of the test image."
@@ -55,7 +59,7 @@ _PICTURES = (
     type=click.IntRange(1),
     metavar="N",
     default=1000,
-    help="The first N test images for accuracies.",
+    help="Compute accuracies on the first N test images.",
 )
 @steps_option
 @click.option("--force", is_flag=True, help="Replace existing pictures.")
@@ -74,7 +78,8 @@ def draw(
 ) -> None:
     """Draw MODEL, a .keras file or a preset with pretrained weights, on test images.
 
-    Each picture is a PNG (spike_gif a GIF) in a folder. The data set is found as by `evaluate`.
+    Each picture is a PNG file in a folder; spike_gif is a GIF file. The data set is chosen as by
+    `evaluate`.
     """
     import_backend()
     from ..presets import PRESETS

@@ -22,7 +22,7 @@ __all__ = ["evaluate"]
 @click.command(epilog=example("evaluate digits.keras --time-steps 10"))
 @model_argument
 @data_options
-@click.option("--images", type=click.IntRange(1), metavar="N", help="The first N images only.")
+@click.option("--images", type=click.IntRange(1), metavar="N", help="Use the first N images only.")
 @click.option("--batch-size", type=click.IntRange(1), metavar="N", default=100)
 @steps_option
 @json_option
@@ -35,10 +35,11 @@ def evaluate(
     time_steps: int | None,
     as_json: bool,
 ) -> None:
-    """Take the accuracy of MODEL, a .keras file, on test images.
+    """Measure the accuracy of MODEL, a .keras file, on test images.
 
-    The data set is the one that `train` trained it on, or else the one with images of its shape.
-    Output neurons often fire equally often, so accuracy is given by three rules for ties.
+    By default the data set is the one that `train` used, or else the one whose images have the
+    model's shape. Output neurons often fire equally often, so the command prints the accuracy by
+    three rules for ties.
     """
     import_backend()
     from ._accuracy import accuracies, print_accuracies

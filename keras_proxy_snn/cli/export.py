@@ -15,7 +15,10 @@ __all__ = ["export"]
 @model_argument
 @click.option("--format", type=click.Choice(list(FORMATS)), required=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Default: beside the model.")
-@click.option("--form", help="Form of the graph; the format's first if none, mostly unrolled.")
+@click.option(
+    "--form",
+    help="Form of the graph. Default: the first form of the format, for most formats unrolled.",
+)
 @steps_option
 @click.option(
     "--quantise",
@@ -24,21 +27,22 @@ __all__ = ["export"]
     is_flag=False,
     flag_value=8,
     metavar="[BITS]",
-    help="Integer network, of 8 bits if no number is given. C has integers alone.",
+    help="Write an integer network; 8 bits by default. The format C always has integers.",
 )
 @click.option("--converter", default="own", help="own, tf2onnx (ONNX) or tflite (LiteRT).")
 @click.option(
     "--calibration",
-    help="Training images to quantise and check with: a .npy file or a data set's name; else the "
-    "data set with images of this shape, if it is on this machine.",
+    help="Training images to quantise and check with: a .npy file or the name of a data set. "
+    "Default: the data set with images of this shape, if this machine has it.",
 )
-@click.option("--no-check", is_flag=True, help="Do not run the written file.")
+@click.option("--no-check", is_flag=True, help="Do not run the written file to check it.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
 def export(format: str, as_json: bool, **options: Any) -> None:
-    """Write MODEL (.keras, or a .kps program) for a device, and check the file.
+    """Write MODEL (a .keras file or a .kps program) for a device, and check the file.
 
-    The file must spike like the model in its real runtime, or it is refused (exit status 1).
+    The check runs the file in its real runtime. If its spikes differ from the model's, the export
+    fails with exit status 1.
     """
     import_backend()
     from ..export import ExportError

@@ -1,4 +1,4 @@
-"""The group of all commands, and what becomes of their errors."""
+"""The group of all commands; it turns their errors into one line and an exit status."""
 
 import sys
 import textwrap
@@ -22,10 +22,10 @@ __all__ = ["commands"]
 
 
 class _Commands(click.Group):
-    """A group whose errors are one line: 1 for a failed check, 2 for bad input."""
+    """A group that prints errors as one line; exit status 1: failed check, 2: bad input."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """As click's, but for the errors."""
+        """Run a command as click does, with the error handling of this class."""
         kwargs["standalone_mode"] = False
         try:
             status = super().main(*args, **kwargs)
@@ -44,7 +44,7 @@ class _Commands(click.Group):
 
 
 def _say(message: str, status: int) -> int:
-    # Some of Keras's messages hold a whole configuration.
+    # Some messages of Keras contain a whole configuration.
     click.echo(textwrap.shorten(message, 1000, placeholder=" ..."), err=True)
     return status
 
@@ -52,8 +52,8 @@ def _say(message: str, status: int) -> int:
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
-    epilog="KERAS_BACKEND chooses the backend: tensorflow, jax or torch. Exit status: 0 if all "
-    "went well, 1 if a check failed, 2 for bad input, 130 after Ctrl-C.",
+    epilog="KERAS_BACKEND chooses the backend: tensorflow, jax or torch. Exit status: 0 for "
+    "success, 1 for a failed check, 2 for bad input, 130 after Ctrl-C.",
 )
 @click.version_option(__version__, prog_name="keras-proxy-snn")
 def commands() -> None:

@@ -24,7 +24,7 @@ __all__ = ["inspect"]
 @model_argument
 @json_option
 def inspect(model: Path, as_json: bool) -> None:
-    """Show what MODEL, a .keras file, holds: layers, thresholds, training, versions."""
+    """Show layers, thresholds, training and versions of MODEL, a .keras file."""
     import_backend()
     network = load_network(model)
     noted = model_facts(model)
@@ -50,7 +50,7 @@ def inspect(model: Path, as_json: bool) -> None:
 
 
 def _layers(network: Any) -> list[dict[str, Any]]:
-    """Layers of the ANN, each with the threshold of its neurons if it has any."""
+    """Layers of the ANN; a layer with neurons has their threshold."""
     neurons = {layer.twin.name: layer for layer in network.snn.if_layers}
     return [
         {

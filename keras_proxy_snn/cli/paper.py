@@ -21,37 +21,41 @@ __all__ = ["paper"]
     type=click.IntRange(0, 2**32 - 1),
     multiple=True,
     metavar="N",
-    help="Can be given several times. Default: the experiment's.",
+    help="Train with this seed. Repeat the option for several seeds. Default: the experiment's.",
 )
 @click.option("--epochs", type=click.IntRange(1), metavar="N", help="Default: the experiment's.")
 @click.option(
-    "--only", multiple=True, metavar="METHOD", help="This method alone; can be given several times."
+    "--only",
+    multiple=True,
+    metavar="METHOD",
+    help="Train this method only. Repeat the option for several methods.",
 )
 @click.option(
-    "--time-steps", type=click.IntRange(1), metavar="T", help="Only what is trained or run at T."
+    "--time-steps", type=click.IntRange(1), metavar="T", help="Train only the runs of this T."
 )
-@click.option("--again", is_flag=True, help="Train anew what is there.")
-@click.option("--draw-only", is_flag=True, help="Train nothing; draw the results that are there.")
+@click.option("--again", is_flag=True, help="Train again even if results exist.")
+@click.option("--draw-only", is_flag=True, help="Do not train; draw the existing results.")
 @click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Default: benchmarks/results/paper in a checkout, else paper_results.",
+    help="Folder of the results. Default: benchmarks/results/paper in a checkout, else "
+    "paper_results.",
 )
 @click.option(
     "--scratch",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runs/paper"),
-    help="For checkpoints and trained models.",
+    help="Folder for checkpoints and trained models.",
 )
 @click.option("--data-dir", type=click.Path(), help="Folder or archive of the data set.")
 @json_option
 def paper(name: str | None, show: bool, as_json: bool, **options: Any) -> None:
-    """Train and draw a table or figure of the paper, or one that asks further.
+    """Train the networks of a table or figure and draw it. --list shows all experiments.
 
-    Each training is written to the results as one JSON file and is not done again; experiments
-    share those they have in common. After Ctrl-C the same command goes on from the last whole
-    epoch. The networks of the paper (--size full) need a GPU; compact ones take two CPU
-    cores hours, and tiny ones minutes.
+    Most experiments are from the paper; some go further. Each training is written to one JSON file
+    and is not done again. Experiments share equal trainings. After Ctrl-C, the same command
+    resumes from the last whole epoch. On two CPU cores, --size compact takes hours and --size tiny
+    takes minutes. The networks of the paper (--size full) need a GPU.
     """
     if show:
         _show(as_json)

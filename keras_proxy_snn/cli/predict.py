@@ -28,8 +28,16 @@ _BATCH = 100
 @click.command(epilog=example("predict digits.keras three.png --time-steps 10"))
 @model_argument
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("--labels", type=click.Path(path_type=Path), help="Names of classes, one a line.")
-@click.option("--invert", is_flag=True, help="For dark drawings on a light ground.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Text file with the names of the classes, one per line.",
+)
+@click.option(
+    "--invert",
+    is_flag=True,
+    help="Exchange dark and light, for dark drawings on a light background.",
+)
 @steps_option
 @json_option
 def predict(
@@ -40,12 +48,14 @@ def predict(
     time_steps: int | None,
     as_json: bool,
 ) -> None:
-    """Classify IMAGES with MODEL, a .keras file: the class is the first with the highest score.
+    """Classify IMAGES with MODEL, a .keras file.
 
-    Scores are spike counts; or with readout="potential" counts and the fraction of a spike left.
-    Images are files, folders and what is below them, or .npy arrays of one image or many, of bytes
-    or numbers from 0 to 1. They are stretched to the network's size, made grey or coloured and
-    brought to its input range. What cannot be read in a folder is named and left out.
+    The answer is the class with the highest score; of equal scores, the first. Scores are spike
+    counts. With readout="potential", the remaining potential over the threshold is added. IMAGES
+    are picture files, folders (searched with their subfolders), or .npy arrays of one image or
+    many. Arrays have bytes or numbers from 0 to 1. Images are resized to the network's input,
+    converted to grey or colour, and scaled to its input range. Files in a folder that cannot be
+    read are reported and left out.
     """
     import_backend()
     import numpy as np
@@ -80,7 +90,7 @@ def predict(
 
 
 def _titled(network: Any, scores: Any) -> tuple[str, Any]:
-    """What the scores of all classes are called, and these: whole numbers if they are counts."""
+    """Title of the scores, and the scores themselves; counts become whole numbers."""
     import numpy as np
 
     if not np.isfinite(scores).all():
@@ -94,7 +104,7 @@ def _titled(network: Any, scores: Any) -> tuple[str, Any]:
 
 
 def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str], list[Any]]:
-    """Names and pixels of all images; those of a folder that cannot be read are left out."""
+    """Names and pixels of all images; unreadable files in a folder are left out."""
     from ._pictures import find, prepare, read
 
     shape = network.ann.input_shape[1:]
@@ -118,7 +128,7 @@ def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str
 
 
 def _class_names(model: Path, labels: Path | None, classes: int) -> list[str]:
-    """From a file; or of the data set that `train` used; or numbers."""
+    """Names of the classes: from a file, or from the data set that `train` used, or numbers."""
     from .. import datasets
 
     record = None if labels is not None else training_record(model)

@@ -13,7 +13,7 @@ __all__ = ["presets"]
 @click.argument("names", nargs=-1)
 @json_option
 def presets(names: tuple[str, ...], as_json: bool) -> None:
-    """Show the presets that `train` knows, or those of NAMES, with all their fields."""
+    """Show presets with all their fields: those in NAMES, or by default all."""
     import_backend()
     from ..presets import PRESETS
 

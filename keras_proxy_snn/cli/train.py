@@ -38,19 +38,19 @@ def _fields(context: Any, parameter: Any, texts: tuple[str, ...]) -> dict[str, A
 @click.command(epilog=example("train digits --epochs 40 --time-steps 20 --output digits.keras"))
 @click.argument("model", metavar="PRESET|SPEC")
 @data_options
-@click.option("--images", type=click.IntRange(1), metavar="N", help="The first N images only.")
+@click.option("--images", type=click.IntRange(1), metavar="N", help="Use the first N images only.")
 @click.option(
     "--validation-split",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.1,
-    help="Share of the images, the last ones, that is not trained on.",
+    help="Fraction of the images, taken from the end, that is held out for validation.",
 )
 @click.option("--epochs", type=click.IntRange(1), metavar="N", default=10)
 @click.option(
     "--batch-size",
     type=click.IntRange(1),
     metavar="N",
-    help="Default: 100, or 32 of fewer than 10,000 images.",
+    help="Images per step. Default: 100, or 32 with fewer than 10,000 images.",
 )
 @click.option("--time-steps", type=click.IntRange(1), metavar="T", help="Default: the preset's.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", default=0)
@@ -60,10 +60,14 @@ def _fields(context: Any, parameter: Any, texts: tuple[str, ...]) -> dict[str, A
     multiple=True,
     callback=_fields,
     metavar="FIELD=VALUE",
-    help="Another value for a field of the preset; can be given several times.",
+    help="Set a field of the preset to another value. Repeat the option for several fields.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Default: PRESET.keras, here.")
-@click.option("--resume", is_flag=True, help="Go on with the training that wrote the output.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The .keras file to write. Default: PRESET.keras in the current folder.",
+)
+@click.option("--resume", is_flag=True, help="Continue the training that wrote the output.")
 @click.option("--force", is_flag=True, help="Replace an existing output.")
 @json_option
 @click.pass_context
@@ -79,8 +83,8 @@ def train(
     """Train a preset, or an architecture such as 16C3-P2-10F, and evaluate it.
 
     The output holds the model after the last whole epoch. After Ctrl-C, the same command with
-    --resume goes on from there as if nothing had happened. The learning rate falls linearly,
-    epoch by epoch.
+    --resume continues from there, with the same result as without a break. The learning rate falls
+    linearly, epoch by epoch.
     """
     output = output or Path(f"{settings['model']}.keras")
     _check_output(output, resume, force)
@@ -115,12 +119,12 @@ def _check_output(output: Path, resume: bool, force: bool) -> None:
 
 
 def _resumed(output: Path, record: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
-    """The recorded settings; of those given, only the number of epochs may be another."""
+    """The recorded settings, with the given number of epochs; other settings must not change."""
     if record is None:
         raise BadInput(f"--resume needs a file that `train` wrote. Received: {output}.")
     settings: dict[str, Any] = record["settings"]
     for name, value in given.items():
-        # As JSON, in which the record's tuples have become lists.
+        # Compare as JSON: tuples of the settings have become lists in the record.
         if name != "epochs" and json.dumps(value) != json.dumps(settings[name]):
             raise BadInput(
                 f"--resume goes on with {name} {settings[name]!r} of {output}. Received: {value!r}."
