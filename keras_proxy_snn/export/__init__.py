@@ -1,4 +1,4 @@
-"""Export: a small compiler from a trained model to files that spike exactly alike.
+"""Export: compile a trained model into files that give the same spike counts.
 
 `ProxyModel -> Program -> (quantise) -> writer -> check in the real runtime`.
 """

@@ -1,4 +1,4 @@
-"""Is a written file the network? Its counts in the real runtime against the interpreter's."""
+"""`check`: compare a written file, run in its real runtime, with the interpreter."""
 
 import itertools
 from collections.abc import Callable
@@ -13,23 +13,23 @@ from .program import Conv, Dense, Program
 
 __all__ = ["Check", "check", "is_borderline"]
 
-# Float sums taken in another order differ in their last bits, about 1e-7 of the largest term, and
-# terms can be tens of times a threshold. The factors that thresholds are moved by:
+# Relative changes of the thresholds. Float sums in another order differ in their last bits, by
+# about 1e-7 of the largest term, and a term can be tens of times a threshold.
 ROUNDINGS = (3e-6, 1e-6, 3e-7)
-# One spike more may be made up for by another, so filters are moved in several patterns.
+# The effects of two moved filters can cancel, so filters are moved in several patterns.
 _PATTERNS = 8
-# Of a readout by potential, in spikes or, where that is more, as a share of an image's largest
-# score: potentials are sums over all steps, so in floats none is the same in another order.
+# Tolerance of scores by potential: in spikes, or as a share of an image's largest score if that is
+# more. Potentials are sums over all steps, and float sums depend on their order.
 _SCORE_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a comparison found.
+    """Result of a comparison.
 
     Attributes:
         images: Number of images compared.
-        differing: Number of spike counts (or scores) that differ where they must not.
+        differing: Number of spike counts (or scores) that differ but must be equal.
         worst: Largest difference of a spike count (or score), on any image.
         borderline: Number of images on which rounding alone decides a spike (float programs).
     """
@@ -41,7 +41,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether every count that is determined is equal."""
+        """Whether all counts that must be equal are equal."""
         return self.differing == 0
 
     def __str__(self) -> str:
@@ -55,21 +55,22 @@ class Check:
 def check(
     program: Program, images: Images, run: Callable[[Program, np.ndarray], np.ndarray]
 ) -> Check:
-    """Compare a file's spike counts with the interpreter's.
+    """Compare the spike counts of a file with the interpreter's.
 
-    Integer arithmetic is exact, so every count of an integer program must be equal. Float
-    sums depend on their order in the last bits, which matters where a potential meets its
-    threshold to within rounding. Such images are found by moving thresholds in the interpreter,
-    all together or filters to different sides, by factors from 1 +- 3e-6 to 1 +- 3e-7: if its
-    own counts change, the image is borderline and is only reported; on all others every
-    count must be equal.
+    Integer arithmetic is exact, so every count of an integer program must be equal. The last bits
+    of a float sum depend on the order of its terms. They decide a spike if a potential is equal to
+    its threshold to within rounding. To find such images, the interpreter runs with thresholds
+    moved by factors from 1 +- 3e-6 to 1 +- 3e-7: all thresholds together, or each filter up or
+    down. If the interpreter's own counts change, the image is borderline: it is reported, and its
+    counts may differ. On all other images every count must be equal.
 
-    Of a readout by potential its scores are compared instead. In floats they are equal if they
-    differ by at most 1e-4 of a spike, or of the image's largest score if that is more.
+    With a readout by potential, scores are compared in place of counts. Float scores count as
+    equal if they differ by at most 1e-4 spikes, or by 1e-4 of the image's largest score if that is
+    more.
 
     Args:
         program: The network.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         run: Function of program and images that runs the file and returns `Program.scores`.
 
     Returns:
@@ -114,7 +115,7 @@ def _scores(program: Program, images: np.ndarray) -> np.ndarray:
 
 
 def _unequal(program: Program, received: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Where scores differ by more than rounding can explain."""
+    """Mask of the scores that differ by more than rounding can explain."""
     if program.readout == "counts" or program.is_integer:
         return received != expected
     largest = np.abs(expected).max(axis=1, initial=1, keepdims=True)
@@ -122,14 +123,14 @@ def _unequal(program: Program, received: np.ndarray, expected: np.ndarray) -> np
 
 
 def is_borderline(program: Program, images: np.ndarray) -> np.ndarray:
-    """Whether the interpreter's scores change when thresholds move by the size of a rounding.
+    """Tell for each image whether a change of thresholds by a rounding changes its scores.
 
     Args:
         program: A float network.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
 
     Returns:
-        `(batch,)`, booleans.
+        `(batch,)`, booleans: true if the interpreter's scores change.
     """
     expected = _scores(program, images)
     changed = np.zeros(len(images), bool)
@@ -145,10 +146,10 @@ def is_borderline(program: Program, images: np.ndarray) -> np.ndarray:
 
 
 def _moved(layer: Any, size: float, pattern: int, rng: np.random.Generator) -> Any:
-    """The layer with thresholds a little lower (pattern 0), higher (1), or some of either.
+    """The layer with changed thresholds: all lower (pattern 0), all higher (1), or mixed.
 
-    Firing levels move with them by as much, because `v_0` stays: roundings are those of potentials
-    up to the threshold, however far below it the level is.
+    The firing level moves by the same amount as the threshold, because `v_0` does not change. This
+    amount is right, because roundings scale with the threshold, also if the level is far below it.
     """
     if not isinstance(layer, Conv | Dense):
         return layer

@@ -1,4 +1,4 @@
-"""`export`: model or program in, checked file out."""
+"""`export`: write a model or a program to a file, and check the file in its real runtime."""
 
 import importlib
 import inspect
@@ -22,7 +22,7 @@ from .quantise import quantise as quantised
 
 __all__ = ["ExportError", "Exported", "export", "writer"]
 
-# A network is checked on so many of the images that it was quantised with.
+# Largest numbers of calibration images that quantise a network and that check its file.
 _CALIBRATED, _CHECKED = 500, 64
 
 
@@ -35,14 +35,15 @@ class Exported:
     """A written and checked file.
 
     Attributes:
-        path: The file; of C the source, and the header is beside it.
+        path: The file. For C it is the source; the header is beside it.
         format: One of `FORMATS`.
         form: Form of the graph, such as `"unrolled"`.
-        size: Bytes.
-        nodes: Number of nodes of the graph; of C functions.
-        check: Result of the check, `None` if it was not made.
-        program: What was written.
-        accuracy: Strict accuracy of the file on the labelled images, `None` if there were none.
+        size: Size of all files, in bytes.
+        nodes: Number of nodes of the graph; for C, number of functions.
+        check: Result of the check, or `None` if the file was not checked.
+        program: The network in the file.
+        accuracy: Accuracy of the file on the test images, or `None` without test images. The class
+            is the first one with the highest score.
     """
 
     path: Path
@@ -55,13 +56,13 @@ class Exported:
     accuracy: float | None
 
     def run(self, images: Images) -> np.ndarray:
-        """What the model predicts, `(batch, classes)`, by the file in its real runtime."""
+        """Run the file in its real runtime; return spike counts or scores `(batch, classes)`."""
         scores: np.ndarray = writer(self.format).run(self.path, self.program, images)
         return scores
 
 
 def writer(format: str) -> Any:
-    """Module that writes a format.
+    """Module that writes and runs files of a format.
 
     Raises:
         ValueError: If the format is unknown.
@@ -89,37 +90,38 @@ def export(
     """Write a network to a file and check the file in its real runtime.
 
     Args:
-        source: A `ProxyModel` from any backend, or a `Program` (a quantised one, say).
-        path: Where to write. Nothing is overwritten unless `overwrite` is true.
-        format: One of `FORMATS`, `"onnx"`, `"litert"`, `"nir"` or `"c"`; by default what the
-            suffix `.onnx`, `.tflite`, `.nir` or `.c` says.
-        form: Form of the graph; the format's first, `"unrolled"` for ONNX and LiteRT, if `None`.
-        time_steps: T; the network's own if `None`.
-        quantise: Make an integer network of so many bits, 8 if `True`; needs `calibration`. C has
-            integers alone, so it is always one. See `keras_proxy_snn.export.quantise`, whose result
-            can be the source too.
-        calibration: Training images `(batch, height, width, channels)`, in the model's input range,
-            some hundred; the first 500 count.
-        images: Images for the check, as those of `calibration`, whose first 64 are taken if `None`;
-            without any, images are made of smoothed noise.
-        test: Images and labels `(x, y)` to take the file's accuracy on. It is kept in the
-            metadata as `accuracy`, with `accuracy_images`, their number.
-        verify: Whether to run the file beside the interpreter.
+        source: A `ProxyModel` from any backend, or a `Program`, for example a quantised one.
+        path: The file to write. It is not overwritten unless `overwrite` is true.
+        format: One of `FORMATS`: `"onnx"`, `"litert"`, `"nir"` or `"c"`. By default the suffix
+            `.onnx`, `.tflite`, `.nir` or `.c` decides.
+        form: Form of the graph. If `None`, the first form of the format: `"unrolled"` for ONNX and
+            LiteRT.
+        time_steps: Number T of time steps; the network's T if `None`.
+        quantise: Number of bits of the weights of an integer network; `True` means 8. Needs
+            `calibration`. A C file always holds an integer network. The result of
+            `keras_proxy_snn.export.quantise` can be the source too.
+        calibration: Some hundred training images `(batch, height, width, channels)`, in the model's
+            input range. Only the first 500 are used.
+        images: Images for the check, with the shape and range of `calibration`. If `None`, the
+            first 64 images of `calibration`; if that is `None` too, images of smoothed noise.
+        test: Images and labels `(x, y)` that measure the file's accuracy. The metadata keep it as
+            `accuracy`, and the number of images as `accuracy_images`.
+        verify: Whether to compare the file with the interpreter.
         overwrite: Whether an existing file may be replaced.
-        verbose: Whether to print what was written and what the check found.
-        **options: What the format's writer takes besides, such as `batch_size` for LiteRT or
+        verbose: Whether to print the path, the size and the result of the check.
+        **options: Further arguments of the format's writer, such as `batch_size` for LiteRT or
             `class_names` for C.
 
     Returns:
         `Exported`.
 
     Raises:
-        FileExistsError: If the file exists.
-        OSError: If no file can be written there: a folder, or in none.
+        FileExistsError: If the file exists and `overwrite` is false.
+        OSError: If `path` is a folder, or its folder does not exist.
         ValueError: If the format cannot express the network, or an argument is out of range.
-        TypeError: If the format's writer does not take an option; the error lists those it takes.
-        ExportError: If the file's counts (or scores by potential) differ. The file is kept aside
-            as `<name>.failed`.
+        TypeError: If the format's writer has no such option; the error lists its options.
+        ExportError: If the file's counts (or scores by potential) differ from the interpreter's.
+            The file is kept as `<name>.failed`.
 
     Example:
 
@@ -149,7 +151,7 @@ def export(
         images = calibration[:_CHECKED] if images is None else images[:_CHECKED]
     images = noise_images(program) if images is None else np.asarray(images, "float32")
     _check_images(program, images, test)
-    # Written elsewhere first: files that fail never stand where good ones should.
+    # The file is written to a temporary folder first, so that `path` never holds a failed file.
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
         module.write(program, draft, form=form, **options)
@@ -166,7 +168,7 @@ def export(
                 )
         if test is not None:
             program = _with_accuracy(program, module.run(draft, program, test[0]), test[1])
-            module.write(program, draft, form=form, **options)  # the same graph, with these facts
+            module.write(program, draft, form=form, **options)  # same graph, more facts
         size, nodes = sum(file.stat().st_size for file in files), module.node_count(draft)
         _place(files, path)
     accuracy = None if test is None else program.metadata["accuracy"]
@@ -194,7 +196,7 @@ def _check_options(format: str, module: Any, options: dict[str, Any]) -> None:
 
 
 def _integers(format: str, program: Program, bits: bool | int, calibration: Any) -> Program:
-    """An integer network of a float one, as asked for or for a format of integers alone."""
+    """Quantise a network, because the caller asks for it or the format has integers only."""
     if calibration is None:
         raise ValueError(
             f"A result of `quantise` and a {FORMATS['c'].suffix} file is of an integer network: "
@@ -205,7 +207,7 @@ def _integers(format: str, program: Program, bits: bool | int, calibration: Any)
 
 
 def _place(files: list[Path], path: Path, suffix: str = "") -> None:
-    """Bring files beside a path, their names with a suffix."""
+    """Copy files into the folder of a path; add a suffix to their names."""
     for file in files:
         with replacing(path.with_name(file.name + suffix)) as target:
             shutil.copyfile(file, target)
@@ -239,7 +241,7 @@ def noise_images(program: Program, images: int = 8) -> np.ndarray:
 
 
 def in_range(pixels: Any, program: Program) -> np.ndarray:
-    """Pixels from 0 to 1 in the program's input range, float32."""
+    """Scale pixels from [0, 1] to the program's input range, float32."""
     black, white = map(np.float32, program.input_range)
     scaled: np.ndarray = np.asarray(pixels, "float32") * (white - black) + black
     return scaled

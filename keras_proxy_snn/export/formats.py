@@ -1,6 +1,7 @@
-"""The formats that a network can be written in, for the exporter and the command line.
+"""Table of the file formats, for the exporter and the command line.
 
-Each is a line here, and a folder beside this file with `FORMS`, `write`, `run` and `node_count`.
+Each format has an entry in this table, and a folder beside this file that defines `FORMS`, `write`,
+`run` and `node_count`.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ class Format:
     """A file format.
 
     Attributes:
-        suffix: Of the file's name.
-        numbers: Number formats that it has, see `Program.number_format`.
-        converter: TensorFlow's converter beside the own writer, if there is one.
+        suffix: Suffix of the file's name.
+        numbers: Number formats that a file can hold, see `Program.number_format`.
+        converter: Module in `converters` that writes the format through TensorFlow, or `None`.
     """
 
     suffix: str

@@ -1,4 +1,4 @@
-"""A NumPy interpreter of programs: the oracle that every exported file must match."""
+"""NumPy interpreter of programs; every exported file must give the same spike counts."""
 
 from typing import Any, NamedTuple
 
@@ -12,13 +12,14 @@ __all__ = ["Trace", "initial_state", "prepare_images", "run", "scaled", "step"]
 
 
 class Trace(NamedTuple):
-    """What a run leaves.
+    """Results of a simulation.
 
     Attributes:
         spike_counts: `(batch, classes)`, integers.
-        potentials: Final membrane potentials, counted from `v_0`, one array a layer of neurons.
-        v_min: Lowest potential before a reset, one number a layer of neurons.
-        v_max: Highest potential before a reset, one number a layer of neurons.
+        potentials: Potentials after the last step, counted from `v_0`: one array per layer of
+            neurons.
+        v_min: Lowest potential before a reset: one number per layer of neurons.
+        v_max: Highest potential before a reset: one number per layer of neurons.
     """
 
     spike_counts: np.ndarray
@@ -28,14 +29,14 @@ class Trace(NamedTuple):
 
 
 def prepare_images(program: Program, images: Images) -> np.ndarray:
-    """Check images and scale them to the network's input.
+    """Check images and convert them to the network's input.
 
     Args:
         program: The network.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
 
     Returns:
-        float32, or int64 for an integer program.
+        Array of the same shape: float32, or int64 for an integer program.
 
     Raises:
         ValueError: If the shape is wrong or a pixel is not finite.
@@ -52,14 +53,14 @@ def prepare_images(program: Program, images: Images) -> np.ndarray:
 
 
 def scaled(program: Program, pixels: np.ndarray) -> np.ndarray:
-    """Pixels of any shape as the network's input: float32, or int64 for an integer program."""
+    """Convert pixels to the network's input: float32, or int64 for an integer program."""
     if program.is_integer:
         return np.rint(pixels * np.float32(program.input_scale)).astype("int64")
     return pixels.astype("float32") * np.float32(program.input_scale)
 
 
 def initial_state(program: Program, batch: int) -> tuple[np.ndarray, ...]:
-    """Potentials of every layer of neurons before the first step: zero, counted from `v_0`."""
+    """Potentials of every layer of neurons before the first step: 0, counted from `v_0`."""
     dtype = "int64" if program.is_integer else "float32"
     return tuple(np.zeros((batch, *shape), dtype) for shape in program.state_shapes())
 
@@ -67,12 +68,12 @@ def initial_state(program: Program, batch: int) -> tuple[np.ndarray, ...]:
 def run(program: Program, images: Images, time_steps: int | None = None) -> Trace:
     """Simulate a program on images.
 
-    Sums are in float32 for a float program and exact for an integer one.
+    Sums are in float32 for a float program and exact for an integer program.
 
     Args:
         program: The network.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
-        time_steps: T; the program's own if `None`.
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
+        time_steps: Number T of time steps; the program's T if `None`.
 
     Returns:
         A `Trace`.
@@ -80,7 +81,7 @@ def run(program: Program, images: Images, time_steps: int | None = None) -> Trac
     x = prepare_images(program, images)
     state = initial_state(program, len(x))
     counts = np.zeros((len(x), program.shapes()[-1][0]), "int64")
-    # The first layer's current is constant in time (direct coding, Eq. 6).
+    # The current of the first layer is constant in time (direct coding, Eq. 6).
     first = program.layers.index(program.neurons[0])
     for layer in program.layers[:first]:
         x = _apply(layer, x)
@@ -98,7 +99,10 @@ def run(program: Program, images: Images, time_steps: int | None = None) -> Trac
 def step(
     program: Program, current: np.ndarray, state: tuple[np.ndarray, ...]
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...], list[np.ndarray]]:
-    """One time step: spikes of the readout, new potentials, and potentials before the reset."""
+    """Run one time step.
+
+    Returns the readout's spikes, the new potentials, and the potentials before the reset.
+    """
     first = program.layers.index(program.neurons[0])
     signal, new_state, before = current, [], []
     potentials, sources = iter(state), program.sources
@@ -157,7 +161,7 @@ def _windows(
 ) -> np.ndarray:
     """Windows `(batch, height, width, channels, *size)` of zero-padded maps.
 
-    Zeros are right for pooling too, because spikes are 0 or 1.
+    Padding with zeros is right for pooling too, because spikes are 0 or 1.
     """
     if padding == "same":
         pads = [

@@ -1,4 +1,4 @@
-"""Layers of a `Program`: frozen data and the shapes that follow from it."""
+"""Layers of a `Program` as frozen data, and the shapes of their outputs."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -23,17 +23,18 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Shortcut:
-    """A further convolution into the neurons of a `Conv`, from the spikes of an earlier layer.
+    """A convolution of an earlier layer's spikes, added to the current of a `Conv`.
 
-    Where a residual block ends, currents of several layers meet before the neurons:
+    At the end of a residual block the currents of several layers are added:
 
         current[t] = kernel * spikes[t] + sum_i kernel_i * spikes_i[t] + bias
 
-    Spikes that are added as they are have the kernel of an identity, times what one stands for.
+    Spikes that are added without a convolution have an identity kernel, times the value that a
+    spike stands for.
 
     Attributes:
-        source: Name of the layer whose spikes it reads.
-        kernel: Weights, as those of `Conv`, and so are the others.
+        source: Name of the earlier layer.
+        kernel: Weights `(kernel height, kernel width, input channels, filters)`.
         strides: `(vertical, horizontal)`, in pixels.
         padding: `"same"` or `"valid"`.
         dilation: `(vertical, horizontal)`.
@@ -47,7 +48,7 @@ class Shortcut:
 
 
 class _Neurons:
-    """IF neurons whose potentials are counted from where they start; see `Conv`."""
+    """IF neurons whose potentials are counted from `v_0`; see `Conv`."""
 
     kernel: np.ndarray
     shortcuts: tuple[Shortcut, ...] = ()
@@ -56,22 +57,25 @@ class _Neurons:
 
     @property
     def weights(self) -> np.ndarray:
-        """All weights into each neuron's filter, `(inputs, filters)`."""
+        """All weights of each filter, with the weights of shortcuts: `(inputs, filters)`."""
         kernels = [self.kernel, *(shortcut.kernel for shortcut in self.shortcuts)]
         return np.concatenate([kernel.reshape(-1, kernel.shape[-1]) for kernel in kernels])
 
     @property
     def firing_level(self) -> np.ndarray:
-        """Potential at which a neuron fires, `v_threshold - v_0`: float32, or int64 of integers."""
+        """Potential at which a neuron fires, `v_threshold - v_0`.
+
+        Its type is float32, or int64 in an integer program.
+        """
         return self._rounded(_wide(self.v_threshold) - _wide(self.v_0))
 
     @property
     def v_reset(self) -> np.ndarray:
-        """Potential after a spike with `reset="zero"`, `-v_0`, typed as `firing_level`."""
+        """Potential after a spike with `reset="zero"`: `-v_0`, of the type of `firing_level`."""
         return self._rounded(0.0 - _wide(self.v_0))
 
     def _rounded(self, value: np.ndarray) -> np.ndarray:
-        # Once, from float64: what is read back from rounded levels then has the same ones.
+        # Rounded once, from float64, so that a program read from a file gets the same levels.
         return value.astype("int64" if self.kernel.dtype.kind == "i" else "float32")
 
 
@@ -83,27 +87,28 @@ def _wide(value: Any) -> np.ndarray:
 class Conv(_Neurons):
     """Convolution into IF neurons.
 
-    The neurons' potential before the first step is `v_0`, and potentials are counted from it, in
-    the interpreter as in every file: u = v - v_0. So each form of a file starts at zero, and
+    The potential v of a neuron is `v_0` before the first step. The interpreter and every file count
+    potentials from `v_0`: u = v - v_0. So u starts at zero, and
 
         u[t] = u[t-1] + current[t]
         spike[t] = 1 if u[t] >= firing_level else 0        firing_level = v_threshold - v_0
 
-    Where a neuron fired, reset by subtraction lowers u by `v_threshold`; reset to zero sets u to
+    After a spike, reset by subtraction lowers u by `v_threshold`; reset to zero sets u to
     `v_reset` = -v_0.
 
     Attributes:
         name: Unique name.
         kernel: Weights `(kernel height, kernel width, input channels, filters)`.
         bias: Current added at every step, `(filters,)`, or `None`.
-        v_threshold: Threshold, a number, or one for each filter `(filters,)`.
+        v_threshold: Threshold: a number, or an array with a number per filter, `(filters,)`.
         reset: `"zero"` or `"subtract"`.
         strides: `(vertical, horizontal)`, in pixels.
         padding: `"same"` or `"valid"`.
         dilation: `(vertical, horizontal)`.
-        v_0: Potential before the first step, from 0 to below `v_threshold` and in its unit (not a
-            fraction of it, as in Keras); a number, or one for each filter `(filters,)`.
-        shortcuts: Further convolutions whose currents reach the same neurons.
+        v_0: Potential before the first step, at least 0 and below `v_threshold`. Its unit is the
+            unit of `v_threshold` (in the Keras model it is a fraction of the threshold). A number,
+            or an array with a number per filter, `(filters,)`.
+        shortcuts: Further convolutions whose currents are added for the same neurons.
     """
 
     name: str
@@ -120,9 +125,9 @@ class Conv(_Neurons):
 
 @dataclass(frozen=True, eq=False)
 class Dense(_Neurons):
-    """Fully connected IF neurons; attributes as in `Conv`, kernel `(features, units)`.
+    """Fully connected IF neurons without shortcuts.
 
-    It has no shortcuts.
+    Attributes are as in `Conv`; the kernel has the shape `(features, units)`.
     """
 
     name: str
@@ -142,9 +147,9 @@ class Pool:
         size: `(vertical, horizontal)` of the window, in pixels.
         strides: `(vertical, horizontal)`, in pixels.
         padding: `"same"` or `"valid"`.
-        kind: `"or"`: a spike where there is one in the window. `"sum"`: how many there are, up to
-            their number n, which the weights of the next layer see; average pooling is that, with
-            the weights divided by n.
+        kind: `"or"`: 1 if there is any spike in the window, else 0. `"sum"`: the number of spikes
+            in the window, from 0 to the window's size n. Average pooling is a `"sum"` with the
+            weights of the next layer divided by n.
     """
 
     name: str
@@ -155,13 +160,13 @@ class Pool:
 
     @property
     def largest(self) -> int:
-        """The largest output where inputs are spikes."""
+        """Largest output if the inputs are spikes."""
         return math.prod(self.size) if self.kind == "sum" else 1
 
 
 @dataclass(frozen=True)
 class Flatten:
-    """Maps to a vector, in row-major order of (height, width, channels)."""
+    """Turn maps into a vector, in row-major order of (height, width, channels)."""
 
     name: str
 
@@ -170,18 +175,22 @@ Layer = Conv | Dense | Pool | Flatten
 
 
 def with_shortcuts(layer: Conv | Dense, shortcuts: Iterable[Shortcut]) -> Conv | Dense:
-    """A `Conv` with others in the place of its shortcuts; a `Dense`, which has none, as it is."""
+    """Replace the shortcuts of a `Conv`; a `Dense` has no shortcuts and is not changed."""
     return replace(layer, shortcuts=tuple(shortcuts)) if isinstance(layer, Conv) else layer
 
 
 def weights_after_sums(
     layers: Iterable[Layer], factor: Callable[[Pool], float]
 ) -> tuple[Layer, ...]:
-    """The layers, weights that read sums of spikes times a factor.
+    """Multiply all weights that read sums of spikes by a factor.
 
     Args:
-        layers: In order.
-        factor: Function of each pooling; those of several before the same weights are multiplied.
+        layers: Layers in order.
+        factor: Function from a pooling to its factor. If several poolings precede the same weights,
+            their factors are multiplied.
+
+    Returns:
+        The layers with the changed weights.
     """
     changed: list[Layer] = []
     gain = 1.0
@@ -197,14 +206,14 @@ def weights_after_sums(
 
 
 def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Pixels added before and after one axis by padding `"same"`, as TensorFlow defines it."""
+    """Pixels that padding `"same"` adds before and after an axis, as TensorFlow defines it."""
     span = (kernel - 1) * dilation + 1
     total = max(0, (math.ceil(size / stride) - 1) * stride + span - size)
     return total // 2, total - total // 2
 
 
 def output_shape(layer: Layer | Shortcut, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of a layer's output for that of its input, both without batch."""
+    """Shape of a layer's output from the shape of its input, both without batch."""
     if isinstance(layer, Flatten):
         return (math.prod(shape),)
     if isinstance(layer, Dense):

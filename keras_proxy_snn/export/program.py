@@ -1,7 +1,7 @@
-"""`Program`: the deployable network, frozen and free of Keras.
+"""`Program`: a spiking network as frozen data, without Keras.
 
 `ProxyModel -> Program -> (transforms: Program -> Program) -> writer -> check in a real runtime`.
-Only `_from_model.py`, `_stages.py` and `_kernels.py` know Keras; the rest needs NumPy alone.
+Only the folders `frontend` and `converters` import Keras; writers and interpreter do not.
 """
 
 import json
@@ -49,23 +49,22 @@ READOUTS = ("counts", "potential")
 class Program:
     """A spiking network as data.
 
-    An image is multiplied by `input_scale` (and rounded in an integer program), flows as a
-    constant current into the first layer for `time_steps` steps, and the spikes of the last
-    layer are counted. Each layer reads the one before it; shortcuts of a `Conv` read spikes of
-    earlier ones.
+    An image is multiplied by `input_scale`, and rounded in an integer program. It is a constant
+    input of the first layer for `time_steps` steps. The spikes of the last layer are counted. Each
+    layer reads the layer before it; shortcuts of a `Conv` read spikes of earlier layers.
 
     Attributes:
-        layers: In order; the last is the readout, a `Dense`.
+        layers: Layers in order. The last layer is the readout, a `Dense`.
         input_shape: `(height, width, channels)` of an image.
         time_steps: Number T of time steps.
-        number_format: `"float32"`; or `"int8"`: kernels are int8, biases, thresholds and
+        number_format: `"float32"`, or `"int8"`: kernels are int8; biases, thresholds and
             potentials are integers.
         input_scale: Factor from pixels, which are in `input_range`, to the network's input.
-        metadata: Facts about the net, strings to JSON values: spec, accuracy, version ...
-        readout: What the classes are compared by, `"counts"` or `"potential"`; see `scores`.
+        metadata: Facts about the network, strings to JSON values: spec, accuracy, version ...
+        readout: `"counts"` or `"potential"`: the quantity that decides the class, see `scores`.
 
     Raises:
-        ValueError: If `readout` is neither, a shortcut does not fit, or an OR reads sums.
+        ValueError: If `readout` has another value, a shortcut does not fit, or an OR reads sums.
     """
 
     layers: tuple[Layer, ...]
@@ -113,14 +112,14 @@ class Program:
 
     @property
     def sources(self) -> frozenset[str]:
-        """Names of the layers whose spikes shortcuts read."""
+        """Names of the layers whose spikes are read by shortcuts."""
         return frozenset(shortcut.source for layer in self.neurons for shortcut in layer.shortcuts)
 
     def check_is_chain(self, what: str) -> None:
-        """Raise an error if there are shortcuts.
+        """Raise an error if the program has shortcuts.
 
         Raises:
-            ValueError: With the first layer that has one.
+            ValueError: If a layer has shortcuts; the error names the first one.
         """
         for layer in self.neurons:
             if layer.shortcuts:
@@ -133,15 +132,15 @@ class Program:
 
     @property
     def neurons(self) -> tuple[Conv | Dense, ...]:
-        """Layers with IF neurons, in order: those that have a membrane potential."""
+        """Layers with IF neurons, and so with membrane potentials, in order."""
         return tuple(layer for layer in self.layers if isinstance(layer, Conv | Dense))
 
     @property
     def input_range(self) -> tuple[float, float]:
-        """Black and white of images, a fact of the metadata; `(0, 1)` if that says nothing.
+        """Pixel values of black and white, from the metadata; `(0, 1)` if they hold no such fact.
 
         Raises:
-            ValueError: If the metadata hold something else.
+            ValueError: If the fact is not a pair of finite numbers in rising order.
         """
         value = self.metadata.get("input_range", (0.0, 1.0))
         try:
@@ -158,7 +157,7 @@ class Program:
 
     @property
     def largest_input(self) -> float:
-        """What white becomes, times `input_scale`."""
+        """The network's input for a white pixel: white times `input_scale`."""
         return self.input_range[1] * self.input_scale
 
     @property
@@ -182,19 +181,19 @@ class Program:
 
     @property
     def readout_state(self) -> str:
-        """Name of the readout's potentials among a file's inputs; `..._out` among its outputs."""
+        """Name of the file's input for the readout's potentials; the output adds `_out`."""
         return f"v_{self.neurons[-1].name}"
 
     def scores(self, spike_counts: np.ndarray, potentials: np.ndarray | None) -> np.ndarray:
-        """What the classes are compared by, the same numbers as `ProxyModel` gives.
+        """Scores of the classes; the highest score decides. `ProxyModel` gives the same scores.
 
         Args:
-            spike_counts: Of the readout, `(batch, classes)`.
-            potentials: Of the readout after the last step, counted from `v_0` as everywhere,
+            spike_counts: Spike counts of the readout, `(batch, classes)`.
+            potentials: Potentials of the readout after the last step, counted from `v_0`,
                 `(batch, classes)`. Not needed if `readout="counts"`.
 
         Returns:
-            The spike counts; with `readout="potential"`, counts + v / v_threshold, where
+            The spike counts. With `readout="potential"`: counts + v / v_threshold with
             v = potentials + v_0, in spikes, float64.
 
         Example:
@@ -213,19 +212,19 @@ class Program:
         return spike_counts + (np.asarray(potentials, "float64") + layer.v_0) / layer.v_threshold
 
     def with_time_steps(self, time_steps: int) -> "Program":
-        """The same network run for another number of steps.
+        """The same network with another number of time steps.
 
         Raises:
-            ValueError: If it is not a positive integer.
+            ValueError: If `time_steps` is not a positive integer.
         """
         return replace(self, time_steps=positive_integer("time_steps", time_steps))
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
-        """Write the program to one file, a zip of a JSON description and NumPy arrays.
+        """Write the program to one file: a zip archive of a JSON description and NumPy arrays.
 
         Raises:
             FileExistsError: If the file exists and `overwrite` is false.
-            OSError: If no file can be written there: a folder, or in none.
+            OSError: If `path` is a folder, or its folder does not exist.
         """
         check_target(path, overwrite)
         arrays: dict[str, np.ndarray] = {}
@@ -245,7 +244,7 @@ class Program:
 
 
 def _packed(part: Any, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """A layer or shortcut as JSON values; arrays go where the file has them."""
+    """A layer or shortcut as JSON values; its arrays are added to `arrays`."""
     entry: dict[str, Any] = {"type": type(part).__name__}
     for key, value in vars(part).items():
         if isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""Programs from files that `Program.save` wrote, or that only look like it."""
+"""`load`: read a file of `Program.save`, and refuse any other file."""
 
 import zipfile
 from pathlib import Path
@@ -16,7 +16,7 @@ def load(path: str | Path) -> Program:
     """Read a program that `Program.save` wrote.
 
     Raises:
-        OSError: If there is no such file, or it cannot be opened.
+        OSError: If there is no such file, or the file cannot be opened.
         ValueError: If the file is not a program that can run, see
             `keras_proxy_snn.export.validity.check_program`.
     """
@@ -35,7 +35,7 @@ def load(path: str | Path) -> Program:
 
 
 def _unpacked(entry: dict[str, Any], file: zipfile.ZipFile) -> Any:
-    """What `_packed` made an entry of."""
+    """The layer or shortcut of an entry; the inverse of `_packed`."""
     kinds = {kind.__name__: kind for kind in (Conv, Dense, Pool, Flatten, Shortcut)}
     values = dict(entry)
     kind = kinds[values.pop("type")]

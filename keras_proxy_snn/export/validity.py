@@ -1,4 +1,4 @@
-"""Is what was read from a file a network? Checked once, whatever the file's format."""
+"""`check_program`: check a program that was read from a file of any format."""
 
 from collections.abc import Iterable
 from numbers import Real
@@ -16,15 +16,15 @@ _NUMBER_FORMATS = ("float32", "int8")
 
 
 def check_program(program: Program) -> Program:
-    """The program, if it can run.
+    """Return a program if it can run, else raise an error.
 
     Args:
-        program: As it was read.
+        program: The program, as it was read.
 
     Raises:
-        ValueError: If T is no positive integer, there are no layers, shapes do not fit one
-            another, a weight is not finite, a threshold not positive, or an attribute is out of
-            range. It names the layer.
+        ValueError: If T is not a positive integer, the program has no layers, shapes do not fit
+            together, a weight is not finite, a threshold is not positive, or an attribute is out of
+            range. The error names the layer.
 
     Example:
 
@@ -54,7 +54,7 @@ def check_program(program: Program) -> Program:
 
 
 def _checked_shape(layer: Layer, shape: tuple[int, ...], integer: bool) -> tuple[int, ...]:
-    """Shape of a layer's output, its attributes checked."""
+    """Check a layer's attributes; return the shape of its output."""
     if (isinstance(layer, Conv | Pool) and len(shape) != 3) or (
         isinstance(layer, Dense) and len(shape) != 1
     ):

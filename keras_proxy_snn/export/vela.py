@@ -1,4 +1,7 @@
-"""Vela, the compiler for Arm's Ethos-U NPUs: which operators it places where, and how fast."""
+"""`report`: compile a file with Vela, the compiler for Arm's Ethos-U NPUs.
+
+The report tells which operators run on the NPU, and estimates time and memory.
+"""
 
 import csv
 import importlib.util
@@ -13,16 +16,16 @@ __all__ = ["VelaReport", "report"]
 
 
 class VelaReport(NamedTuple):
-    """What Vela says of a file.
+    """Vela's report on a file.
 
     Attributes:
         accelerator: The NPU, such as `"ethos-u55-128"`.
-        npu_operators: Number of operators that it places on the NPU.
-        cpu_operators: Number of operators that it leaves to the CPU.
-        milliseconds: Its estimate of the time of one inference on the NPU.
-        sram_kib: SRAM used, in KiB.
-        dram_kib: DRAM used, in KiB.
-        flash_kib: Flash memory used, in KiB.
+        npu_operators: Number of operators that Vela places on the NPU.
+        cpu_operators: Number of operators that Vela leaves to the CPU.
+        milliseconds: Vela's estimate of the time for one inference.
+        sram_kib: SRAM that the network uses, in KiB.
+        dram_kib: DRAM that the network uses, in KiB.
+        flash_kib: Flash memory that the network uses, in KiB.
     """
 
     accelerator: str
@@ -40,13 +43,13 @@ class VelaReport(NamedTuple):
 
 
 def report(path: str | Path, accelerator: str = "ethos-u55-128") -> VelaReport:
-    """Compile a `.tflite` file with Vela, throw the result away and keep its report.
+    """Compile a `.tflite` file with Vela and return Vela's report; the compiled file is discarded.
 
-    Speed and memory are for the system that Vela takes by default for the accelerator, and they
-    are its estimates; real systems differ.
+    Time and memory are Vela's estimates for its default system with this accelerator. Real systems
+    differ.
 
     Args:
-        path: A `.tflite` file, such as `keras_proxy_snn.export.litert.write` makes.
+        path: A `.tflite` file, for example from `keras_proxy_snn.export.litert.write`.
         accelerator: Name of the NPU, as `vela --help` lists them.
 
     Returns:
@@ -54,7 +57,7 @@ def report(path: str | Path, accelerator: str = "ethos-u55-128") -> VelaReport:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        RuntimeError: If Vela does not compile it, with what it says.
+        RuntimeError: If Vela does not compile the file; the error holds Vela's message.
         ImportError: If Vela is not installed.
 
     Example:

@@ -68,7 +68,7 @@ def run(
     Args:
         path: A file of the program, from `write`.
         program: The network, which says how images are scaled.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         flags: For the compiler.
 
     Returns:

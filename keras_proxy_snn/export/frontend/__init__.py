@@ -1,1 +1,1 @@
-"""From a model or a NIR file to a `Program`, which holds no Keras."""
+"""Conversion of a `ProxyModel` to a `Program`, and of a NIR file to a `ProxyModel`."""

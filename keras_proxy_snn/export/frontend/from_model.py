@@ -1,4 +1,4 @@
-"""The program of a model; with `_stages` and `_kernels` all that knows Keras."""
+"""`from_model`: the program of a `ProxyModel`."""
 
 from typing import Any
 
@@ -9,13 +9,16 @@ __all__ = ["from_model"]
 
 
 def from_model(model: Any, **metadata: Any) -> Program:
-    """Make the program of a `ProxyModel`, batch normalisation folded.
+    """Make the program of a `ProxyModel`, with batch normalisation folded into the weights.
 
-    A program is a chain, with shortcuts where residual blocks end. A separable, grouped or
-    depthwise convolution becomes the full kernel that does the same, zeros included; a factor at
-    the input, such as `Rescaling(1 / 255)`, and a global average before a `Dense` are multiplied
-    into the weights that follow them, and so is what makes an average pooling of a sum; layers that
-    augment in training alone are left out.
+    A program is a chain of layers, with shortcuts at the ends of residual blocks.
+
+    - A separable, grouped or depthwise convolution becomes a full kernel, with zeros, that gives
+      the same result.
+    - Three kinds of factors are multiplied into the weights that follow: a factor at the input,
+      such as `Rescaling(1 / 255)`; the factor 1 / n of an average pooling, which becomes a sum of
+      spikes; and the factor of a global average before a `Dense`.
+    - Layers that change images only in training (augmentation) are left out.
 
     Args:
         model: A `keras_proxy_snn.ProxyModel` from any backend.
@@ -25,8 +28,8 @@ def from_model(model: Any, **metadata: Any) -> Program:
         A float32 `Program`.
 
     Raises:
-        ValueError: If it is not a `ProxyModel`, or a program cannot express it: the message has
-            the layer and says what to do.
+        ValueError: If `model` is not a `ProxyModel`, or a program cannot express it. The message
+            names the layer and a cure.
     """
     from ..._version import __version__
     from ...model import ProxyModel
@@ -54,7 +57,7 @@ def from_model(model: Any, **metadata: Any) -> Program:
 
 
 def _spec(layers: list[Layer]) -> str:
-    """For people: as a preset's spec, and a `+` for each shortcut into a layer."""
+    """Description for people: the spec, as of a preset, with a `+` per shortcut into a layer."""
     tokens = []
     for layer in layers:
         if isinstance(layer, Conv):

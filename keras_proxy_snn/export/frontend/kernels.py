@@ -1,4 +1,4 @@
-"""Weights of the layers of a spiking network as those of a program."""
+"""`weights_of`: weights of a spiking layer in the form that a program needs."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ __all__ = ["weights_of"]
 
 
 def weights_of(stage: Any, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray | None]:
-    """Full kernel times a scale, and bias, normalisation folded in."""
+    """Full kernel times a scale, and bias, both with normalisation folded in."""
     kernel, bias = (
         None if w is None else np.asarray(keras.ops.convert_to_numpy(w), "float32")
         for w in stage.synaptic_weights()
@@ -23,7 +23,7 @@ def weights_of(stage: Any, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray |
 
 
 def _full(kernel: np.ndarray, stage: Any) -> np.ndarray:
-    """The kernel of one group that does what groups or channels by themselves do."""
+    """The full kernel that gives the same result as a grouped or depthwise kernel."""
     height, width, channels, filters = kernel.shape
     groups = getattr(stage.twin, "groups", 1)
     if isinstance(stage, IFDepthwiseConv2D):

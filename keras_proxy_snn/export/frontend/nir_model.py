@@ -1,4 +1,4 @@
-"""From a NIR file to a `ProxyModel`, to evaluate it or train it on."""
+"""`from_nir`: read a NIR file as a `ProxyModel`, for evaluation or further training."""
 
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,20 @@ from ..program import Conv, Dense, Flatten, Layer, Program, weights_after_sums
 
 __all__ = ["from_nir"]
 
-# A file has thresholds and initial potentials rounded to float32.
+# Thresholds and initial potentials in a file are rounded to float32.
 _FRACTION_ROUNDING = 1e-6
 
 
 def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) -> ProxyModel:
-    """Make a model of a NIR file, with the same weights and layer names and the same counts.
+    """Make a model from a NIR file, with the same weights, layer names and spike counts.
 
-    Initial potentials are read to within the rounding of float32: a model's `v_0` of 0 or 1/2
-    comes back exactly, 0.3 as 0.3 +- 1e-7.
+    Initial potentials are read with the rounding of float32: a model's `v_0` of 0 or 1/2 is
+    restored exactly, and 0.3 as 0.3 +- 1e-7.
 
     Args:
-        path: A file from `model.export(..., format="nir")`, or another tool's; see
-            `keras_proxy_snn.export.nir.read` for the graphs that can be read.
-        time_steps: T; the one in the file's metadata if `None`.
+        path: A file from `model.export(..., format="nir")` or from another tool;
+            `keras_proxy_snn.export.nir.read` describes the graphs that can be read.
+        time_steps: Number T of time steps; the T in the file's metadata if `None`.
         dt: Length of a time step in the file; see `read`.
 
     Returns:
@@ -34,8 +34,8 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If the `nir` package is missing.
-        ValueError: If the file holds no network that a `ProxyModel` can be; the error names
-            the node.
+        ValueError: If a `ProxyModel` cannot express the network in the file; the error names the
+            node.
 
     Example:
 
@@ -61,7 +61,7 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
     for layer in program.layers:
         for part in _keras_layers(layer):
             ann.add(part)
-    # The ANN averages what the program sums.
+    # The ANN has averages where the program has sums.
     for layer in weights_after_sums(program.layers, lambda pool: pool.largest):
         if isinstance(layer, Conv | Dense):
             weights = [layer.kernel] if layer.bias is None else [layer.kernel, layer.bias]
@@ -86,7 +86,7 @@ def _thresholds(path: str | Path, program: Program) -> dict[str, float]:
 
 
 def _fraction(path: str | Path, program: Program, thresholds: dict[str, float]) -> float:
-    """The one `v_0` of a `ProxyModel`, as a fraction of each layer's threshold."""
+    """The common `v_0` of all layers, as a fraction of each layer's threshold."""
     fractions = {
         layer.name: np.unique(np.asarray(layer.v_0) / thresholds[layer.name])
         for layer in program.neurons
@@ -118,7 +118,7 @@ def _keras_layers(layer: Layer) -> list[Any]:
         units, biased = layer.kernel.shape[-1], layer.bias is not None
         dense = keras.layers.Dense(units, use_bias=biased, name=layer.name)
         return [dense, keras.layers.ReLU(name=f"{layer.name}_relu")]
-    # A program has the name of the spiking layer, which is that of the twin and a prefix.
+    # A program uses the name of the spiking layer: a prefix, and the name of the twin.
     name = layer.name.removeprefix("spike_")
     if isinstance(layer, Flatten):
         return [keras.layers.Flatten(name=name)]

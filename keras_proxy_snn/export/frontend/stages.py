@@ -1,4 +1,4 @@
-"""Layers of a program from the stages of a spiking network."""
+"""`layers_of`: turn the stages of a spiking network into layers of a program."""
 
 import math
 from collections.abc import Sequence
@@ -33,12 +33,11 @@ def layers_of(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> list[Layer
     """Layers of a program in order.
 
     Args:
-        nodes: Of a spiking network.
+        nodes: Nodes of a spiking network.
         input_shape: `(height, width, channels)` of its images.
 
     Raises:
-        ValueError: If a program cannot express a stage: the message has the layer and says what
-            to do.
+        ValueError: If a program cannot express a stage. The message names the layer and a cure.
     """
     builder = _Builder(nodes, input_shape)
     for node in nodes:
@@ -49,31 +48,31 @@ def layers_of(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> list[Layer
 
 
 class _Currents(NamedTuple):
-    """Currents that have met no neurons yet: a sum of convolutions of spikes, and a bias."""
+    """Currents that no neurons have read yet: a sum of convolutions of spikes, and a bias."""
 
     terms: tuple[Shortcut, ...]
     bias: np.ndarray | None
 
 
 class _Builder:
-    """The layers so far, and what stages without layers of their own stand for.
+    """The layers so far, and the effect of stages that have no layer of their own.
 
     Attributes:
-        layers: In order.
+        layers: Layers in order.
     """
 
     def __init__(self, nodes: Sequence[Node], input_shape: tuple[int, ...]):
         self.layers: list[Layer] = []
         self._nodes = {node.name: node for node in nodes}
         self._shapes: dict[str, Any] = {IMAGE: (None, 1, *input_shape)}
-        self._below = IMAGE  # stage whose signal the next layer reads
-        self._spikes: dict[str, str] = {}  # stage to the layer that has its spikes
+        self._below = IMAGE  # name of the stage that the next layer reads
+        self._spikes: dict[str, str] = {}  # from a stage to the layer that gives its spikes
         self._currents: dict[str, _Currents] = {}
-        self._scale = 1.0  # what the next weights are times: of the image, of an average
-        self._averaged = 1  # places that the next Dense is an average of
+        self._scale = 1.0  # factor of the next weights, from the image or an average pooling
+        self._averaged = 1  # number of pixels that a global average before the next Dense covers
 
     def add(self, node: Node) -> None:
-        """Add what a stage becomes."""
+        """Add a stage to the program."""
         shapes = [self._shapes[name] for name in node.inputs]
         self._shapes[node.name] = node.stage.compute_output_shape(*shapes)
         if isinstance(node.stage, Synapses):
@@ -87,7 +86,7 @@ class _Builder:
             self._follow(node)
 
     def _follow(self, node: Node) -> None:
-        """Add a stage that reads the one before it alone."""
+        """Add a stage that reads only the stage before it."""
         stage, before = node.stage, self._shapes[node.inputs[0]]
         factor = _factor(stage, before)
         if factor is not None and not self.layers:
@@ -136,7 +135,7 @@ class _Builder:
     def _check_follows(self, node: Node) -> None:
         if node.inputs == (self._below,):
             return
-        # It is the layer without neurons that is not expected.
+        # The error names the layer without neurons, if the stage reads one.
         unexpected = node.inputs[0] if node.inputs[0] in self._currents else node.name
         raise _refusal(
             self._nodes[unexpected], "it reads more than the layer before it, or an earlier one"
@@ -151,7 +150,7 @@ class _Builder:
         return _Currents((_term(self._spikes[name], kernel, stage.twin),), bias)
 
     def _sum(self, node: Node) -> _Currents:
-        """Currents of all that a sum adds, each times its scale."""
+        """Currents of all terms of a sum, each times its scale."""
         terms: list[Shortcut] = []
         biases = []
         for name, scale in zip(node.inputs, node.stage.scales, strict=True):
@@ -168,7 +167,7 @@ class _Builder:
         return _Currents(tuple(terms), sum(biases) if biases else None)
 
     def _meeting(self, node: Node) -> Conv:
-        """Neurons where currents meet: one of them, of the layer before, is the layer's own."""
+        """Neurons of several currents: the layer before gives the kernel, others shortcuts."""
         currents = self._currents[node.inputs[0]]
         own = [term for term in currents.terms if term.source == self.layers[-1].name]
         if not own:
@@ -180,7 +179,7 @@ class _Builder:
 
 
 def _times(term: Shortcut, factor: np.ndarray) -> Shortcut:
-    """A term times a number, or one for each filter."""
+    """A term times a number, or times a number per filter."""
     return replace(term, kernel=term.kernel * factor)
 
 
@@ -205,7 +204,7 @@ def _conv(stage: Any, currents: _Currents) -> Conv:
 
 
 def _dense(stage: Any, scale: float, repeats: int) -> Dense:
-    """A Dense with weights times a scale, repeated for so many places."""
+    """A Dense with weights times a scale, repeated for each pixel of a global average."""
     kernel, bias = weights_of(stage, scale)
     kernel = np.tile(kernel, (repeats, 1))
     v_0 = stage.v_0 * stage.v_threshold
@@ -219,7 +218,7 @@ def _pool(stage: Any) -> Pool:
 
 
 def _factor(stage: Any, shape: tuple[Any, ...]) -> float | None:
-    """What a stage that prepares images multiplies them by, if that is all it does."""
+    """Factor of a stage that only multiplies images; `None` if it does anything else."""
     if not isinstance(stage, AtEachStep):
         return None
     layer = stage.layer

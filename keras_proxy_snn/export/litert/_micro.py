@@ -39,7 +39,7 @@ def run_micro(
     Args:
         path: A file of the program in any form.
         program: The network, which says T and how images are scaled.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         arena_size: Memory for tensors, in bytes.
 
     Returns:

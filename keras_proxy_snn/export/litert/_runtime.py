@@ -23,7 +23,7 @@ def run(path: str | Path, program: Program, images: Images, *, threads: int = 1)
     Args:
         path: A file of the program in any form, from `write` or a converter.
         program: The network, which says T and how images are scaled.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         threads: Number of threads.
 
     Returns:

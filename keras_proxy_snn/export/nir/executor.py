@@ -25,7 +25,7 @@ def run(path: str | Path, program: Program, images: Images) -> np.ndarray:
     Args:
         path: The file.
         program: The program that the file was written from, for number of steps and format.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
 
     Returns:
         Spike counts `(batch, classes)`, integers.

@@ -54,7 +54,7 @@ def run(
     Args:
         path: A file of `write`.
         program: The network that was written.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         runtime: `"onnxruntime"` or `"openvino"` (in float32; its default is bfloat16 where the
             processor has it, which changes counts).
         threads: Number of threads.

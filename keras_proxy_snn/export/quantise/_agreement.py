@@ -34,7 +34,7 @@ def agreement(a: Program, b: Program, images: Images) -> Agreement:
     Args:
         a: One program.
         b: Another with as many neurons in each layer.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in the input range of the programs.
 
     Returns:
         An `Agreement`.

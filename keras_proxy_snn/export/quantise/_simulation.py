@@ -34,7 +34,7 @@ def layer_counts(program: Program, images: np.ndarray) -> list[np.ndarray]:
 
     Args:
         program: The network; its last layer can be any.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
     """
     return spikes_and_potentials(program, images)[0]
 
