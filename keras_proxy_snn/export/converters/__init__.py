@@ -1,1 +1,1 @@
-"""Files by way of the backends' own converters, to compare the package's own files with."""
+"""Files from TensorFlow's converters, to check the package's own writers."""

@@ -1,4 +1,4 @@
-"""TensorFlow's graph of a model, in each form that a converter can take."""
+"""TensorFlow's graph of a model, in each form that the converters accept."""
 
 from typing import Any
 
@@ -17,23 +17,23 @@ FORMS: tuple[str, ...] = ("unrolled", "step")
 def graph(model: ProxyModel, form: str, batch_size: int | None, converter: str) -> Any:
     """Build the `tf.function` that a converter reads.
 
-    Inputs and outputs are named as by the package's own writers. Potentials of maps are
-    `(batch, height, width, filters)`.
+    Inputs and outputs have the same names as in files of the package's own writers. Potentials of
+    maps have the shape `(batch, height, width, filters)`.
 
     Args:
         model: The model.
         form: `"unrolled"`: all T steps without a loop, from images `(batch, height, width,
             channels)` to spike counts. `"step"`: one time step, from images and potentials to
             spikes and potentials.
-        batch_size: Images per call; `None` if the file leaves that open.
-        converter: Name of the converter, for errors.
+        batch_size: Number of images per call; `None` for any number.
+        converter: Name of the converter, for error messages.
 
     Returns:
         The function, with an `input_signature`.
 
     Raises:
-        ValueError: If the form is unknown, Keras does not run on TensorFlow, or the network is
-            not a chain and the form is `"step"`.
+        ValueError: If the form is unknown, Keras does not run on TensorFlow, or the form is
+            `"step"` and the network is not a chain.
     """
     check_choice("form", form, FORMS)
     if keras.config.backend() != "tensorflow":
@@ -45,7 +45,7 @@ def graph(model: ProxyModel, form: str, batch_size: int | None, converter: str) 
 
 
 def _unrolled(model: ProxyModel, batch_size: int | None, converter: str) -> Any:
-    """All T steps as one chunk."""
+    """A function of all T steps, as one chunk."""
     import tensorflow as tf
 
     program = from_model(model)
@@ -63,7 +63,7 @@ def _unrolled(model: ProxyModel, batch_size: int | None, converter: str) -> Any:
 
 
 def _step(model: ProxyModel, batch_size: int | None, converter: str) -> Any:
-    """One time step: the layers themselves, over a time axis of length one."""
+    """A function of one time step: the model's layers with a time axis of length 1."""
     import tensorflow as tf
 
     program = from_model(model)
@@ -79,7 +79,7 @@ def _step(model: ProxyModel, batch_size: int | None, converter: str) -> Any:
         for stage in model.snn.stages:
             if stage in model.snn.if_layers:
                 layer, v = next(before)
-                # The file counts potentials from `v_0`, Keras from zero.
+                # The file counts potentials from `v_0`; Keras counts them from zero.
                 signal, v = stage.fire(stage.current(signal), v + layer.v_0)
                 after[f"v_{layer.name}_out"] = v - layer.v_0
             else:

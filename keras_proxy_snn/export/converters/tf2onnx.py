@@ -1,8 +1,8 @@
 """Convert TensorFlow's graph of a model to an ONNX file with tf2onnx.
 
 The writer `keras_proxy_snn.export.onnx` makes smaller and faster files without TensorFlow. This
-converter checks that writer: the two share the model, the names of inputs and outputs, the
-metadata, and no code that builds a graph.
+converter serves to check that writer. Both use the same model, names of inputs and outputs, and
+metadata; they share no code that builds a graph.
 """
 
 from pathlib import Path
@@ -22,8 +22,8 @@ _OPSET = 18
 def write(model: ProxyModel, path: str | Path, *, form: str = "unrolled") -> None:
     """Convert a model on the TensorFlow backend to an ONNX file.
 
-    Inputs and outputs are named as by `keras_proxy_snn.export.onnx.write`. Potentials of maps
-    are `(batch, height, width, filters)`.
+    Inputs and outputs have the names of `keras_proxy_snn.export.onnx.write`. Potentials of maps
+    have the shape `(batch, height, width, filters)`.
 
     Args:
         model: The model.

@@ -1,8 +1,9 @@
 """Convert TensorFlow's graph of a model to a LiteRT file with `tf.lite.TFLiteConverter`.
 
 The writer `keras_proxy_snn.export.litert` makes smaller and faster files without TensorFlow. This
-converter checks that writer: the two share the model, the names of inputs and outputs, the
-metadata, and no code that builds a graph. `keras_proxy_snn.export.litert.run` runs files of both.
+converter serves to check that writer. Both use the same model, names of inputs and outputs, and
+metadata; they share no code that builds a graph. `keras_proxy_snn.export.litert.run` runs the files
+of both.
 """
 
 import tempfile
@@ -23,13 +24,13 @@ def write(
 ) -> None:
     """Convert a model on the TensorFlow backend to a `.tflite` file of builtin operators.
 
-    Inputs, outputs and the signature are named as by `keras_proxy_snn.export.litert.write`.
+    Inputs, outputs and the signature have the names of `keras_proxy_snn.export.litert.write`.
 
     Args:
         model: The model.
         path: The file to write; an existing one is replaced.
         form: One of `FORMS`.
-        batch_size: Images per call; a file has one batch size for good.
+        batch_size: Number of images per call; it cannot be changed in the file.
 
     Raises:
         ValueError: If the form is unknown, or Keras does not run on TensorFlow.
@@ -50,7 +51,10 @@ def write(
 
 
 def _convert(function: Any) -> bytes:
-    """Freeze the weights, which a SavedModel would leave to an initialiser, and convert."""
+    """Freeze the weights and convert.
+
+    Without freezing, a SavedModel would leave the weights to an initialiser.
+    """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -64,7 +68,7 @@ def _convert(function: Any) -> bytes:
 
     module.call = call
     with tempfile.TemporaryDirectory() as folder:
-        # Only a SavedModel brings a signature into the file.
+        # A signature reaches the file only through a SavedModel.
         tf.saved_model.save(module, folder, signatures={"serving_default": call})
         content: bytes = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
     return content

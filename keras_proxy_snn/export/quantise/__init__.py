@@ -1,4 +1,4 @@
-"""Integer networks: a float program with rounded weights, whose every sum is then exact."""
+"""Integer networks: round the weights of a float program, so that every sum is exact."""
 
 from ._agreement import Agreement, agreement
 from ._transform import quantise

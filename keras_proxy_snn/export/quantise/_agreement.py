@@ -1,4 +1,4 @@
-"""How alike two programs spike."""
+"""`agreement`: compare the spikes of two programs."""
 
 from typing import NamedTuple
 
@@ -13,14 +13,15 @@ __all__ = ["Agreement", "agreement"]
 
 
 class Agreement(NamedTuple):
-    """How alike two programs spike.
+    """Result of a comparison of two programs.
 
     Attributes:
         equal_counts: Share of the readout's spike counts that are equal, from 0 to 1.
-        equal_classes: Share of images with the same class: the one with the most spikes (by
-            `Program.scores`, if a readout is by potential), the first of those tied.
-        rate_differences: Mean firing rate of each layer of neurons, in spikes a neuron and step,
-            of the second program less that of the first, by the first one's layer names.
+        equal_classes: Share of images to which both programs give the same class. The class is the
+            first one with the highest score (`Program.scores`).
+        rate_differences: For each layer of neurons, the mean firing rate in the second program
+            minus the mean rate in the first, in spikes per neuron and step. Keys are the layer
+            names of the first program.
     """
 
     equal_counts: float
@@ -29,19 +30,19 @@ class Agreement(NamedTuple):
 
 
 def agreement(a: Program, b: Program, images: Images) -> Agreement:
-    """Compare the spikes of two programs, such as a float one and its integers.
+    """Compare the spikes of two programs, such as a float program and its integer program.
 
     Args:
-        a: One program.
-        b: Another with as many neurons in each layer.
+        a: The first program.
+        b: The second program, with the same number of neurons in each layer.
         images: `(batch, height, width, channels)`, pixels in the input range of the programs.
 
     Returns:
         An `Agreement`.
 
     Raises:
-        ValueError: If the layers differ in number or shape, the images do not fit, or there are
-            none.
+        ValueError: If the layers differ in number or shape, the images do not fit, or there are no
+            images.
 
     Example:
 
@@ -76,6 +77,6 @@ def agreement(a: Program, b: Program, images: Images) -> Agreement:
 
 
 def _spike(program: Program, images: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Spike counts of all layers, and classes."""
+    """Spike counts of all layers, and the classes of the images."""
     counts, potentials = spikes_and_potentials(program, images)
     return counts, program.scores(counts[-1], potentials).argmax(axis=1)

@@ -23,13 +23,13 @@ INT32 = 2**31 - 1
 MOST_SPIKES = 128
 """Largest sum of spikes before weights.
 
-On x86 processors without VNNI, sums of two products uint8 x int8 saturate at 16 bits in ONNX
-Runtime; those of 128 and 127 do not.
+On x86 processors without VNNI, ONNX Runtime saturates sums of two products uint8 x int8 at 16
+bits. Two products 128 x 127 still fit.
 """
 
 
 class Range(NamedTuple):
-    """Closed intervals around 0, one for each filter.
+    """Closed intervals that contain 0, one interval per filter.
 
     Attributes:
         low: Lower ends, `(filters,)`.
@@ -40,12 +40,12 @@ class Range(NamedTuple):
     high: np.ndarray
 
     def size(self) -> np.ndarray:
-        """The larger of the two ends' sizes, `(filters,)`."""
+        """Largest absolute value in each interval, `(filters,)`."""
         return np.maximum(self.high, -self.low)
 
 
 def threshold(layer: Conv | Dense) -> np.ndarray:
-    """Thresholds in float64, one for each filter."""
+    """Thresholds in float64, one threshold per filter."""
     return np.broadcast_to(np.asarray(layer.v_threshold, "float64"), layer.kernel.shape[-1:])
 
 
@@ -63,18 +63,19 @@ def input_tops(program: Program) -> list[float]:
 
 
 def potential_range(layer: Conv | Dense, top: float, time_steps: int) -> Range:
-    """Potentials before the reset at every step, and currents, whatever the image.
+    """Range of the potentials before the reset, and of the currents, for every possible image.
 
-    Positive weights meet the largest input and negative ones none, or the other way round.
-    Counted from `v_0`, a potential is at 0 before the first step and at `-v_0` at least after a
-    spike. Without another it falls by the lowest current at every step. It rises by the highest
-    above what is carried from the step before: less than the firing level, or with reset by
-    subtraction what the threshold leaves.
+    The highest current has the largest input at all positive weights and 0 at all negative
+    weights; the lowest current has the opposite. A potential, counted from `v_0`, is 0 before the
+    first step, and at least `-v_0` after a spike. Lower end: from there the potential falls by the
+    lowest current at every step without a spike. Upper end: the highest current is added to the
+    potential carried from the step before. Without a spike, the carried potential is below the
+    firing level; after a spike with reset by subtraction, it is the potential minus the threshold.
 
     Args:
-        layer: Of an integer or a float program.
-        top: Largest input; the smallest is 0.
-        time_steps: T.
+        layer: Layer of an integer or a float program.
+        top: Largest input; the smallest input is 0.
+        time_steps: Number T of time steps.
     """
     weights = layer.weights.astype("float64") * top
     bias = 0.0 if layer.bias is None else layer.bias.astype("float64")
@@ -94,9 +95,10 @@ def potential_range(layer: Conv | Dense, top: float, time_steps: int) -> Range:
 
 
 def meeting_sums(layer: Conv | Dense) -> np.ndarray:
-    """Bound of the sizes of all partial sums of currents that meet, `(filters,)`; else 0.
+    """Bound of the size of all partial sums of a layer with shortcuts, `(filters,)`; else 0.
 
-    A convolution by itself can reach further than all together, and its result has 16 bits too.
+    One convolution alone can give larger values than the sum of all, and its result must also fit
+    16 bits.
     """
     if not layer.shortcuts:
         return np.zeros(layer.kernel.shape[-1])

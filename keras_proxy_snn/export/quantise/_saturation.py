@@ -1,4 +1,4 @@
-"""That 16 bits hold the potentials of an integer program: the scales it takes, and the proof."""
+"""Limits of the scales so that potentials fit 16 bits, and the proof that they do."""
 
 from typing import Any, NamedTuple
 
@@ -11,20 +11,21 @@ from ._simulation import observe
 
 __all__ = ["Proof", "prove", "scale_limits"]
 
-# A proof by the sums of the weights is worth coarser weights, but not coarser than this.
+# For a proof by the sums of the weights, weights may become coarser, but not below these levels.
 _FEWEST_LEVELS = 8
-# A filter with small weights gets a larger scale than the layer's only up to this threshold.
+# A filter with small weights may get a larger scale than its layer, up to this integer threshold.
 _WEAK_THRESHOLD = 2**12
-# Of the room, because rounding moves the potentials a little from those of the float program.
+# Share of int16 for observed potentials, because rounding changes potentials a little.
 _OBSERVED_SHARE = 0.9
 
 
 class Proof(NamedTuple):
-    """What is known of one layer's potentials.
+    """Result of the proof for one layer.
 
     Attributes:
-        facts: For the metadata.
-        room: int16 divided by what each filter needs, `(filters,)`: below 1 it saturates.
+        facts: Facts for the metadata.
+        room: Largest int16 value divided by the largest potential or current of each filter,
+            `(filters,)`; a filter with room below 1 saturates.
     """
 
     facts: dict[str, Any]
@@ -34,16 +35,16 @@ class Proof(NamedTuple):
 def scale_limits(
     program: Program, images: np.ndarray, levels: int, safety_factor: float
 ) -> list[Limit]:
-    """How large the scales of each layer of neurons may be.
+    """Largest scales of each layer of neurons.
 
     Args:
         program: A float program.
-        images: Calibration images, looked at only where the sums of the weights ask too much.
+        images: Calibration images; used only if the sums of the weights would need too low scales.
         levels: Largest size of an integer weight.
-        safety_factor: How many times the observed potentials must fit.
+        safety_factor: Factor of the observed potentials that must fit.
     """
     seen: list[Range] | None = None
-    # The constant current of the first layer needs nothing; see `quantise`.
+    # The first layer has a constant current and needs no limit; see `quantise`.
     limits = [Limit(np.full(program.neurons[0].kernel.shape[-1], np.inf), False)]
     tops = input_tops(program)
     for index, layer in enumerate(program.neurons[1:], start=1):
@@ -61,7 +62,7 @@ def scale_limits(
 
 
 def _weight_limits(layer: Conv | Dense, levels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scale a level of each filter's largest weight, and the largest scale worth having."""
+    """Scale that makes each filter's largest weight 1, and the largest useful scale."""
     largest = np.abs(layer.weights).astype("float64").max(axis=0)
     with np.errstate(divide="ignore"):
         per_level = 1 / largest
@@ -73,11 +74,11 @@ def prove(program: Program, images: np.ndarray, safety_factor: float) -> list[Pr
 
     Args:
         program: An integer program.
-        images: Calibration images, looked at only where the sums of the weights ask too much.
-        safety_factor: How many times the observed potentials must fit.
+        images: Calibration images; used only if the sums of the weights prove nothing.
+        safety_factor: Factor of the observed potentials that must fit.
 
     Returns:
-        A proof for each layer of neurons. `quantise` says what kinds there are.
+        A proof for each layer of neurons. `quantise` describes the kinds of proofs.
     """
     pairs = list(zip(program.neurons, input_tops(program), strict=True))
     bounds = [potential_range(layer, top, program.time_steps) for layer, top in pairs]

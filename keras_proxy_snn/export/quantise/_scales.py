@@ -1,15 +1,15 @@
-"""Rounding a layer to integers, with the scales that keep its spike counts on real images.
+"""Rounding a layer to integers, with scales that keep its spike counts on real images.
 
-A neuron's spikes stay what they are when its weights, bias, threshold and `v_0` are multiplied by
-one positive scale. Rounding after it is the only error:
+A neuron gives the same spikes if its weights, bias, threshold and `v_0` are multiplied by the same
+positive scale. Only the rounding after this changes spikes:
 
     w_int = round(w * scale)    b_int = round(b * scale * gain)    theta_int = theta * scale * gain
 
-where `gain` is the scale of the layer's input: that of the pixels in the first layer, 1 after it.
-With reset to zero the threshold is rounded up: an integer reaches `theta * scale * gain` exactly
-when it reaches the next integer. With reset by subtraction it is rounded to the nearest. The
-firing level, theta - v_0, is rounded up with both, and what it lacks of the threshold is the
-integer `v_0`.
+Here `gain` is the scale of the layer's input: the scale of the pixels in the first layer, and 1 in
+all others. With reset to zero the threshold is rounded up: an integer potential reaches
+`theta * scale * gain` exactly when it reaches the next integer. With reset by subtraction the
+threshold is rounded to the nearest integer. The firing level theta - v_0 is always rounded up. The
+integer `v_0` is the integer threshold minus the integer firing level.
 """
 
 from collections.abc import Sequence
@@ -24,18 +24,18 @@ from ._simulation import layer_counts
 
 __all__ = ["LARGEST_THRESHOLD", "Limit", "Rounded", "Rounding", "integer_layer", "search"]
 
-# Half of int16, because a neuron below the threshold can rise by as much again.
+# Half of int16's range, because a neuron below the threshold can rise by the threshold once more.
 LARGEST_THRESHOLD = 2**14
 _CANDIDATES = 12
-_TOLERANCE = 1e-6  # a number this little above an integer, relatively, is that integer
+_TOLERANCE = 1e-6  # relative excess over an integer that is taken for a float error
 
 
 class Rounding(NamedTuple):
-    """How to round.
+    """Settings of the rounding.
 
     Attributes:
-        levels: Largest size of an integer weight; larger ones are clipped to it.
-        per_filter: Whether each filter has a scale of its own, or all of a layer the same.
+        levels: Largest size of an integer weight; larger weights are clipped.
+        per_filter: Whether each filter has its own scale, or a layer has one scale.
     """
 
     levels: int
@@ -43,11 +43,11 @@ class Rounding(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """How large the scales of a layer may be, so that 16 bits hold its potentials.
+    """Largest scales of a layer, so that its potentials fit 16 bits.
 
     Attributes:
         scale: Largest scale of each filter, `(filters,)`.
-        by_sums: Whether the sums of the integer weights must prove it.
+        by_sums: Whether the sums of the integer weights must prove that potentials fit.
     """
 
     scale: np.ndarray
@@ -55,12 +55,12 @@ class Limit(NamedTuple):
 
 
 class Rounded(NamedTuple):
-    """A layer rounded.
+    """A rounded layer.
 
     Attributes:
-        program: The integer layers before it, and the layer.
-        scale: Its scales, `(filters,)`.
-        error: Sum of the differences of its spike counts from those wanted.
+        program: The integer layers up to this layer.
+        scale: Scales of the layer, `(filters,)`.
+        error: Sum of the absolute differences between its spike counts and the wanted counts.
     """
 
     program: Program
@@ -69,12 +69,12 @@ class Rounded(NamedTuple):
 
 
 def integer_layer(layer: Conv | Dense, scale: np.ndarray, gain: float, levels: int) -> Conv | Dense:
-    """Round a layer.
+    """Round a layer with given scales.
 
     Args:
-        layer: Of a float program.
-        scale: One for each filter, `(filters,)`.
-        gain: Scale of the input.
+        layer: Layer of a float program.
+        scale: A scale per filter, `(filters,)`.
+        gain: Scale of the layer's input.
         levels: Largest size of an integer weight.
 
     Returns:
@@ -113,16 +113,16 @@ def search(
     limit: Limit,
     rounding: Rounding,
 ) -> Rounded:
-    """Round a layer with the scales that change the fewest of its spike counts.
+    """Round a layer with the scales that change its spike counts least.
 
     Args:
-        before: The integer layers before it.
-        layer: Of the float program.
-        images: Images to count spikes on.
+        before: The integer layers before the layer.
+        layer: Layer of the float program.
+        images: Images for which spikes are counted.
         wanted: Spike counts of the float layer, `(batch, ..., filters)`.
         gain: Scale of the layer's input.
-        limit: How large the scales may be.
-        rounding: How to round.
+        limit: Largest scales.
+        rounding: Settings of the rounding.
 
     Returns:
         The layer with the best scales.
@@ -147,22 +147,22 @@ def search(
 
 
 def _candidates(layer: Conv | Dense, gain: float, limit: Limit, rounding: Rounding) -> np.ndarray:
-    """Scales `(candidates, filters)`, from those that clip to those that leave levels unused."""
+    """Scales to try, `(candidates, filters)`: large ones clip weights, small ones waste levels."""
     largest = np.abs(layer.weights).astype("float64").max(axis=0)
     most = np.minimum(limit.scale, LARGEST_THRESHOLD / (threshold(layer) * gain))
     with np.errstate(divide="ignore"):
         full = np.minimum(rounding.levels / largest, most)
     if not rounding.per_filter:
         full, most = np.full_like(full, full.min()), np.full_like(most, most.min())
-    # The fewer levels there are, the more is gained by clipping.
+    # With fewer levels, clipping gains more.
     factors = np.geomspace(1 + 6 / rounding.levels, 0.6, _CANDIDATES)
-    # Weights on a grid of negative powers of two, as quantised elsewhere, stay exact.
+    # A power of two keeps weights exact that another tool has quantised to such a grid.
     power = 2.0 ** np.floor(np.log2(full))
     return np.minimum(np.stack([power, full, *np.outer(factors, full)]), most)
 
 
 def _tie_break(layer: Conv | Dense, options: list[Conv | Dense], scales: np.ndarray) -> np.ndarray:
-    """Less than one spike for all filters, and the less the better the weights are met."""
+    """Rounding errors of the weights as a number below one spike, summed over all filters."""
     pairs = zip(options, scales, strict=True)
     squares = np.stack([((o.weights / s - layer.weights) ** 2).sum(axis=0) for o, s in pairs])
     shares = squares / (squares + np.square(layer.weights).sum(axis=0) + 1e-30)
@@ -170,7 +170,7 @@ def _tie_break(layer: Conv | Dense, options: list[Conv | Dense], scales: np.ndar
 
 
 def _merge(options: list[Conv | Dense]) -> Conv | Dense:
-    """One layer with the filters of all."""
+    """One layer that has the filters of all options."""
     biases = [option.bias for option in options if option.bias is not None]
     shortcuts = zip(*(option.shortcuts for option in options), strict=True)
     merged = replace(

@@ -1,4 +1,4 @@
-"""Spikes of every layer, in floats wide enough that sums of integers in them are exact."""
+"""Spike counts and potentials of every layer; floats are wide enough for exact integer sums."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,17 +11,17 @@ from ._bounds import Range, largest_sum
 
 __all__ = ["layer_counts", "observe", "spikes_and_potentials"]
 
-_POTENTIALS = 2**22  # simulated at once, of all layers and images
-_EXACT_FLOAT32 = 2**24  # below it every integer, and so every sum of integers, is exact
+_POTENTIALS = 2**22  # number simulated at once, over all layers and images
+_EXACT_FLOAT32 = 2**24  # integers below this number, and their sums, are exact in float32
 
 
 class _Step(NamedTuple):
-    """Potentials of one time step, one array a layer of neurons.
+    """Potentials of one time step, one array per layer of neurons.
 
     Attributes:
-        carried: After the resets of the step before.
-        before: Before the resets of this step.
-        after: After them.
+        carried: Potentials after the resets of the step before.
+        before: Potentials before the resets of this step.
+        after: Potentials after the resets of this step.
     """
 
     carried: tuple[np.ndarray, ...]
@@ -30,10 +30,10 @@ class _Step(NamedTuple):
 
 
 def layer_counts(program: Program, images: np.ndarray) -> list[np.ndarray]:
-    """Spike counts of every neuron, one integer array `(batch, ...)` a layer of neurons.
+    """Spike counts of every neuron, one integer array `(batch, ...)` per layer of neurons.
 
     Args:
-        program: The network; its last layer can be any.
+        program: The network; its last layer need not be a `Dense`.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
     """
     return spikes_and_potentials(program, images)[0]
@@ -56,7 +56,7 @@ def spikes_and_potentials(
 
 
 def observe(program: Program, images: np.ndarray) -> list[Range]:
-    """Extremes of the potentials before the reset and of the currents, for each filter."""
+    """Lowest and highest value of potentials before the reset, and of currents, per filter."""
     ranges = [Range(*np.zeros((2, layer.kernel.shape[-1]))) for layer in program.neurons]
     for batch in _batches(program, images):
         for moment in _simulate(program, batch):
@@ -78,7 +78,10 @@ def _batches(program: Program, images: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _simulate(program: Program, images: np.ndarray) -> Iterator[_Step]:
-    """The steps of `interpreter.run`; on integers many times faster, as BLAS has only floats."""
+    """The steps of `interpreter.run` in floats.
+
+    Integer programs run many times faster this way, because BLAS computes with floats only.
+    """
     x = prepare_images(program, images)
     if program.is_integer:
         x = x.astype("float32" if largest_sum(program) < _EXACT_FLOAT32 else "float64")

@@ -1,4 +1,4 @@
-"""From a float program to an integer one."""
+"""`quantise`: turn a float program into an integer program."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,10 +16,10 @@ from ._simulation import layer_counts
 __all__ = ["quantise"]
 
 _BITS = range(2, 9)
-# 255 is the largest pixel that is a uint8. Smaller ones leave the first threshold smaller, and so
-# more of its weights' bits below the largest threshold.
+# 255 is the largest uint8. A smaller scale gives a smaller threshold in the first layer, so its
+# weights keep more bits before the threshold reaches its limit.
 _INPUT_SCALES = (255.0, 127.0, 63.0)
-_MOST_VALUES = 2**12  # of pixels on a grid
+_MOST_VALUES = 2**12  # largest number of pixel values on a grid
 
 
 def quantise(
@@ -32,43 +32,45 @@ def quantise(
     search_images: int = 64,
     safety_factor: float = 2.0,
 ) -> Program:
-    """Make the integer network of a float one: spikes are 0 or 1, so all its sums are exact.
+    """Turn a float network into an integer network, whose sums are all exact.
 
-    Layer by layer, weights, bias, threshold and `v_0` are multiplied by a scale and rounded. Of
-    several scales each filter takes the one with which its spike counts differ least from the float
-    network's on calibration images, given the rounded layers before. The scale of the pixels is
-    chosen likewise.
+    The function rounds one layer after another: it multiplies weights, bias, threshold and `v_0` by
+    a scale, and rounds them. For each filter it tries several scales, with the rounded layers
+    before, and takes the scale whose spike counts on calibration images differ least from the float
+    network's. It chooses the scale of the pixels in the same way.
 
-    Potentials and currents stay within 16 bits. `metadata["saturation"]` says for each layer of
-    neurons by which `"proof"`, with the `"low"` and `"high"` ends of what it found:
+    Potentials and currents fit 16 bits. `metadata["saturation"]` names the `"proof"` of each layer
+    of neurons, and the `"low"` and `"high"` ends of its range:
 
-    - `"weight sums"`: for every image, by the sums of negative and of positive weights over T
-      steps. Scales are lowered for this proof as long as 8 levels of a filter's weights remain.
-    - `"constant current"`: for every image, but in the first layer alone. Its current c is the
-      same at every step, so a neuron with c <= 0 never fires and one with c >= theta always does,
-      saturated or not; in between potentials stay between -theta and 2 * theta, which fits.
-      Arithmetic must saturate, as LiteRT's does, or be wider.
-    - `"observed"`: by the potentials on the calibration images times `safety_factor`.
+    - `"weight sums"`: the sums of negative and of positive weights over T steps prove it for every
+      image. Scales are lowered for this proof if at least 8 levels of a filter's weights remain.
+    - `"constant current"`: valid for every image, in the first layer only. Its current c is the
+      same at every step. A neuron with c <= 0 never fires, and a neuron with c >= theta always
+      fires, also if its potential saturates. For other neurons the potential is between -theta and
+      2 * theta, which fits. The arithmetic must saturate, as in LiteRT, or have more bits.
+    - `"observed"`: the potentials on the calibration images, times `safety_factor`, fit.
 
-    They hold for the program's time steps and for images that stay the same over them.
+    The proofs are valid for the program's T and for images that are constant in time.
 
     Args:
         program: A float program.
         calibration: Training images `(batch, height, width, channels)`, in the input range.
         bits: Width of the weights, from 2 to 8; their size is at most `2**(bits - 1) - 1`.
-        per_filter: Whether each filter has a scale, or all of a layer the same.
-        input_scale: Scale of the pixels, above 0; with it white is at most 255. Searched if `None`.
-        search_images: How many of the images, evenly spread, to choose scales on.
-        safety_factor: How many times the observed potentials must fit, at least 1.
+        per_filter: Whether each filter has its own scale, or a layer has one scale.
+        input_scale: Scale of the pixels, above 0; white times this scale must be at most 255. If
+            `None`, the function chooses it.
+        search_images: Number of images, evenly spread over `calibration`, for choosing scales.
+        safety_factor: Factor of the observed potentials that must fit, at least 1.
 
     Returns:
-        An integer `Program`: int8 kernels, int32 biases, thresholds and `v_0`. A fact `accuracy`
-        is kept as `float_accuracy`.
+        An integer `Program`: int8 kernels; int32 biases, thresholds and `v_0`. The fact `accuracy`
+        is renamed `float_accuracy`.
 
     Raises:
-        ValueError: If the program is not a float one or its numbers are out of range, an argument
-            is, the calibration images are none, of the wrong shape, not finite or outside
-            the input range, or potentials cannot be kept within 16 bits or sums within 32.
+        ValueError: If the program is not a float program, its numbers or an argument are out of
+            range, there are no calibration images, the images have the wrong shape or pixels that
+            are not finite or outside the input range, or potentials do not fit 16 bits or sums 32
+            bits.
 
     Example:
 
@@ -99,7 +101,7 @@ def quantise(
         _check_integers(program, integer)
         proofs = prove(integer, images, safety_factor)
         limits = [_shrink(*facts) for facts in zip(limits, done, proofs, strict=True)]
-        # Layers before the first that saturates stay as they are.
+        # The layers before the first layer that saturates are kept.
         fits = [bool((proof.room >= 1).all()) for proof in proofs]
         done = done[: [*fits, False].index(False)]
     facts = dict(program.metadata)
@@ -120,7 +122,7 @@ def _round(
     rounding: Rounding,
     kept: list[Rounded],
 ) -> list[Rounded]:
-    """Layers of neurons rounded, each after those before it; the first ones are kept."""
+    """Round the layers of neurons one after another; the first layers may be given in `kept`."""
     done = replace(program, layers=(), number_format="int8")
     results: list[Rounded] = []
     for layer in program.layers:
@@ -144,7 +146,7 @@ def _round(
 def _inputs(
     program: Program, done: Program, gains: tuple[float, ...]
 ) -> list[tuple[Program, float]]:
-    """The layers done with each scale of the pixels to try, and the scale of a layer's input."""
+    """Rounded layers and input scale of the next layer, for each scale of the pixels to try."""
     if not gains:
         return [(done, 1.0)]
     return [(replace(done, input_scale=gain), gain / program.input_scale) for gain in gains]
@@ -155,13 +157,13 @@ def _badness(result: Rounded) -> tuple[bool, int]:
 
 
 def _shrink(limit: Limit, result: Rounded, proof: Proof) -> Limit:
-    """Lower the limits of filters whose potentials do not fit, a little further than by need."""
+    """Lower the limits of filters whose potentials do not fit, by 10% more than needed."""
     lower = np.minimum(limit.scale, 0.9 * proof.room * result.scale)
     return limit._replace(scale=np.where(proof.room < 1, lower, limit.scale))
 
 
 def _input_scales(images: np.ndarray) -> tuple[float, ...]:
-    """Scales of the pixels to try, first the one that makes integers of all of them."""
+    """Scales of the pixels to try; first the scale that makes all pixels integers, if any."""
     values = np.unique(images)
     if len(values) <= _MOST_VALUES:
         for scale in range(1, 256):
