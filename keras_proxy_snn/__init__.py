@@ -1,10 +1,11 @@
 """Convolutional spiking neural networks trained through an ANN proxy, on any Keras 3 backend."""
 
-from ._startup import is_command_line
+from ._startup import choose_backend, is_command_line
 from ._version import __version__
 
 # The commands import what they need, so that `--help` loads no backend.
 if not is_command_line():
+    choose_backend()
     from . import datasets, statistics, visualization
     from .callbacks.monitor import CollapseWarning, ProxyMonitor
     from .callbacks.tensorboard import SpikeTensorBoard

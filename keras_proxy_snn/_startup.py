@@ -1,9 +1,14 @@
-"""Which process this is: a program that uses the library, or the library's command line."""
+"""Before Keras is imported: which process this is, and which backend Keras takes."""
 
+import importlib.util
+import json
+import os
 import sys
 from pathlib import Path
 
-__all__ = ["is_command_line"]
+__all__ = ["choose_backend", "is_command_line"]
+
+_BACKENDS = ("tensorflow", "jax", "torch")
 
 _SCRIPTS = {"keras-proxy-snn", "keras-proxy-snn.exe"}
 
@@ -26,3 +31,48 @@ def is_command_line() -> bool:
     if program == "-m":
         return sys.orig_argv[-len(sys.argv)].endswith("keras_proxy_snn")
     return Path(program).name in _SCRIPTS
+
+
+def choose_backend() -> None:
+    """Make Keras take the backend that is installed, if nobody chose one.
+
+    Without a choice Keras tries TensorFlow, and writes TensorFlow into `keras.json` as if someone
+    had chosen it. A choice is the environment variable `KERAS_BACKEND`, another backend in
+    `keras.json`, or a Keras that is imported already. It is never overridden.
+
+    Raises:
+        ImportError: If nobody chose, TensorFlow is not installed, and the others are not exactly
+            one: with what to do.
+
+    Example:
+
+    >>> from keras_proxy_snn._startup import choose_backend
+    >>> choose_backend()  # Nothing to choose: Keras is imported already.
+    """
+    if "keras" in sys.modules or os.environ.get("KERAS_BACKEND"):
+        return
+    installed = [name for name in _BACKENDS if importlib.util.find_spec(name) is not None]
+    if "tensorflow" in installed or _configured() != "tensorflow":
+        return
+    if len(installed) == 1:
+        os.environ["KERAS_BACKEND"] = installed[0]
+        return
+    cure = (
+        "Set the environment variable KERAS_BACKEND to one of them before the import."
+        if installed
+        else 'Install one: pip install "keras-proxy-snn[jax]" (or tensorflow, or torch).'
+    )
+    raise ImportError(
+        f"Keras needs to know its backend. {cure} Received: no KERAS_BACKEND, and of "
+        f"{', '.join(_BACKENDS)} these are installed: {', '.join(installed) or 'none'}."
+    )
+
+
+def _configured() -> str:
+    """The backend in Keras's own file, which lies where Keras looks for it."""
+    home = Path.home() if os.access(Path.home(), os.W_OK) else Path("/tmp")
+    file = Path(os.environ.get("KERAS_HOME", home / ".keras")).expanduser() / "keras.json"
+    try:
+        return json.loads(file.read_text()).get("backend", "tensorflow")
+    except (OSError, ValueError, AttributeError):
+        return "tensorflow"  # Keras's own default

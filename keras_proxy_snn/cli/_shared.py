@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from .._startup import choose_backend
+
 __all__ = [
     "BadInput",
     "Interrupted",
@@ -118,6 +120,7 @@ def import_backend() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
+        choose_backend()
         importlib.import_module("keras_proxy_snn.model")
     except (ImportError, RuntimeError, ValueError) as error:
         raise BadInput(
