@@ -24,7 +24,7 @@ from .training.steps import Simulated, proxy_steps
 __all__ = ["READOUTS", "ProxyModel"]
 
 READOUTS = ("counts", "potential")
-# Of `keras.Model.export`; for the others there are writers of the package's own.
+# Formats of `keras.Model.export`; the package's own writers handle the other formats.
 _KERAS_FORMATS = ("tf_saved_model", "openvino", "torch")
 
 _Steps: Any = proxy_steps()  # a class, of which type checkers cannot know
@@ -34,80 +34,80 @@ _Steps: Any = proxy_steps()  # a class, of which type checkers cannot know
 class ProxyModel(CheckedInputs, Retraced, _Steps):
     """A spiking network and its proxy, trained together.
 
-    The SNN of integrate-and-fire neurons and the ANN of ReLU neurons hold the very same
-    layers. In training both run forward independently; the SNN's spike counts replace the
-    ANN's output, the loss is taken there, and its gradient flows back through the ANN
-    (section 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy"; see
-    `keras_proxy_snn.training.gradient.proxy_gradient`). Calling, evaluating and predicting use the
+    The SNN of integrate-and-fire neurons and the ANN of ReLU neurons share their layers. In
+    training, both run forward independently. The SNN's spike counts replace the ANN's output, the
+    loss is computed from these counts, and its gradient flows back through the ANN (section 4 of
+    Kheradpisheh et al., "Spiking neural networks trained via proxy"; see
+    `keras_proxy_snn.training.gradient.proxy_gradient`). Calls, evaluation and prediction use the
     SNN.
 
-    The logs of `fit` hold, beside loss and metrics, `rate_<layer>`, the firing rate of each
-    layer (spikes per neuron and step), and `proxy_distance`, the mean cosine distance between
-    spike counts and the ANN's output: 0 if the proxy is faithful, 1 if it says nothing. Images
-    without a spike in the readout, as a fresh network has them, do not count in it.
+    The logs of `fit` hold loss and metrics, and two further values. `rate_<layer>` is the firing
+    rate of each layer, in spikes per neuron and step. `proxy_distance` is the mean cosine distance
+    between spike counts and the ANN's output: 0 if both agree in direction, 1 if they are
+    unrelated. It leaves out images without a spike in the readout; an untrained network often has
+    such images.
 
     Args:
         ann: The proxy, a built `keras.Sequential` or functional model; see
-            `keras_proxy_snn.mapping.twin.spiking_twin` for the layers that it can have. If it ends
-            with a softmax, the gradient is taken before that, because loss and spike counts know of
-            none. Layers that prepare or augment images run once for both networks.
+            `keras_proxy_snn.mapping.twin.spiking_twin` for the layers that it can have. A softmax
+            at its end is left out of the gradient, because spike counts have no softmax. Layers
+            that prepare or augment images run once for both networks.
         time_steps: Number T of time steps.
         v_threshold: Threshold of the IF neurons: a positive number, or a mapping from names of
             the ANN's layers to such numbers (1 for layers that it does not name).
         reset: `"zero"` (the paper) or `"subtract"`.
         v_0: Potential before the first step as a fraction of the threshold: 0 (the paper) up to
             1; see `keras_proxy_snn.layers.IF`.
-        readout: What the model gives for each class: `"counts"`, the readout's spike counts (the
+        readout: Output of the model for each class: `"counts"`, the readout's spike counts (the
             paper); or `"potential"`, counts plus remaining potential over threshold. With
-            `reset="subtract"` this is the current summed over time (and the start), over the
-            threshold. It can be set at any time, after training too.
-        spike_height: What a spike stands for in the next layer: `"one"` (the paper), or
-            `"threshold"`, that of its neuron, for thresholds that are calibrated to a trained
+            `reset="subtract"`, the latter equals the current summed over time plus the initial
+            potential, over the threshold. It can be set at any time, after training too.
+        spike_height: Value of a spike in the next layer: `"one"` (the paper), or `"threshold"`,
+            the threshold of its neuron. Use the latter with thresholds calibrated to a trained
             CNN; see `keras_proxy_snn.mapping.twin.spiking_twin`.
-        chunk_steps: Number of time steps simulated at once: changes speed and memory, never
-            a spike. `None`: chosen from batch, layers and device.
-        events: Whether inputs are frames of events, one for each time step, and not images. The
-            SNN sees them one after another; the ANN, and with it the gradient, their average over
-            time. That is a fair proxy where an average says what the class is: IF neurons add up
-            their currents, and with `reset="subtract"` what they have fired after T steps
-            depends on when the current came only by what they could not fire in time or held
-            below the threshold. It is not where the order of frames is what matters (a movement to
-            the left, and the same to the right, have one average), where most events come
-            in few steps, or where currents cancel in time (a neuron that fired does not take
-            spikes back). `proxy_distance` in the logs tells how far the two answers are apart.
-        proxy_activation: What stands for the ANN's ReLUs while it is the proxy: `None`, those that
-            it has; `"clip"`, bounded at the rate that an IF neuron can reach; `"qcfs"`, in the T
-            steps of that rate too, see `keras_proxy_snn.training.responses.response`. The ANN by
-            itself is what it was.
-        current_dtype: `"float32"`, or `"bfloat16"`: hidden layers sum their weighted spikes in 8
-            bits, which is faster on processors with bfloat16 units and changes some spikes.
-            Potentials stay float32, and exported files compute in float32.
-        event_driven: Whether hidden layers add the weights of one spike after another, on a
-            processor, in time that goes with the number of spikes; see
-            `keras_proxy_snn.simulation.network.SpikingNetwork`, whose `event_driven` can be set at
-            any time.
-        input_range: Black and white of the images that the network is for, `(0, 255)` say. `None`:
-            what its own `Rescaling` at the input or the first `fit` tells, else `(0, 1)`. `fit`
-            warns of images of another range.
+        chunk_steps: Number of time steps simulated at once. It changes speed and memory, but not
+            spikes. `None`: chosen from batch, layers and device.
+        events: Whether inputs are frames of events, one per time step, instead of images. The SNN
+            reads the frames one after another. The ANN, and thus the gradient, reads their average
+            over time. This proxy is good if the average determines the class: IF neurons add up
+            their currents, and with `reset="subtract"` the number of spikes depends little on when
+            the currents arrive. The proxy is poor if the order of frames matters (movements to the
+            left and to the right have the same average), if most events come in few steps, or if
+            currents cancel over time (a neuron cannot take a spike back). `proxy_distance` in the
+            logs shows how far the two outputs are apart.
+        proxy_activation: Activations of the ANN while it is the proxy. `None`: its own. `"clip"`:
+            bounded at the rate that an IF neuron can reach. `"qcfs"`: also rounded to the T steps
+            of this rate, see `keras_proxy_snn.training.responses.response`. `ann` itself is not
+            changed.
+        current_dtype: `"float32"` or `"bfloat16"`, the dtype in which hidden layers sum their
+            weighted spikes. `"bfloat16"` has a precision of 8 bits; it is faster on processors
+            with bfloat16 units and changes some spikes. Potentials stay float32, and exported
+            files compute in float32.
+        event_driven: Whether hidden layers add weights spike by spike on the CPU, in time
+            proportional to the number of spikes; see
+            `keras_proxy_snn.simulation.network.SpikingNetwork`. It can be set at any time.
+        input_range: Values of black and white in the network's images, such as `(0, 255)`. `None`:
+            taken from a `Rescaling` at the ANN's input or from the images of the first `fit`, else
+            `(0, 1)`. `fit` warns about images of another range.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Attributes:
         ann: The proxy, an ordinary Keras model.
         snn: The spiking network, `keras_proxy_snn.simulation.network.SpikingNetwork`.
-        twin: How they belong together, `keras_proxy_snn.mapping.twin.SpikingTwin`.
+        twin: Relation of both networks, `keras_proxy_snn.mapping.twin.SpikingTwin`.
 
     Call arguments:
-        inputs: Images `(batch, height, width, channels)`, as the ANN takes them; with `events`
-            frames of such a shape, `(batch, time, height, width, channels)`.
-        training: With `True`, gradients of the output are those of the proxy.
+        inputs: Images `(batch, height, width, channels)`, as for the ANN; with `events`, frames
+            `(batch, time, height, width, channels)`.
+        training: With `True`, the output has the gradient of the proxy.
 
     Output shape:
-        Scores of the classes `(batch, classes)`, float32: spike counts, whole numbers; with
-        `readout="potential"` counts and what is left of a spike.
+        Scores of the classes `(batch, classes)`, float32. They are spike counts, which are whole
+        numbers; with `readout="potential"`, counts plus remaining potential over threshold.
 
     Raises:
-        ValueError: If the ANN has layers that have no spiking counterpart, or an argument
-            is out of range.
+        ValueError: If a layer of the ANN has no spiking counterpart, or an argument is out of
+            range.
 
     Example:
 
@@ -140,7 +140,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         input_range: tuple[float, float] | None = None,
         **kwargs: Any,
     ):
-        # Images reach the SNN in float32 whatever the policy of the ANN, so nothing is cast here.
+        # The SNN needs images in float32, whatever the policy of the ANN, so nothing is cast here.
         kwargs.setdefault("dtype", getattr(ann, "dtype_policy", None))
         super().__init__(autocast=False, **kwargs)
         thresholds = layer_thresholds(v_threshold, neuron_layers(ann))
@@ -157,38 +157,38 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         self._input_range = check_range(input_range)
         self._distance = keras.metrics.Mean(name="proxy_distance")
         self._rates = FiringRates([layer.twin.name for layer in self.snn.if_layers])
-        # Not by `build`, after which Keras lets a subclass hold no layers or metrics of its own.
+        # `build` is too late: after it, Keras refuses layers and metrics of a subclass.
         self.built = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Both networks have their weights already."""
+        """Nothing to build: both networks have their weights already."""
         self.built = True
 
     @property
     def v_threshold(self) -> Threshold:
-        """Threshold of the IF neurons: a number, or one for each layer's name if they differ."""
+        """Threshold of the IF neurons: a number, or a mapping by layer name if they differ."""
         thresholds = {layer.twin.name: layer.v_threshold for layer in self.snn.if_layers}
         different = set(thresholds.values())
         return different.pop() if len(different) == 1 else thresholds
 
     @property
     def reset(self) -> str:
-        """`"zero"` or `"subtract"`, of all IF neurons."""
+        """Reset of all IF neurons: `"zero"` or `"subtract"`."""
         return self.snn.if_layers[-1].reset
 
     @property
     def v_0(self) -> float:
-        """Potential before the first step as a fraction of the threshold, of all IF neurons."""
+        """Potential of all IF neurons before the first step, as a fraction of the threshold."""
         return self.snn.if_layers[-1].v_0
 
     @property
     def spike_height(self) -> str:
-        """What a spike stands for in the next layer: `"one"` or `"threshold"`."""
+        """Value of a spike in the next layer: `"one"` or `"threshold"`."""
         return self.twin.spike_height
 
     @property
     def current_dtype(self) -> str:
-        """In what hidden layers sum their weighted spikes: `"float32"` or `"bfloat16"`."""
+        """Dtype in which hidden layers sum weighted spikes: `"float32"` or `"bfloat16"`."""
         return self.twin.current_dtype
 
     @property
@@ -217,7 +217,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
 
     @property
     def input_range(self) -> tuple[float, float]:
-        """Black and white of the images that the network is for; can be set at any time."""
+        """Values of black and white in the network's images; can be set at any time."""
         return self._input_range or layers_range(self.twin.graph) or UNIT
 
     @input_range.setter
@@ -225,13 +225,13 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         self._input_range = check_range(value)
 
     def note_input_range(self, x: Images) -> Any:
-        """Take the input range from training images, with a warning if they are of another.
+        """Take the input range from training images; warn if they contradict the known range.
 
         Args:
-            x: As `fit` takes it. Events and inputs that are no images say nothing.
+            x: As in `fit`. Events and inputs that are not images leave the range as it is.
 
         Returns:
-            `x`, or the same where a look at it uses it up.
+            `x`, or an equal replacement if reading from `x` uses it up.
         """
         if self.events or len(self.snn.image_shape) != 3:
             return x
@@ -241,7 +241,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
 
     @property
     def chunk_steps(self) -> int | None:
-        """Number of steps simulated at once, `None` if chosen at each run; can be set."""
+        """Number of steps simulated at once; `None` if chosen at each run. It can be set."""
         return self.snn.chunk_steps
 
     @chunk_steps.setter
@@ -250,7 +250,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
 
     @property
     def event_driven(self) -> bool:
-        """Whether hidden layers add weights spike after spike; can be set at any time."""
+        """Whether hidden layers add weights spike by spike; can be set at any time."""
         return self.snn.event_driven
 
     @event_driven.setter
@@ -259,7 +259,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
 
     @property
     def readout(self) -> str:
-        """What the model gives for each class; can be set at any time."""
+        """Output for each class, `"counts"` or `"potential"`; can be set at any time."""
         return self._readout
 
     @readout.setter
@@ -269,7 +269,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
 
     @property
     def proxy_activation(self) -> str | None:
-        """What stands for the ANN's ReLUs while it is the proxy; can be set at any time."""
+        """Activations of the ANN while it is the proxy; can be set at any time."""
         return self._proxy_activation
 
     @proxy_activation.setter
@@ -278,15 +278,15 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         self._proxy_activation = value
 
     def traced_settings(self) -> tuple[Any, ...]:
-        """Settings of the SNN, the readout, the proxy's activation, and which weights there are."""
-        # Keras's `quantize` and `enable_lora` put other variables in the place of a kernel.
+        """Settings on which a trace depends: SNN, readout, proxy activation and the variables."""
+        # Keras's `quantize` and `enable_lora` replace the variable of a kernel by others.
         weights = tuple((weight.path, weight.dtype) for weight in self.ann.weights)
         return *self.snn.traced_settings(), self.readout, self.proxy_activation, weights
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Any:
         """Spike counts; see the class."""
         if isinstance(inputs, Simulated):
-            # In a train step `compute_loss` puts the counts in the place of this output.
+            # In a train step, `compute_loss` replaces this output by the counts.
             if training:
                 return self._proxy(inputs.images)
             self._regularise_activity(inputs.images)
@@ -296,12 +296,12 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         return proxy_gradient(self._proxy(images), counts) if training else counts
 
     def _proxy(self, images: Images) -> Any:
-        """What the ANN makes of preprocessed images in training, before a softmax."""
+        """Output of the ANN in training for preprocessed images, before a softmax."""
         images = self.ann_images(images)
         return proxy_output(self.twin, images, self.proxy_activation, self.time_steps, self.v_0)
 
     def _regularise_activity(self, images: Images) -> None:
-        """Let the ANN's layers add the losses of their activities, as Keras does in `evaluate`."""
+        """Let the ANN's layers add their activity losses, as Keras does in `evaluate`."""
         if any(getattr(call.layer, "activity_regularizer", None) for call in self.twin.graph.calls):
             images = self.ann_images(self.snn.preprocess(images))
             proxy_output(
@@ -309,18 +309,18 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
             )
 
     def ann_images(self, images: Images) -> Any:
-        """Preprocessed images as the ANN sees them: float32, frames of events averaged."""
+        """Preprocessed images as input of the ANN: float32, frames of events averaged."""
         images = ops.cast(images, "float32")
         return ops.mean(images, axis=1) if self.events else images
 
     def answer(self, simulation: Simulation) -> Any:
-        """What `readout` says of a simulation: counts, or counts + potential / threshold.
+        """Output of a simulation by `readout`: counts, or counts + potential / threshold.
 
         Args:
             simulation: Counts and potentials of the readout, `(batch, classes)` each.
 
         Returns:
-            The answer, `(batch, classes)`, in spikes.
+            The output, `(batch, classes)`, in spikes.
 
         Example:
 
@@ -353,7 +353,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         sample_weight: Tensor = None,
         training: bool = True,
     ) -> Any:
-        """Loss at the spike counts, with the proxy's gradient in a train step."""
+        """Loss of the spike counts; in a train step it has the proxy's gradient."""
         if isinstance(x, Simulated) and training:
             y_pred = proxy_gradient(y_pred, self.answer(x.simulation))
         return super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -361,7 +361,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
     def compute_metrics(
         self, x: Images, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> Any:
-        """Metrics of the spike counts; in a train step the network's own logs too."""
+        """Metrics of the spike counts; a train step adds firing rates and `proxy_distance`."""
         simulation = x.simulation if isinstance(x, Simulated) else self.snn.simulate(x)
         training = isinstance(x, Simulated) and bool(simulation.firing_rates)
         if y is not None:
@@ -409,7 +409,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         )
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """As `keras.Model.save`; refuses before it touches a file."""
+        """As `keras.Model.save`; errors are raised before a file is touched."""
         self.get_config()
         super().save(*args, **kwargs)
 
@@ -417,15 +417,16 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         """Write the spiking network for a device, and check the file in its real runtime.
 
         Args:
-            filepath: Where to write.
-            format: `"onnx"`, `"litert"`, `"nir"` or `"c"`; by default what the suffix `.onnx`,
-                `.tflite`, `.nir` or `.c` says. See `keras_proxy_snn.export.export`. Or
-                `"tf_saved_model"`, `"openvino"` or `"torch"`: by `keras.Model.export`, unchecked.
+            filepath: Path of the new file.
+            format: `"onnx"`, `"litert"`, `"nir"` or `"c"`; by default the suffix `.onnx`,
+                `.tflite`, `.nir` or `.c` decides. See `keras_proxy_snn.export.export`. The formats
+                `"tf_saved_model"`, `"openvino"` and `"torch"` are written by `keras.Model.export`
+                and not checked.
             **options: Further arguments of `keras_proxy_snn.export.export`, such as `quantise`,
-                `calibration`, `test` and `verbose`; of Keras's formats those of Keras.
+                `calibration`, `test` and `verbose`; for Keras's formats, arguments of Keras.
 
         Returns:
-            `keras_proxy_snn.export.Exported`; of Keras's formats nothing.
+            `keras_proxy_snn.export.Exported`; `None` for Keras's formats.
         """
         if format in _KERAS_FORMATS:
             frames = (self.time_steps,) if self.events else ()
@@ -433,7 +434,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
             image = keras.InputSpec(dtype="float32", shape=shape)
             signature = options.pop("input_signature", [image])
             return super().export(filepath, format=format, input_signature=signature, **options)
-        # The one import of a higher room, and only when it is asked for: the core stands without.
+        # The only import of a higher room. It is inside the function, so the core needs no export.
         from .export import export
 
         return export(self, filepath, format=format, **options)
@@ -459,5 +460,5 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ProxyModel":
-        """Recreate the model; weights are loaded after."""
+        """Recreate the model; Keras loads its weights afterwards."""
         return cls(**{**config, "ann": keras.saving.deserialize_keras_object(config["ann"])})

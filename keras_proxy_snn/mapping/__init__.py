@@ -1,1 +1,1 @@
-"""From a Keras CNN to the nodes of a spiking network that holds the same layers."""
+"""Map a Keras CNN to the stages of a spiking network that shares its layers."""

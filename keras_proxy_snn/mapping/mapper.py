@@ -1,4 +1,4 @@
-"""The stage for each part of a CNN, and what its spikes stand for."""
+"""`Mapper`: makes the stage for each part of a CNN and records the value of its spikes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ __all__ = ["Mapper"]
 
 @dataclass(frozen=True)
 class _Signal:
-    """What a call's result is in the spiking network.
+    """Signal of the spiking network for the result of a call of the CNN.
 
     Attributes:
-        name: Name of the stage that gives it.
-        kind: `"image"`: constant in time. `"spikes"`: zeros and ones. `"currents"`.
-        unit: What 1 stands for in the CNN: a number, or one for each channel.
+        name: Name of the stage that gives the signal.
+        kind: `"image"` (constant in time), `"spikes"` (zeros and ones) or `"currents"`.
+        unit: Value of 1 in units of the CNN: a number, or one number per channel.
     """
 
     name: str
@@ -50,11 +50,11 @@ class Mapper:
 
     Args:
         graph: The CNN's calls.
-        neurons: By name of its layers with neurons.
+        neurons: Neuron of each layer with neurons, by name.
         spike_height: As in `keras_proxy_snn.mapping.twin.spiking_twin`.
 
     Attributes:
-        nodes: Nodes so far.
+        nodes: Nodes that have been made.
         gains: As in `keras_proxy_snn.mapping.twin.SpikingTwin`.
         sources: As in `keras_proxy_snn.mapping.twin.SpikingTwin`.
     """
@@ -74,14 +74,14 @@ class Mapper:
         self.sources: dict[str, int] = {}
 
     def prepare(self, place: int) -> None:
-        """Add a layer that prepares images."""
+        """Add the stage of a layer that prepares images."""
         layer = self._graph.calls[place].layer
         source = self._signals[place - 1]
         stage = AtEachStep(layer, prepares_images=True, name=f"image_{layer.name}")
         self._put(place, stage, [source], "image")
 
     def add(self, part: Part) -> None:
-        """Add what a part becomes."""
+        """Add the stage of a part."""
         layer = part.layer
         sources = [self._signals[place] for place in part.inputs]
         kind = activation_kind(getattr(layer, "activation", None))
@@ -114,7 +114,7 @@ class Mapper:
         kind: str,
         unit: float | tuple[float, ...] = 1.0,
     ) -> None:
-        """Add a node, whose signal is the result of a call."""
+        """Add a node whose signal is the result of a call."""
         names = {node.name for node in self.nodes}
         if stage.name in names:
             raise ValueError(
@@ -137,7 +137,7 @@ class Mapper:
             **(learned if part.learned else {"neuron": neuron}),
         )
         if part.neurons:
-            # The ANN divides by a learned threshold, so its activation is 1 there.
+            # The ANN divides by a learned threshold, so one spike stands for an activation of 1.
             gain = part.scale if part.learned else part.scale * stage.v_threshold
             self.gains[layer.name] = gain
             self._put(part.last, stage, [source], "spikes", gain if self._scaled else 1.0)
@@ -204,7 +204,7 @@ class Mapper:
         self._put(part.last, stage, sources, kinds.pop() if len(kinds) == 1 else "currents", unit)
 
     def _in_units_of_the_ann(self, place: int) -> _Signal:
-        """A signal whose 1 stands for 1."""
+        """The signal in units of the ANN: a value of 1 means 1 there too."""
         source = self._signals[place]
         if source.unit == 1.0:
             return source
@@ -271,7 +271,7 @@ def _advice(layer: Any) -> str:
 
 
 def _plain_class(layer: Any) -> Any:
-    """Keras's class of which a layer's own class is a subclass, `None` if it is Keras's own."""
+    """The Keras class that a user's layer class extends; `None` if the class is Keras's own."""
     found = [cls for cls in type(layer).__mro__ if cls.__module__.startswith("keras.src.layers.")]
     known = found and vars(keras.layers).get(found[0].__name__) is found[0]
     return found[0] if known and found[0] not in (type(layer), keras.layers.Layer) else None

@@ -1,4 +1,4 @@
-"""Which calls of a CNN are one layer of neurons: weights, normalisation and ReLU."""
+"""Group the calls of a CNN into layers of neurons: weights, normalisation and ReLU."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -38,7 +38,7 @@ _TRAINING_ALONE = (
     keras.layers.Identity,
 )
 
-# By name, because each version of Keras has some more.
+# Names instead of classes, because newer versions of Keras have more such layers.
 _NAMES = (
     "Rescaling",
     "Normalization",
@@ -77,13 +77,13 @@ class Part(NamedTuple):
     """Calls that become one stage.
 
     Attributes:
-        layer: The first call's layer.
-        inputs: Positions of what it reads.
+        layer: Layer of the first call.
+        inputs: Positions of the calls that the first call reads.
         last: Position of the last call.
-        norm: The `BatchNormalization` that the layer takes in.
-        scale: Factor of a `Rescaling` before the ReLU, 1 if there is none.
-        learned: The `LearnedThreshold` before the ReLU.
-        neurons: Whether there is a ReLU, or this is the readout.
+        norm: The `BatchNormalization` that is folded into the layer, or `None`.
+        scale: Factor of a `Rescaling` before the ReLU; 1 without a `Rescaling`.
+        learned: The `LearnedThreshold` before the ReLU, or `None`.
+        neurons: Whether the part has neurons: it ends with a ReLU, or it is the readout.
     """
 
     layer: Any
@@ -96,7 +96,7 @@ class Part(NamedTuple):
 
 
 def preprocessing_length(graph: Graph) -> int:
-    """Number of layers at the input, one after the other, that prepare images."""
+    """Number of consecutive layers at the input that prepare images."""
     readers = graph.readers()
     length = 0
     for place, call in enumerate(graph.calls):
@@ -111,7 +111,7 @@ def find_parts(graph: Graph, start: int) -> list[Part]:
     """Parts of a graph from a position on; the last one is the readout.
 
     Raises:
-        ValueError: If two layers with neurons have one name.
+        ValueError: If two layers with neurons have the same name.
     """
     parts: list[Part] = []
     taken: set[int] = set()
@@ -135,7 +135,7 @@ def find_parts(graph: Graph, start: int) -> list[Part]:
 
 
 class _Chain:
-    """Calls one after another, of which each is read by the next alone."""
+    """Consecutive calls; only the next call reads the result of each."""
 
     def __init__(self, graph: Graph, place: int):
         self._graph = graph
@@ -144,12 +144,12 @@ class _Chain:
 
     @property
     def call(self) -> Any:
-        """The call that the chain started with."""
+        """The call at the start of the chain."""
         return self._graph.calls[self.places[0]]
 
     @property
     def ends(self) -> bool:
-        """Whether nothing but identities stands between the chain and the output."""
+        """Whether only identities follow between the chain and the output."""
         last = self.places[-1]
         rest = self._graph.calls[last + 1 :]
         return all(
@@ -158,7 +158,7 @@ class _Chain:
         )
 
     def take(self, wanted: Callable[[Any], bool]) -> Any:
-        """Go on to the next layer and return it, if it is wanted."""
+        """Move to the next layer and return it, if `wanted` accepts it; otherwise `None`."""
         found: list[int] = []
         while True:
             readers = self._readers[([*self.places, *found])[-1]]
@@ -197,7 +197,7 @@ def _part(chain: _Chain) -> Part:
 def _take_activation(
     chain: _Chain, scale: float = 1.0, learned: LearnedThreshold | None = None
 ) -> tuple[float, LearnedThreshold | None, Any]:
-    """What scales and the ReLU, if all of it leads to one."""
+    """The scaling layers and the ReLU at the end of them, if a ReLU follows."""
     places = list(chain.places)
     if learned is None:
         rescaling = chain.take(is_scale)
@@ -211,26 +211,26 @@ def _take_activation(
 
 
 def is_identity(layer: Any) -> bool:
-    """Whether a layer does nothing but in training."""
+    """Whether a layer has an effect in training only."""
     if type(layer) is keras.layers.Activation:
         return activation_kind(layer) == "linear"
     return type(layer) in _TRAINING_ALONE
 
 
 def is_relu(layer: Any) -> bool:
-    """Whether a layer is a ReLU, bounded or not, and no leaky one."""
+    """Whether a layer is a ReLU, bounded or not, but not leaky."""
     return activation_kind(layer) == "relu"
 
 
 def is_scale(layer: Any) -> bool:
-    """Whether a layer multiplies by one positive number."""
+    """Whether a layer multiplies its input by a positive number."""
     if type(layer) is not keras.layers.Rescaling or np.ndim(layer.scale):
         return False
     return float(layer.scale) > 0 and not np.any(np.asarray(layer.offset))
 
 
 def _is(kind: type) -> Callable[[Any], bool]:
-    """Whether a layer is of a class and of no subclass, whose `call` may be another."""
+    """A test for exactly this class; a subclass may have another `call`."""
     return lambda layer: type(layer) is kind
 
 

@@ -1,4 +1,4 @@
-"""From a Keras CNN to its spiking twin, built around the CNN's own layers."""
+"""`spiking_twin`: the spiking stages of a Keras CNN, built around the CNN's own layers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ SPIKE_HEIGHTS = ("one", "threshold")
 
 @dataclass(frozen=True)
 class SpikingTwin:
-    """The stages of a spiking network, and the CNN that they were made of.
+    """The stages of a spiking network, and the CNN from which they were made.
 
     Attributes:
-        nodes: Stages in order; the last one is the readout.
+        nodes: Stages in order; the last stage is the readout.
         graph: The CNN up to its logits.
-        start: Number of its first calls that prepare images, for both networks.
-        activations: By name of its layers with neurons, the position of the call whose result
-            their rates follow.
-        gains: By the same names, the activation that stands for one spike a step of a current in
-            its own units: the threshold times a `Rescaling` before the ReLU; without the threshold
-            after a `LearnedThreshold`, which divides by it.
-        sources: By name of each stage with weights, the position of the call whose result enters
-            the same weights of the CNN.
-        spike_height: What a spike stands for, see `spiking_twin`.
+        start: Number of the first calls of the CNN that prepare images, for both networks.
+        activations: Name of each CNN layer with neurons to the position of the call whose result
+            the firing rates follow.
+        gains: The same names to the activation that corresponds to one spike per step. It is the
+            threshold times the factor of a `Rescaling` before the ReLU. After a
+            `LearnedThreshold`, which divides by the threshold, it is the factor alone.
+        sources: Name of each stage with weights to the position of the call whose result the same
+            weights read in the CNN.
+        spike_height: Value of a spike, see `spiking_twin`.
     """
 
     nodes: tuple[Node, ...]
@@ -47,7 +47,7 @@ class SpikingTwin:
 
     @property
     def current_dtype(self) -> str:
-        """In what dtype hidden layers sum their weighted spikes: `"float32"` or `"bfloat16"`."""
+        """Dtype in which hidden layers sum weighted spikes: `"float32"` or `"bfloat16"`."""
         dtypes = {
             layer.current_dtype for layer in map(_weights_of, self.nodes) if layer is not None
         }
@@ -68,46 +68,46 @@ def spiking_twin(
     `Conv2D`, `DepthwiseConv2D`,                  neurons (`IFConv2D`, ...) with this very layer as
     `SeparableConv2D`, `Dense`; with the          the twin, the normalisation folded into the
     `BatchNormalization` and the ReLU after it    weights
-    one of these without a ReLU                   `Synapses`: currents
-    ReLU by itself, after a sum or a pooling      neurons without weights, `IFActivation`
-    `BatchNormalization` by itself                a weight and a bias of each channel, with
-                                                  neurons if a ReLU follows (`IFBatchNormalization`)
+    such a layer without a ReLU                   `Synapses`: currents
+    ReLU alone, after a sum or a pooling          neurons without weights, `IFActivation`
+    `BatchNormalization` alone                    a weight and a bias per channel, with neurons
+                                                  if a ReLU follows (`IFBatchNormalization`)
     `MaxPooling2D`                                `SpikePool2D`, the OR of the spikes in a window
-    `AveragePooling2D`,                           the mean of the spikes in a window, a current that
-    `GlobalAveragePooling2D`                      the next weights see (`AtEachStep`)
-    `Add`                                         `CurrentSum`, where currents or spikes meet
+    `AveragePooling2D`,                           the mean of the spikes in a window, a current
+    `GlobalAveragePooling2D`                      that the next weights read (`AtEachStep`)
+    `Add`                                         `CurrentSum`, the sum of currents or spikes
     `Concatenate`                                 `SpikeConcatenate`
-    `Flatten`, `Reshape`, `Permute`,              the same at each step
+    `Flatten`, `Reshape`, `Permute`,              the same layer at each step
     `ZeroPadding2D`, `Cropping2D`
-    `Dropout`, noise, `ActivityRegularization`    nothing: they act in training alone
-    `Rescaling`, `Normalization`, `Resizing`,     run once, before the first weights; what they
-    `RandomFlip` and other augmentation, first    give, in training too, is the image of both
+    `Dropout`, noise, `ActivityRegularization`    nothing: they act in training only
+    `Rescaling`, `Normalization`, `Resizing`,     run once, before the first weights; both
+    `RandomFlip` and other augmentation, first    networks read the result, in training too
     ============================================  =================================================
 
-    A softmax at the end stands for nothing: the readout's neurons get the currents before it. A
-    ReLU with `max_value` is one whose neurons saturate, at one spike a step, so their threshold
-    should not stand for more than that value.
+    A softmax at the end has no stage: the readout's neurons get the currents before it. Neurons
+    saturate at one spike per step, like a ReLU with `max_value`. So the threshold for such a ReLU
+    should not exceed this value.
 
     Args:
         ann: A built `keras.Sequential` or functional model of these layers, with one input
             and an output `(batch, classes)`. A `Rescaling` or a `LearnedThreshold` may stand before
             a ReLU (see `build_ann`).
         neurons: The neuron of all layers, `keras_proxy_snn.neurons.neuron.Neuron`; or a mapping
-            from names of the CNN's layers to neurons, `Neuron()` for those that it does not name. A
-            layer with a `LearnedThreshold` has that threshold.
-        spike_height: `"one"`: each spike enters the next layer as 1. `"threshold"`: as the
-            threshold of its neuron, so that rates times thresholds follow the CNN's activations
-            whatever the thresholds are. Spikes stay zeros and ones; the weights that they meet
-            are multiplied (`input_scale` of the stages).
-        current_dtype: `"float32"` or `"bfloat16"`, in what hidden layers sum their weighted spikes.
-            The first layer, whose sums are taken once, and the readout stay in float32.
+            from names of the CNN's layers to neurons, with `Neuron()` for other layers. A layer
+            with a `LearnedThreshold` has that threshold.
+        spike_height: `"one"`: each spike enters the next layer as 1. `"threshold"`: each spike
+            enters as the threshold of its neuron, so that rates times thresholds follow the CNN's
+            activations for any thresholds. Spikes are still zeros and ones; the weights that read
+            them are multiplied (`input_scale` of the stages).
+        current_dtype: Dtype in which hidden layers sum weighted spikes: `"float32"` or
+            `"bfloat16"`. The first layer, which sums only once, and the readout stay in float32.
 
     Returns:
         `SpikingTwin`.
 
     Raises:
-        ValueError: If the model is not built or has a layer that has no spiking
-            counterpart. It gives that layer's name and type, and what to do.
+        ValueError: If the model is not built or has a layer without a spiking counterpart. The
+            error gives name and type of the layer, and a cure.
 
     Example:
 
@@ -172,6 +172,6 @@ def _set_current_dtype(nodes: tuple[Node, ...], current_dtype: str) -> None:
 
 
 def _weights_of(node: Node) -> TiedIF | None:
-    """The layer that sums a stage's weighted inputs; `None` of a stage without weights."""
+    """The layer that sums a stage's weighted inputs; `None` for a stage without weights."""
     layer = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
     return layer if isinstance(layer, TiedIF) else None

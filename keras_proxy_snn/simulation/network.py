@@ -1,4 +1,4 @@
-"""The spiking network: layers of IF neurons advanced through time in chunks."""
+"""`SpikingNetwork`: layers of IF neurons, simulated over time in chunks of steps."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -21,13 +21,13 @@ __all__ = ["Simulation", "SpikingNetwork"]
 
 
 class Simulation(NamedTuple):
-    """What a simulation over T time steps leaves.
+    """Result of a simulation over T time steps.
 
     Attributes:
         spike_counts: Output spikes summed over time (Eq. 11), `(batch, classes)`.
         potential: Remaining membrane potentials of the readout, `(batch, classes)`.
-        firing_rates: Spikes per neuron and step, one scalar for each IF layer, averaged over
-            batch, neurons and time.
+        firing_rates: Spikes per neuron and step, one scalar per IF layer: a mean over batch,
+            neurons and time.
     """
 
     spike_counts: Tensor
@@ -39,42 +39,42 @@ class Simulation(NamedTuple):
 class SpikingNetwork(Retraced):
     """IF layers, spike pooling and a readout, run for T time steps on a constant image.
 
-    The stages are a chain, or a graph without loops in which each names what it reads. What
-    only the image feeds, up to the currents of the first neurons, is computed once (direct
-    coding, Eq. 6 of Kheradpisheh et al., "Spiking neural networks trained via proxy"). Time
-    then advances in chunks of `chunk_steps` steps: inside a chunk the steps are folded into the
-    batch, so each layer is one large operation; between chunks only the potentials are carried.
+    The stages are a chain, or a graph without loops in which each stage names its inputs. Signals
+    that depend on the image alone, up to the currents of the first neurons, are computed once
+    (direct coding, Eq. 6 of Kheradpisheh et al., "Spiking neural networks trained via proxy").
+    Time advances in chunks of `chunk_steps` steps. Inside a chunk, the steps are folded into the
+    batch, so each layer is one large operation. Between chunks, only the potentials are kept.
     Memory does not grow with T. The simulation is never differentiated.
 
     Args:
-        stages: Spiking layers in order, each reading the one before it; or
-            `keras_proxy_snn.simulation.nodes.Node`, which say what each reads, as
+        stages: Spiking layers in order, where each layer reads the layer before it; or objects of
+            `keras_proxy_snn.simulation.nodes.Node` that name their inputs, as
             `keras_proxy_snn.mapping.twin.spiking_twin` makes them. The last is the readout.
         input_shape: `(height, width, channels)` of the images, in pixels.
         time_steps: Number T of time steps.
-        chunk_steps: Number k of steps simulated at once. It changes speed and memory, never
-            a spike. `None`: chosen from batch, layers and device at each run.
-        events: Whether inputs are not images but one frame of spikes (or of other values) for
-            each time step, as event cameras give them.
-        event_driven: Whether layers that can add the weights of one spike after another, on a
-            processor, in time that goes with the number of spikes: convolutions without groups
-            and dense layers whose inputs are spikes and whose outputs are a multiple of 16. Needs
-            Numba. Sums have another order, so a spike may change where they are not exact.
+        chunk_steps: Number k of steps simulated at once. It changes speed and memory, but not
+            spikes. `None`: chosen from batch, layers and device at each run.
+        events: Whether inputs are frames of spikes (or other values), one per time step, as from
+            event cameras, instead of images.
+        event_driven: Whether layers add weights spike by spike on the CPU, in time proportional to
+            the number of spikes, where possible. It is possible for convolutions without groups
+            and for dense layers, if the inputs are spikes and the number of outputs is a multiple
+            of 16. It needs Numba. The order of additions differs, so rounding may change a spike.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Call arguments:
-        inputs: Images `(batch, height, width, channels)`; with `events` frames
-            `(batch, time, height, width, channels)`, T of them.
+        inputs: Images `(batch, height, width, channels)`; with `events`, T frames
+            `(batch, time, height, width, channels)`.
         return_simulation: Whether to return the whole `Simulation`, as `simulate` does.
 
     Output shape:
         Spike counts `(batch, classes)`, float32.
 
     Raises:
-        ValueError: If `time_steps` or `chunk_steps` is not a positive integer, layers augment
-            `events`, which they would do to each frame in another way, or weights are summed in
+        ValueError: If `time_steps` or `chunk_steps` is not a positive integer; if layers augment
+            `events` (each frame would be augmented differently); or if weights are summed in
             bfloat16 with `event_driven`.
-        ModuleNotFoundError: If it runs with `event_driven` and there is no Numba.
+        ModuleNotFoundError: If it runs with `event_driven` and Numba is not installed.
 
     Example:
 
@@ -119,7 +119,7 @@ class SpikingNetwork(Retraced):
 
     @property
     def chunk_steps(self) -> int | None:
-        """Number k of steps simulated at once, `None` if it is chosen at each run."""
+        """Number k of steps simulated at once; `None` if it is chosen at each run."""
         return self._chunk_steps
 
     @chunk_steps.setter
@@ -128,7 +128,7 @@ class SpikingNetwork(Retraced):
 
     @property
     def event_driven(self) -> bool:
-        """Whether weights are summed spike after spike; can be set at any time."""
+        """Whether weights are added spike by spike; can be set at any time."""
         return self._event_driven
 
     @event_driven.setter
@@ -136,7 +136,7 @@ class SpikingNetwork(Retraced):
         self._event_driven = check_event_driven(value, self.nodes)
 
     def traced_settings(self) -> tuple[Any, ...]:
-        """T, the length of a chunk and the way of summing."""
+        """Settings on which a trace depends: T, length of a chunk and way of summing."""
         return self.time_steps, self.chunk_steps, self.event_driven
 
     @property
@@ -156,12 +156,12 @@ class SpikingNetwork(Retraced):
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """Stages with the names of what they read, in order."""
+        """Stages with the names of their inputs, in order."""
         return self._wiring.nodes
 
     @property
     def constant_stages(self) -> set[str]:
-        """Names of stages whose signals do not change with time, and of the image."""
+        """Names of stages whose signals do not change with time; `IMAGE` for the image."""
         return set(self._wiring.constant)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -189,14 +189,14 @@ class SpikingNetwork(Retraced):
         return (input_shape[0], *self._state_shapes[-1])
 
     def preprocess(self, inputs: Tensor, training: bool = False) -> Any:
-        """Images as the layers after scaling, augmentation and the like see them.
+        """Images after the layers that scale or augment them.
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
             training: Whether augmentation layers augment.
 
         Returns:
-            Images for `simulate(..., preprocessed=True)`; the same if there are no such layers.
+            Images for `simulate(..., preprocessed=True)`; the inputs without such layers.
         """
         self._check_images(inputs)
         if self.events:
@@ -210,13 +210,13 @@ class SpikingNetwork(Retraced):
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
-            preprocessed: Whether they come from `preprocess`.
+            preprocessed: Whether `inputs` come from `preprocess`.
 
         Returns:
             `Simulation`: spike counts, remaining potentials and firing rates.
         """
-        # Through `__call__`, because there Keras leaves the dtype scope of a mixed-precision
-        # caller, in which the weights would be read in half precision.
+        # `__call__` makes Keras leave the dtype scope of a mixed-precision caller. Inside that
+        # scope, weights would be read in half precision.
         simulation: Simulation = self(inputs, return_simulation=True, preprocessed=preprocessed)
         return simulation
 
@@ -275,24 +275,24 @@ class SpikingNetwork(Retraced):
     def walk(
         self, inputs: Tensor, chunk_steps: int | None = None, until: str | None = None
     ) -> Iterator[dict[str, tuple[Any, Any]]]:
-        """Spikes and potentials of every stage, chunk after chunk, for a look inside.
+        """Yield spikes and potentials of every stage, chunk by chunk, for inspection.
 
         Only one chunk is held at a time, so memory does not grow with T.
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
-            chunk_steps: Number of steps of a chunk; the network's own if `None`. The last
-                chunk may be shorter.
-            until: Name of the last stage to run; the readout if `None`.
+            chunk_steps: Number of steps per chunk; `None` for the network's own. The last chunk
+                may be shorter.
+            until: Name of the last stage to run; `None` for the readout.
 
         Yields:
-            Stage name to a pair, in order: spikes (or currents) `(batch, steps, ...)`, and
-            potentials `(batch, ...)` after the chunk's last step, `None` of a stage without
-            neurons. Stages that only the image feeds are left out.
+            Name of each stage to a pair, in order: spikes (or currents) `(batch, steps, ...)`, and
+            potentials `(batch, ...)` after the chunk's last step (`None` for a stage without
+            neurons). Stages whose signals do not change with time are left out.
 
         Raises:
-            ValueError: If `chunk_steps` is not a positive integer, or `until` names no stage whose
-                signals change with time.
+            ValueError: If `chunk_steps` is not a positive integer, or `until` is not the name of a
+                stage whose signals change with time.
         """
         changing = [node.name for node in self.nodes if node.name not in self._wiring.constant]
         if until not in (None, *changing):
@@ -316,9 +316,9 @@ class SpikingNetwork(Retraced):
             yield seen
 
     def record(self, inputs: Tensor, return_potentials: bool = False) -> Any:
-        """Spikes of every stage at every step, for a look inside.
+        """Spikes of every stage at every step, for inspection.
 
-        Unlike `simulate` it keeps them all, so memory grows with T: use few images.
+        Unlike `simulate`, this keeps all spikes, so memory grows with T. Use few images.
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
@@ -326,11 +326,11 @@ class SpikingNetwork(Retraced):
                 advances one step at a time.
 
         Returns:
-            Stage name to spikes `(batch, time, ...)`, in order. With `return_potentials` a pair
-            of it and of names of the stages with neurons to potentials `(batch, time, ...)` after
-            each step.
+            Name of each stage to spikes `(batch, time, ...)`, in order. With `return_potentials`,
+            a pair of this mapping and a second one: name of each stage with neurons to potentials
+            `(batch, time, ...)` after each step.
         """
-        # Without potentials all steps are one chunk: a graph traced from this has no loop.
+        # Without potentials, all steps are one chunk, so a graph traced from this has no loop.
         chunks = list(self.walk(inputs, 1 if return_potentials else self.time_steps))
         spikes = {name: _join([chunk[name][0] for chunk in chunks]) for name in chunks[0]}
         if not return_potentials:
@@ -362,7 +362,7 @@ class SpikingNetwork(Retraced):
         return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, the stages serialised whole."""
+        """Constructor arguments, with the complete configuration of each stage."""
         return {
             "stages": [keras.saving.serialize_keras_object(stage) for stage in self.stages],
             "inputs": tuple(node.inputs for node in self.nodes),

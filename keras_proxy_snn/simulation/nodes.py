@@ -1,4 +1,4 @@
-"""Stages of a spiking network and what each reads: a graph, of which a chain is the simple case."""
+"""`Node`: a stage of a spiking network with its inputs. Nodes form a chain or a graph."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -14,11 +14,11 @@ IMAGE = "image"
 
 
 class Node(NamedTuple):
-    """A stage and what it reads.
+    """A stage and the names of its inputs.
 
     Attributes:
-        stage: A layer with neurons (`IFConv2D`, ...), or one that passes spikes or currents on.
-        inputs: Names of the stages that it reads; `IMAGE` for the image.
+        stage: A layer with neurons (`IFConv2D`, ...), or a layer that passes on spikes or currents.
+        inputs: Names of the stages that the stage reads; `IMAGE` for the image.
     """
 
     stage: keras.layers.Layer
@@ -36,10 +36,11 @@ class Node(NamedTuple):
 
 
 def as_nodes(stages: Iterable[keras.layers.Layer | Node]) -> tuple[Node, ...]:
-    """Nodes in order; a bare layer reads the one before it.
+    """Nodes in order; a layer that is not a `Node` reads the stage before it.
 
     Raises:
-        ValueError: If there is none, two have one name, or one reads what is not before it.
+        ValueError: If there is no stage, if two stages have the same name, or if a stage reads a
+            stage that is not before it.
     """
     nodes: list[Node] = []
     known = [IMAGE]
@@ -58,17 +59,17 @@ def as_nodes(stages: Iterable[keras.layers.Layer | Node]) -> tuple[Node, ...]:
 
 
 class Readers:
-    """Who reads what, so that a signal is held no longer than it is needed.
+    """The readers of each signal, so that a signal can be dropped after its last reader.
 
     Args:
-        nodes: In order.
+        nodes: Nodes in order.
         events: Whether the image itself changes with time.
 
     Attributes:
-        constant: `IMAGE` and names of stages without neurons that see only it: nothing there
-            changes with time. Nothing at all with `events`.
+        constant: `IMAGE`, and names of stages without neurons that depend on the image alone.
+            These signals do not change with time. Empty with `events`.
         needed_later: Names of constant signals that stages with spikes read.
-        done: For each node names of the signals that nobody reads after it.
+        done: For each node, names of the signals that no later node reads.
     """
 
     def __init__(self, nodes: Sequence[Node], events: bool = False):
@@ -95,7 +96,7 @@ def carry_spikes(nodes: Sequence[Node]) -> set[str]:
     """Names of the stages whose signals are zeros and ones.
 
     Args:
-        nodes: In order.
+        nodes: Nodes in order.
     """
     found: set[str] = set()
     for node in nodes:
@@ -105,17 +106,17 @@ def carry_spikes(nodes: Sequence[Node]) -> set[str]:
 
 
 def _passes_on(stage: keras.layers.Layer) -> bool:
-    """Whether what a stage gives of zeros and ones are these again."""
+    """Whether a stage turns zeros and ones into zeros and ones."""
     return isinstance(stage, SpikePool2D | SpikeFlatten | SpikeConcatenate)
 
 
 def spike_dtypes(nodes: Sequence[Node]) -> dict[str, str]:
-    """In what dtype each stage's spikes are read: `"bfloat16"` if all readers sum in that.
+    """Dtype of each stage's spikes: `"bfloat16"` if all readers sum in bfloat16.
 
-    Spikes are zeros and ones in any dtype, but not what else may be made of them.
+    Spikes are exact in any dtype; results computed from spikes are not.
 
     Args:
-        nodes: In order.
+        nodes: Nodes in order.
     """
     read_in: dict[str, set[str]] = {node.name: set() for node in nodes}
     for node in reversed(nodes):

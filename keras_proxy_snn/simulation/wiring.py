@@ -1,4 +1,4 @@
-"""One look at all stages: what they do before time starts, and in the steps of a chunk."""
+"""`Wiring`: signals through all stages, once for the image and then for the steps of a chunk."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,15 +19,15 @@ __all__ = ["Prepared", "Wiring"]
 
 
 class Prepared(NamedTuple):
-    """What does not change with time.
+    """Weights and signals that do not change with time.
 
     Attributes:
-        weights: By stage with weights.
+        weights: Weights of each stage that has weights, by name.
         signals: Signals of stages before the first neurons, `(batch, 1, ...)`.
-        currents: Currents `(batch, ...)` of neurons that only such stages feed.
+        currents: Currents `(batch, ...)` of neurons that read such stages only.
         batch: Number of images.
-        source: Name of the stage that `frames` come from, or `IMAGE`.
-        frames: Of event data all steps `(batch, time, ...)`, else `None`.
+        source: Name of the stage that gives `frames`, or `IMAGE`.
+        frames: For event data, all steps `(batch, time, ...)`; otherwise `None`.
     """
 
     weights: dict[str, SynapticWeights]
@@ -38,7 +38,7 @@ class Prepared(NamedTuple):
     frames: Images | None
 
     def parts(self, images: int) -> Iterator["Prepared"]:
-        """The same for so many images after another, of a batch whose length is known."""
+        """Split a batch of known length into parts with this number of images."""
         for start in range(0, self.batch, images):
             part = slice(start, start + images)
             yield self._replace(
@@ -50,20 +50,20 @@ class Prepared(NamedTuple):
 
 
 class Wiring:
-    """Stages, who reads whom, and how signals pass through them.
+    """The graph of stages, with the flow of signals through it.
 
     Args:
-        nodes: In order; the last is the readout.
+        nodes: Nodes in order; the last is the readout.
         events: As in `SpikingNetwork`.
 
     Attributes:
         nodes: The nodes.
         events: As above.
-        constant: Names of stages whose signals do not change with time, and of the image.
+        constant: Names of stages whose signals do not change with time; `IMAGE` for the image.
         preprocessing: Stages at the input whose layers prepare images.
 
     Raises:
-        ValueError: If layers augment `events`, which they would do to each frame in another way.
+        ValueError: If layers augment `events`; each frame would be augmented differently.
     """
 
     def __init__(self, nodes: tuple[Node, ...], events: bool):
@@ -81,11 +81,11 @@ class Wiring:
             _check_no_augmentation(self.preprocessing)
 
     def image_signal(self, image: Images, preprocessed: bool) -> tuple[str, Any]:
-        """Name under which the image is read, and what is read, `(batch, 1 or time, ...)`.
+        """Name of the signal that the first stages read, and the signal `(batch, 1 or time, ...)`.
 
         Args:
-            image: Images or frames as a network takes them, in the dtype that it computes in.
-            preprocessed: Whether they have passed `preprocessing`.
+            image: Images or frames as input of the network, in its compute dtype.
+            preprocessed: Whether `image` has passed the `preprocessing` stages.
         """
         stages = self.preprocessing
         image = image if self.events else ops.expand_dims(image, 1)
@@ -94,16 +94,16 @@ class Wiring:
         return stages[-1].name if stages else IMAGE, image
 
     def prepare(self, source: str, image: Images) -> Prepared:
-        """Weights, and what only the image feeds: taken once for all steps.
+        """Compute weights and all signals that depend on the image alone, once for all steps.
 
         Args:
-            source: Name under which the image is read.
-            image: What `image_signal` gives.
+            source: Name of the signal, from `image_signal`.
+            image: The signal, from `image_signal`.
         """
         weights = {}
         for node in self.nodes:
             if isinstance(node.stage, TiedIF | Synapses):
-                # The SNN is outside the differentiated part in whatever loop it runs.
+                # The SNN is never differentiated, whatever training loop runs it.
                 synaptic = map(_stop_gradient, node.stage.synaptic_weights())
                 weights[node.name] = SynapticWeights(*synaptic)
         batch = ops.shape(image)[0]
@@ -131,17 +131,18 @@ class Wiring:
         fused: bool = False,
         event_driven: bool = False,
     ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
-        """Each stage with its spikes `(batch, steps, ...)` and, of neurons, the potentials after.
+        """Yield each stage with its spikes `(batch, steps, ...)` and its potentials afterwards.
 
-        One stage at a time, so that only signals that are still to be read are ever held.
+        A stage without neurons has no potentials. The stages run one at a time, and a signal is
+        dropped after its last reader.
 
         Args:
-            prepared: What does not change with time.
-            potentials: Potentials before, one `(batch, ...)` for each stage with neurons.
+            prepared: Weights and signals that do not change with time.
+            potentials: Potentials `(batch, ...)` before the chunk, one per stage with neurons.
             steps: Number of steps of the chunk.
-            frames: Of event data these steps, `(batch, steps, ...)`.
-            fused: Whether neurons run in the backend's fastest way, which gives the same values.
-            event_driven: Whether layers that can sum the weights of one spike after another.
+            frames: For event data, the frames of these steps, `(batch, steps, ...)`.
+            fused: Whether neurons run in the backend's fastest way, with the same values.
+            event_driven: Whether layers add weights spike by spike, where possible.
         """
         signals = dict(prepared.signals)
         if frames is not None:
@@ -187,10 +188,10 @@ def _preprocessing(nodes: tuple[Node, ...]) -> list[AtEachStep]:
 def _pass_on(
     stage: keras.layers.Layer, arguments: list[Any], weights: dict[str, SynapticWeights]
 ) -> Any:
-    """What a stage without neurons makes of its inputs."""
+    """Output of a stage without neurons."""
     if isinstance(stage, Synapses):
         return over_time(partial(stage.linear, weights=weights[stage.name]), arguments[0])
-    # Not through `__call__`, whose records keep spikes alive until the next collection.
+    # `__call__` would record spikes and keep them in memory until the next garbage collection.
     return stage.call(*arguments)
 
 
@@ -199,8 +200,8 @@ def _check_no_augmentation(stages: list[AtEachStep]) -> None:
     for stage in stages:
         if not isinstance(stage.layer, fixed):
             raise ValueError(
-                "Of layers that prepare images event data can have Rescaling, Normalization and "
-                "Resizing: others would augment each frame in another way. Augment frames before. "
+                "Of layers that prepare images, event data can have Rescaling, Normalization and "
+                "Resizing: others would augment each frame differently. Augment frames before. "
                 f"Received: layer {stage.layer.name!r} ({type(stage.layer).__name__})."
             )
 
