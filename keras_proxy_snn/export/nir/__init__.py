@@ -1,8 +1,9 @@
-"""NIR, the Neuromorphic Intermediate Representation: programs to graphs and back.
+"""NIR, the Neuromorphic Intermediate Representation: write and read programs as NIR files.
 
-NIR describes physical neurons: channels first, hard reset, a spike when the potential is
-*above* the threshold, where the package's neurons fire *at* it. For float32 potentials,
-`v >= level` is `v > level'` with level' the next float32 below, so nothing is lost.
+NIR puts channels first and resets to a fixed potential. In NIR a neuron fires if its potential is
+*above* the threshold; in this package it fires if the potential is *at or above* the threshold. For
+float32 potentials, `v >= level` is the same as `v > level'`, where level' is the next float32 below
+level. So the conversion is exact.
 
 Source: Pedersen et al., "Neuromorphic intermediate representation: A unified instruction set
 for interoperable brain-inspired computing", Nature Communications 15, 8122 (2024).

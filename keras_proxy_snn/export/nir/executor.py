@@ -1,4 +1,4 @@
-"""NIR graphs executed in NumPy, node by node after NIR's definitions."""
+"""`run`: execute a NIR file in NumPy, node by node, by NIR's definitions."""
 
 from dataclasses import replace
 from functools import reduce
@@ -18,13 +18,13 @@ __all__ = ["run"]
 def run(path: str | Path, program: Program, images: Images) -> np.ndarray:
     """Execute a NIR file.
 
-    It knows nothing but the nodes in the file: for `IF`, potential v, input I and time steps
-    of 1, `v <- v + r I`; a spike if `v > v_threshold`; then `v <- v_reset`. It is slow; it
-    exists to check files.
+    The function uses only the nodes in the file. For an `IF` node with potential v, input I and
+    time steps of 1: `v <- v + r I`; a spike if `v > v_threshold`, and then `v <- v_reset`. The
+    function is slow, because it exists to check files.
 
     Args:
         path: The file.
-        program: The program that the file was written from, for number of steps and format.
+        program: The program in the file; it gives the number of steps and the number format.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
 
     Returns:
@@ -33,7 +33,8 @@ def run(path: str | Path, program: Program, images: Images) -> np.ndarray:
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If the `nir` package is missing.
-        ValueError: If it is no chain of nodes that `write` writes, or the images do not fit.
+        ValueError: If the file is not a chain of nodes that `write` writes, or the images do not
+            fit.
 
     Example:
 
@@ -51,7 +52,7 @@ def run(path: str | Path, program: Program, images: Images) -> np.ndarray:
     """
     nodes = chain(open_graph(path))
     if not program.is_integer:
-        program = replace(program, input_scale=1.0)  # the graph scales
+        program = replace(program, input_scale=1.0)  # the graph itself scales
     signal = prepare_images(program, images).astype("float32").transpose(0, 3, 1, 2)
     neurons = [index for index, (_, node) in enumerate(nodes) if type(node).__name__ == "IF"]
     for name, node in nodes[1 : neurons[0]]:
@@ -100,7 +101,7 @@ def _apply(name: str, node: Any, x: np.ndarray) -> np.ndarray:
 def _shifted(
     x: np.ndarray, size: Any, stride: Any, padding: Any, dilation: Any, output_type: Any
 ) -> list[np.ndarray]:
-    """For each place in the window, row by row, what all windows see there."""
+    """The input of all windows at each place of the window, row by row."""
     if isinstance(padding, str):
         spans = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
         pads = [(n // 2, n - n // 2) if padding == "same" else (0, 0) for n in spans]

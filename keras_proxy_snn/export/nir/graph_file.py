@@ -1,4 +1,4 @@
-"""NIR files as chains of nodes: what reader and executor have in common."""
+"""NIR files as chains of nodes, for the reader and the executor."""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from ..._archives import UNREADABLE
 from ..._checks import require
 
-# Zlib, with which `nir` may compress, reaches 1,032 to 1.
+# `nir` may compress with zlib, whose largest ratio is 1,032 to 1.
 _LARGEST_RATIO, _SMALL = 1100, 2**16
 
 __all__ = ["chain", "library", "node_count", "open_graph"]
 
 
 def library() -> Any:
-    """The `nir` package.
+    """Import the `nir` package.
 
     Raises:
         ImportError: If it is not installed.
@@ -26,11 +26,11 @@ def library() -> Any:
 
 
 def open_graph(path: str | Path) -> Any:
-    """Read a `nir.NIRGraph`, its shapes checked by `nir`.
+    """Read a `nir.NIRGraph`; the package `nir` checks its shapes.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not a NIR graph.
+        ValueError: If the file is not a NIR graph.
     """
     nir = library()
     if not Path(path).is_file():
@@ -43,7 +43,7 @@ def open_graph(path: str | Path) -> Any:
 
 
 def _check_links_and_sizes(path: str | Path) -> None:
-    """Raise a `ValueError` if a group holds itself, or an array says more than the file has."""
+    """Raise a `ValueError` if a group is linked twice or an array declares too many bytes."""
     h5py = require("h5py")
     seen = set()
 
@@ -69,7 +69,7 @@ def chain(graph: Any) -> list[tuple[str, Any]]:
     """Names and nodes in order, from the input to the output.
 
     Raises:
-        ValueError: If the graph is anything but one chain. It names the node.
+        ValueError: If the graph is not one chain. The error names the node.
     """
     following: dict[str, str] = {}
     for start, end in graph.edges:
@@ -92,7 +92,7 @@ def chain(graph: Any) -> list[tuple[str, Any]]:
 
 
 def node_count(path: str | Path) -> int:
-    """Number of nodes of a NIR file, input and output among them."""
+    """Number of nodes of a NIR file, with its input and output nodes."""
     return len(open_graph(path).nodes)
 
 

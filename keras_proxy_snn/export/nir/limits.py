@@ -1,4 +1,4 @@
-"""What NIR cannot express."""
+"""`refuse`: errors for programs that NIR cannot express."""
 
 import numpy as np
 
@@ -8,22 +8,22 @@ __all__ = ["FORMS", "check_names", "refuse"]
 
 FORMS = ("graph",)
 
-# Below it every integer, and so every sum of integers, is exact in float32.
+# Integers below this number, and their sums, are exact in float32.
 EXACT = 2**24
 
 
 def refuse(program: Program, form: str = "graph") -> None:
     """Raise an error if NIR cannot express a program.
 
-    Single layers are judged when they are written: NIR pads both sides of an axis alike, and
-    its shape inference knows square kernels alone.
+    `write` itself checks single layers: NIR pads both sides of an axis equally, and its shape
+    inference supports only square kernels.
 
     Args:
         program: The network.
         form: See `write`.
 
     Raises:
-        ValueError: With the reason.
+        ValueError: If NIR cannot express the program; the error states the reason.
     """
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS} for NIR. Received: {form!r}.")
@@ -66,7 +66,7 @@ def _largest(program: Program) -> int:
         bias = np.zeros(1, "int64") if layer.bias is None else layer.bias.astype("int64")
         rise = kernel.clip(min=0).sum(0) + bias.clip(min=0)
         fall = (-kernel).clip(min=0).sum(0) + (-bias).clip(min=0)
-        # A potential falls for T steps at most, and rises from below the threshold.
+        # A potential falls for at most T steps, and rises from below the threshold.
         high = int((rise + layer.firing_level).max())
         low = int((fall * program.time_steps - layer.v_reset).max())
         bound = max(bound, high, low)
@@ -75,10 +75,10 @@ def _largest(program: Program) -> int:
 
 
 def check_names(names: list[str]) -> None:
-    """Raise an error if node names clash or have no place in a file.
+    """Raise an error if a node name occurs twice or is not allowed in a file.
 
     Raises:
-        ValueError: With the name.
+        ValueError: If so; the error states the name.
     """
     for name in names:
         if "/" in name or not name or names.count(name) > 1:

@@ -1,4 +1,4 @@
-"""From a NIR file to a `Program`."""
+"""`read`: read a NIR file as a `Program`."""
 
 import json
 from pathlib import Path
@@ -15,19 +15,25 @@ __all__ = ["read"]
 
 
 def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) -> Program:
-    """Read a NIR file as a program: what `write` wrote, exactly; other tools' where possible.
+    """Read a NIR file as a program.
 
-    The graph must be a chain of `Conv2d`, `Linear` and `Affine`, each followed by `IF` with
-    reset to 0 or below; `SumPool2d` or `AvgPool2d`, alone or followed by an `IF` that fires at one
-    spike in the window; `Flatten`; and at the start perhaps one `Scale`. A spike needs
-    `v > v_threshold` in NIR, which is `v >= level` with level the next float32 above. NIR's
-    potentials start at 0: after a spike they start `v_0 = -v_reset` lower, at what the program
-    calls 0, so its `v_threshold` is `level + v_0`. A convolution's bias of zeros is read as none.
+    Files of `write` are restored exactly. Files of other tools can be read if their graph is a
+    chain of these nodes:
+
+    - `Conv2d`, `Linear` or `Affine`, each followed by an `IF` with a reset to 0 or below;
+    - `SumPool2d` or `AvgPool2d`, alone, or followed by an `IF` that fires at one spike in the
+      window;
+    - `Flatten`, and one `Scale` at the start.
+
+    A neuron in NIR fires if `v > v_threshold`. This is the same as `v >= level`, where level is the
+    next float32 above `v_threshold`. Potentials in NIR start at 0, which is the program's `v_0`.
+    After a spike they are `v_reset = -v_0`, which is the program's 0. So the program's threshold is
+    `level + v_0`. If all biases of a convolution are zero, its `bias` is `None`.
 
     Args:
         path: The file.
-        time_steps: T; the one in the file's metadata if `None`.
-        dt: Length of a time step: `r` of every `IF` must be `1 / dt`, so that a step adds the
+        time_steps: Number T of time steps; the T in the file's metadata if `None`.
+        dt: Length of a time step. `r` of every `IF` must be `1 / dt`, so that a step adds the
             current to the potential. SpikingJelly writes files for `dt=1e-4`.
 
     Returns:
@@ -36,8 +42,8 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If the `nir` package is missing.
-        ValueError: If it is not a NIR file, if T is neither in the file nor given, or if a
-            node cannot be expressed: the error names it and its type.
+        ValueError: If the file is not a NIR file, T is neither in the file nor given, or a program
+            cannot express a node. The error names the node and its type.
 
     Example:
 
@@ -111,7 +117,7 @@ def _program(path: str | Path, graph: Any, time_steps: int | None, dt: float) ->
 
 
 def _whole(steps: Any) -> Any:
-    """T as files have it: a whole number in any of HDF5's types; others as they are."""
+    """T from a file, where it has any of HDF5's integer types; other values are not changed."""
     value = np.asarray(steps)
     return int(value) if value.ndim == 0 and value.dtype.kind in "iu" else steps
 
@@ -136,7 +142,7 @@ def _image_shape(name: str, node: Any) -> tuple[int, int, int]:
 
 
 def _scale(rest: list[tuple[str, Any]]) -> float:
-    """Take a `Scale` of the whole image off the start of the chain."""
+    """Remove a `Scale` of the whole image from the start of the chain; return its factor."""
     if not rest or type(rest[0][1]).__name__ != "Scale":
         return 1.0
     name, node = rest.pop(0)
@@ -167,7 +173,7 @@ def _check_neuron(before: str, layer: Any, neuron: tuple[str, Any], dt: float) -
 
 
 def _neuron(name: str, node: Any) -> dict[str, Any]:
-    """`v_threshold` and `v_0`, each a number or one for each filter; and the reset."""
+    """`v_threshold` and `v_0`, each a number or a number per filter, and the reset."""
     if not (np.isfinite(node.v_reset) & (node.v_reset <= 0)).all():
         raise _refused(name, node, "v_reset of 0 or below", f"{node.v_reset.max():g}")
     strict = np.asarray(node.v_threshold, "float64")
@@ -178,7 +184,7 @@ def _neuron(name: str, node: Any) -> dict[str, Any]:
     theta = level = _each_filter(name, node, "threshold", level)
     v_0 = _each_filter(name, node, "v_reset", 0.0 - node.v_reset)
     if np.any(v_0):
-        # In float64, so that no bit of the level is lost.
+        # The sum is in float64, so that no bit of the level is lost.
         theta = np.add(level, v_0, dtype="float64")
         theta = theta if theta.ndim else float(theta)
     return {"v_threshold": theta, "v_0": v_0, "reset": "zero"}
@@ -255,7 +261,7 @@ _LAYERS: dict[str, Any] = {
 def _padding(
     name: str, node: Any, size: tuple[int, ...], strides: tuple[int, int], dilation: tuple[int, int]
 ) -> str:
-    """`"same"` or `"valid"`; where both mean this padding, what the writer noted."""
+    """`"same"` or `"valid"`; if both give this padding, the one in the node's metadata."""
     if isinstance(node.padding, str):
         return node.padding
     maps = [int(n) for n in node.input_type["input"]][1:]

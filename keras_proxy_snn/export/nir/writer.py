@@ -1,4 +1,4 @@
-"""From a `Program` to a NIR file."""
+"""`write`: write a `Program` as a NIR file."""
 
 import json
 from itertools import pairwise
@@ -21,25 +21,27 @@ POOLINGS = ("sum", "average")
 def write(program: Program, path: str | Path, *, form: str = "graph", pooling: str = "sum") -> None:
     """Write a program as a NIR graph of one time step.
 
-    Each layer of neurons becomes `Conv2d`, `Linear` or `Affine`, named as the layer, and an
-    `IF` with `r = 1` (time steps of 1), named `<layer>_if`. Its potential is counted from `v_0`
-    and starts at 0, so it fires at `v_threshold - v_0` and `v_reset = -v_0`. Importers that start
-    at `v_reset` (SpikingJelly) give other counts unless `v_0 = 0`. Spike pooling
-    becomes `SumPool2d` and an `IF` at 0.5: with one spike in the window or more it fires, and
-    what it does not fire at is 0, so its potential stays 0. Sums of spikes have no `IF`.
+    Each layer of neurons becomes two nodes: a `Conv2d`, `Linear` or `Affine` with the name of the
+    layer, and an `IF` with `r = 1` (time steps of 1) and the name `<layer>_if`. The potential is
+    counted from `v_0` and starts at 0. So the `IF` fires at `v_threshold - v_0`, and its `v_reset`
+    is `-v_0`. Importers that start at `v_reset` (SpikingJelly) give other counts unless `v_0 = 0`.
+    Spike pooling becomes a `SumPool2d` and an `IF` with the threshold 0.5. The `IF` fires if the
+    window has at least one spike; otherwise its input is 0, so its potential stays 0. Sums of
+    spikes have no `IF`.
 
-    The image is a constant current, `(channels, height, width)`. A float program's
-    `input_scale` is a `Scale` node. An integer program is written as floats that are whole
-    numbers; NIR cannot round, so its input is the rounded image `round(x * input_scale)`, as
-    the graph's metadata say. They also hold T (`time_steps`) and the program's own facts.
+    The image is a constant current, `(channels, height, width)`. The `input_scale` of a float
+    program becomes a `Scale` node. An integer program is written as floats with integer values.
+    NIR cannot round, so the input of its file is the rounded image `round(x * input_scale)`; the
+    graph's metadata say so. The metadata also hold T (`time_steps`) and the program's facts.
 
     Args:
         program: The network.
-        path: File to write; replaced if it exists.
-        form: `"graph"`, the only one: NIR knows no time steps to unroll.
-        pooling: `"sum"`; or `"average"` for importers without `SumPool2d` (SpikingJelly):
-            `AvgPool2d`, then an `IF` at half of what one spike gives; where n spikes are summed,
-            their mean, and n times the next weights, which is exact where n is a power of two.
+        path: The file to write; an existing file is replaced.
+        form: `"graph"`, the only form, because NIR has no time steps.
+        pooling: `"sum"`, or `"average"` for importers without `SumPool2d` (SpikingJelly). Spike
+            pooling then becomes an `AvgPool2d` and an `IF` at half the average of one spike. A sum
+            of n spikes becomes their mean, and the next weights are multiplied by n; this is exact
+            if n is a power of two.
 
     Raises:
         ImportError: If the `nir` package is missing.
@@ -102,7 +104,7 @@ def _spiking(
     else:
         assert isinstance(layer, Conv | Dense)
         node = _conv(nir, layer, before) if isinstance(layer, Conv) else _dense(nir, layer, maps)
-        # `v > threshold` for float32 v is the program's `v >= firing_level`.
+        # For float32 v, `v > threshold` is the same as the program's `v >= firing_level`.
         level = layer.firing_level.astype("float32")
         threshold = np.nextafter(level, np.float32(-np.inf))
         v_reset = layer.v_reset.astype("float32")
@@ -112,7 +114,7 @@ def _spiking(
 
 
 def _each_neuron(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A number, or one for each filter, as one for each neuron, channels first."""
+    """Expand a number, or a number per filter, to a number per neuron, channels first."""
     values = np.broadcast_to(value, shape)
     return np.ascontiguousarray(values.transpose(2, 0, 1) if len(shape) == 3 else values)
 
@@ -142,10 +144,10 @@ def _conv(nir: Any, layer: Conv, shape: tuple[int, ...]) -> Any:
 
 
 def _padding(layer: Conv, shape: tuple[int, ...]) -> tuple[Any, tuple[int, int]]:
-    """NIR's padding, and rows and columns of zeros to put before the kernel.
+    """NIR's padding, and numbers of rows and columns of zeros to add before the kernel.
 
-    Where `"same"` padding adds one pixel more after than before, NIR's own `"same"` does so
-    too, without strides. With strides, a kernel that starts with zeros has even padding.
+    `"same"` padding may add one pixel more after the map than before. Without strides, NIR's own
+    `"same"` does this too. With strides, zeros before the kernel make the padding even.
     """
     if layer.padding == "valid":
         return (0, 0), (0, 0)

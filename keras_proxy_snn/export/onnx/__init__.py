@@ -1,4 +1,4 @@
-"""ONNX files of programs: written without a training framework, run in two runtimes."""
+"""ONNX files of programs: a writer without a training framework, and two runtimes."""
 
 from ._runtime import latency, node_count, run
 from ._write import FORMS, metadata, refuse, write

@@ -1,4 +1,4 @@
-"""The three forms of a graph: all steps, one step, a loop."""
+"""The three forms of a graph: all steps, one step, or a loop over steps."""
 
 import math
 from typing import Any
@@ -13,17 +13,17 @@ __all__ = ["loop", "step", "unrolled"]
 # `onnx.TensorProto` numbers of the element types of counters and conditions.
 _INT64, _BOOL = 7, 9
 
-# Elements of the largest layer's potentials, folded over the steps of one chunk.
+# Largest number of elements in a layer's potentials, over all steps of one chunk.
 _CHUNK_ELEMENTS = 2**20
 
 
 def unrolled(program: Program, chunk_steps: int | None) -> Any:
-    """Image in, spike counts out (see `_results`), all T steps as plain nodes.
+    """Graph from an image to `_results`, with all T steps as plain nodes.
 
-    The steps are cut into chunks of equal length; inside a chunk time is folded into the
-    batch, so each layer is one convolution or product over `steps * batch` and only the
-    neurons' update is repeated. Against one step after the other this is up to 20 % faster in
-    ONNX Runtime, with half the nodes (`benchmarks/onnx_order.py`).
+    The steps are cut into chunks of equal length. Inside a chunk, time is folded into the batch:
+    each layer is one convolution or product over `steps * batch`, and only the neurons' update is
+    repeated. In ONNX Runtime this is up to 20 % faster than step by step, with half the nodes
+    (`benchmarks/onnx_order.py`).
     """
     graph, network = Graph(), Network(program)
     current = network.first_current(graph)
@@ -42,7 +42,7 @@ def unrolled(program: Program, chunk_steps: int | None) -> Any:
 
 
 def step(program: Program) -> Any:
-    """Image and potentials in, spikes of one step and potentials out."""
+    """Graph from an image and potentials to the spikes of one step and the new potentials."""
     graph, network = Graph(), Network(program)
     names = [f"v_{layer.name}" for layer in program.neurons]
     spikes, after = network.advance(graph, network.first_current(graph), names, steps=1)
@@ -55,7 +55,7 @@ def step(program: Program) -> Any:
 
 
 def loop(program: Program) -> Any:
-    """Image and number of steps in, `_results` out, the step as the body of a `Loop`."""
+    """Graph from an image and T to `_results`; the body of a `Loop` is one step."""
     graph, network = Graph(), Network(program)
     current = network.first_current(graph)
     batch = graph.add("Shape", "image", start=0, end=1)
@@ -63,8 +63,8 @@ def loop(program: Program) -> Any:
     initial = [_zeros(graph, batch, classes, FLOAT)]
     initial += [_zeros(graph, batch, s, network.potential_type) for s in network.state_shapes]
     body = _loop_body(graph.body(), network, current)
-    # ONNX lets both inputs of a `Loop` and defaults of inputs be left out, but some runtimes ignore
-    # such inputs, or take an empty condition for false: T and the condition are given.
+    # In ONNX the inputs of a `Loop` and default values are optional. Some runtimes ignore optional
+    # inputs or take a missing condition for false, so T and the condition are given.
     goes_on = graph.constant(True, "bool")
     results = _results(network)
     final = [graph.fresh() for _ in network.state_shapes]
@@ -98,7 +98,7 @@ def _loop_body(body: Graph, network: Network, current: str) -> Any:
 
 
 def _chunks(program: Program, chunk_steps: int | None) -> list[int]:
-    """Lengths of the chunks, as equal as can be."""
+    """Lengths of the chunks; they differ by at most one step."""
     if chunk_steps is None:
         largest = max(map(math.prod, program.state_shapes()))
         chunk_steps = max(1, _CHUNK_ELEMENTS // largest)
@@ -136,7 +136,7 @@ def _readout(program: Program, name: str) -> Any:
 
 
 def _results(network: Network) -> list[Any]:
-    """Outputs of all steps: spike counts; for a readout by potential its potentials too."""
+    """Outputs after all steps: spike counts; with a readout by potential also its potentials."""
     program = network.program
     results = [_readout(program, "spike_counts")]
     if program.readout == "potential":

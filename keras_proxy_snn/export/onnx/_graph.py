@@ -1,4 +1,4 @@
-"""An ONNX graph under construction."""
+"""`Graph`: a builder of ONNX graphs."""
 
 import itertools
 import string
@@ -13,14 +13,14 @@ __all__ = ["Graph", "split"]
 
 
 class Graph:
-    """Nodes and initializers of a graph, each tensor under a unique name.
+    """Nodes and initializers of a graph; every tensor has a unique name.
 
-    Names of inner tensors are as short as can be, because an unrolled graph repeats them for
-    every time step: they are half of the bytes that a step costs.
+    Names of inner tensors are as short as possible. An unrolled graph has new names for every time
+    step, and they take half of the bytes of a step.
 
     Attributes:
         nodes: `NodeProto`s in order.
-        initializers: Name to `TensorProto`; stored once however often it is asked for.
+        initializers: Name to `TensorProto`; equal constants are stored once.
     """
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class Graph:
         self.initializers: dict[str, Any] = {}
 
     def body(self) -> "Graph":
-        """A subgraph: own nodes, and names and initializers shared with this graph.
+        """A subgraph with its own nodes; names and initializers are shared with this graph.
 
-        No name in it shadows an outer one, which ONNX Runtime would accept but OpenVINO not.
+        No name in the subgraph repeats an outer name: OpenVINO would refuse that.
         """
         inner = Graph()
         inner._names, inner._constants = self._names, self._constants
@@ -46,25 +46,25 @@ class Graph:
         return next(self._names)
 
     def add(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Append a node with one output; returns the output's name, new unless given."""
+        """Append a node with one output; return the output's name (a new name unless given)."""
         return self.add_many(op, inputs, (output or self.fresh(),), **attributes)[0]
 
     def add_many(
         self, op: str, inputs: tuple[str, ...], outputs: tuple[str, ...], **attributes: Any
     ) -> tuple[str, ...]:
-        """Append a node with named outputs; returns their names."""
+        """Append a node with named outputs; return their names."""
         self.nodes.append(self._helper.make_node(op, inputs, outputs, **attributes))
         return outputs
 
     def weights(self, name: str, array: np.ndarray) -> str:
-        """Store an array under a readable name; returns the name."""
-        # Not `ascontiguousarray`, which makes a vector of a scalar.
+        """Store an array under a readable name; return the name."""
+        # `ascontiguousarray` would turn a scalar into a vector.
         contiguous = np.asarray(array, order="C")
         self.initializers[name] = self._numpy_helper.from_array(contiguous, name)
         return name
 
     def constant(self, value: Any, dtype: str) -> str:
-        """Store a number or a small array, equal ones once; returns its name."""
+        """Store a number or a small array, equal constants once; return its name."""
         array = np.asarray(value, dtype)
         key = (dtype, array.shape, array.tobytes())
         if key not in self._constants:
@@ -72,7 +72,7 @@ class Graph:
         return self._constants[key]
 
     def prune(self, *outputs: str) -> None:
-        """Remove the nodes and the initializers on which none of the outputs depends."""
+        """Remove nodes and initializers that the outputs do not need."""
         needed, kept = set(outputs), []
         for node in reversed(self.nodes):
             if needed.intersection(node.output):
@@ -83,7 +83,7 @@ class Graph:
 
 
 def split(graph: Graph, x: str, parts: int) -> tuple[str, ...]:
-    """Cut a tensor into equal parts of its first axis."""
+    """Cut a tensor into equal parts along its first axis."""
     if parts == 1:
         return (x,)
     names = tuple(graph.fresh() for _ in range(parts))
@@ -91,7 +91,7 @@ def split(graph: Graph, x: str, parts: int) -> tuple[str, ...]:
 
 
 def _short_names() -> Iterator[str]:
-    """`a`, `b`, ... `9`, `aa`, ...: letters and digits only, so never a name with `_` or `.`."""
+    """Names `a`, `b`, ... `9`, `aa`, ... without `_` and `.`, which all readable names have."""
     alphabet = string.ascii_letters + string.digits
     for length in itertools.count(1):
         for letters in itertools.product(alphabet, repeat=length):

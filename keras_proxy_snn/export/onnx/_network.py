@@ -1,4 +1,4 @@
-"""Layers of a program as ONNX operators."""
+"""`Network`: the layers of a program as ONNX operators."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ __all__ = ["Network"]
 # `onnx.TensorProto` numbers of the element types.
 FLOAT, UINT8, INT32 = 1, 2, 6
 
-# Zero point of the first kernel of an integer network, see `Network._kernel`.
+# Zero point of the first kernel in an integer network, see `Network._kernel`.
 _ZERO_POINT = 128
 
 
 class Network:
-    """A program, ready to be written into graphs.
+    """Adds a program's operators to graphs.
 
-    Maps are in ONNX's order (batch, channels, height, width). The image is transposed once;
-    where maps are flattened, the rows of the next kernel are permuted instead.
+    Maps are in ONNX's order (batch, channels, height, width). The image is transposed once. After
+    a `Flatten`, the rows of the next kernel are permuted to this order.
 
     Args:
         program: The network.
 
     Attributes:
         dtype: NumPy type of currents, potentials and thresholds.
-        state_shapes: Shape of each layer's potentials in that order, without batch.
+        state_shapes: Shape of each layer's potentials in ONNX's order, without batch.
     """
 
     def __init__(self, program: Program):
@@ -42,7 +42,7 @@ class Network:
         self._has_maps = any(isinstance(layer, Conv | Pool) for layer in program.layers)
 
     def first_current(self, graph: Graph) -> str:
-        """Current that the image causes in the first layer, the same at every step."""
+        """Append the first layer's current, which is the same at every step; return its name."""
         x = "image"
         if self.program.input_scale != 1.0:
             x = graph.add("Mul", x, graph.constant(self.program.input_scale, "float32"))
@@ -57,16 +57,16 @@ class Network:
     def advance(
         self, graph: Graph, current: str, potentials: list[str], steps: int
     ) -> tuple[str, list[str]]:
-        """Append `steps` time steps, layer by layer, the steps folded into the batch.
+        """Append `steps` time steps, layer by layer, with the steps folded into the batch.
 
         Args:
-            graph: Where to append.
-            current: The first layer's current, constant in time.
-            potentials: Of each layer of neurons; `""` for zero.
+            graph: The graph.
+            current: Name of the first layer's current, constant in time.
+            potentials: Names of the potentials of each layer of neurons; `""` for zero.
             steps: Number of steps.
 
         Returns:
-            The readout's spikes `(steps * batch, classes)`, and the new potentials.
+            Names of the readout's spikes `(steps * batch, classes)` and of the new potentials.
         """
         signal, after, before = "", [], iter(potentials)
         spikes: dict[str, tuple[str, tuple[int, ...]]] = {}
@@ -101,7 +101,10 @@ class Network:
     def _fire(
         self, graph: Graph, layer: Conv | Dense, v: str, currents: tuple[str, ...]
     ) -> tuple[list[str], str]:
-        """Integrate and fire once a current; which neurons are silent at each step."""
+        """Append one step per current.
+
+        Returns the masks of neurons that do not fire, and the new potentials.
+        """
 
         def number(value: Any) -> str:
             return graph.constant(self._per_channel(layer, value), self.dtype)
@@ -129,7 +132,7 @@ class Network:
         options = _window(shape, layer.size, layer.strides, (1, 1), layer.padding)
         if layer.kind == "or":
             return graph.add("MaxPool", x, kernel_shape=layer.size, **options)
-        # Runtimes have averages, which are not exact, and convolutions of each map by itself.
+        # A convolution of each map by itself gives exact sums; averages of runtimes are not exact.
         integer, maps = self.program.is_integer, shape[-1]
         ones = graph.constant(np.ones((maps, 1, *layer.size)), "int8" if integer else "float32")
         out = graph.add("ConvInteger" if integer else "Conv", x, ones, group=maps, **options)
@@ -151,11 +154,11 @@ class Network:
         return graph.add(op, *inputs, *bias, **options)
 
     def _kernel(self, graph: Graph, index: int) -> list[str]:
-        """The kernel's name; and those of zero points, if it has any.
+        """Name of the kernel, and names of its zero points, if it has any.
 
-        On x86 processors without VNNI, sums of two products uint8 x int8 saturate at 16 bits
-        in ONNX Runtime. A spike of 1 never gets there, but a pixel of 255 does. The first
-        kernel is therefore stored as uint8, offset by a zero point.
+        On x86 processors without VNNI, ONNX Runtime saturates sums of two products uint8 x int8
+        at 16 bits. Spikes of 1 cannot reach 16 bits, but pixels of 255 can. So the first kernel is
+        stored as uint8 with a zero point.
         """
         layer = self.program.layers[index]
         assert isinstance(layer, Conv | Dense)
@@ -193,7 +196,7 @@ class Network:
         return [name]
 
     def _per_channel(self, layer: Conv | Dense, value: Any) -> np.ndarray:
-        """A number, or one for each filter in a shape that broadcasts over maps."""
+        """A number, or a number per filter in a shape that broadcasts over maps."""
         value = np.asarray(value)
         return value.reshape(-1, 1, 1) if value.ndim and isinstance(layer, Conv) else value
 
@@ -203,7 +206,7 @@ def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _convolution(layer: Conv | Shortcut, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Attributes of a convolution over maps of a shape."""
+    """Attributes of a convolution over maps of the given shape."""
     size = (layer.kernel.shape[0], layer.kernel.shape[1])
     return _window(shape, size, layer.strides, layer.dilation, layer.padding)
 
@@ -215,7 +218,7 @@ def _window(
     dilation: tuple[int, int],
     padding: str,
 ) -> dict[str, Any]:
-    """Attributes of a sliding window, without those that have their default value."""
+    """Attributes of a sliding window; attributes with their default value are left out."""
     options: dict[str, Any] = {}
     if padding == "same":
         pads = list(map(same_padding, shape[:2], size, strides, dilation))

@@ -1,4 +1,4 @@
-"""Run an ONNX file that `write` made, in ONNX Runtime or OpenVINO."""
+"""Run an ONNX file of `write` in ONNX Runtime or OpenVINO."""
 
 import statistics
 import time
@@ -23,9 +23,9 @@ class _Session(NamedTuple):
     """An opened file.
 
     Attributes:
-        names: Of its inputs and outputs.
-        time_steps: T of the program that was written.
-        infer: From inputs to outputs, both by name.
+        names: Names of its inputs and outputs.
+        time_steps: T of the program in the file.
+        infer: Function from inputs to outputs, both by name.
     """
 
     names: set[str]
@@ -45,26 +45,29 @@ def run(
     runtime: str = "onnxruntime",
     threads: int = 1,
 ) -> np.ndarray:
-    """Spike counts of a file, whatever its form; `Program.scores` of a readout by potential.
+    """Run a file of any form; return spike counts, or scores with a readout by potential.
 
-    A step is called T times from zero potentials; a loop is told T. OpenVINO 2026.4 adds wrongly
-    to what a convolution of one channel to one or two filters gives on maps of 3 or 4 pixels, in
-    batches of several images, with AVX-512; no larger layer was ever off.
+    The form "step" is called T times, from potentials of zero. The form "loop" has T as an input.
+
+    OpenVINO 2026.4 has a fault on processors with AVX-512: it adds wrongly after a convolution of
+    one channel to one or two filters on maps of 3 or 4 pixels, in batches of several images. No
+    fault was found for larger layers.
 
     Args:
         path: A file of `write`.
         program: The network that was written.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
-        runtime: `"onnxruntime"` or `"openvino"` (in float32; its default is bfloat16 where the
-            processor has it, which changes counts).
+        runtime: `"onnxruntime"` or `"openvino"`. OpenVINO runs in float32; its default on some
+            processors, bfloat16, would change counts.
         threads: Number of threads.
 
     Returns:
-        `(batch, classes)`, int64; float64 of a readout by potential.
+        `(batch, classes)`: spike counts, int64; or `Program.scores` of a readout by potential,
+        float64.
 
     Raises:
         ValueError: If the images do not fit, the runtime is unknown, or the file runs another
-            number of steps.
+            number of steps than the program.
         ImportError: If the runtime is not installed.
 
     Example:
@@ -97,13 +100,13 @@ def latency(
     repeats: int = 50,
     runtime: str = "onnxruntime",
 ) -> float:
-    """Median time of one inference of one image, all T steps.
+    """Measure the median time for one image and all T steps.
 
     Args:
         path: A file of `write`.
         program: The network that was written.
         threads: Number of threads.
-        repeats: Number of inferences that are timed, after two that are not.
+        repeats: Number of timed inferences; two more run before them without timing.
         runtime: As in `run`.
 
     Returns:
@@ -139,7 +142,7 @@ def latency(
 
 
 def node_count(path: str | Path) -> int:
-    """Number of nodes in a file, those inside a loop counted once.
+    """Number of nodes in a file; nodes inside a loop count once.
 
     Raises:
         ImportError: If ONNX is not installed.
@@ -168,7 +171,7 @@ def node_count(path: str | Path) -> int:
 def _network_in(
     runtime: str, path: str | Path, program: Program, threads: int
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from images to scores."""
+    """A function that runs the file: from images to scores."""
     check_choice("runtime", runtime, RUNTIMES)
     session = RUNTIMES[runtime](path, threads)
     if "spikes" in session.names:

@@ -1,4 +1,4 @@
-"""Write a program as an ONNX file."""
+"""`write`: write a program as an ONNX file."""
 
 import json
 import math
@@ -16,7 +16,7 @@ __all__ = ["FORMS", "metadata", "refuse", "write"]
 
 FORMS: tuple[str, ...] = ("unrolled", "step", "loop")
 
-# Opset 18 is the first whose `Split` takes a number of outputs; ONNX 1.13, ONNX Runtime 1.14.
+# In opset 18 (ONNX 1.13, ONNX Runtime 1.14) `Split` first accepts a number of outputs.
 _OPSET, _IR_VERSION = 18, 8
 
 _FORMATS = ("float32", "int8")
@@ -31,36 +31,37 @@ def write(
 ) -> None:
     """Write a program as an ONNX file.
 
-    All forms take `image`, `(batch, height, width, channels)` in [0, 1], float32, also those
-    of an integer program, which scale and round it inside. The batch is dynamic.
+    All forms have the input `image`, `(batch, height, width, channels)`, float32, with pixels in
+    `program.input_range`. Files of an integer program scale and round the image themselves. The
+    batch size is dynamic.
 
-    - `"unrolled"`: output `spike_counts`, `(batch, classes)`, float32; T steps of plain nodes.
-    - `"step"`: one step. Inputs `v_<layer name>` too, the potentials of each layer of neurons,
-      zeros at first; outputs `spikes`, `(batch, classes)`, float32, and `v_<layer name>_out`.
-      Potentials of maps are `(batch, filters, height, width)`; those of an integer program
-      are int32.
-    - `"loop"`: as unrolled, the step in a `Loop`. A second input `time_steps`, int64, a number
-      without axes, is T; the program's own T is `time_steps` in the file's metadata.
+    - `"unrolled"`: T steps as plain nodes. Output: `spike_counts`, `(batch, classes)`, float32.
+    - `"step"`: one step. Further inputs: the potentials `v_<layer name>` of each layer of neurons,
+      zeros before the first step. Outputs: `spikes`, `(batch, classes)`, float32, and
+      `v_<layer name>_out`. Potentials of maps have the shape `(batch, filters, height, width)`;
+      potentials of an integer program are int32.
+    - `"loop"`: as `"unrolled"`, with one step as the body of a `Loop`. A second input `time_steps`,
+      an int64 scalar, is T. The program's T is in the file's metadata, as `time_steps`.
 
-    Potentials are counted from `v_0`, see `keras_proxy_snn.export.program.Conv`. Of a program with
-    `readout="potential"` the unrolled form and the loop have a second output,
+    Potentials are counted from `v_0`, see `keras_proxy_snn.export.program.Conv`. For a program with
+    `readout="potential"`, the forms `"unrolled"` and `"loop"` have a second output
     `v_<readout>_out`: the readout's potentials after the last step, for `Program.scores`.
 
-    Weights are stored once, and one more step of the unrolled form costs some 90 bytes a layer
-    of neurons: a file of 50 steps is at most 1.5 times one of 10 as soon as weights take about
-    6 KB a layer. A tiny network that must stay tiny is written as a loop.
+    Weights are stored once. Each step of the unrolled form takes some 90 bytes per layer of
+    neurons. If weights take 6 KB per layer or more, a file of 50 steps is at most 1.5 times as
+    large as a file of 10 steps. For the smallest file of a tiny network use `"loop"`.
 
-    An integer program is `ConvInteger` and `MatMulInteger` on uint8 spikes and int8 weights (the
-    first kernel is uint8 with zero point 128) with int32 potentials. Its counts are exact in
-    ONNX Runtime; OpenVINO computes the same sums in float32, exact below 2^24.
+    An integer program has the operators `ConvInteger` and `MatMulInteger` on uint8 spikes and int8
+    weights (the first kernel is uint8 with zero point 128), and int32 potentials. Its counts are
+    exact in ONNX Runtime. OpenVINO computes the same sums in float32, exact below 2^24.
 
     Args:
         program: The network.
-        path: The file to write; an existing one is replaced.
+        path: The file to write; an existing file is replaced.
         form: One of `FORMS`.
-        chunk_steps: Steps of the unrolled form that are folded into one batch. It changes size,
-            speed and memory, never a count on exact sums. By default as many as keep the
-            largest layer's potentials under 4 MiB an image.
+        chunk_steps: Number of steps of the unrolled form that are folded into one batch. It changes
+            size, speed and memory; counts of exact sums stay the same. By default the number that
+            keeps the largest layer's potentials below 4 MiB per image.
 
     Raises:
         ValueError: If the form is unknown, `chunk_steps` is not a positive integer, or the
@@ -102,15 +103,15 @@ def write(
 
 
 def refuse(program: Program, form: str = "unrolled") -> None:
-    """Raise an error if a program cannot be expressed.
+    """Raise an error if an ONNX file cannot express a program.
 
     Args:
         program: The network.
         form: One of `FORMS`.
 
     Raises:
-        ValueError: If the form or the number format is unknown; or if, in an integer program,
-            pixels do not fit uint8, kernels are not int8, or potentials could leave int32.
+        ValueError: If the form or the number format is unknown; or if an integer program has pixels
+            that do not fit uint8, kernels that are not int8, or potentials that may exceed int32.
 
     Example:
 
@@ -156,7 +157,7 @@ def _reach(program: Program, layer: Conv | Dense) -> int:
 
 
 def metadata(program: Program, form: str) -> dict[str, str]:
-    """The program's own metadata, and what a device must know to run a file of a form."""
+    """The program's metadata, and the facts that a device needs to run a file of this form."""
     neurons = program.neurons
     facts = {
         **program.metadata,
