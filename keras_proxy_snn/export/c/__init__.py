@@ -4,7 +4,8 @@
 weights to the potentials of the neurons that it reaches.
 """
 
+from ._activity import Activity, activity
 from ._runtime import compiler, run
 from ._write import FORMS, node_count, refuse, write
 
-__all__ = ["FORMS", "compiler", "node_count", "refuse", "run", "write"]
+__all__ = ["FORMS", "Activity", "activity", "compiler", "node_count", "refuse", "run", "write"]

@@ -1,0 +1,105 @@
+"""What a C file has to do for an image: its spikes, and the additions that they cause."""
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..interpreter import _apply, _convolve, _linear, initial_state, prepare_images, step
+from ..program import Conv, Dense, Program
+
+__all__ = ["Activity", "activity"]
+
+
+class Activity(NamedTuple):
+    """Averages over images, of all time steps.
+
+    Attributes:
+        spikes: Of all neurons.
+        additions: Of weights to potentials, but those of the image's constant current.
+        multiply_adds: Of the ANN with the same weights, for comparison.
+    """
+
+    spikes: float
+    additions: float
+    multiply_adds: int
+
+
+def activity(program: Program, images: Any) -> Activity:
+    """Count spikes and additions of a program on images.
+
+    Args:
+        program: The network.
+        images: `(batch, height, width, channels)`, pixels in [0, 1].
+
+    Returns:
+        An `Activity`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, c
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> hidden = Dense("hidden", np.int8([[64, 64]]), None, 128, "zero")
+    >>> readout = Dense("readout", np.int8([[64, 64, 64], [64, 64, 64]]), None, 128, "zero")
+    >>> program = Program((Flatten("flatten"), hidden, readout), (1, 1, 1), 4, "int8")
+    >>> c.activity(program, np.ones((1, 1, 1, 1)))  # 2 neurons spike twice, 3 others twice
+    Activity(spikes=10.0, additions=12.0, multiply_adds=8)
+    """
+    x = prepare_images(program, images)
+    state = initial_state(program, len(x))
+    first = program.layers.index(program.neurons[0])
+    for layer in program.layers[:first]:
+        x = _apply(layer, x)
+    current = _linear(program.neurons[0], x)
+    spikes = additions = 0
+    for _ in range(program.time_steps):
+        _, state, before = step(program, current, state)
+        fired = [
+            (v >= layer.firing_level).astype("int64")
+            for layer, v in zip(program.neurons, before, strict=True)
+        ]
+        spikes += sum(int(spike.sum()) for spike in fired)
+        additions += _additions(program, fired)
+    return Activity(spikes / len(x), additions / len(x), _multiply_adds(program))
+
+
+def _additions(program: Program, fired: list[np.ndarray]) -> int:
+    """Additions of a time step, by the spikes of all neurons in it."""
+    first = program.layers.index(program.neurons[0])
+    done, neurons = 0, iter(fired)
+    signal = next(neurons)
+    signals = {program.neurons[0].name: signal}
+    for layer in program.layers[first + 1 :]:
+        if isinstance(layer, Conv | Dense):
+            done += _reached(layer, signal)
+            for shortcut in layer.shortcuts:
+                done += _reached(shortcut, signals[shortcut.source])
+            signal = next(neurons)
+        else:
+            signal = _apply(layer, signal)
+        signals[layer.name] = signal
+    return done
+
+
+def _reached(layer: Any, x: np.ndarray) -> int:
+    """How many neurons spikes reach, all together."""
+    filters = layer.kernel.shape[-1]
+    if isinstance(layer, Dense):
+        return int(x.sum()) * filters
+    ones = replace(layer, kernel=np.ones((*layer.kernel.shape[:-1], 1), "int64"))
+    return int(_convolve(ones, x).sum()) * filters
+
+
+def _multiply_adds(program: Program) -> int:
+    """Of one pass of the ANN, where all inputs are other than zero."""
+    total, shape = 0, program.input_shape
+    shapes = {}
+    for layer, output in zip(program.layers, program.shapes(), strict=True):
+        if isinstance(layer, Conv | Dense):
+            total += _reached(layer, np.ones((1, *shape), "int64"))
+            for shortcut in layer.shortcuts:
+                total += _reached(shortcut, np.ones((1, *shapes[shortcut.source]), "int64"))
+        shape = output
+        shapes[layer.name] = output
+    return total
