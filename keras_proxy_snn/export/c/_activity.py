@@ -93,8 +93,9 @@ def _reached(layer: Any, x: np.ndarray) -> int:
 
 def _multiply_adds(program: Program) -> int:
     """Of one pass of the ANN, where all inputs are other than zero."""
-    total, shape = 0, program.input_shape
-    shapes = {}
+    total = 0
+    shape: tuple[int, ...] = program.input_shape
+    shapes: dict[str, tuple[int, ...]] = {}
     for layer, output in zip(program.layers, program.shapes(), strict=True):
         if isinstance(layer, Conv | Dense):
             total += _reached(layer, np.ones((1, *shape), "int64"))

@@ -125,10 +125,9 @@ def _compile(path: Path, potential: bool, folder: str, flags: Sequence[str]) -> 
         each = f'printf(" %ld", (long){prefix}_potential(&state, k));'
         potentials = [f"for (k = 0; k < {prefix.upper()}_CLASSES; ++k) {each}"]
     main = block(_MAIN, header=path.with_suffix(".h").name, potentials=potentials, **names)
-    source = Path(folder) / "run.c"
-    source.write_text("\n".join(main), "utf-8")
-    include = f"-I{path.parent}"
-    command = [*compiler(), *flags, include, str(source), str(path), "-o", f"{folder}/run"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    sources = ["-x", "c", "-", "-x", "none", str(path)]  # the program around the file is typed in
+    command = [*compiler(), *flags, f"-I{path.parent}", *sources, "-o", f"{folder}/run"]
+    text = "\n".join([*main, ""])
+    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(f"{path} cannot be compiled: {' '.join(command)}\n{done.stderr[:2000]}")
