@@ -49,7 +49,24 @@ def test_patience_counts_batches_in_a_row_and_an_epoch_is_enough():
     monitor = kps.ProxyMonitor(patience=3)
     bad, good = {"rate_conv1": 0.9}, {"rate_conv1": 0.1}
     assert watch(monitor, [bad, bad, good, bad, bad]) == []
-    assert len(watch(monitor, [good, bad], epoch=True)) == 1
+    assert len(watch(monitor, [good, good, bad], epoch=True)) == 1
+
+
+def test_a_fresh_network_is_not_judged_by_two_steps():
+    assert watch(kps.ProxyMonitor(), [{"rate_conv1": 0.0, "proxy_distance": 0.9}] * 2, True) == []
+
+
+def test_the_first_silent_layer_is_named_as_the_cause():
+    monitor = kps.ProxyMonitor(patience=1)
+    silent = {"rate_conv1": 0.1, "rate_conv2": 0.0, "rate_dense1": 0.0, "rate_readout": 0.0}
+    (message,) = watch(monitor, [silent] * 3)
+    assert message.startswith("Layer 'conv2' is silent")
+    assert "So dense1, readout are silent too." in message
+    assert monitor.warned == ["rate_conv2"]
+    # What stays silent when the cause has gone has a cause of its own.
+    first, second = watch(monitor, [silent, {**silent, "rate_conv2": 0.1}])
+    assert first.startswith("Layer 'conv2'")
+    assert second.startswith("Layer 'dense1'")
 
 
 def test_it_can_stop_the_training():

@@ -21,7 +21,8 @@ class ProxyMonitor(keras.callbacks.Callback):
     describes the SNN, and accuracy falls to chance. A layer that falls silent silences all layers
     after it. The logs show both before the accuracy falls.
 
-    The monitor warns once per layer and once for the distance, and names the cure. It reads the
+    The monitor warns once per layer and once for the distance, and names the cure. Of several
+    silent layers it names the first, which is the cause. It reads the
     logs that a `ProxyModel` writes, which are averages over the epoch so far, and computes
     nothing itself.
 
@@ -30,7 +31,8 @@ class ProxyMonitor(keras.callbacks.Callback):
         min_rate: Warn below this firing rate.
         max_distance: Warn above this mean cosine distance between spike counts and the
             ANN's output.
-        patience: Number of consecutive batches that must be out of range before a warning.
+        patience: Number of consecutive batches that must be out of range before a warning. The
+            average of a whole epoch is enough after as many batches.
         stop: Whether to stop the training at the first warning.
 
     Raises:
@@ -73,14 +75,16 @@ class ProxyMonitor(keras.callbacks.Callback):
         """Reset the counts of batches."""
         self.warned = []
         self._out_of_range: dict[str, int] = {}
+        self._batches = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Check the averages of the epoch so far."""
+        self._batches += 1
         self._look(logs or {}, weight=1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Check the averages of the whole epoch, for which no patience is needed."""
-        self._look(logs or {}, weight=self.patience)
+        """Check the averages of the whole epoch, which are enough after `patience` batches."""
+        self._look(logs or {}, weight=self.patience if self._batches >= self.patience else 0)
 
     def _look(self, logs: dict[str, Any], weight: int) -> None:
         if "proxy_distance" not in logs:
@@ -88,8 +92,11 @@ class ProxyMonitor(keras.callbacks.Callback):
                 "ProxyMonitor needs the training of a ProxyModel, whose logs hold "
                 f"'proxy_distance' and 'rate_<layer>'. Received: logs with {sorted(logs)}."
             )
+        silent = [name for name in logs if self._is_silent(name, float(logs[name]))]
         for name, value in logs.items():
-            message = self._complaint(name, float(value))
+            # The layers are in order: those after a silent one get no spikes.
+            is_effect = name in silent[1:]
+            message = None if is_effect else self._complaint(name, float(value), silent[1:])
             seen = self._out_of_range.get(name, 0) + weight if message else 0
             self._out_of_range[name] = seen
             if message and seen >= self.patience and name not in self.warned:
@@ -97,7 +104,10 @@ class ProxyMonitor(keras.callbacks.Callback):
                 warnings.warn(message, CollapseWarning, stacklevel=2)
                 self.model.stop_training |= self.stop
 
-    def _complaint(self, name: str, value: float) -> str | None:
+    def _is_silent(self, name: str, value: float) -> bool:
+        return name.startswith("rate_") and not value >= self.min_rate  # NaN is no rate either
+
+    def _complaint(self, name: str, value: float, silent_after: list[str]) -> str | None:
         layer = name.removeprefix("rate_")
         if name.startswith("rate_") and value > self.max_rate:
             return (
@@ -105,10 +115,13 @@ class ProxyMonitor(keras.callbacks.Callback):
                 f"(limit {self.max_rate}): near 1 its spikes carry nothing and training "
                 f"collapses. Cure: {_CURE}"
             )
-        if name.startswith("rate_") and not value >= self.min_rate:
+        if self._is_silent(name, value):
+            names = ", ".join(name.removeprefix("rate_") for name in silent_after)
+            after = f"So {names} are silent too. " if names else ""
             return (
                 f"Layer {layer!r} is silent: a rate of {value:.1e} spikes per neuron and step "
-                f"(limit {self.min_rate:.1e}). Cure: kernel_initializer='rate_preserving', a "
+                f"(limit {self.min_rate:.1e}). {after}Cure: "
+                "kernel_initializer='rate_preserving', a "
                 "lower `v_threshold`, or more `time_steps`."
             )
         if name == "proxy_distance" and (math.isnan(value) or value > self.max_distance):
