@@ -1,4 +1,4 @@
-"""Convolutions and poolings of maps, in the layout that each backend likes."""
+"""Convolutions and poolings of maps, in the layout that is fastest on each backend."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +10,14 @@ __all__ = ["on_maps"]
 
 
 def on_maps(function: Callable[..., Any], maps: Any) -> Any:
-    """Apply a function of maps `(batch, height, width, channels)` that has a `data_format`.
+    """Apply a function with a `data_format` to maps `(batch, height, width, channels)`.
 
-    On PyTorch it is told `"channels_first"` and sees the same memory with its axes named in that
-    order, PyTorch's own "channels last" format. Keras would copy all maps to another layout,
-    and those of a convolution back (`benchmarks/NOTES.md`, "Layout on PyTorch, once more").
+    On PyTorch, the function gets `"channels_first"` and the same memory with permuted axes, which
+    is PyTorch's "channels last" format. Keras alone would copy all maps to another layout, and
+    copy the results of a convolution back (`benchmarks/NOTES.md`, "Layout on PyTorch, once more").
 
     Args:
-        function: `keras.ops.conv`, `max_pool` and the like, all other arguments given.
+        function: `keras.ops.conv`, `max_pool` or similar, with all other arguments bound.
         maps: `(batch, height, width, channels)`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Which function an activation is, in whatever way Keras lets it be written."""
+"""`activation_kind`: recognise an activation in each form that Keras allows."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ _FUNCTIONS = {
 
 
 def activation_kind(activation: Any) -> str | None:
-    """The kind of an activation: a function, a layer that is one, or a layer that holds one.
+    """The kind of an activation: of a function, an activation layer, or a layer that holds one.
 
-    A layer of another class than Keras's own is of no kind, because its `call` may be another.
+    A layer of a user's own class has no kind, because its `call` may do anything.
 
     Args:
         activation: The `activation` of a layer, or a `ReLU`, `Softmax` or `Activation` layer.
 
     Returns:
-        `"linear"`, also of `None`; `"relu"`, bounded by a `max_value` or not; `"softmax"` over the
-        last axis; `None` of all else.
+        `"linear"`, also for `None`; `"relu"`, with or without a `max_value`; `"softmax"` over the
+        last axis; otherwise `None`.
 
     Example:
 

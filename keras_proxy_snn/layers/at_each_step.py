@@ -1,4 +1,4 @@
-"""`AtEachStep`: a standard layer that needs no spiking form."""
+"""`AtEachStep`: a standard layer that is applied at each time step."""
 
 import inspect
 from typing import Any
@@ -16,16 +16,16 @@ __all__ = ["AtEachStep"]
 class AtEachStep(keras.layers.Layer):
     """A standard Keras layer without weights, applied at each step.
 
-    What it gives is spikes if it only moves them (zero padding, reshaping), and a current if it is
-    linear in them: the average of a window's spikes at step t is a current at step t, which goes
-    on into the next layer's weighted sum. Its mean over time is what the ANN's layer makes of the
-    mean spikes, exactly, so average pooling needs no neurons of its own:
+    A layer that only moves spikes (zero padding, reshaping) gives spikes. A layer that is linear
+    gives a current: the average of a window's spikes at step t is a current at step t, and the
+    next layer adds it to its weighted sum. The mean of this current over time equals the result of
+    the ANN's layer for the mean spikes, so average pooling needs no neurons:
 
         out[t] = 1/n sum of spikes[t] in the window
 
     Args:
-        layer: Such as `keras.layers.AveragePooling2D`. It runs in inference mode.
-        prepares_images: Whether it scales or augments images at the input of a network; see
+        layer: A layer such as `keras.layers.AveragePooling2D`. It runs in inference mode.
+        prepares_images: Whether `layer` scales or augments images at the input of a network; see
             `keras_proxy_snn.simulation.network.SpikingNetwork.preprocess`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
 
@@ -53,7 +53,7 @@ class AtEachStep(keras.layers.Layer):
         self.prepares_images = prepares_images
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build the layer, unless that has been done."""
+        """Build the inner layer, unless it is built already."""
         if not self.layer.built:
             self.layer.build(without_time(input_shape))
 
@@ -62,19 +62,19 @@ class AtEachStep(keras.layers.Layer):
         return over_time(self.at_once, inputs)
 
     def at_once(self, x: Tensor, training: bool = False) -> Any:
-        """Apply the layer to `(batch, ...)`."""
+        """Apply the inner layer to `(batch, ...)`."""
         knows_training = "training" in inspect.signature(self.layer.call).parameters
-        # Not through `__call__`, which would cast to the ANN's dtype and keep spikes alive.
+        # `__call__` would cast to the ANN's dtype and keep spikes in memory.
         y = self.layer.call(x, training=training) if knows_training else self.layer.call(x)
         return ops.cast(y, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        """The layer's own rule, for each step."""
+        """Output shape of the inner layer, with the time axis."""
         shape = self.layer.compute_output_shape(without_time(tuple(input_shape)))
         return (shape[0], input_shape[1], *shape[1:])
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, the layer serialised whole."""
+        """Constructor arguments, with the complete configuration of the inner layer."""
         layer = keras.saving.serialize_keras_object(self.layer)
         return {**super().get_config(), "layer": layer, "prepares_images": self.prepares_images}
 

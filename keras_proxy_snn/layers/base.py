@@ -1,4 +1,4 @@
-"""What IF layers with weights have in common: a twin that owns them, and folding."""
+"""`TiedIF`: base of IF layers with weights. A twin owns the weights; batch norm is folded in."""
 
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ CURRENT_DTYPES = ("float32", "bfloat16")
 
 
 class SynapticWeights(NamedTuple):
-    """Weights as the spiking side sees them, in its compute dtype."""
+    """Weights of the spiking network, in its compute dtype."""
 
     kernel: Tensor
     bias: Tensor | None
@@ -34,9 +34,9 @@ class SynapticWeights(NamedTuple):
 class TiedIF(IF):
     """IF neurons whose weights belong to a standard Keras layer, the twin.
 
-    Subclasses name the class of the twin and say how weights act on inputs. An input spike
-    stands for the value `input_scale`, a number or one for each input channel, by which the
-    weights are multiplied: so spikes stay zeros and ones whatever they stand for.
+    Subclasses name the class of the twin and define how weights act on inputs. An input spike
+    stands for the value `input_scale`: a number, or one number per input channel. The weights are
+    multiplied by this value, so spikes are always zeros and ones.
     """
 
     twin_class: type[keras.layers.Layer]
@@ -94,7 +94,7 @@ class TiedIF(IF):
             )
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build the twin and the batch normalisation, unless that has been done."""
+        """Build the twin and the batch normalisation, unless they are built already."""
         shape = tuple(input_shape) if self.time_steps is not None else without_time(input_shape)
         if not self.twin.built:
             self.twin.build(shape)
@@ -120,7 +120,7 @@ class TiedIF(IF):
     def fold(
         self, norm: keras.layers.BatchNormalization, kernel: Tensor, bias: Tensor | None
     ) -> SynapticWeights:
-        """Weights with a normalisation folded in; see `synaptic_weights`."""
+        """Weights with a given normalisation folded in; see `synaptic_weights`."""
         mean, variance = (
             ops.cast(v, self.compute_dtype) for v in (norm.moving_mean, norm.moving_variance)
         )
@@ -133,9 +133,9 @@ class TiedIF(IF):
 
     @property
     def bias_variable(self) -> Any:
-        """Variable `(outputs,)` whose value is added to the currents; `None` if there is none.
+        """Variable `(outputs,)` that is added to the currents unscaled; `None` without a bias.
 
-        That is the normalisation's `beta`, which is not scaled as a bias before it would be.
+        With a batch normalisation it is `beta`, because the twin's bias is scaled.
         """
         if self.batch_norm is not None:
             return self.batch_norm.beta if self.batch_norm.center else None
@@ -153,19 +153,19 @@ class TiedIF(IF):
         return kernel * ops.convert_to_tensor(scale, self.compute_dtype)
 
     def scale_outputs(self, kernel: Tensor, scale: Any) -> Any:
-        """Multiply a kernel by a scale of each output `(outputs,)`."""
+        """Multiply a kernel by one scale per output, `(outputs,)`."""
         return kernel * scale
 
     def linear(self, inputs: Tensor, weights: SynapticWeights) -> Any:
-        """Currents `(batch, ...)` that inputs `(batch, ...)` cause through given weights.
+        """Currents `(batch, ...)` of inputs `(batch, ...)` through given weights.
 
-        Weighted inputs are summed in `current_dtype`; the bias and the potentials that take the
-        sum are in the compute dtype whatever it is.
+        Weighted inputs are summed in `current_dtype`. The bias and the potentials use the compute
+        dtype.
         """
         return biased(self.sum_inputs(inputs, weights), weights.bias, self.compute_dtype)
 
     def sum_inputs(self, inputs: Tensor, weights: SynapticWeights) -> Any:
-        """Currents without the bias, in the dtype in which they are summed."""
+        """Currents without the bias, in the dtype of the summation."""
         inputs, kernel = (ops.cast(x, self.current_dtype) for x in (inputs, weights.kernel))
         return self.weighted_sum(inputs, kernel)
 
@@ -188,7 +188,7 @@ class TiedIF(IF):
         return (shape[0], input_shape[1], *shape[1:])
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, the twin and the normalisation serialised whole."""
+        """Constructor arguments, with the complete configurations of twin and normalisation."""
         serialize = keras.saving.serialize_keras_object
         norm = self.batch_norm
         return {
@@ -209,10 +209,10 @@ class TiedIF(IF):
 
 
 def check_scale(scale: Any) -> float | tuple[float, ...]:
-    """A scale of spikes as a number, or as a tuple with one for each channel.
+    """A scale of spikes as a number, or as a tuple with one number per channel.
 
     Raises:
-        ValueError: If it is not positive.
+        ValueError: If a scale is not positive.
     """
     values = np.asarray(scale, "float64")
     if values.ndim > 1 or not values.size or not np.all(values > 0):
@@ -226,7 +226,7 @@ def make_twin(
     arguments: dict[str, Any],
     layer_arguments: dict[str, Any],
 ) -> keras.layers.Layer:
-    """The twin that was given, or a new one from Keras's own arguments.
+    """The given twin, or a new layer from Keras's own arguments.
 
     Raises:
         ValueError: If both a twin and arguments for a new one are given, or neither.
@@ -236,7 +236,7 @@ def make_twin(
         if layer_arguments.get("name"):
             given.setdefault("name", f"{layer_arguments['name']}_twin")
         if "kernel_size" in arguments:
-            # Whatever `keras.config.image_data_format()` says.
+            # Set explicitly, because `keras.config.image_data_format()` may differ.
             given.setdefault("data_format", "channels_last")
         return twin_class(**given)
     if given:
@@ -248,7 +248,7 @@ def make_twin(
 
 
 def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Keyword arguments of the IF layer itself, and those that the twin gets."""
+    """Split keyword arguments into arguments of the IF layer and arguments of the twin."""
     layer = ("name", "dtype", "trainable")
     neuron = ("neuron", "v_threshold", "reset", "v_0")
     own = (*layer, *neuron, "time_steps", "return_state", "input_scale")

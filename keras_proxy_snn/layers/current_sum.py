@@ -1,4 +1,4 @@
-"""`CurrentSum`: where currents or spikes meet before the neuron."""
+"""`CurrentSum`: the sum of currents or spikes of several layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,14 @@ __all__ = ["CurrentSum"]
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
 class CurrentSum(keras.layers.Layer):
-    """Sum of several inputs at each step, each times what one of its spikes stands for.
+    """Sum of several inputs at each step; each input is multiplied by the value of its spikes.
 
         current[t] = sum_i scales_i * inputs_i[t]
 
     An input that is constant in time has a time axis of length 1.
 
     Args:
-        scales: One scale for each input: a positive number, or one for each channel.
+        scales: One scale per input: a positive number, or one number per channel.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
@@ -49,7 +49,7 @@ class CurrentSum(keras.layers.Layer):
         self.scales = tuple(check_scale(scale) for scale in scales)
 
     def build(self, *input_shapes: Any) -> None:
-        """There is nothing to build."""
+        """Nothing to build."""
 
     def call(self, *inputs: Tensor) -> Any:
         """Weighted sum; see the class."""
@@ -70,7 +70,7 @@ class CurrentSum(keras.layers.Layer):
         )
 
     def compute_output_spec(self, *inputs: Tensor) -> Any:
-        """Symbolic output; Keras itself passes no shapes on to a `call` of `*inputs`."""
+        """Symbolic output; Keras alone cannot infer it for a `call` with `*inputs`."""
         shape = self.compute_output_shape(*(x.shape for x in inputs))
         return keras.KerasTensor(shape, self.compute_dtype)
 

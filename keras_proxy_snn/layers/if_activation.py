@@ -1,4 +1,4 @@
-"""`IFActivation`: neurons in the place of a ReLU that stands by itself."""
+"""`IFActivation`: neurons for a ReLU that does not follow a layer with weights."""
 
 from typing import Any
 
@@ -14,16 +14,16 @@ __all__ = ["IFActivation"]
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
 class IFActivation(TiedIF):
-    """Integrate-and-fire neurons where currents have met: `IF` in the place of an ANN's layer.
+    """Integrate-and-fire neurons for a ReLU layer without weights before it.
 
-    Such is the ReLU after the sum of a residual block. There are no weights; what spikes among the
-    inputs stand for is all that is multiplied:
+    An example is the ReLU after the sum of a residual block. The neurons have no weights. The
+    inputs are only multiplied by the value of their spikes:
 
         current = input_scale * inputs
 
     Args:
         twin: The `keras.layers.ReLU` or `keras.layers.Activation` of the ANN.
-        batch_norm: None: there are no weights to fold it into.
+        batch_norm: Must be `None`, because there are no weights to fold it into.
         **kwargs: `input_scale` as in `IFConv2D`; all others as in `IF`.
 
     Input shape:
@@ -55,11 +55,11 @@ class IFActivation(TiedIF):
 
     @property
     def bias_variable(self) -> None:
-        """There are no weights."""
+        """`None`, because there are no weights."""
         return None
 
     def synaptic_weights(self) -> SynapticWeights:
-        """The scale of the inputs, in the place of a kernel."""
+        """The scale of the inputs as the kernel."""
         return SynapticWeights(ops.convert_to_tensor(self.input_scale, self.compute_dtype), None)
 
     def sum_inputs(self, inputs: Tensor, weights: SynapticWeights) -> Any:

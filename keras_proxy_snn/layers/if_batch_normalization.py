@@ -1,4 +1,4 @@
-"""`IFBatchNormalization`: a batch normalisation that no layer before it can take in."""
+"""`IFBatchNormalization`: neurons for a batch normalisation that cannot be folded into weights."""
 
 from typing import Any
 
@@ -13,10 +13,10 @@ __all__ = ["IFBatchNormalization"]
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
 class IFBatchNormalization(TiedIF):
-    r"""Normalised currents or spikes into integrate-and-fire neurons.
+    r"""Integrate-and-fire neurons that read normalised currents or spikes.
 
-    Where a batch normalisation stands after a sum, a pooling or a ReLU, it is a weight and a bias
-    of each channel, by its running statistics:
+    A batch normalisation after a sum, a pooling or a ReLU has no kernel to fold into. With its
+    running statistics, it is a weight and a bias per channel:
 
         current = scale * inputs + bias
         scale = input_scale * gamma / sqrt(variance + epsilon)
@@ -25,7 +25,7 @@ class IFBatchNormalization(TiedIF):
     Args:
         twin: A `keras.layers.BatchNormalization` over the last axis, whose weights this layer
             shares.
-        batch_norm: None: that is the twin.
+        batch_norm: Must be `None`, because the twin is the normalisation.
         **kwargs: `input_scale` as in `IFConv2D`; all others as in `IF`.
 
     Input shape:
@@ -62,11 +62,11 @@ class IFBatchNormalization(TiedIF):
         return self.twin.beta if self.twin.center else None
 
     def synaptic_weights(self) -> SynapticWeights:
-        """Scale and bias of each channel."""
+        """Scale and bias per channel."""
         return self.fold(self.twin, self.scale_inputs(ops.ones((), self.compute_dtype)), None)
 
     def scale_inputs(self, kernel: Tensor) -> Any:
-        """Multiply the scales, which are as many as input channels."""
+        """Multiply the scales by `input_scale`; there is one scale per input channel."""
         return kernel * ops.convert_to_tensor(self.input_scale, self.compute_dtype)
 
     def sum_inputs(self, inputs: Tensor, weights: SynapticWeights) -> Any:

@@ -1,4 +1,4 @@
-"""`IFConv2D`: a convolution whose neurons integrate and fire."""
+"""`IFConv2D`: integrate-and-fire neurons with a convolution."""
 
 from functools import partial
 from typing import Any
@@ -19,13 +19,13 @@ class IFConv2D(TiedIF):
     """Convolution of spikes (or of a constant image) into integrate-and-fire neurons.
 
     The current of a neuron is the weighted sum of the spikes in its window
-    (Eq. 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy"; Eq. 6
-    for an image that is constant in time, where it is computed once). The neurons
-    then follow Eq. 3 and 5, see `keras_proxy_snn.layers.IF`.
+    (Eq. 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy"). For an image
+    that is constant in time, the current is computed once (Eq. 6). The neurons then follow
+    Eq. 3 and 5, see `keras_proxy_snn.layers.IF`.
 
-    The weights belong to `layer.twin`, a standard `keras.layers.Conv2D`: training the
-    twin in an ANN changes what this layer computes. If there is a batch normalisation
-    between twin and activation, its running statistics are folded into weights and bias.
+    The weights belong to `layer.twin`, a standard `keras.layers.Conv2D`. Training the twin
+    in an ANN changes this layer too. The running statistics of a batch normalisation between
+    twin and activation are folded into weights and bias.
 
     Args:
         filters: Number of feature maps. Not with `twin`.
@@ -33,17 +33,18 @@ class IFConv2D(TiedIF):
         twin: An existing `keras.layers.Conv2D`, `channels_last`, linear or ReLU,
             whose weights this layer shares.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
-        current_dtype: In what weighted inputs are summed: `"float32"`; or `"bfloat16"`, currents of
-            8 bits, faster on processors that have it. Potentials stay float32.
+        current_dtype: Dtype in which weighted inputs are summed: `"float32"` or `"bfloat16"`. The
+            latter has a precision of 8 bits and is faster on processors with bfloat16 units.
+            Potentials stay float32.
         **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
-            in `IF`; `input_scale`, the value that a spike of the inputs stands for, a positive
-            number or one for each input channel (1 if not given); all others go to the new
-            `Conv2D` (`strides`, `padding`, `use_bias`, ...).
+            in `IF`. `input_scale` is the value of an input spike: a positive number, or one number
+            per input channel (default 1). All others go to the new `Conv2D` (`strides`,
+            `padding`, `use_bias`, ...).
 
     Call arguments:
         inputs: Spikes `(batch, time, height, width, channels)`; or an image
             `(batch, height, width, channels)`, constant in time, if `time_steps` is set.
-        initial_state: Potentials before the first step, as `v_0` says if not given.
+        initial_state: Potentials before the first step; `v_0` times the threshold by default.
 
     Input shape:
         `(batch, time, height, width, channels)`, without `time` if `time_steps` is set.
@@ -85,7 +86,7 @@ class IFConv2D(TiedIF):
         )
 
     def scale_inputs(self, kernel: Tensor) -> Any:
-        """As in other layers; the kernel of a group has its own channels alone."""
+        """As in other layers; with groups, the kernel of each group has its own input channels."""
         groups = self.twin.groups
         if groups == 1 or not isinstance(self.input_scale, tuple):
             return super().scale_inputs(kernel)

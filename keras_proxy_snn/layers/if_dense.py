@@ -1,4 +1,4 @@
-"""`IFDense`: a fully connected layer whose neurons integrate and fire."""
+"""`IFDense`: fully connected integrate-and-fire neurons."""
 
 from typing import Any
 
@@ -25,17 +25,18 @@ class IFDense(TiedIF):
         units: Number of neurons. Not with `twin`.
         twin: An existing `keras.layers.Dense`, linear or ReLU, whose weights are shared.
         batch_norm: `True` for a new `keras.layers.BatchNormalization`, or an existing one.
-        current_dtype: In what weighted inputs are summed: `"float32"`; or `"bfloat16"`, currents of
-            8 bits, faster on processors that have it. Potentials stay float32.
+        current_dtype: Dtype in which weighted inputs are summed: `"float32"` or `"bfloat16"`. The
+            latter has a precision of 8 bits and is faster on processors with bfloat16 units.
+            Potentials stay float32.
         **kwargs: `v_threshold`, `reset`, `v_0`, `time_steps`, `return_state`, `name` and `dtype` as
-            in `IF`; `input_scale`, the value that a spike of the inputs stands for, a positive
-            number or one for each feature (1 if not given); all others go to the new `Dense`
-            (`use_bias`, `kernel_initializer`, ...).
+            in `IF`. `input_scale` is the value of an input spike: a positive number, or one number
+            per feature (default 1). All others go to the new `Dense` (`use_bias`,
+            `kernel_initializer`, ...).
 
     Call arguments:
         inputs: Spikes `(batch, time, features)`; or values `(batch, features)`, constant
             in time, if `time_steps` is set.
-        initial_state: Potentials before the first step, as `v_0` says if not given.
+        initial_state: Potentials before the first step; `v_0` times the threshold by default.
 
     Input shape:
         `(batch, time, features)`, without `time` if `time_steps` is set.
@@ -77,5 +78,5 @@ class IFDense(TiedIF):
         )
 
     def weighted_sum(self, inputs: Tensor, kernel: Tensor) -> Any:
-        """Multiply `(batch, features)` with a kernel."""
+        """Multiply `(batch, features)` by a kernel."""
         return ops.matmul(inputs, kernel)

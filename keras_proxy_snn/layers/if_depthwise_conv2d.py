@@ -1,4 +1,4 @@
-"""`IFDepthwiseConv2D`: a convolution of each channel by itself, into neurons."""
+"""`IFDepthwiseConv2D`: integrate-and-fire neurons with a depthwise convolution."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ __all__ = ["IFDepthwiseConv2D"]
 class IFDepthwiseConv2D(TiedIF):
     """Depthwise convolution of spikes (or of a constant image) into integrate-and-fire neurons.
 
-    As `IFConv2D`, but a neuron sees one channel of its window.
+    As `IFConv2D`, but each neuron reads one channel of its window.
 
     Args:
         twin: A `keras.layers.DepthwiseConv2D`, `channels_last`, linear or ReLU, whose weights
@@ -52,7 +52,7 @@ class IFDepthwiseConv2D(TiedIF):
         super().__init__(twin, batch_norm, **kwargs)
 
     def scale_outputs(self, kernel: Tensor, scale: Any) -> Any:
-        """Multiply a kernel `(height, width, channels, multiplier)` by a scale of each output."""
+        """Multiply a kernel `(height, width, channels, multiplier)` by one scale per output."""
         return kernel * ops.reshape(scale, (-1, self.twin.depth_multiplier))
 
     def weighted_sum(self, inputs: Tensor, kernel: Tensor) -> Any:

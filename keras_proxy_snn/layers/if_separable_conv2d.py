@@ -1,4 +1,4 @@
-"""`IFSeparableConv2D`: a separable convolution into neurons."""
+"""`IFSeparableConv2D`: integrate-and-fire neurons with a separable convolution."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ __all__ = ["IFSeparableConv2D"]
 class IFSeparableConv2D(TiedIF):
     """Separable convolution of spikes (or of a constant image) into integrate-and-fire neurons.
 
-    Between the twin's two kernels there is no neuron, so they are one convolution, whose kernel
-    is their product: spikes meet one weight each, which is added, as in `IFConv2D`.
+    There are no neurons between the twin's two kernels. So both together are one convolution with
+    the product of the kernels, and each spike adds one weight per neuron, as in `IFConv2D`:
 
         kernel[i, j, c, f] = sum_m depthwise[i, j, c, m] pointwise[c M + m, f]
 

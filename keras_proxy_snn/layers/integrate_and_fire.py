@@ -19,34 +19,33 @@ __all__ = ["IF"]
 class IF(keras.layers.Layer):
     """Integrate-and-fire neurons driven by input currents: a spiking ReLU.
 
-    Each neuron adds its current to its membrane potential, fires when the
-    potential reaches the threshold, and is then reset; see
-    `keras_proxy_snn.neurons.neuron.Neuron`. Potentials start at `v_0` times the threshold inside
-    each call unless `initial_state` is given: there is no state to reset by hand, and none is
-    saved.
+    Each neuron adds its current to its membrane potential, fires when the potential reaches the
+    threshold, and is then reset; see `keras_proxy_snn.neurons.neuron.Neuron`. In each call,
+    potentials start at `v_0` times the threshold, unless `initial_state` is given. The layer keeps
+    no state between calls, so you need not reset it.
 
-    Neurons compute in float32 whatever the global dtype policy, because half
-    precision potentials change the spikes. Pass `dtype=` to choose otherwise.
+    Neurons compute in float32 for any global dtype policy, because potentials in half precision
+    change the spikes. Pass `dtype=` to choose another dtype.
 
     Args:
         v_threshold: Positive number, in units of the weights (1 if not given); or the
             `keras_proxy_snn.layers.LearnedThreshold` of the ANN that has it.
-        reset: What happens to the potential after a spike: `"zero"` (the paper, and if not given)
-            or `"subtract"` (the threshold is subtracted, the excess stays).
-        time_steps: If `None`, inputs have a time axis. If a positive integer, inputs
-            have none: they are currents constant in time, and flow for that many steps.
-        v_0: Potential before the first step as a fraction of the threshold, in [0, 1). The
-            paper has 0, and so has the layer if not given. With 1/2 counts round currents to the
-            nearest number of spikes and not down, which matters at few steps.
+        reset: Reset of the potential after a spike: `"zero"` (default, the paper) or `"subtract"`
+            (the threshold is subtracted and the excess is kept).
+        time_steps: `None`: inputs have a time axis. A positive integer: inputs have no time axis;
+            they are currents that flow, constant in time, for this number of steps.
+        v_0: Potential before the first step as a fraction of the threshold, in [0, 1). The default
+            is 0 (the paper). With 1/2, the number of spikes rounds the current to the nearest
+            number instead of down, which matters at few steps.
         return_state: If true, also return the potentials after the last step.
-        neuron: A `keras_proxy_snn.neurons.neuron.Neuron` in the place of `v_threshold`, `reset` and
+        neuron: A `keras_proxy_snn.neurons.neuron.Neuron` in place of `v_threshold`, `reset` and
             `v_0`.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
         inputs: Currents `(batch, time, ...)`, or `(batch, ...)` if `time_steps` is set.
-        initial_state: Potentials before the first step, `(batch, ...)`, alone or as
-            the only item of a list. `v_0` times the threshold if not given.
+        initial_state: Potentials before the first step, `(batch, ...)`, alone or as the only item
+            of a list; `v_0` times the threshold by default.
 
     Input shape:
         `(batch, time, ...)`, or `(batch, ...)` if `time_steps` is set.
@@ -92,7 +91,7 @@ class IF(keras.layers.Layer):
 
     @property
     def neuron(self) -> Neuron:
-        """The neuron in numbers; its threshold, if that is learned, is the value now."""
+        """The neuron as numbers; a learned threshold has its present value."""
         return self._neuron if self._learned is None else self._neuron.at(self._learned.value)
 
     @property
@@ -111,7 +110,7 @@ class IF(keras.layers.Layer):
         return self._neuron.v_0
 
     def traced_neuron(self) -> Neuron:
-        """The neuron for traced code: its threshold, if that is learned, is a scalar tensor."""
+        """The neuron for traced code; a learned threshold is a scalar tensor."""
         if self._learned is None:
             return self._neuron
         # The SNN is never differentiated.
@@ -143,10 +142,10 @@ class IF(keras.layers.Layer):
 
         Args:
             current: Currents, with a time axis unless `time_steps` is given.
-            v: Potentials before the first step; `initial_potentials` if `None`.
-            time_steps: For how many steps a constant current flows.
-            simulate: `keras_proxy_snn.neurons.equations.simulate`, or what gives the same values.
-            bias: Added to the currents of each step, if it is not in them already.
+            v: Potentials before the first step; `None` for `initial_potentials`.
+            time_steps: Number of steps for which a constant current flows.
+            simulate: `keras_proxy_snn.neurons.equations.simulate`, or a function with equal values.
+            bias: Bias to add to the currents of each step; `None` if they include it.
 
         Returns:
             `(spikes, v)`.
@@ -161,11 +160,11 @@ class IF(keras.layers.Layer):
         return simulate(current, v, self.traced_neuron(), time_steps, bias=bias)
 
     def compute_current_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Shape of the currents for a given input shape, both with a time axis or both without."""
+        """Shape of the currents for an input shape; both have a time axis, or neither has."""
         return tuple(input_shape)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        """Shape of the spikes, or of spikes and potentials if `return_state`."""
+        """Shape of the spikes; with `return_state`, shapes of spikes and potentials."""
         shape = self.compute_current_shape(tuple(input_shape))
         spikes = shape if self.time_steps is None else (shape[0], self.time_steps, *shape[1:])
         return (spikes, (spikes[0], *spikes[2:])) if self.return_state else spikes
@@ -178,7 +177,7 @@ class IF(keras.layers.Layer):
         return keras.KerasTensor(shapes, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments; potentials are not among them."""
+        """Constructor arguments, without potentials."""
         theta: Any = self._neuron.v_threshold
         if self._learned is not None:
             theta = keras.saving.serialize_keras_object(self._learned)
@@ -201,7 +200,7 @@ class IF(keras.layers.Layer):
 
 
 def _neuron(neuron: Neuron | None, parts: dict[str, Any]) -> Neuron:
-    """The neuron that was given, or one of the parts that were given."""
+    """The given neuron, or a neuron made from the given parts."""
     given = {name: value for name, value in parts.items() if value is not None}
     if neuron is None:
         return Neuron(**given)

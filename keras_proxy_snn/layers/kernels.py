@@ -1,4 +1,4 @@
-"""The kernel that the call of a standard Keras layer multiplies by; all that read one come here."""
+"""`kernel_of`: the kernel of a standard Keras layer. All code that needs a kernel uses it."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ __all__ = ["kernel_of"]
 
 
 def kernel_of(layer: keras.layers.Layer, name: str = "kernel") -> Any:
-    """The kernel that a layer's own call multiplies its inputs by.
+    """The kernel by which a layer's own call multiplies its inputs.
 
-    Of a layer that Keras quantised to `"int8"` or `"int4"` that is what its codes stand for (its
-    inputs are not rounded here), of one with LoRA the sum with the product of those two matrices,
-    and of one that PyTorch shares out over devices (`DTensor`) the whole.
+    For a layer that Keras quantised to `"int8"` or `"int4"`, the kernel has the values of the
+    codes; inputs are not rounded here. For a layer with LoRA, the product of the two LoRA matrices
+    is added. For a layer that PyTorch distributes over devices (`DTensor`), it is the whole kernel.
 
     Args:
         layer: A built `Conv2D`, `DepthwiseConv2D`, `SeparableConv2D` or `Dense`.
@@ -45,7 +45,7 @@ def kernel_of(layer: keras.layers.Layer, name: str = "kernel") -> Any:
             f"Received: layer {layer.name!r} ({type(layer).__name__}) in {mode!r}. Build the "
             "spiking network of the CNN before it is quantised."
         )
-    # Not `layer.kernel`, which adds LoRA to the codes.
+    # `layer.kernel` would add LoRA to the codes.
     (stored,) = (weight for weight in layer.weights if weight.name == "kernel")
     kernel = _dequantised(layer, _whole(stored), mode)
     if layer.lora_enabled:
@@ -67,13 +67,13 @@ def _dequantised(layer: Any, codes: Any, mode: str) -> Any:
     codes = ops.cast(codes, "float32")
     if len(scale.shape) == 1:
         return ops.divide(codes, scale)
-    # Blocks of inputs have a scale and a zero of their own.
+    # Each block of inputs has its own scale and zero point.
     block = ops.cast(_whole(layer.g_idx), "int32")
     zero = ops.cast(_whole(layer.kernel_zero), "float32")
     return (codes - ops.take(zero, block, axis=0)) * ops.take(scale, block, axis=0)
 
 
 def _whole(weight: Any) -> Any:
-    """A weight as one tensor, also if it is shared out over devices."""
+    """A weight as one tensor, also if it is distributed over devices."""
     value = ops.convert_to_tensor(weight)
     return value.full_tensor() if hasattr(value, "full_tensor") else value

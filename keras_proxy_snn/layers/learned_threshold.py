@@ -16,13 +16,14 @@ __all__ = ["LearnedThreshold"]
 class LearnedThreshold(keras.layers.Layer):
     """Divide currents by a threshold that is trained with the weights.
 
-    It stands in the ANN before an activation that is bounded at 1, and IF neurons that are
-    given this layer as their `v_threshold` have its threshold:
+    Put this layer into the ANN before an activation that is bounded at 1. Pass it to IF neurons as
+    their `v_threshold`; they then use its threshold theta:
 
         ANN:  y = min(max(0, z / theta), 1)        SNN:  spike = 1 if v >= theta
 
-    The derivative for theta is that of the ANN (straight-through for the spikes); it is scaled
-    by theta, because the logarithm of theta is what is trained, so that theta stays positive.
+    The derivative for theta comes from the ANN (straight-through for the spikes). The trained
+    variable is the logarithm of theta, so theta stays positive and the derivative is scaled by
+    theta.
 
     Args:
         v_threshold: Initial threshold, a positive number in units of the weights.
@@ -65,10 +66,10 @@ class LearnedThreshold(keras.layers.Layer):
 
     @property
     def value(self) -> float:
-        """The threshold as a number, outside of traced code.
+        """The threshold as a Python number; not available in traced code.
 
         Raises:
-            ValueError: If training has driven it out of what a threshold can be.
+            ValueError: If training has driven the threshold out of its range.
         """
         return self._check()
 

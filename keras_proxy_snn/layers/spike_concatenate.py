@@ -1,4 +1,4 @@
-"""`SpikeConcatenate`: maps of several layers side by side."""
+"""`SpikeConcatenate`: concatenate spikes or currents of several layers."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ __all__ = ["SpikeConcatenate"]
 class SpikeConcatenate(keras.layers.Layer):
     """Concatenate spikes or currents at each step.
 
-    An input that is constant in time has a time axis of length 1, and is repeated.
+    An input that is constant in time has a time axis of length 1 and is repeated.
 
     Args:
-        axis: Axis of the inputs, time not counted, as in `keras.layers.Concatenate`.
+        axis: Axis of the inputs without the time axis, as in `keras.layers.Concatenate`.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
@@ -42,7 +42,7 @@ class SpikeConcatenate(keras.layers.Layer):
         self.axis = axis
 
     def build(self, *input_shapes: Any) -> None:
-        """There is nothing to build."""
+        """Nothing to build."""
 
     def call(self, *inputs: Tensor) -> Any:
         """Concatenate each step; see the class."""
@@ -63,7 +63,7 @@ class SpikeConcatenate(keras.layers.Layer):
         return tuple(shape)
 
     def compute_output_spec(self, *inputs: Tensor) -> Any:
-        """Symbolic output; Keras itself passes no shapes on to a `call` of `*inputs`."""
+        """Symbolic output; Keras alone cannot infer it for a `call` with `*inputs`."""
         shape = self.compute_output_shape(*(x.shape for x in inputs))
         return keras.KerasTensor(shape, self.compute_dtype)
 

@@ -1,4 +1,4 @@
-"""`SpikeFlatten`: from maps of spikes to a vector of spikes, at each step."""
+"""`SpikeFlatten`: flatten maps of spikes to a vector of spikes, at each step."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["SpikeFlatten"]
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
 class SpikeFlatten(keras.layers.Layer):
-    """Flatten everything but batch and time, in the order of `keras.layers.Flatten`.
+    """Flatten all axes except batch and time, in the order of `keras.layers.Flatten`.
 
     Args:
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.

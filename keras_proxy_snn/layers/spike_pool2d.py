@@ -1,4 +1,4 @@
-"""`SpikePool2D`: a pooling neuron fires when any neuron in its window does."""
+"""`SpikePool2D`: a pooling neuron fires when any neuron in its window fires."""
 
 from functools import partial
 from typing import Any
@@ -23,8 +23,8 @@ class SpikePool2D(keras.layers.Layer):
         out[t] = max(spikes[t] in the window)
 
     Args:
-        pool_size: Integer or pair, the window in pixels.
-        strides: Integer or pair; the window's size if `None`.
+        pool_size: Integer or pair: size of the window in pixels.
+        strides: Integer or pair; `None` for the size of the window.
         padding: `"valid"` or `"same"`.
         **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
 
@@ -57,7 +57,7 @@ class SpikePool2D(keras.layers.Layer):
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
-        # Keras's own layer checks the arguments and knows the output's shape.
+        # Keras's own layer checks the arguments and computes the output shape.
         self._window = keras.layers.MaxPooling2D(
             pool_size, strides, padding, data_format="channels_last"
         )

@@ -1,4 +1,4 @@
-"""`Synapses`: weights without neurons, for currents that meet others first."""
+"""`Synapses`: weights without neurons, for currents that are added to others first."""
 
 from typing import Any
 
@@ -12,20 +12,21 @@ __all__ = ["Synapses"]
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
 class Synapses(keras.layers.Layer):
-    """The currents of a layer of neurons, and not the neurons.
+    """The currents of a layer, without its neurons.
 
-    A convolution whose result is added to another before the ReLU has no neurons of its own.
+    An example is a convolution in a residual block: its result is added to another result before
+    the ReLU, so the convolution has no neurons of its own.
 
     Args:
-        layer: An `IFConv2D`, `IFDense`, ... whose weights, batch normalisation and `input_scale`
-            count alone. Its neurons never run.
+        layer: An `IFConv2D`, `IFDense`, ... Only its weights, batch normalisation and
+            `input_scale` are used. Its neurons never run.
         **kwargs: Arguments of `keras.layers.Layer`, such as `name`.
 
     Input shape:
-        `(batch, time, ...)`, as the layer's.
+        `(batch, time, ...)`, as for `layer`.
 
     Output shape:
-        Currents, as the layer's spikes.
+        Currents, in the shape of the spikes of `layer`.
 
     Example:
 
@@ -49,7 +50,7 @@ class Synapses(keras.layers.Layer):
         return self.layer.twin
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build the twin, unless that has been done."""
+        """Build the twin, unless it is built already."""
         if not self.layer.built:
             self.layer.build(input_shape)
 
@@ -66,11 +67,11 @@ class Synapses(keras.layers.Layer):
         return self.layer.current(inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
-        """As the layer's currents."""
+        """Shape of the layer's currents."""
         return self.layer.compute_current_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Constructor arguments, the layer serialised whole."""
+        """Constructor arguments, with the complete configuration of the layer."""
         return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The time axis: always the second, after the batch."""
+"""Helpers for the time axis, which is axis 1, after the batch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["over_time", "without_time"]
 def over_time(function: Callable[[Any], Any], inputs: Tensor) -> Any:
     """Apply a function of `(batch, ...)` at every step of `(batch, time, ...)`.
 
-    Time is folded into the batch, so it is one large call whatever the number of steps.
+    Time is folded into the batch, so the function is called once for all steps.
     """
     steps = known_steps(inputs)
     outputs = function(ops.reshape(inputs, (-1, *inputs.shape[2:])))
@@ -22,5 +22,5 @@ def over_time(function: Callable[[Any], Any], inputs: Tensor) -> Any:
 
 
 def without_time(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """`(batch, ...)` for `(batch, time, ...)`."""
+    """The shape `(batch, ...)` of a shape `(batch, time, ...)`."""
     return (shape[0], *shape[2:])

@@ -197,7 +197,7 @@ def _part(chain: _Chain) -> Part:
 def _take_activation(
     chain: _Chain, scale: float = 1.0, learned: LearnedThreshold | None = None
 ) -> tuple[float, LearnedThreshold | None, Any]:
-    """The scaling layers and the ReLU at the end of them, if a ReLU follows."""
+    """Factor, learned threshold and ReLU, if the chain leads to a ReLU; otherwise 1 and `None`."""
     places = list(chain.places)
     if learned is None:
         rescaling = chain.take(is_scale)
@@ -211,7 +211,7 @@ def _take_activation(
 
 
 def is_identity(layer: Any) -> bool:
-    """Whether a layer has an effect in training only."""
+    """Whether a layer has no effect outside training."""
     if type(layer) is keras.layers.Activation:
         return activation_kind(layer) == "linear"
     return type(layer) in _TRAINING_ALONE

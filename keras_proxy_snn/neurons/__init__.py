@@ -1,1 +1,1 @@
-"""The integrate-and-fire neuron: its equations, and kernels that compute the same bits faster."""
+"""The integrate-and-fire neuron: its equations, and faster kernels with bit-identical results."""

@@ -1,4 +1,4 @@
-"""The integrate-and-fire neuron. Its equations stand here and nowhere else."""
+"""Equations of the integrate-and-fire neuron, in `keras.ops`. Faster kernels must equal them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,8 +28,8 @@ def fire(
         v: Membrane potentials before the step, any shape, in units of the weights.
         current: Input currents of the step, same shape.
         neuron: Threshold and reset.
-        spike: Function of potentials and threshold that gives the spikes. Another than
-            `heaviside` must give the same values, and may have another derivative.
+        spike: Function of potentials and threshold that gives the spikes. It must give the same
+            values as `heaviside`, but may have another derivative.
 
     Returns:
         `(spikes, v)`: zeros and ones, and the potentials after the step, in the
@@ -47,7 +47,8 @@ def fire(
     """
     v = ops.add(v, current)
     spikes = spike(v, neuron.v_threshold)
-    # A product, not a choice, so that a derivative of the spikes reaches the reset. It is exact.
+    # A product instead of `where`, so that a derivative of the spikes reaches the reset. It is
+    # exact.
     lost = neuron.v_threshold if neuron.subtracts else v
     return spikes, ops.subtract(v, ops.multiply(spikes, lost))
 
@@ -69,7 +70,7 @@ def simulate(
         neuron: Threshold and reset.
         time_steps: Number of steps for which a constant current flows.
         spike: As in `fire`.
-        bias: Added to the currents of each step.
+        bias: Bias to add to the currents of each step, or `None`.
 
     Returns:
         `(spikes, v)`: spikes `(batch, time, ...)`, and the potentials after the last step.
@@ -85,7 +86,7 @@ def simulate(
     [0.0, 1.0, 0.0, 1.0]
     """
     if time_steps is None:
-        # Slices would do, but their gradients are as many tensors of the whole's size.
+        # Slices would work, but the gradient of each slice is a tensor of the full size.
         current = ops.convert_to_tensor(current)
         steps = ops.unstack(current, num=known_steps(current), axis=1)
         currents = [biased(step, bias, v.dtype) for step in steps]
@@ -99,7 +100,7 @@ def simulate(
 
 
 def biased(current: Tensor, bias: Tensor | None, dtype: Any) -> Any:
-    """Currents in a dtype, and the bias, if there is one, added to them there."""
+    """Currents cast to a dtype, plus the bias in this dtype if it is given."""
     current = ops.cast(current, dtype)
     return current if bias is None else ops.add(current, bias)
 
@@ -108,7 +109,7 @@ def known_steps(inputs: Tensor) -> int:
     """Length of the time axis of `(batch, time, ...)`.
 
     Raises:
-        ValueError: If it is not known while a graph is being traced.
+        ValueError: If the length is not known while a graph is traced.
     """
     steps = inputs.shape[1]
     if steps is None:

@@ -1,4 +1,4 @@
-"""Neurons over time in each backend's own way, where that is known to be faster."""
+"""Simulate neurons in the fastest known way of each backend, with bit-identical results."""
 
 import importlib.util
 import math
@@ -15,10 +15,9 @@ from .neuron import Neuron
 
 __all__ = ["mean", "simulate"]
 
-# Potentials of smaller layers stay in the cache of a processor; there compiling costs more than
-# it gains.
+# Potentials of smaller layers stay in the CPU cache; for them, compiling costs more than it gains.
 _LEAST_NEURONS = 2**16
-# Values of a layer that PyTorch advances at a time: 16 bytes each are in the processor's cache.
+# Number of values that PyTorch advances at a time: with 16 bytes each, they fit the CPU cache.
 _CACHED = 2**18
 
 
@@ -30,21 +29,22 @@ def simulate(
     bias: Tensor | None = None,
     spike_dtype: str = "float32",
 ) -> tuple[Any, Any]:
-    """`equations.simulate` with fewer passes over the potentials, for the same bits.
+    """As `equations.simulate`, bit for bit, with fewer passes over the potentials.
 
-    On GPUs one kernel does all steps, Triton's on PyTorch and Pallas's on JAX. On CPUs XLA makes
-    one kernel of additions, comparisons and resets of large layers on TensorFlow, and on PyTorch
-    potentials are changed where they are, in the cache. What else runs in a graph Keras compiles as
-    a whole. `benchmarks/NOTES.md` has what each gains. Nothing here can be differentiated.
+    On GPUs, one kernel runs all steps: a Triton kernel on PyTorch, a Pallas kernel on JAX. On CPUs
+    with TensorFlow, XLA fuses additions, comparisons and resets of large layers into one kernel.
+    On CPUs with PyTorch, potentials are changed in place, in the cache. In all other cases the
+    equations run in the graph that Keras compiles. `benchmarks/NOTES.md` tells the gains. The
+    function cannot be differentiated.
 
     Args:
-        current: As in `keras_proxy_snn.neurons.equations.simulate`, and so are the others.
+        current: As in `keras_proxy_snn.neurons.equations.simulate`; so are the next arguments.
         v: Membrane potentials before the first step.
         neuron: Threshold and reset.
         time_steps: Number of steps for which a constant current flows.
         bias: Added to the currents of each step.
-        spike_dtype: In what dtype spikes may be given, because it spares their readers a cast.
-            TensorFlow does not.
+        spike_dtype: Preferred dtype of the spikes; it saves their readers a cast. TensorFlow
+            ignores it.
 
     Returns:
         `(spikes, v)`.
@@ -55,7 +55,7 @@ def simulate(
         if v.is_cuda and v.dtype.itemsize == 4 and importlib.util.find_spec("triton"):
             from .triton import simulate as run
         return run(current, v, neuron, time_steps, bias, spike_dtype)
-    # A learned threshold is a tensor of the graph, so it goes in as an operand.
+    # A learned threshold is a tensor of the graph, so it is passed as an operand.
     way = _with_threshold(partial(equations.simulate, time_steps=time_steps, bias=bias), neuron)
     if backend == "jax":
         way = _cast(way, spike_dtype)
@@ -76,15 +76,15 @@ def simulate(
 
 
 def _with_threshold(run: Callable[..., Any], neuron: Neuron) -> Any:
-    """A function of currents, potentials and threshold, of one of currents, potentials, neuron."""
+    """The function `run`, with the threshold of its neuron as the third argument."""
     return lambda current, v, v_threshold: run(current, v, neuron.at(v_threshold))
 
 
 def _has_pallas(v: Tensor) -> bool:
-    """Whether a kernel may run on JAX: on GPUs, unless the batch is distributed behind its back."""
+    """Whether a Pallas kernel can run: on a GPU, if the batch is not distributed over devices."""
     import jax
 
-    # In this order, because to look for Pallas is to import it.
+    # In this order, because the check for Pallas imports it.
     return (
         jax.default_backend() == "gpu"
         and v.dtype.itemsize == 4
@@ -94,7 +94,7 @@ def _has_pallas(v: Tensor) -> bool:
 
 
 def _cast(plain: Callable[..., Any], spike_dtype: str) -> Callable[..., Any]:
-    """The same with spikes in a dtype."""
+    """The same function, with spikes cast to a dtype."""
 
     def run(*arguments: Any) -> tuple[Any, Any]:
         spikes, after = plain(*arguments)
@@ -104,7 +104,7 @@ def _cast(plain: Callable[..., Any], spike_dtype: str) -> Callable[..., Any]:
 
 
 def mean(spikes: Tensor) -> Any:
-    """Mean of spikes in any dtype, in float32, without a copy of them."""
+    """Mean of spikes of any dtype, in float32, without a copy of the spikes."""
     if keras.config.backend() == "torch":
         import torch
 
@@ -127,10 +127,10 @@ def _in_cache(
     bias: Tensor | None,
     spike_dtype: str,
 ) -> tuple[Any, Any]:
-    """The equations of `keras_proxy_snn.neurons.equations` on PyTorch, some images after the other.
+    """The equations of `keras_proxy_snn.neurons.equations` on PyTorch, for part after part.
 
-    All steps of the images of a part run before those of the next, so that on a processor
-    potentials stay in its cache, and no term is a new tensor of the whole's size.
+    A part is a few images. All its steps run before the next part starts. So potentials stay in
+    the CPU cache, and no term needs a new tensor of the full size.
     """
     import torch
 
@@ -154,7 +154,7 @@ def _advance(
     constant: bool,
     bias: Tensor | None,
 ) -> None:
-    """Change potentials where they are, and write the spikes of all steps."""
+    """Advance potentials in place and write the spikes of all steps."""
     import torch
 
     theta = neuron.v_threshold

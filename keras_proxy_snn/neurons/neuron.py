@@ -1,4 +1,4 @@
-"""`Neuron`: the facts of an integrate-and-fire neuron as one value that is checked once."""
+"""`Neuron`: threshold, reset and initial potential of a neuron as one checked value."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from .._checks import check_choice
 __all__ = ["RESETS", "Neuron"]
 
 RESETS = ("zero", "subtract")
-# Between these a threshold and its inverse are numbers of float32.
+# Within these bounds, float32 can hold a threshold and its inverse.
 _LEAST, _MOST = 2.0**-126, 2.0**126
 
 
@@ -25,9 +25,8 @@ class Neuron:
         v[t] = v[t-1] + I[t]
         spike[t] = 1 if v[t] >= v_threshold else 0
 
-    Where the neuron fired, its potential is then set to zero (`reset="zero"`, the paper) or
-    lowered by the threshold (`reset="subtract"`). `keras_proxy_snn.neurons.equations` computes
-    these steps.
+    After a spike, the potential is set to zero (`reset="zero"`, the paper) or lowered by the
+    threshold (`reset="subtract"`). `keras_proxy_snn.neurons.equations` computes these steps.
 
     Args:
         v_threshold: Potential at which the neuron fires, a positive number that float32 can hold.
@@ -70,7 +69,7 @@ class Neuron:
         return self.reset == "subtract"
 
     def at(self, v_threshold: Any) -> "Neuron":
-        """The same neuron with a threshold that is not checked: a scalar tensor, or its value."""
+        """The same neuron with another threshold, a scalar tensor or number, without a check."""
         neuron = copy(self)
         object.__setattr__(neuron, "v_threshold", v_threshold)
         return neuron
@@ -80,7 +79,7 @@ def _threshold(value: Any) -> float:
     if not _is_number(value) or not value > 0:
         raise ValueError(f"`v_threshold` must be a positive number. Received: {value!r}.")
     if not _LEAST <= value <= _MOST:
-        # Python does not write integers of thousands of digits.
+        # Python cannot print integers with thousands of digits.
         received = repr(value) if value < 1e300 else "a number above 1e300"
         raise ValueError(
             "`v_threshold` must be from 2^-126 to 2^126, about 1.2e-38 to 8.5e37, because "
@@ -90,5 +89,5 @@ def _threshold(value: Any) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    # NaN compares with nothing. Infinity and what float cannot hold are caught by the range.
+    # `value == value` excludes NaN. The range excludes infinity and integers too large for float.
     return isinstance(value, Real) and not isinstance(value, bool) and value == value

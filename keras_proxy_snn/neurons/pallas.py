@@ -1,4 +1,4 @@
-"""Integrate-and-fire neurons as one kernel of NVIDIA and AMD GPUs, for the JAX backend."""
+"""Integrate-and-fire neurons as one kernel for NVIDIA and AMD GPUs, for the JAX backend."""
 
 import math
 from functools import partial
@@ -26,10 +26,10 @@ def simulate(
     spike_dtype: str,
     interpret: bool = False,
 ) -> tuple[Any, Any]:
-    """As `keras_proxy_snn.neurons.fastest.simulate`, one pass over currents and spikes.
+    """As `keras_proxy_snn.neurons.fastest.simulate`, in one pass over currents and spikes.
 
-    It is the twin of `keras_proxy_snn.neurons.triton.simulate`. With `interpret` it runs without a
-    GPU, slowly.
+    `keras_proxy_snn.neurons.triton.simulate` is the same kernel for PyTorch. With `interpret`, it
+    runs without a GPU, but slowly.
     """
     steps = current.shape[1] if time_steps is None else time_steps
     batch, *shape = v.shape
@@ -52,7 +52,7 @@ def simulate(
         v.reshape(after.shape),
         jnp.reshape(jnp.asarray(neuron.v_threshold, v.dtype), 1),
     )
-    # The simulation is outside of all that is differentiated, and the kernel has no derivative.
+    # The simulation is never differentiated, and the kernel has no derivative.
     results = pl.pallas_call(
         kernel,
         grid=(batch, pl.cdiv(neurons, _BLOCK)),

@@ -1,4 +1,4 @@
-"""Integrate-and-fire neurons as one kernel of NVIDIA and AMD GPUs, for the PyTorch backend."""
+"""Integrate-and-fire neurons as one kernel for NVIDIA and AMD GPUs, for the PyTorch backend."""
 
 import math
 from typing import Any
@@ -23,11 +23,12 @@ def simulate(
     bias: Tensor | None,
     spike_dtype: str,
 ) -> tuple[Any, Any]:
-    """As `keras_proxy_snn.neurons.fastest.simulate`, one pass over currents and spikes.
+    """As `keras_proxy_snn.neurons.fastest.simulate`, in one pass over currents and spikes.
 
-    Potentials stay in registers from the first step to the last. Currents are read as the layer
-    summed them, spikes written as their readers take them; bias, potentials and comparisons are
-    those of `keras_proxy_snn.neurons.equations` in float32, in the same order.
+    Potentials stay in registers from the first step to the last. Currents are read in the dtype of
+    the layer's sums; spikes are written in the dtype that their readers use. Bias, potentials and
+    comparisons are computed in float32, in the same order as in
+    `keras_proxy_snn.neurons.equations`.
     """
     steps = current.shape[1] if time_steps is None else time_steps
     batch, *shape = v.shape

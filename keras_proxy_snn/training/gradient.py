@@ -1,4 +1,4 @@
-"""The proxy gradient, in one op. It stands here and nowhere else."""
+"""`proxy_gradient`: the gradient of proxy learning as one operation."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ __all__ = ["proxy_gradient"]
 
 
 def proxy_gradient(proxy_output: Tensor, spike_counts: Tensor) -> Any:
-    """Put the SNN's spike counts in place of the ANN's output.
+    """Replace the ANN's output by the SNN's spike counts; the gradient goes to the ANN.
 
-    Forward and backward (Eq. 13 to 16 of Kheradpisheh et al., "Spiking neural
-    networks trained via proxy"), with y the ANN's output and c the counts:
+    Forward and backward pass (Eq. 13 to 16 of Kheradpisheh et al., "Spiking neural networks
+    trained via proxy"), with the ANN's output y and the counts c:
 
         output = c
         dL/dy = dL/d(output)        dL/dc = 0
 
-    So the loss and its derivative are taken at the counts, and the derivative
-    flows back through the ANN, its own activations and masks.
+    So the loss and its derivative are computed from the counts. The derivative then flows back
+    through the ANN with the ANN's own activations.
 
     Args:
         proxy_output: Output of the ANN, `(batch, classes)`, any float dtype.
@@ -53,12 +53,11 @@ def _replace(proxy_output: Tensor, spike_counts: Tensor) -> tuple[Any, Any]:
 
 
 def _after(first: Any, value: Any) -> Any:
-    """The value, once `first` has been computed.
+    """Return `value`, with the guarantee that `first` is computed before.
 
-    TensorFlow's graph optimizer takes the gradient's detour through both for a dependency, drops
-    what else orders a layer's reading of its weights before their update, and then sees that
-    the counts need no output. So now and then the readout's weights were updated before the
-    gradient of the layers below it had read them.
+    Without this guarantee, TensorFlow's graph optimizer can drop the dependencies that let a layer
+    read its weights before their update. Sometimes the readout's weights were then updated before
+    the gradient of the layers below had read them.
     """
     if keras.config.backend() != "tensorflow":
         return value

@@ -1,7 +1,7 @@
-"""The range of a network's images: what is said of it, what its first layers say, what `fit` sees.
+"""The range of a network's images: from the user, from its first layers, or from `fit`.
 
-Where pictures meet a network without the user's own code (the command line, the example for
-devices, data sets to calibrate with), black and white become the two ends of this range.
+The command line, the example for devices and data sets for calibration bring pictures to a network
+without code of the user. They scale black and white to the two ends of this range.
 """
 
 import warnings
@@ -19,12 +19,12 @@ from ..mapping.parts import preprocessing_length
 __all__ = ["UNIT", "agreed_range", "check_range", "layers_range", "peek", "seen_range"]
 
 UNIT = (0.0, 1.0)
-"""The range of the package's data sets, and of a network of which nothing is known."""
+"""The range of the package's data sets, and the default of a network."""
 
-# White of one bit or a float, of 8 bits, of 16 bits.
+# Value of white with one bit or as a float, with 8 bits, with 16 bits.
 _WHITES = (1.0, 255.0, 65535.0)
 _TOLERANCE = 1e-3
-_SAMPLE = 1024  # images that are looked at
+_SAMPLE = 1024  # number of images that are inspected
 
 
 def check_range(value: Any) -> tuple[float, float] | None:
@@ -55,7 +55,7 @@ def check_range(value: Any) -> tuple[float, float] | None:
 
 
 def layers_range(graph: Graph) -> tuple[float, float] | None:
-    """The range for which the network's own `Rescaling` at its input is made, if it is known.
+    """The range of images that a `Rescaling` at the network's input expects; `None` if unknown.
 
     Example:
 
@@ -69,20 +69,21 @@ def layers_range(graph: Graph) -> tuple[float, float] | None:
     for call in graph.calls[: preprocessing_length(graph)]:
         if isinstance(call.layer, keras.layers.Rescaling) and np.ndim(call.layer.scale) == 0:
             for white in _WHITES[1:]:
-                # To (0, 1) or (-1, 1).
+                # The layer scales to (0, 1) or to (-1, 1).
                 if np.isclose(call.layer.scale * white, (1.0, 2.0), rtol=_TOLERANCE).any():
                     return 0.0, white
     return None
 
 
 def seen_range(images: Images) -> tuple[float, float] | None:
-    """The range that images have: the usual one that holds them, or else their own ends.
+    """The range of images: the usual range that contains them, or else their minimum and maximum.
 
     Args:
         images: `(batch, ...)`.
 
     Returns:
-        None if they say nothing: none, one colour, not finite, or no numbers.
+        `(low, high)`; `None` without images, for a single colour, and for values that are not
+        finite or not numbers.
 
     Example:
 
@@ -108,13 +109,13 @@ def seen_range(images: Images) -> tuple[float, float] | None:
 
 
 def peek(x: Tensor) -> tuple[Any, Any]:
-    """Some of the images that `fit` is given, and what to give it: `x`, or the same if used up.
+    """Some of the training images, and an `x` from which nothing has been taken.
 
     Args:
-        x: Arrays, or a data set of batches of any kind that Keras takes.
+        x: Arrays, or a data set of batches of any kind that Keras accepts.
 
     Returns:
-        Images or None, and `x`.
+        Images or `None`; and `x`, or an equal replacement if reading from `x` uses it up.
     """
     if isinstance(x, keras.utils.PyDataset):
         return _images(x[0]), x
@@ -123,7 +124,7 @@ def peek(x: Tensor) -> tuple[Any, Any]:
     if hasattr(x, "element_spec") and hasattr(x, "take"):  # `tf.data.Dataset`
         return _images(next(iter(x.take(1)), None)), x
     if hasattr(x, "dataset") and hasattr(x, "batch_size"):  # PyTorch's `DataLoader`
-        # Not by its iterator, which would draw from the generator of the user's own order.
+        # An iterator of the loader would draw from the random generator of the user.
         items = x.dataset
         if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
             return None, x
@@ -146,15 +147,15 @@ def _again(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
 def agreed_range(
     known: tuple[float, float] | None, graph: Graph, images: Images
 ) -> tuple[float, float] | None:
-    """The range to note after training images were seen, with a warning where it surprises.
+    """The input range after a look at training images; warn if it contradicts them.
 
     Args:
-        known: What the model notes, if anything.
+        known: The model's range, or `None`.
         graph: The ANN.
-        images: Some of them, or None.
+        images: Some training images, or `None`.
 
     Returns:
-        `known`, or the range seen.
+        `known`, or the range of the images.
     """
     if images is None or isinstance(images, dict):
         return known
@@ -177,7 +178,7 @@ def agreed_range(
 
 
 def _holds(expected: tuple[float, float], seen: tuple[float, float]) -> bool:
-    """Whether images may be of a range; those up to 1 are not of one up to 255."""
+    """Whether images fit a range; images up to 1 do not fit a range up to 255."""
     inside = expected[0] <= seen[0] and seen[1] <= expected[1]
     return inside and not (seen[1] == 1 and expected[1] in _WHITES[1:])
 

@@ -12,7 +12,7 @@ __all__ = ["ProxySteps"]
 
 
 class ProxySteps(keras.Model):
-    """Simulate with the step's own variables, before Keras's step calls `jax.value_and_grad`."""
+    """Run the SNN with the step's variables, before Keras's step calls `jax.value_and_grad`."""
 
     snn: SpikingNetwork
 
@@ -27,11 +27,11 @@ class ProxySteps(keras.Model):
         return super().test_step(state, data)
 
     def _simulated(self, state: Tensor, data: Any, training: bool) -> tuple[Any, Any]:
-        """The batch, and the state after layers that augment have drawn from their seeds."""
+        """The batch, and the state after augmentation layers have advanced their seeds."""
         variables = [*self.trainable_variables, *self.non_trainable_variables]
         values = [*state[0], *state[1]]
         with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
             data = simulated(self.snn, data, training)
-        # A variable that nobody assigned has the value that it came with.
+        # A variable that was not assigned keeps its value.
         drawn = [scope.get_current_value(variable) for variable in self.non_trainable_variables]
         return data, (state[0], drawn, *state[2:])

@@ -12,7 +12,7 @@ __all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountMeanSquaredError"]
 
 
 class _CheckedLoss(keras.losses.Loss):
-    """A loss that checks labels which are arrays. In a step they are tensors."""
+    """A loss that checks labels if they are arrays. In a train step they are tensors."""
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
         if not ops.is_tensor(y_true) and not isinstance(y_true, keras.KerasTensor):
@@ -24,8 +24,8 @@ class _CheckedLoss(keras.losses.Loss):
 class SpikeCountCrossentropy(_CheckedLoss):
     """Cross-entropy of the softmax over spike counts, the paper's loss.
 
-    With counts c and the label's one-hot Y (Eq. 12 and 13 of Kheradpisheh et al., "Spiking
-    neural networks trained via proxy"):
+    For counts c and the one-hot label Y (Eq. 12 and 13 of Kheradpisheh et al., "Spiking neural
+    networks trained via proxy"):
 
         O_k = exp(c_k) / sum_j exp(c_j)
         L = -sum_k Y_k ln(O_k)
@@ -58,10 +58,10 @@ class SpikeCountCrossentropy(_CheckedLoss):
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
 class SpikeCountMeanSquaredError(_CheckedLoss):
-    """Mean squared error of spike counts against one-hot, the loss of the authors' notebook.
+    """Mean squared error of spike counts and one-hot labels, the loss of the authors' notebook.
 
-    With counts c and the label's one-hot Y over K classes: one spike is wanted from the
-    true class, none from the others,
+    The target is one spike for the true class and no spikes for the others. For counts c and the
+    one-hot label Y over K classes:
 
         L = 1/K sum_k (c_k - Y_k)^2
 

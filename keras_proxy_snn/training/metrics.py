@@ -1,4 +1,4 @@
-"""Accuracy of spike counts, with a stated rule for ties; firing rates of all layers."""
+"""Metrics: accuracy of spike counts with a rule for ties, firing rates, and wrong labels."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,10 +19,10 @@ _potential: ContextVar[Any] = ContextVar("readout_potential", default=None)
 
 @contextmanager
 def readout_potential(v: Tensor) -> Iterator[None]:
-    """Let `SpikeAccuracy(ties="potential")` see the readout's potentials inside the block.
+    """Give `SpikeAccuracy(ties="potential")` the readout's potentials inside the block.
 
-    Keras hands metrics the predictions alone; `ProxyModel` uses this to hand over the rest.
-    A context variable, so replicas that run in threads do not see each other's.
+    Keras passes only predictions to metrics, so `ProxyModel` passes the potentials this way. They
+    are kept in a context variable, so replicas in different threads do not mix them.
 
     Example:
 
@@ -43,17 +43,18 @@ def readout_potential(v: Tensor) -> Iterator[None]:
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
 class SpikeAccuracy(keras.metrics.Mean):
-    """Share of samples whose class has the most output spikes.
+    """Fraction of samples whose class has the most output spikes.
 
     Several output neurons often fire equally often, so the rule for ties matters:
 
-    * `"first"`: the first of the tied classes wins (argmax). Strict, the figure to report.
+    * `"first"`: the first of the tied classes wins (argmax). This is the strict rule; report this
+      accuracy.
     * `"wrong"`: a tied sample counts as wrong.
-    * `"any"`: a sample counts as right if its class is among the tied ones, all-zero
-      counts included: the final figure of the authors' notebook. Report it only
-      beside a strict figure, named as such.
-    * `"potential"`: among the tied classes the readout neuron with the highest remaining
-      membrane potential wins.
+    * `"any"`: a sample counts as right if its class is among the tied classes, also if all counts
+      are zero. The authors' notebook reports this accuracy. Report it only with its rule and
+      together with the strict accuracy.
+    * `"potential"`: of the tied classes, the class with the highest remaining membrane potential
+      wins.
 
     Args:
         ties: One of the rules above.
@@ -65,7 +66,7 @@ class SpikeAccuracy(keras.metrics.Mean):
         y_pred: Spike counts `(batch, classes)`.
         sample_weight: Optional weights `(batch,)`.
         potential: For `"potential"`, membrane potentials `(batch, classes)`. A `ProxyModel`
-            supplies them by itself.
+            supplies them automatically.
 
     Raises:
         ValueError: If `ties` is not one of the rules, or potentials are needed and missing.
@@ -103,7 +104,7 @@ class SpikeAccuracy(keras.metrics.Mean):
         super().update_state(ops.cast(right, self.dtype), sample_weight)
 
     def _winners(self, counts: Tensor, potential: Tensor) -> Any:
-        """Which classes count as the network's answer, `(batch, classes)`."""
+        """Mask of the classes that count as the network's answer, `(batch, classes)`."""
         tied = ops.equal(counts, ops.max(counts, axis=-1, keepdims=True))
         if self.ties == "any":
             return tied
@@ -129,19 +130,19 @@ class SpikeAccuracy(keras.metrics.Mean):
 class FiringRates(keras.metrics.Metric):
     """Mean firing rate of each layer over images, in the logs as `rate_<layer>`.
 
-    One metric for all layers, because Keras updates, reads and resets each one by itself, on
-    PyTorch and in `train_on_batch` on JAX operation by operation.
+    One metric serves all layers, because Keras updates, reads and resets each metric separately.
+    On PyTorch, and in `train_on_batch` on JAX, each of these is a separate operation.
 
     Args:
         layers: Names of the layers.
-        name: Name of the metric itself; it is not in the logs.
+        name: Name of the metric; it does not appear in the logs.
 
     Attributes:
         logs: Names in the logs.
 
     Call arguments of `update_state`:
         rates: Spikes per neuron and step of each layer, averaged over a batch.
-        images: Number of images of the batch.
+        images: Number of images in the batch.
 
     Example:
 
@@ -172,9 +173,9 @@ class FiringRates(keras.metrics.Metric):
 
 
 class WrongLabels(keras.metrics.Metric):
-    """Number of labels that are no class, counted in the step, where nothing can be raised.
+    """Number of labels that are not a class, counted in the step, where no error can be raised.
 
-    `reset_state`, which Keras calls before each epoch and each evaluation, leaves the number.
+    Keras calls `reset_state` before each epoch and each evaluation; it keeps the number.
 
     Call arguments of `update_state`:
         y_true: Labels, see `keras_proxy_snn.training.targets.wrong_labels`.
@@ -203,17 +204,17 @@ class WrongLabels(keras.metrics.Metric):
         return self._number + 0.0
 
     def taken(self) -> int:
-        """The number since it was taken last."""
+        """The number since the last call of `taken`."""
         number = int(ops.convert_to_numpy(self._number))
         if number:
             self._number.assign(0.0)
         return number
 
     def reset_state(self) -> None:
-        """Nothing; see the class."""
+        """Does nothing; see the class."""
 
     def save_own_variables(self, store: Any) -> None:
-        """Nothing: a count is no part of a model."""
+        """Saves nothing: the count is not part of a model."""
 
     def load_own_variables(self, store: Any) -> None:
-        """Nothing: a count is no part of a model."""
+        """Loads nothing: the count is not part of a model."""

@@ -1,4 +1,4 @@
-"""What IF neurons make of a constant current: the activations that a proxy can have for them."""
+"""Responses of IF neurons to a constant current, as activations of the proxy."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -22,21 +22,21 @@ def proxy_output(
     v_0: float | Callable[[Any], Any],
     training: bool = True,
 ) -> Any:
-    """The ANN's output, its activations replaced by `response`.
+    """Output of the ANN with its activations replaced by `response`.
 
     Args:
-        twin: The ANN and what its neurons' rates follow.
+        twin: The ANN, with the activations that firing rates follow.
         images: Preprocessed images `(batch, ...)`, float32.
-        activation: One of `RESPONSES`, or `None`: the ANN as it is.
+        activation: One of `RESPONSES`; `None` keeps the ANN's activations.
         time_steps: Number T of time steps.
-        v_0: Potential before the first step as a fraction of the threshold; or a function of the
-            shape of activations that gives one for each.
-        training: Whether the ANN's layers train.
+        v_0: Potential before the first step as a fraction of the threshold; or a function from the
+            shape of activations to such fractions.
+        training: Whether the ANN's layers run in training mode.
 
     Returns:
-        Logits `(batch, classes)`. Those are never replaced.
+        Logits `(batch, classes)`. Logits are never replaced.
     """
-    # Held one at a time, so that results that nobody reads any more are let go.
+    # Results are held one at a time, so memory of results that are no longer read is freed.
     held = deque(proxy_run(twin, images, activation, time_steps, v_0, training), maxlen=1)
     _, logits = held.pop()
     return logits
@@ -50,7 +50,7 @@ def proxy_run(
     v_0: float | Callable[[Any], Any],
     training: bool,
 ) -> Iterator[tuple[int, Any]]:
-    """Position and result of each of the ANN's calls, arguments and activations as above."""
+    """Yield position and result of each call of the ANN; arguments as in `proxy_output`."""
     last = len(twin.graph.calls) - 1
     gains = {place: twin.gains[name] for name, place in twin.activations.items() if place != last}
     run = twin.graph.run(images, training=training, start=twin.start)
@@ -65,18 +65,18 @@ def proxy_run(
 
 
 def response(a: Any, gain: float, activation: str, time_steps: int, v_0: Any) -> Any:
-    """Activations as far as an IF neuron follows them, the firing rate times `gain`.
+    """Activations that an IF neuron can represent: the firing rate times `gain`.
 
-        "clip":  min(max(0, a), gain)                       (one spike a step at most)
+        "clip":  min(max(0, a), gain)                       (at most one spike per step)
         "qcfs":  gain clip(floor(a T / gain + v_0), 0, T) / T
 
-    The second is the mean output of a neuron with a constant current over T steps that starts
-    at v_0 thresholds and is reset by subtraction (Bu et al. 2022, Eq. 15, with v_0 = 1/2); the
+    `"qcfs"` is the mean output over T steps of a neuron with a constant current that starts at
+    v_0 thresholds and is reset by subtraction (Bu et al. 2022, Eq. 15, with v_0 = 1/2). The
     derivative of floor is taken as 1, see `whole`.
 
     Args:
         a: Activations, any shape.
-        gain: The activation that stands for one spike a step.
+        gain: The activation that corresponds to one spike per step.
         activation: `"clip"` or `"qcfs"`.
         time_steps: Number T of time steps.
         v_0: Potential before the first step as a fraction of the threshold.
@@ -97,13 +97,13 @@ def response(a: Any, gain: float, activation: str, time_steps: int, v_0: Any) ->
     a = ops.convert_to_tensor(a)
     if activation == "clip":
         return ops.clip(a, 0.0, gain)
-    # In half precision the levels of many steps would not be whole numbers.
+    # In half precision, levels would not be whole numbers if T is large.
     level = quantisation_level(ops.cast(a, "float32"), gain, time_steps, v_0)
     return ops.cast(gain * (whole(level) / time_steps), a.dtype)
 
 
 def quantisation_level(x: Tensor, step: Any, levels: int, shift: Any = 0.5) -> Any:
-    """Level of currents before it is rounded down.
+    """Quantisation level of currents, before it is rounded down.
 
     (Eq. 15 of Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency
     spiking neural networks", 2022.)
@@ -114,7 +114,7 @@ def quantisation_level(x: Tensor, step: Any, levels: int, shift: Any = 0.5) -> A
         x: Currents.
         step: lambda, the output at the highest level.
         levels: Number L of levels.
-        shift: In place of 1/2, which rounds to the nearest level.
+        shift: Replaces 1/2 in the equation; 1/2 rounds to the nearest level.
 
     Returns:
         Numbers from 0 to L.
@@ -130,7 +130,7 @@ def quantisation_level(x: Tensor, step: Any, levels: int, shift: Any = 0.5) -> A
 
 
 def whole(level: Any) -> Any:
-    """`floor(level)`, whose derivative is taken as 1 (straight-through).
+    """`floor(level)` with a derivative of 1 (straight-through).
 
     Example:
 
@@ -140,5 +140,5 @@ def whole(level: Any) -> Any:
     [0.0, 1.0, 3.0]
     """
     level = ops.convert_to_tensor(level)
-    # In this order the difference is exactly zero, and the levels are whole numbers.
+    # In this order of additions the result is exactly `floor(level)`.
     return ops.stop_gradient(ops.floor(level)) + (level - ops.stop_gradient(level))

@@ -1,9 +1,9 @@
-"""The custom train step: what each backend adds to Keras's own.
+"""The proxy train step: each backend adds a simulation of the SNN to Keras's own step.
 
-Keras's trainers differentiate `model(x)` and take the loss. A proxy train step first runs
-the SNN, outside the differentiated part, and hands its result on with the images as a
-`Simulated` batch. Everything else (gradients, accumulation, loss scaling, metrics,
-distribution) is Keras's own step, unchanged.
+Keras's trainers compute the loss of `model(x)` and differentiate it. A proxy train step first runs
+the SNN, outside the differentiated part. It passes the result on, together with the images, as a
+`Simulated` batch. Everything else (gradients, accumulation, loss scaling, metrics, distribution)
+is Keras's own step, unchanged.
 """
 
 import importlib
@@ -18,13 +18,14 @@ __all__ = ["Simulated", "proxy_steps", "simulated"]
 
 
 class Simulated(NamedTuple):
-    """A batch of images and what the SNN made of them.
+    """A batch of images and the SNN's result for them.
 
     Attributes:
-        images: `(batch, height, width, channels)`; in a train step as the ANN's layers that
-            prepare images left them.
-        simulation: Result of the spiking network on these images. Its firing rates are
-            empty in a test step, whose logs have none.
+        images: `(batch, height, width, channels)`; in a train step, after the ANN's layers that
+            prepare images. This field must be the first, because Keras reads the batch size from
+            axis 0 of the first array in `x`.
+        simulation: Result of the spiking network on these images. In a test step its firing rates
+            are empty, because the logs do not show them.
     """
 
     images: Images
@@ -32,10 +33,10 @@ class Simulated(NamedTuple):
 
 
 def simulated(snn: SpikingNetwork, data: Any, training: bool) -> Any:
-    """The batch `(x, y, sample_weight)` with `Simulated` images in place of `x`."""
+    """The batch `(x, y, sample_weight)` with a `Simulated` in place of `x`."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if training:
-        # Once, so that both networks see the same augmented images.
+        # Preprocess once, so that both networks see the same augmented images.
         x = snn.preprocess(x, training=True)
     simulation = snn.simulate(x, preprocessed=training)
     if not training:

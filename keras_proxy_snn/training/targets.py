@@ -1,4 +1,4 @@
-"""Labels in the two forms in which users have them."""
+"""Labels as integers or one-hot rows: conversion and checks."""
 
 from typing import Any
 
@@ -19,17 +19,18 @@ def one_hot(y_true: Tensor, y_pred: Tensor) -> Any:
     """
     if _is_one_hot(y_true, y_pred.shape[-1]):
         return ops.cast(y_true, y_pred.dtype)
-    # A label that is no class has a row of zeros on every backend; PyTorch's `one_hot` would look.
+    # A label that is not a class gives a row of zeros on every backend. PyTorch's `one_hot` would
+    # read the labels to check them.
     labels = ops.reshape(ops.cast(y_true, "float32"), (-1, 1))
     classes = ops.arange(y_pred.shape[-1], dtype="float32")
     return ops.cast(ops.equal(labels, classes), y_pred.dtype)
 
 
 def wrong_labels(y_true: Tensor, classes: int) -> Any:
-    """How many labels are no class, a scalar: out of range, no whole number, or NaN.
+    """Number of labels that are not a class: out of range, not a whole number, or NaN. A scalar.
 
     Args:
-        y_true: As in `one_hot`, a tensor, in traced code too.
+        y_true: As in `one_hot`; a tensor, also in traced code.
         classes: Number of classes.
 
     Example:
@@ -48,14 +49,14 @@ def wrong_labels(y_true: Tensor, classes: int) -> Any:
 
 
 def check_labels(y: Tensor, classes: int) -> None:
-    """Check labels that are an array.
+    """Check labels in an array.
 
     Args:
         y: Labels as in `one_hot`.
         classes: Number of classes.
 
     Raises:
-        ValueError: If their shape is another, or one of them is no class.
+        ValueError: If the shape does not fit, or a label is not a class.
 
     Example:
 

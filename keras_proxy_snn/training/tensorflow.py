@@ -11,7 +11,7 @@ __all__ = ["ProxySteps"]
 
 
 class ProxySteps(keras.Model):
-    """Simulate before Keras's step opens its `GradientTape`."""
+    """Run the SNN before Keras's step opens its `GradientTape`."""
 
     snn: SpikingNetwork
 

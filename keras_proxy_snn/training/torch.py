@@ -12,7 +12,7 @@ __all__ = ["ProxySteps"]
 
 
 class ProxySteps(keras.Model):
-    """Simulate without recording anything for autograd."""
+    """Run the SNN without recording operations for autograd."""
 
     snn: SpikingNetwork
 
