@@ -1,4 +1,4 @@
-"""LiteRT (TensorFlow Lite) files, written without TensorFlow, and the runtimes that run them."""
+"""LiteRT (TensorFlow Lite) files: a writer without TensorFlow, and the runtimes."""
 
 from ._file import FORMS, node_count, read_metadata, refuse, with_facts, write
 from ._micro import arena_bytes, run_micro

@@ -1,4 +1,4 @@
-"""Writing the file: what the format cannot express is refused, the rest goes to the metadata."""
+"""`write`: write a `.tflite` file with its metadata, and refuse what LiteRT cannot express."""
 
 import json
 from itertools import pairwise
@@ -33,30 +33,34 @@ def write(
 
     The signature `"serving_default"` names inputs and outputs:
 
-    - `"unrolled"`: `image` to `spike_counts`, T steps inside.
-    - `"step"`: `image` and `v_<layer>` of every layer of neurons to `spikes` and `v_<layer>_out`.
-    - `"stateful"`: `image` and `keep` to `spikes`; the interpreter keeps the potentials, which
-      `keep` (shape `(1,)`) 0 resets before the step and 1 keeps.
+    - `"unrolled"`: from `image` to `spike_counts`; the file runs all T steps.
+    - `"step"`: one step, from `image` and the potentials `v_<layer>` of every layer of neurons to
+      `spikes` and `v_<layer>_out`.
+    - `"stateful"`: one step, from `image` and `keep` to `spikes`. The interpreter holds the
+      potentials. `keep`, of shape `(1,)`, is 0 to reset them before the step and 1 to keep them.
 
-    Potentials are counted from `v_0`, see `keras_proxy_snn.export.program.Conv`. Of a program with
-    `readout="potential"` the other forms too give `v_<readout>_out`, the readout's potentials after
-    the last step (stateful: after each), for `Program.scores`.
+    Potentials are counted from `v_0`, see `keras_proxy_snn.export.program.Conv`. For a program with
+    `readout="potential"` all forms have the output `v_<readout>_out`, for `Program.scores`: the
+    readout's potentials after the last step, or after each step in the other two forms.
 
-    A float program takes the image in [0, 1] as float32 and spikes exactly as the program does,
-    up to the order of float32 sums. Float32 arithmetic is needed: delegates that compute in half
-    precision give wrong counts.
+    The file of a float program has a float32 `image` with pixels in `program.input_range`. It gives
+    the same spikes as the program, up to the order of float32 sums. It needs float32 arithmetic:
+    delegates that compute in half precision give wrong counts.
 
-    An integer program is int16 activations and int8 weights, all scales 1. Its `image` is int16,
-    `round(pixel * input_scale)`, and so are `keep`, potentials, spikes and counts. Potentials and
-    currents beyond int16 saturate; that there are none is for the maker of the program to prove.
+    The file of an integer program has int16 activations and int8 weights; all scales are 1. Its
+    `image` is int16, `round(pixel * input_scale)`. `keep`, potentials, spikes and counts are int16
+    too. Potentials and currents beyond int16 saturate. `keras_proxy_snn.export.quantise` keeps them
+    within int16; the author of any other integer program must ensure this.
 
     Args:
         program: The network.
-        path: Where to write; an existing file is replaced.
+        path: The file to write; an existing file is replaced.
         form: One of `FORMS`.
-        weights: `"float16"` halves a float file; the network is then that of the rounded kernels.
-        batch_size: Of the file. LiteRT can change it when it loads an unrolled or a step file; of a
-            stateful one, whose variables have their size, it refuses to (`allocate_tensors` fails).
+        weights: `"float32"`, or `"float16"`, which halves the file of a float program and rounds
+            its kernels.
+        batch_size: Batch size of the file. LiteRT can change it when it loads an unrolled or a step
+            file. It cannot change it for a stateful file, because the variables have a fixed size
+            (`allocate_tensors` fails).
 
     Raises:
         ValueError: If an argument is out of range, or the format cannot express the program.
@@ -86,7 +90,7 @@ def write(
 
 
 def refuse(program: Program, form: str, weights: str = "float32", batch_size: int = 1) -> None:
-    """Check that a program can be written.
+    """Raise an error if a LiteRT file cannot express a program.
 
     Args:
         program: The network.
@@ -95,7 +99,7 @@ def refuse(program: Program, form: str, weights: str = "float32", batch_size: in
         batch_size: As in `write`.
 
     Raises:
-        ValueError: If not, with the reason.
+        ValueError: If so; the error states the reason.
 
     Example:
 
@@ -195,7 +199,7 @@ def _facts(program: Program, form: str, weights: str) -> dict[str, Any]:
 
 
 def with_facts(content: bytes, program: Program, form: str) -> bytes:
-    """A file of a program that TensorFlow's converter made, with the metadata of `write`."""
+    """Add the metadata of `write` to a file from TensorFlow's converter."""
     model = ModelBuilder.of(content)
     facts = {**_facts(program, form, "float32"), "converter": "tflite"}
     model.add_metadata(_METADATA, json.dumps(facts).encode())
@@ -203,7 +207,7 @@ def with_facts(content: bytes, program: Program, form: str) -> bytes:
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """Facts that `write` has put in a file: form, T, thresholds and the program's metadata.
+    """Read the facts that `write` adds to a file: form, T, thresholds and program metadata.
 
     Args:
         path: A `.tflite` file.
@@ -212,7 +216,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         The facts; empty if the file is not from `write`.
 
     Raises:
-        ValueError: If it is not a `.tflite` file.
+        ValueError: If the file is not a `.tflite` file.
 
     Example:
 
@@ -242,10 +246,10 @@ def node_count(path: str | Path) -> int:
         path: A `.tflite` file.
 
     Returns:
-        Operators of all its graphs.
+        Number of operators in all graphs of the file.
 
     Raises:
-        ValueError: If it is not a `.tflite` file.
+        ValueError: If the file is not a `.tflite` file.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""A thin builder of `.tflite` files over the flatbuffer schema that the LiteRT package ships."""
+"""A builder of `.tflite` files, over the flatbuffer schema in the LiteRT package."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from ..._checks import require
 
 __all__ = ["GraphBuilder", "ModelBuilder", "Tensor", "parse"]
 
-#: Integers that carry values: real = 1.0 * (integer - 0). int32 is left for shapes and axes.
+#: Integer types of values: real = 1.0 * (integer - 0). int32 is for shapes and axes.
 _QUANTISED = ("int8", "int16", "int64")
 
 
@@ -18,8 +18,8 @@ class Tensor:
     """A tensor of a graph.
 
     Attributes:
-        index: Its place in the graph's list of tensors.
-        shape: With the batch size of the file.
+        index: Position in the graph's list of tensors.
+        shape: Shape, with the batch size of the file.
         dtype: NumPy's name of the type, or `"resource"`.
     """
 
@@ -29,10 +29,10 @@ class Tensor:
 
 
 def parse(content: bytes) -> Any:
-    """The schema's `ModelT` object of a file's bytes.
+    """Read the bytes of a file as the schema's `ModelT` object.
 
     Raises:
-        ValueError: If they are not a `.tflite` file.
+        ValueError: If the bytes are not a `.tflite` file.
     """
     if content[4:8] != b"TFL3":
         raise ValueError("A .tflite file is expected: its bytes 4 to 8 must be 'TFL3'.")
@@ -40,10 +40,10 @@ def parse(content: bytes) -> Any:
 
 
 class ModelBuilder:
-    """A model of one or more graphs, the first of which is the one that runs.
+    """Builds a model of one or more graphs; runtimes run the first graph.
 
     Args:
-        description: A sentence on the model.
+        description: A sentence about the model.
     """
 
     def __init__(self, description: str):
@@ -51,7 +51,7 @@ class ModelBuilder:
         self.model = self.schema.ModelT(
             version=3,
             description=description.encode(),
-            # The format asks for an empty buffer in the first place.
+            # In this format buffer 0 must be empty.
             buffers=[self.schema.BufferT()],
             operatorCodes=[],
             subgraphs=[],
@@ -62,14 +62,14 @@ class ModelBuilder:
 
     @classmethod
     def of(cls, content: bytes) -> "ModelBuilder":
-        """The model of a file's bytes, to add data to; it takes no further graphs."""
+        """A builder for an existing file; it can add data, but no graphs."""
         builder = cls("")
         builder.model = parse(content)
         builder.model.metadata = list(builder.model.metadata or ())
         return builder
 
     def graph(self, name: str) -> "GraphBuilder":
-        """Start another graph."""
+        """Add a graph."""
         return GraphBuilder(self, name)
 
     def add_metadata(self, name: str, content: bytes) -> None:
@@ -88,7 +88,7 @@ class ModelBuilder:
         index = self._codes.setdefault((name, version), len(self._codes))
         if index == len(self.model.operatorCodes):
             code = getattr(self.schema.BuiltinOperator, name)
-            # The older, one-byte field holds codes up to 126; 127 says: see the other one.
+            # The older field of one byte holds codes up to 126; 127 refers to the newer field.
             entry = self.schema.OperatorCodeT(
                 builtinCode=code, deprecatedBuiltinCode=min(code, 127), version=version
             )
@@ -144,7 +144,7 @@ class GraphBuilder:
         return tensor
 
     def output(self, name: str, tensor: Tensor) -> None:
-        """Make a tensor an output and give it its name."""
+        """Make a tensor an output with a name."""
         self._graph.tensors[tensor.index].name = name.encode()
         self._graph.outputs.append(tensor.index)
 
@@ -160,11 +160,11 @@ class GraphBuilder:
         """Add a builtin operator.
 
         Args:
-            name: Of the schema's `BuiltinOperator`, such as `"CONV_2D"`.
-            inputs: Tensors it reads.
-            outputs: Tensors it writes.
-            options: Of the schema's `BuiltinOptions`, such as `"Conv2DOptions"`.
-            version: Of the operator, which tells old runtimes what they cannot run.
+            name: Name in the schema's `BuiltinOperator`, such as `"CONV_2D"`.
+            inputs: Tensors that the operator reads.
+            outputs: Tensors that the operator writes.
+            options: Name in the schema's `BuiltinOptions`, such as `"Conv2DOptions"`.
+            version: Version of the operator; an old runtime refuses a version that it lacks.
             **settings: Fields of the options.
         """
         schema = self.model.schema
@@ -179,7 +179,7 @@ class GraphBuilder:
         self._graph.operators.append(entry)
 
     def sign(self, key: str) -> None:
-        """Add a signature, by which runtimes find inputs and outputs by name."""
+        """Add a signature, so that runtimes find inputs and outputs by name."""
         schema = self.model.schema
 
         def named(indices: list[int]) -> list[Any]:

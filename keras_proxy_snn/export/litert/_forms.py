@@ -1,4 +1,4 @@
-"""The graphs of the three forms."""
+"""The three forms of a graph: all steps, one step, or one step with stored potentials."""
 
 from collections.abc import Iterator
 
@@ -11,19 +11,21 @@ from ._stages import Stage, prepare_image, stages_of
 
 __all__ = ["stateful", "step", "unrolled"]
 
-#: Steps of the unrolled float network that are folded into the batch: one convolution a layer does
-#: them all. XNNPACK can split into four; with more the graph falls into pieces outside of it.
+#: Number of steps of the unrolled float network that are folded into the batch, so that a layer has
+#: one convolution for all of them. XNNPACK can split a tensor into at most four parts; a split into
+#: more parts would run outside XNNPACK.
 _CHUNK_STEPS = 4
 
 
 def unrolled(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
-    """`image` to `spike_counts`, all T steps inside; the first layer's current computed once.
+    """Graph of all T steps, from `image` to `spike_counts`.
 
-    Of a readout by potential its potentials after the last step too.
+    The first layer's current is computed once. With a readout by potential, the readout's
+    potentials after the last step are an output too.
     """
     graph, image, stages = _begin(program, model, batch, float16)
     current = stages[0].currents(image, {})
-    # The NPU takes no batches, so an integer network goes step by step.
+    # The NPU has no batches, so an integer network runs step by step.
     longest = 1 if program.is_integer else _CHUNK_STEPS
     asked_for = stages[-1] if program.readout == "potential" else None
     totals: dict[int, Tensor] = {}
@@ -43,7 +45,7 @@ def unrolled(program: Program, model: ModelBuilder, batch: int, float16: bool) -
 
 
 def step(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
-    """`image` and potentials `v_<layer>` to `spikes` and `v_<layer>_out`: one time step."""
+    """Graph of one step: `image` and potentials `v_<layer>` to `spikes` and `v_<layer>_out`."""
     graph, image, stages = _begin(program, model, batch, float16)
     given = [
         graph.input(f"v_{stage.layer.name}", (batch, *stage.shape), image.dtype) for stage in stages
@@ -57,14 +59,14 @@ def step(program: Program, model: ModelBuilder, batch: int, float16: bool) -> No
 
 
 def stateful(program: Program, model: ModelBuilder, batch: int, float16: bool) -> None:
-    """`image` and `keep` to `spikes`: one time step, potentials kept in resource variables.
+    """Graph of one step, from `image` and `keep` to `spikes`; resource variables hold potentials.
 
-    Of a readout by potential its potentials come out too.
+    With a readout by potential, the readout's potentials are an output too.
 
-    `keep` is 0 in the first step of an image and 1 in the others. A second signature that resets
-    is no way: TensorFlow Lite Micro knows one signature only.
+    `keep` is 0 in the first step of an image and 1 in all others. It is an input, because a second
+    signature for the reset would not work in TensorFlow Lite Micro, which has only one signature.
     """
-    # The variables have one size: if the batch were changed, they would be written past their end.
+    # Variables have a fixed size; with a larger batch the runtime would write past their end.
     graph, image, stages = _begin(program, model, batch, float16, fixed=True)
     keep = ops.of_fixed_shape(graph, graph.input("keep", (1,), image.dtype))
     start = model.graph("start")
@@ -95,7 +97,7 @@ def _begin(
 
 
 def _advance(signal: Tensor, stages: list[Stage]) -> Tensor:
-    """Spikes of the readout after one step, which leaves its potentials in the stages."""
+    """Run one step; return the readout's spikes. The stages hold the new potentials."""
     spikes: dict[str, Tensor] = {}
     for stage in stages:
         signal = stage.advance([stage.currents(signal, spikes)], spikes)
@@ -103,7 +105,7 @@ def _advance(signal: Tensor, stages: list[Stage]) -> Tensor:
 
 
 def _chunks(time_steps: int, longest: int) -> Iterator[tuple[int, bool]]:
-    """Lengths of runs of steps, and whether each is the last."""
+    """Lengths of the chunks of steps, each with whether it is the last chunk."""
     for start in range(0, time_steps, longest):
         yield min(longest, time_steps - start), start + longest >= time_steps
 
@@ -120,7 +122,7 @@ def _output_potentials(graph: GraphBuilder, stage: Stage) -> None:
 
 
 def _rescale(graph: GraphBuilder, x: Tensor, factor: np.ndarray) -> Tensor:
-    """Potentials pass from outside in the program's own unit."""
+    """Multiply potentials by a factor; inputs and outputs have the program's unit."""
     if x.dtype == "int16":
         return x
     return ops.multiply(graph, x, graph.constant(factor.astype("float32")))

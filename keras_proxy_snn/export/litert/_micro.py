@@ -1,4 +1,4 @@
-"""Running files in TensorFlow Lite Micro, the runtime of microcontrollers, on this machine."""
+"""Run files on this machine in TensorFlow Lite Micro, the runtime of microcontrollers."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ from ._simulation import prepare, scores
 __all__ = ["arena_bytes", "run_micro"]
 
 _ARENA = 1 << 25
-# A program of its own, because the interpreter prints what it used to the process's stderr.
+# A separate process, because the interpreter prints its memory use to the process's stderr.
 _PRINT_ALLOCATIONS = """
 import sys
 from pathlib import Path
@@ -33,21 +33,21 @@ def run_micro(
 ) -> np.ndarray:
     """Run a file in TensorFlow Lite Micro.
 
-    It runs all forms of float32 and of integer programs, but not float16 weights. Why it refuses
-    a file it writes to stderr.
+    It can run all forms of float32 and integer programs, but no float16 weights. If it refuses a
+    file, it prints the reason to stderr.
 
     Args:
         path: A file of the program in any form.
-        program: The network, which says T and how images are scaled.
+        program: The network in the file; it gives T and the scale of images.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         arena_size: Memory for tensors, in bytes.
 
     Returns:
-        Spike counts `(batch, classes)`, integers; of a readout by potential `Program.scores`.
+        Spike counts `(batch, classes)`, integers; with a readout by potential `Program.scores`.
 
     Raises:
         ValueError: If images have the wrong shape or are not finite.
-        RuntimeError: If it cannot run the file, or not in an arena of this size.
+        RuntimeError: If it cannot run the file, or the arena is too small.
         ImportError: If `tflite-micro` is not installed.
 
     Example:
@@ -71,19 +71,19 @@ def run_micro(
 
 
 def arena_bytes(path: str | Path) -> int:
-    """Memory for tensors that TensorFlow Lite Micro uses for a file.
+    """Measure the memory for tensors (arena) that TensorFlow Lite Micro needs for a file.
 
-    Its own structures, which are part of it, are larger on this machine's 64 bits than on a
-    microcontroller's 32.
+    The arena also holds the interpreter's structures. They are larger on this machine with 64 bits
+    than on a microcontroller with 32 bits.
 
     Args:
         path: A `.tflite` file.
 
     Returns:
-        Bytes, beside the file itself.
+        Bytes, without the file itself.
 
     Raises:
-        RuntimeError: If it cannot run the file.
+        RuntimeError: If TensorFlow Lite Micro cannot run the file.
         ImportError: If `tflite-micro` is not installed.
 
     Example:
@@ -115,7 +115,7 @@ class _Micro:
     def __init__(self, content: bytes, arena_size: int):
         module = require("tflite_micro.python.tflite_micro.runtime", "tflite-micro")
         self._interpreter = module.Interpreter.from_bytes(content, arena_size=arena_size)
-        # It knows inputs and outputs by their place only.
+        # TensorFlow Lite Micro identifies inputs and outputs by position only.
         graph = parse(content).subgraphs[0]
         self._in, self._out = (
             [graph.tensors[index].name.decode() for index in places]

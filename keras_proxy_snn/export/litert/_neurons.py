@@ -1,17 +1,17 @@
-"""Integrate-and-fire neurons in operators that every LiteRT runtime has, exact at the threshold.
+"""Integrate-and-fire neurons from operators that every LiteRT runtime has.
 
-Comparison and selection are what runtimes lack: XNNPACK in float32, the Ethos-U in int16. Here a
-spike is made by subtraction and clipping:
+Some runtimes have no operators for comparison and selection: XNNPACK in float32, the Ethos-U in
+int16. So spikes are computed by subtraction and clipping:
 
     spike = relu(clip(v - (level - 1), -1, 1))      1 if v >= level, 0 if v <= level - 1
     quiet = relu(clip(level - v, -1, 1))            0 if v >= level, 1 if v <= level - 1
 
-with potentials v counted from `v_0` and the firing level `v_threshold - v_0`.
+Potentials v are counted from `v_0`; the firing level is `v_threshold - v_0`.
 
-This is exact for integers, because none lies between `level - 1` and `level`. It is exact for
-float32 too once potentials are multiplied by the power of two that puts `level` above 2^23 and at
-most at 2^24, because the float32 number before `level` is then `level - 1`. A factor of a power of
-two changes no rounding, so every spike is that of the unscaled network.
+This is exact for integers, because no integer is between `level - 1` and `level`. For float32,
+potentials are multiplied by a power of two so that 2^23 < `level` <= 2^24. Then `level - 1` is the
+float32 number just below `level`, and the result is exact too. A power of two changes no rounding,
+so the spikes are the same as without the factor.
 """
 
 from typing import Any
@@ -28,12 +28,12 @@ class Neurons:
     """The neurons of one layer.
 
     Args:
-        graph: Where operators are added.
+        graph: Graph to which operators are added.
         layer: A `Conv` or `Dense` of the program.
-        is_integer: Whether the program is.
+        is_integer: Whether the program is an integer program.
 
     Attributes:
-        scale: Potentials in the file are those of the program times this, `(1,)` or `(filters,)`.
+        scale: Factor from the program's potentials to the file's, `(1,)` or `(filters,)`.
     """
 
     def __init__(self, graph: GraphBuilder, layer: Any, is_integer: bool):
@@ -56,7 +56,7 @@ class Neurons:
         return ops.relu(self._graph, ops.subtract(self._graph, v, below, clip=True))
 
     def after_reset(self, v: Tensor) -> Tensor:
-        """Potentials of the neurons that fired set to `-v_0`, or lowered by the threshold."""
+        """Potentials after the reset: neurons that fired are set to `-v_0`, or lowered by theta."""
         graph = self._graph
         if self._reset == "subtract":
             spent = ops.multiply(graph, self.spikes(v), self._constant("threshold"))
@@ -68,7 +68,7 @@ class Neurons:
             return kept
         v_0 = self._constant("v_0")
         fallen = ops.subtract(graph, ops.multiply(graph, quiet, v_0), v_0)
-        # One of the two is 0, so nothing is rounded.
+        # One of the two terms is 0, so nothing is rounded.
         return ops.add(graph, fallen, kept)
 
     def _constant(self, name: str) -> Tensor:
@@ -76,7 +76,7 @@ class Neurons:
 
 
 def power_of_two(level: np.ndarray) -> np.ndarray:
-    """Powers of two that take float32 firing levels above 2^23 and at most to 2^24.
+    """Powers of two whose product with float32 firing levels is above 2^23 and at most 2^24.
 
     Example:
 

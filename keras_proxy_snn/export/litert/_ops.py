@@ -1,7 +1,7 @@
 """The operators that a spiking network needs, with their shapes, in float32 and in int16.
 
-In int16 every scale is 1 and every zero point 0, so that the arithmetic is that of integers.
-Operators on int16 have later versions, which the runtimes ask for.
+In int16 every scale is 1 and every zero point is 0, so operators compute with integers. Runtimes
+require later versions of the operators on int16.
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ def add(graph: GraphBuilder, a: Tensor, b: Tensor) -> Tensor:
 
 
 def subtract(graph: GraphBuilder, a: Tensor, b: Tensor, clip: bool = False) -> Tensor:
-    """`a - b`, broadcast; with `clip`, cut to [-1, 1] by the same operator."""
+    """`a - b`, broadcast; with `clip`, the same operator cuts the result to [-1, 1]."""
     return _arithmetic(graph, "SUB", a, b, _RELU_N1_TO_1 if clip else NO_ACTIVATION)
 
 
@@ -68,13 +68,13 @@ def conv(
     """Convolution.
 
     Args:
-        graph: Where it is added.
+        graph: Graph to which the operator is added.
         x: `(batch, height, width, channels)`.
         kernel: `(filters, kernel height, kernel width, channels)`.
         bias: `(filters,)`.
-        layer: A `Conv`: strides, dilation and padding.
-        shape: Of the result, without batch.
-        activation: What the same operator applies: `RELU`, `RELU6`, by default nothing.
+        layer: A `Conv`, which gives strides, dilation and padding.
+        shape: Shape of the result, without batch.
+        activation: Activation of the same operator: `RELU` or `RELU6`; by default none.
     """
     out = graph.tensor((x.shape[0], *shape), x.dtype)
     graph.operator(
@@ -94,9 +94,9 @@ def conv(
 
 
 def sum_pool(graph: GraphBuilder, x: Tensor, layer: Any, shape: tuple[int, ...]) -> Tensor:
-    """Sum of each window; `layer` is a `Pool`, `shape` the result's without batch.
+    """Sum of each window. `layer` is a `Pool`; `shape` is the result's shape without batch.
 
-    By a convolution of each map by itself: the format's averages are rounded.
+    A convolution of each map by itself computes the sum, because averages in LiteRT are rounded.
     """
     kernel_type, bias_type = ("int8", "int64") if x.dtype == "int16" else ("float32", "float32")
     ones = graph.constant(np.ones((1, *layer.size, shape[-1]), kernel_type))
@@ -121,14 +121,14 @@ def sum_pool(graph: GraphBuilder, x: Tensor, layer: Any, shape: tuple[int, ...])
 def dense(
     graph: GraphBuilder, x: Tensor, kernel: Tensor, bias: Tensor, activation: int = NO_ACTIVATION
 ) -> Tensor:
-    """Fully connected layer; flattens maps itself, whatever the batch size.
+    """Fully connected layer; it flattens maps itself, for any batch size.
 
     Args:
-        graph: Where it is added.
+        graph: Graph to which the operator is added.
         x: `(batch, ...)`.
         kernel: `(units, features)`.
         bias: `(units,)`.
-        activation: What the same operator applies: `RELU`, `RELU6`, by default nothing.
+        activation: Activation of the same operator: `RELU` or `RELU6`; by default none.
     """
     out = graph.tensor((x.shape[0], kernel.shape[0]), x.dtype)
     graph.operator(
@@ -143,7 +143,7 @@ def dense(
 
 
 def max_pool(graph: GraphBuilder, x: Tensor, layer: Any, shape: tuple[int, ...]) -> Tensor:
-    """Maximum of each window; `layer` is a `Pool`, `shape` the result's without batch."""
+    """Maximum of each window. `layer` is a `Pool`; `shape` is the result's shape without batch."""
     out = graph.tensor((x.shape[0], *shape), x.dtype)
     graph.operator(
         "MAX_POOL_2D",
@@ -180,7 +180,7 @@ def split(graph: GraphBuilder, x: Tensor, count: int) -> list[Tensor]:
 
 
 def of_fixed_shape(graph: GraphBuilder, x: Tensor) -> Tensor:
-    """The same tensor; a runtime that is asked to resize it refuses."""
+    """The same tensor with a fixed shape: runtimes refuse to resize it."""
     shape = graph.constant(np.array(x.shape, "int32"))
     out = graph.tensor(x.shape, x.dtype)
     graph.operator("RESHAPE", [x, shape], [out], "ReshapeOptions", newShape=list(x.shape))
@@ -188,7 +188,7 @@ def of_fixed_shape(graph: GraphBuilder, x: Tensor) -> Tensor:
 
 
 def sum_over_leading(graph: GraphBuilder, x: Tensor, count: int) -> Tensor:
-    """Sum of `count` equal parts of the batch axis, of `(count * batch, features)`."""
+    """Sum of `count` equal parts of the batch axis; `x` has shape `(count * batch, features)`."""
     if count == 1:
         return x
     batch, features = x.shape[0] // count, x.shape[1]
@@ -210,7 +210,7 @@ def dequantize(graph: GraphBuilder, x: Tensor) -> Tensor:
 
 
 def variable(graph: GraphBuilder, name: str) -> Tensor:
-    """Handle of a variable that lives as long as the interpreter."""
+    """Handle of a variable that exists as long as the interpreter."""
     handle = graph.tensor((1,), "resource")
     graph.operator("VAR_HANDLE", [], [handle], "VarHandleOptions", sharedName=name.encode())
     return handle
@@ -229,13 +229,13 @@ def assign(graph: GraphBuilder, handle: Tensor, value: Tensor) -> None:
 
 
 def zeros(graph: GraphBuilder, shape: tuple[int, ...], dtype: str) -> Tensor:
-    """Zeros, made when the graph runs."""
+    """Zeros, computed when the graph runs."""
     dims = graph.constant(np.array(shape, "int32"))
     out = graph.tensor(shape, "float32")
     graph.operator("FILL", [dims, graph.constant(np.zeros((), "float32"))], [out], "FillOptions")
     if dtype == "float32":
         return out
-    # TensorFlow Lite Micro fills with floats only.
+    # TensorFlow Lite Micro can fill tensors with floats only.
     integers = graph.tensor(shape, dtype)
     graph.operator("QUANTIZE", [out], [integers], "QuantizeOptions", version=2)
     return integers
@@ -247,7 +247,7 @@ def _arithmetic(
     options, integer_version = _ARITHMETIC[name]
     settings: dict[str, Any] = {"fusedActivationFunction": activation}
     if a.dtype == "int16" and name != "MUL":
-        # Otherwise the kernels take scales for powers of two and shift.
+        # Without this setting the kernels assume scales that are powers of two, and shift.
         settings["potScaleInt16"] = False
     out = graph.tensor(np.broadcast_shapes(a.shape, b.shape), a.dtype)
     graph.operator(name, [a, b], [out], options, _version(a, integer_version), **settings)

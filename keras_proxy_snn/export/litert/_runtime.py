@@ -1,4 +1,4 @@
-"""Running files in LiteRT."""
+"""Run files in LiteRT."""
 
 import time
 from pathlib import Path
@@ -22,12 +22,12 @@ def run(path: str | Path, program: Program, images: Images, *, threads: int = 1)
 
     Args:
         path: A file of the program in any form, from `write` or a converter.
-        program: The network, which says T and how images are scaled.
+        program: The network in the file; it gives T and the scale of images.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         threads: Number of threads.
 
     Returns:
-        Spike counts `(batch, classes)`, integers; of a readout by potential `Program.scores`.
+        Spike counts `(batch, classes)`, integers; with a readout by potential `Program.scores`.
 
     Raises:
         ValueError: If images have the wrong shape or are not finite.
@@ -48,7 +48,7 @@ def run(path: str | Path, program: Program, images: Images, *, threads: int = 1)
     """
     images = prepare(program, images)
     network = _LiteRT(path, threads)
-    # Files of converters have their batch size baked in, and variables their shape.
+    # Files of converters have a fixed batch size, and variables have a fixed shape.
     facts = read_metadata(path)
     if facts.get("form") in ("unrolled", "step") and "converter" not in facts:
         network.resize(max(1, min(_BATCH, len(images))))
@@ -56,16 +56,16 @@ def run(path: str | Path, program: Program, images: Images, *, threads: int = 1)
 
 
 def latency(path: str | Path, program: Program, *, threads: int = 1, repeats: int = 50) -> float:
-    """Time that LiteRT takes for one batch of the file's own size, all T steps.
+    """Measure the median time of LiteRT for one batch of the file's size and all T steps.
 
     Args:
         path: A file of the program in any form, from `write` or a converter.
-        program: The network, which says T.
+        program: The network in the file; it gives T.
         threads: Number of threads.
-        repeats: How often to measure, after two runs to warm up.
+        repeats: Number of timed runs; two more run before them without timing.
 
     Returns:
-        The median, in seconds.
+        Seconds.
 
     Raises:
         ImportError: If `ai-edge-litert` is not installed.
@@ -124,7 +124,7 @@ class _LiteRT:
 
 
 def _signature(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Details of inputs and outputs; while the runner that knows them lives, nothing can run."""
+    """Details of inputs and outputs; the signature runner must be deleted before a file can run."""
     (key,) = interpreter.get_signature_list()
     runner = interpreter.get_signature_runner(key)
     return runner.get_input_details(), runner.get_output_details()

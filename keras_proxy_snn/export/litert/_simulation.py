@@ -1,4 +1,4 @@
-"""Counting the spikes of a loaded file, whichever form and runtime it has."""
+"""Run a loaded file of any form in any runtime, and count its spikes."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -22,11 +22,11 @@ class Network(Protocol):
     inputs: dict[str, tuple[tuple[int, ...], Any]]
 
     def __call__(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run once: inputs by name to outputs by name."""
+        """Run the file once, from inputs by name to outputs by name."""
 
 
 def prepare(program: Program, images: Images) -> np.ndarray:
-    """Images as a file takes them: checked, and for an integer program scaled and rounded.
+    """Check images; for an integer program also scale and round them, as the file needs.
 
     Raises:
         ValueError: If images have the wrong shape, are not finite, or do not fit int16.
@@ -46,7 +46,7 @@ def prepare(program: Program, images: Images) -> np.ndarray:
 def scores(network: Network, images: np.ndarray, program: Program) -> np.ndarray:
     """`Program.scores` `(batch, classes)` of any number of images, in the file's own batch size."""
     size = network.inputs["image"][0][0]
-    # The last batch is filled up with copies of the first image.
+    # Copies of the first image fill the last batch.
     filled = np.concatenate([images, np.repeat(images[:1], -len(images) % size, axis=0)])
     result = [np.zeros((0, *program.shapes()[-1]), "int64")]
     for start in range(0, len(filled), size):
@@ -61,7 +61,7 @@ def scores(network: Network, images: np.ndarray, program: Program) -> np.ndarray
 def simulate(
     network: Network, images: np.ndarray, time_steps: int
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Outputs of each step from zero potentials; of an unrolled file, of all steps at once."""
+    """Outputs of each step, from zero potentials; for an unrolled file, outputs of all steps."""
     names = [name for name in network.inputs if name.startswith("v_")]
     if not names and "keep" not in network.inputs:
         yield network({"image": images})

@@ -1,4 +1,4 @@
-"""A program's network as stages: currents, neurons, pooling, with the potentials between steps."""
+"""Stages of a network: currents, neurons and pooling, with the potentials between steps."""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,24 +15,24 @@ __all__ = ["Stage", "prepare_image", "stages_of", "whole_weights"]
 
 @dataclass
 class Stage:
-    """A layer of neurons, the sums of spikes before it and the spike pooling after it.
+    """A layer of neurons, with the sums of spikes before it and the spike pooling after it.
 
-    Spikes are pooled before they are spikes: `max(v) >= level` is the OR of `v >= level`, and of
-    pooled potentials fewer are to be compared.
+    Potentials are pooled in place of spikes: `max(v) >= level` is the OR of `v >= level`, and needs
+    fewer comparisons.
 
     Attributes:
-        graph: Where operators are added.
+        graph: Graph to which operators are added.
         layer: The `Conv` or `Dense`.
-        shape: Of its potentials, without batch.
+        shape: Shape of its potentials, without batch.
         neurons: Its neurons.
         kernel: Weights, in the unit of the potentials unless there is a `gain`.
-        bias: Of the same unit.
-        gain: What makes potentials of currents; `None` if the weights are scaled already.
-        pools: Pooling after it, with the shape of the result.
-        sums: Sums that its weights read, with the shape of the result.
-        shortcuts: Those of the layer, each with its weights and a bias of zeros.
-        unpooled: Whether a shortcut reads its spikes before they are pooled.
-        v: Potentials, scaled as `neurons` say; `None` before the first step.
+        bias: Bias, in the unit of the kernel.
+        gain: Factor from currents to the unit of the potentials; `None` if the weights include it.
+        pools: Poolings after the neurons, each with the shape of its result.
+        sums: Sums of spikes that the weights read, each with the shape of its result.
+        shortcuts: Shortcuts of the layer, each with its weights and a bias of zeros.
+        unpooled: Whether a shortcut reads the spikes before they are pooled.
+        v: Potentials, times the scale of `neurons`; `None` before the first step.
     """
 
     graph: GraphBuilder
@@ -52,8 +52,8 @@ class Stage:
         """Weighted input, in the unit of the potentials.
 
         Args:
-            signal: What the stage before gives.
-            spikes: What `advance` has left there, for shortcuts.
+            signal: Output of the stage before.
+            spikes: Spikes of earlier layers by name, from `advance`, for shortcuts.
         """
         for layer, shape in self.sums:
             signal = ops.sum_pool(self.graph, signal, layer, shape)
@@ -70,20 +70,20 @@ class Stage:
     def advance(
         self, currents: list[Tensor], spikes: dict[str, Tensor], last: bool = False
     ) -> Tensor:
-        """Run one step for each current.
+        """Run one step per current.
 
         Args:
-            currents: In order of time.
-            spikes: By layer, where those of this stage are left, time folded into the batch.
-            last: Whether nobody asks for the potentials after.
+            currents: Currents in order of time.
+            spikes: Spikes by layer; the method adds this stage's, with time folded into the batch.
+            last: Whether the potentials after the last step are not needed.
 
         Returns:
-            Pooled spikes, time folded into the batch.
+            Pooled spikes, with time folded into the batch.
         """
         pooled, unpooled = [], []
         for index, current in enumerate(currents):
-            # Vela visits the last input first. The potentials in that place make it go through
-            # all layers step by step; else it runs all steps of a layer first and keeps T maps.
+            # Vela visits the last input first. With the potentials as last input, it compiles step
+            # by step; otherwise it runs all steps of a layer first and stores T maps.
             self.v = current if self.v is None else ops.add(self.graph, current, self.v)
             unpooled.append(self.v)
             pooled.append(self._pool(self.v))
@@ -107,7 +107,7 @@ def stages_of(program: Program, graph: GraphBuilder, float16: bool) -> list[Stag
 
     Args:
         program: The network.
-        graph: Where constants are added.
+        graph: Graph to which constants are added.
         float16: Whether to store kernels in half precision.
     """
     stages: list[Stage] = []
@@ -117,7 +117,7 @@ def stages_of(program: Program, graph: GraphBuilder, float16: bool) -> list[Stag
             neurons = Neurons(graph, layer, program.is_integer)
             gain = None
             if float16:
-                # Half precision has no room for scaled weights, so the currents are scaled.
+                # Scaled weights would exceed half precision, so the currents are scaled.
                 weigh = partial(_half_weights, graph)
                 gain = graph.constant(neurons.scale, f"{layer.name}/gain")
             else:
@@ -140,11 +140,11 @@ def stages_of(program: Program, graph: GraphBuilder, float16: bool) -> list[Stag
 def whole_weights(
     graph: GraphBuilder, layer: Conv | Dense, scale: np.ndarray
 ) -> tuple[Tensor, Tensor]:
-    """Kernel and bias times a factor, the type of which decides between floats and integers.
+    """Kernel and bias times a factor; the factor's type decides between floats and integers.
 
     Args:
-        graph: Where constants are added.
-        layer: Owner of the weights.
+        graph: Graph to which constants are added.
+        layer: Layer with the weights.
         scale: `(1,)` or `(filters,)`: float32, or int16 for an int8 kernel and an int64 bias.
     """
     kernel_type, bias_type = ("int8", "int64") if scale.dtype == "int16" else ("float32", "float32")
@@ -159,7 +159,7 @@ def _half_weights(graph: GraphBuilder, layer: Conv | Dense) -> tuple[Tensor, Ten
 
 
 def _kernel(graph: GraphBuilder, layer: Conv | Dense, kernel: np.ndarray) -> Tensor:
-    """The format has the filters on the first axis."""
+    """Add a kernel; in this format the first axis is the filters."""
     axes = (3, 0, 1, 2) if isinstance(layer, Conv) else (1, 0)
     return graph.constant(kernel.transpose(axes), f"{layer.name}/kernel")
 
@@ -169,7 +169,7 @@ def _bias(layer: Conv | Dense) -> np.ndarray:
 
 
 def prepare_image(program: Program, graph: GraphBuilder, image: Tensor) -> Tensor:
-    """Scale an image as the program says, and pool it where it begins with pooling."""
+    """Scale an image by the program's `input_scale`; pool it if the program starts with pooling."""
     if not program.is_integer and program.input_scale != 1.0:
         scale = np.array([program.input_scale], "float32")
         image = ops.multiply(graph, image, graph.constant(scale))

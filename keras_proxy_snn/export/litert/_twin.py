@@ -1,4 +1,4 @@
-"""The ANN twin of a program, for comparison."""
+"""`write_twin`: write the ANN twin of a program, for comparison."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,19 +19,19 @@ _CAP = 6.0
 def write_twin(
     program: Program, path: str | Path, *, clip: bool = False, batch_size: int = 1
 ) -> None:
-    """Write the ANN with a program's weights: ReLU in the place of its neurons.
+    """Write the ANN with a program's weights and ReLU in place of neurons.
 
-    A yardstick for speed and size: `latency` runs it too. Its scores are not normalised.
+    It serves to compare speed and size; `latency` can run it too. Its scores are not normalised.
 
     Args:
         program: A float32 network.
-        path: Where to write; an existing file is replaced.
-        clip: Whether activations are `min(max(0, z / theta), 1)`, of the proxy "clip", and not
-            `max(0, z)`. The format has a cap at 6, so weights are scaled for it.
-        batch_size: Of the file.
+        path: The file to write; an existing file is replaced.
+        clip: If true, activations are `min(max(0, z / theta), 1)`, as in the proxy "clip"; if
+            false, `max(0, z)`. LiteRT caps activations at 6, so weights are scaled for this.
+        batch_size: Batch size of the file.
 
     Raises:
-        ValueError: If the program is one of integers.
+        ValueError: If the program is an integer program.
         ImportError: If `ai-edge-litert` is not installed.
 
     Example:
@@ -72,7 +72,7 @@ def write_twin(
 
 
 def _scaled(program: Program, layer: Conv | Dense) -> Conv | Dense:
-    """Weights with which the activations are 6 times `z / theta`; the readout's scores are z."""
+    """Scale weights so that activations are 6 times `z / theta`; the readout's scores stay z."""
     first, last = layer is program.neurons[0], layer is program.neurons[-1]
     gain = 1.0 if last else _CAP / np.asarray(layer.v_threshold)
     bias = None if layer.bias is None else (layer.bias * gain).astype("float32")
