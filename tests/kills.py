@@ -18,7 +18,7 @@ import numpy as np
 
 import keras_proxy_snn as kps
 from keras_proxy_snn._files import replacing
-from keras_proxy_snn.export import export, from_model, litert, nir, onnx, program_file
+from keras_proxy_snn.export import export, from_model, litert, load, nir, onnx
 from keras_proxy_snn.methods import Training, fit_phase
 from keras_proxy_snn.methods._checkpoints import State
 from keras_proxy_snn.paper import EXPERIMENTS
@@ -50,7 +50,7 @@ def written_program(folder):
     path = folder / "net.kps"
     return (
         lambda t: PROGRAMS[t].save(path, overwrite=True),
-        lambda: program_file.load(path).time_steps,
+        lambda: load(path).time_steps,
     )
 
 

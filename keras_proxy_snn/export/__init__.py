@@ -6,7 +6,6 @@
 from .exporter import Exported, ExportError, export
 from .formats import FORMATS
 from .frontend.from_model import from_model
-from .program import Program
-from .program_file import load
+from .program import Program, load
 
 __all__ = ["FORMATS", "ExportError", "Exported", "Program", "export", "from_model", "load"]

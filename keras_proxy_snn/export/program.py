@@ -4,18 +4,16 @@
 Only the folders `frontend` and `converters` import Keras; writers and interpreter do not.
 """
 
-import json
 import math
-import zipfile
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._archives import UNREADABLE
 from .._checks import check_choice, positive_integer
-from .._files import check_target, replacing
+from .._files import check_target
 from .layers import (
     Conv,
     Dense,
@@ -28,6 +26,8 @@ from .layers import (
     weights_after_sums,
     with_shortcuts,
 )
+from .program_file import read_archive, write_archive
+from .validity import check_program
 
 __all__ = [
     "Conv",
@@ -37,6 +37,7 @@ __all__ = [
     "Pool",
     "Program",
     "Shortcut",
+    "load",
     "same_padding",
     "weights_after_sums",
     "with_shortcuts",
@@ -227,30 +228,34 @@ class Program:
             OSError: If `path` is a folder, or its folder does not exist.
         """
         check_target(path, overwrite)
-        arrays: dict[str, np.ndarray] = {}
-        layers = [_packed(layer, str(i), arrays) for i, layer in enumerate(self.layers)]
-        head = {
-            "format": "keras_proxy_snn program",
-            "version": 1,
-            **{k: v for k, v in vars(self).items() if k != "layers"},
-            "layers": layers,
-        }
-        with replacing(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("program.json", json.dumps(head, indent=1))
-            for name, array in arrays.items():
-                buffer = BytesIO()
-                np.save(buffer, array, allow_pickle=False)
-                file.writestr(f"{name}.npy", buffer.getvalue())
+        facts = {name: value for name, value in vars(self).items() if name != "layers"}
+        write_archive(path, facts, self.layers)
 
 
-def _packed(part: Any, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """A layer or shortcut as JSON values; its arrays are added to `arrays`."""
-    entry: dict[str, Any] = {"type": type(part).__name__}
-    for key, value in vars(part).items():
-        if isinstance(value, np.ndarray):
-            arrays[f"{name}.{key}"] = value
-            value = {"array": f"{name}.{key}"}
-        elif key == "shortcuts":
-            value = [_packed(s, f"{name}.shortcut{i}", arrays) for i, s in enumerate(value)]
-        entry[key] = value
-    return entry
+def load(path: str | Path) -> Program:
+    """Read a program that `Program.save` wrote.
+
+    Raises:
+        OSError: If there is no such file, or the file cannot be opened.
+        ValueError: If the file is not a program that can run, see
+            `keras_proxy_snn.export.validity.check_program`.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn.export import from_model, load
+    >>> model = keras_proxy_snn.build("2C3-P2-3F", input_shape=(4, 4, 1), time_steps=2)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "net.kps"
+    >>> from_model(model).save(path)
+    >>> load(path).time_steps
+    2
+    """
+    try:
+        facts, layers = read_archive(path)
+        facts["input_shape"] = tuple(facts["input_shape"])
+        return check_program(Program(layers=layers, **facts))
+    except UNREADABLE as error:
+        raise ValueError(
+            f"A program file of version 1 is expected. Received: {path} ({error})."
+        ) from error

@@ -1,44 +1,75 @@
-"""`load`: read a file of `Program.save`, and refuse any other file."""
+"""The file of a `Program`: a zip archive of a JSON description and NumPy arrays."""
 
+import json
 import zipfile
+from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from .._archives import UNREADABLE, read_array, read_json
-from .layers import Conv, Dense, Flatten, Pool, Shortcut
-from .program import Program
-from .validity import check_program
+import numpy as np
 
-__all__ = ["load"]
+from .._archives import read_array, read_json
+from .._files import replacing
+from .layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
+
+__all__ = ["read_archive", "write_archive"]
+
+_HEAD = {"format": "keras_proxy_snn program", "version": 1}
+_KINDS = {kind.__name__: kind for kind in (Conv, Dense, Pool, Flatten, Shortcut)}
 
 
-def load(path: str | Path) -> Program:
-    """Read a program that `Program.save` wrote.
+def write_archive(path: str | Path, facts: dict[str, Any], layers: Iterable[Layer]) -> None:
+    """Write a program's facts and layers; an existing file is replaced.
+
+    Args:
+        path: The file.
+        facts: JSON values by name.
+        layers: The layers in order.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    entries = [_packed(layer, str(i), arrays) for i, layer in enumerate(layers)]
+    head = {**_HEAD, **facts, "layers": entries}
+    with replacing(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("program.json", json.dumps(head, indent=1))
+        for name, array in arrays.items():
+            buffer = BytesIO()
+            np.save(buffer, array, allow_pickle=False)
+            file.writestr(f"{name}.npy", buffer.getvalue())
+
+
+def read_archive(path: str | Path) -> tuple[dict[str, Any], tuple[Any, ...]]:
+    """Read facts and layers of a file that `write_archive` wrote.
 
     Raises:
         OSError: If there is no such file, or the file cannot be opened.
-        ValueError: If the file is not a program that can run, see
-            `keras_proxy_snn.export.validity.check_program`.
+        Exception: One of `keras_proxy_snn._archives.UNREADABLE` if the file is anything else.
     """
-    try:
-        with zipfile.ZipFile(path) as file:
-            head = read_json(file, "program.json")
-            if head.pop("format", None) != "keras_proxy_snn program" or head.pop("version") != 1:
-                raise ValueError("not of version 1")
-            layers = tuple(_unpacked(entry, file) for entry in head.pop("layers"))
-        head["input_shape"] = tuple(head["input_shape"])
-        return check_program(Program(layers=layers, **head))
-    except UNREADABLE as error:
-        raise ValueError(
-            f"A program file of version 1 is expected. Received: {path} ({error})."
-        ) from error
+    with zipfile.ZipFile(path) as file:
+        head = read_json(file, "program.json")
+        if {name: head.pop(name, None) for name in _HEAD} != _HEAD:
+            raise ValueError("not of version 1")
+        layers = tuple(_unpacked(entry, file) for entry in head.pop("layers"))
+    return head, layers
+
+
+def _packed(part: Any, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """A layer or shortcut as JSON values; its arrays are added to `arrays`."""
+    entry: dict[str, Any] = {"type": type(part).__name__}
+    for key, value in vars(part).items():
+        if isinstance(value, np.ndarray):
+            arrays[f"{name}.{key}"] = value
+            value = {"array": f"{name}.{key}"}
+        elif key == "shortcuts":
+            value = [_packed(s, f"{name}.shortcut{i}", arrays) for i, s in enumerate(value)]
+        entry[key] = value
+    return entry
 
 
 def _unpacked(entry: dict[str, Any], file: zipfile.ZipFile) -> Any:
     """The layer or shortcut of an entry; the inverse of `_packed`."""
-    kinds = {kind.__name__: kind for kind in (Conv, Dense, Pool, Flatten, Shortcut)}
     values = dict(entry)
-    kind = kinds[values.pop("type")]
+    kind = _KINDS[values.pop("type")]
     for key, value in values.items():
         if isinstance(value, dict):
             values[key] = read_array(file, f"{value['array']}.npy")

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import check_choice, positive_integer
 from .layers import Conv, Dense, Layer, Pool, Shortcut, output_shape
-from .program import Program
+
+if TYPE_CHECKING:
+    from .program import Program
 
 __all__ = ["check_program"]
 
 _NUMBER_FORMATS = ("float32", "int8")
 
 
-def check_program(program: Program) -> Program:
+def check_program(program: "Program") -> "Program":
     """Return a program if it can run, else raise an error.
 
     Args:
