@@ -21,7 +21,7 @@ import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.cli import _pictures, _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
-from keras_proxy_snn.cli._shared import BadInput, reading
+from keras_proxy_snn.cli._shared import BadInput, reading, without_standard_error
 from keras_proxy_snn.export import FORMATS
 from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
 
@@ -682,6 +682,18 @@ def test_each_command_in_a_process_of_its_own(name, folder):
     assert done.returncode == 0, done.stderr
     assert done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.once
+def test_lines_of_libraries_in_c_are_kept_back_while_a_backend_starts(capfd):
+    """TensorFlow writes its own to the descriptor, whatever its log level is."""
+    with without_standard_error():
+        os.write(2, b"I0000 oneDNN custom operations are on\n")
+    os.write(2, b"error: shown\n")
+    with pytest.raises(ImportError), without_standard_error():
+        raise ImportError
+    print("shown too", file=sys.stderr)
+    assert capfd.readouterr().err == "error: shown\nshown too\n"
 
 
 @pytest.mark.once

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ __all__ = [
     "reason",
     "steps_option",
     "training_record",
+    "without_standard_error",
 ]
 
 _LONGEST_CONFIG = 1 << 26  # bytes; a network of 1,000 layers needs some hundred thousand
@@ -121,12 +123,32 @@ def import_backend() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         choose_backend()
-        importlib.import_module("keras_proxy_snn.model")
+        with without_standard_error():
+            importlib.import_module("keras_proxy_snn.model")
     except (ImportError, RuntimeError, ValueError) as error:
         raise BadInput(
             "KERAS_BACKEND must name an installed backend: tensorflow, jax or torch. "
             f"Received: {os.environ.get('KERAS_BACKEND', 'nothing')} ({error})."
         ) from error
+
+
+@contextmanager
+def without_standard_error() -> Iterator[None]:
+    """Drop what is written to standard error, past Python too.
+
+    TensorFlow writes some lines while it is imported, before its log level counts.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def load_network(name: str | Path, weights: str | None = None, compile: bool = False) -> Any:
