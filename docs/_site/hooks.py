@@ -12,6 +12,7 @@ A line `<!-- include KIND WHAT -->` of a page becomes
 to `repo:PATH` or `issues:` leads to the project's home.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -86,7 +87,9 @@ def _table(name):
 
 def _help(*command):
     words = [sys.executable, "-m", "keras_proxy_snn", *command, "--help"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    # Help loads no backend, so that the name of one is enough where none is installed.
+    named = {"KERAS_BACKEND": "jax", **os.environ}
+    done = subprocess.run(words, cwd=ROOT, env=named, capture_output=True, text=True, check=True)
     shown = done.stdout.replace("python -m keras_proxy_snn", "keras-proxy-snn")
     return f"```text\n{shown.strip()}\n```"
 
