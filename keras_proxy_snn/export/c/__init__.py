@@ -1,7 +1,7 @@
-"""C files of integer networks, for any microcontroller, and the compiler that checks them.
+"""C files of integer networks, for any microcontroller; the machine's compiler checks them.
 
-`net.c` and `net.h` do in C99 what the interpreter does, event by event: each spike adds a row of
-weights to the potentials of the neurons that it reaches.
+`net.c` and `net.h` compute in C99 the same spikes as the interpreter. They work event by event:
+each spike adds a row of weights to the potentials of the neurons that read it.
 """
 
 from ._activity import Activity, activity

@@ -1,4 +1,4 @@
-"""Neurons that fire and are reset, in C."""
+"""C code of neurons: they fire and are reset."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +12,12 @@ from ._tables import Tables, packed_currents
 __all__ = ["LANES", "firing_text"]
 
 LANES = """
-/* Potentials of 16 bits stand two in a word, low + 65536 * high, so that one addition adds to both.
- * What the low one borrows from the high one comes back when they are read. Of four potentials,
- * the second word holds the first word's high one too, times 256: a word of four weights is then
- * added to both words with a mask and a shift. Weights are stored 128 too large, as bytes from 0
- * on; a pixel's first word counts rows of weights, in both halves, and firing takes 128 off for
- * each. */
+/* A word holds two potentials of 16 bits, low + 65536 * high, so that one addition changes both.
+ * The low half may borrow from the high half; reading a half corrects this. Four potentials are two
+ * words. The second word also holds the first word's high potential, times 256, so that a word of
+ * four weights is added to both words with a mask and a shift. Weights are stored plus 128, as
+ * bytes from 0 to 255. The first word of a pixel counts the added rows of weights, in both halves;
+ * firing subtracts 128 per row. */
 static int32_t $p_low(uint32_t pair)
 {
     return (int32_t)((pair & 0xffffu) ^ 0x8000u) - 0x8000;
@@ -86,7 +86,7 @@ if (u$k >= $level) {
 }
 """
 
-# What a neuron's spike takes off its potential, and off what else holds it.
+# Amount by which a spike lowers the potential, and its copy in the second word.
 _TAKE = (
     ["a -= spent;"],
     ["a -= spent << 16;", "b -= spent << 8;"],
@@ -101,7 +101,7 @@ if (count != 0) {
 """
 
 _ROWS = """
-/* The 128 that each weight is too large, as often as a row was added. */
+/* Stored weights are 128 too large: the correction for all rows that were added. */
 const uint32_t excess = *v << 7, excess1 = excess + ((*v & 0xffffu) << 15);
 *v++ = 0;
 """
@@ -124,7 +124,7 @@ Expression = Callable[[str], str]
 
 
 def firing_text(plan: Plan, tables: Tables, neurons: Neurons) -> list[str]:
-    """A function that lets neurons fire and hands on their spikes."""
+    """A C function that lets neurons fire and delivers their spikes."""
     height, width, filters = neurons.shape
     layer = neurons.layer
 
@@ -134,7 +134,7 @@ def firing_text(plan: Plan, tables: Tables, neurons: Neurons) -> list[str]:
         )
         return made
 
-    # Filters that fill up the last four stay at 0, below every level.
+    # Padding filters, which fill a group of four, stay at 0, below every firing level.
     level = number("level", layer.firing_level, 1)
     theta = rest = None
     if layer.reset == "subtract" or neurons.scored:

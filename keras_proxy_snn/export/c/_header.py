@@ -1,4 +1,4 @@
-"""The header: what a program that uses the network sees."""
+"""`header`: the C header, with the network's functions and constants."""
 
 import json
 from typing import Any
@@ -19,9 +19,9 @@ $facts
  *     $p_run(&state, image);
  *     best = $p_class(&state);
  *
- * An image is $P_IMAGE_SIZE bytes: rows, columns, channels. Of a pixel from 0 to 255 it has
- * $p_input[pixel], which is from 0 to $P_INPUT_MAX. All memory is in the state, so several images
- * can be under way at once. */
+ * An image is $P_IMAGE_SIZE bytes: rows, columns, channels. Each byte is $p_input[pixel] for a
+ * pixel from 0 to 255; it is from 0 to $P_INPUT_MAX. All memory is in the state, so several states
+ * can run several images at the same time. */
 #ifndef $P_H
 #define $P_H
 
@@ -47,19 +47,19 @@ typedef struct {
 extern "C" {
 #endif
 
-/* The input of each byte that a pixel can be. */
+/* The network's input for each pixel from 0 to 255. */
 extern const uint8_t $p_input[256];
 
-/* Start anew with an image. It is read here and not kept. */
+/* Start a new image. The image is read by this call only. */
 void $p_reset($p_state *s, const uint8_t *image);
 
-/* Make one time step; 0 if all $P_TIME_STEPS have been made, and there is none left, else 1. */
+/* Make one time step and return 1; if all $P_TIME_STEPS steps were made before, return 0. */
 int $p_step($p_state *s);
 
-/* All time steps of an image, from the reset on. */
+/* Reset, and make all time steps of an image. */
 void $p_run($p_state *s, const uint8_t *image);
 
-/* The class that $what, after any number of steps; the first of those tied. */
+/* The class that $what, after any number of steps; in a tie the first one. */
 int $p_class(const $p_state *s);
 $potential
 
@@ -72,7 +72,7 @@ $potential
 
 _POTENTIAL = """
 
-/* What is left in the readout's neuron of a class, counted from where neurons start. */
+/* The potential of the readout's neuron of class k, counted from its start value. */
 int32_t $p_potential(const $p_state *s, int k);
 """
 
@@ -82,8 +82,8 @@ def header(plan: Plan, class_names: list[str], tables: int) -> str:
 
     Args:
         plan: The network.
-        class_names: A name for each class.
-        tables: Bytes of constant tables.
+        class_names: A name per class.
+        tables: Size of the constant tables, in bytes.
     """
     program = plan.program
     height, width, channels = program.input_shape

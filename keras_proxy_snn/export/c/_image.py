@@ -1,4 +1,4 @@
-"""From the image to the current of the first neurons, in C."""
+"""C code from the image to the current of the first neurons."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ const $p_tap *row = $p_$name_rows + $p_$name_rows_from[y], *column;
 """
 
 _CURRENT = """
-/* The current that an image causes: the only multiplications of the file. */
+/* The current of an image. Only this function multiplies. */
 static void $p_$name($p_state *s, const $image *image)
 {
     $type *current = s->current;
@@ -43,7 +43,7 @@ static void $p_$name($p_state *s, const $image *image)
 """
 
 _CLAMP = """
-/* A neuron whose current is at most 0 never fires; from its threshold on, it fires every time. */
+/* A neuron never fires if its current is at most 0, and always if it reaches the threshold. */
 for (f = 0; f < $filters; ++f) {
     if (sum[f] < 0) sum[f] = 0;
     if (sum[f] > $theta) sum[f] = $theta;
@@ -81,7 +81,7 @@ static void $p_$name($p_state *s, const $from *image)
 
 
 def image_type(plan: Plan, pooling: Pooling | None) -> str:
-    """C type of the image, or of what a pooling of it gives."""
+    """C type of the image, or of the result of its pooling."""
     return smallest_type(0, round(plan.program.largest_input) if pooling is None else pooling.top)
 
 
@@ -96,7 +96,7 @@ def _taps(
 
 
 def current_text(plan: Plan, tables: Tables) -> list[str]:
-    """A function that sums the first neurons' current."""
+    """A C function that sums the first neurons' current."""
     synapses, neurons = plan.first, plan.first.target
     height, width, filters = neurons.shape
     columns, channels = synapses.kernel.shape[1:3]
@@ -132,7 +132,7 @@ def current_text(plan: Plan, tables: Tables) -> list[str]:
 
 
 def image_pooling_text(plan: Plan, tables: Tables, index: int) -> list[str]:
-    """A function that pools an image before the first neurons."""
+    """A C function that pools an image before the first neurons."""
     pooling = plan.image[index]
     before = plan.image[index - 1] if index else None
     height, width, channels = pooling.shape

@@ -1,4 +1,4 @@
-"""Names and texts that are safe in C, whatever a file, a layer or a class is called."""
+"""Safe C identifiers, strings and comments from any name of a file, a layer or a class."""
 
 import re
 
@@ -6,13 +6,13 @@ __all__ = ["Names", "comment", "prefix_of", "string"]
 
 
 class Names:
-    """Identifiers of layers: those of their names that C takes, each only once."""
+    """Unique C identifiers from names of layers."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def new(self, name: str) -> str:
-        """An identifier for a name, with a number behind it where it is taken."""
+        """An identifier for a name; a number is added if the identifier is taken."""
         plain = re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_") or "layer"
         found, number = plain, 2
         while found in self._taken:
@@ -22,10 +22,10 @@ class Names:
 
 
 def prefix_of(stem: str) -> str:
-    """What all names in a file begin with, from the file's name without its suffix.
+    """Prefix of all names in a file, from the file's name without its suffix.
 
     Raises:
-        ValueError: If nothing in it can begin a name in C, or an #include cannot hold it.
+        ValueError: If the name cannot begin a C identifier, or cannot be in an #include.
 
     Example:
 
@@ -47,7 +47,7 @@ def prefix_of(stem: str) -> str:
 
 
 def string(text: str) -> str:
-    r"""A text as a string in C, of the bytes of its UTF-8.
+    r"""A C string of a text in UTF-8.
 
     Example:
 
@@ -60,7 +60,7 @@ def string(text: str) -> str:
 
 
 def comment(text: str) -> str:
-    """A text that can stand in a comment: on one line, in ASCII, without an end of comments.
+    """A text that is safe in a C comment: one line, ASCII, without `*/`.
 
     Example:
 

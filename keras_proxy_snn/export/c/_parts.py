@@ -1,4 +1,4 @@
-"""Pieces of C that several parts of a file are made of."""
+"""Pieces of C code that several modules use."""
 
 import re
 from collections.abc import Iterable
@@ -13,9 +13,10 @@ __all__ = ["block", "constant", "deliver", "fill", "pair_words", "window_taps"]
 
 
 def block(text: str, **values: Any) -> list[str]:
-    """Lines of a piece of C with `$name` filled in.
+    """Lines of a piece of C code, with each `$name` replaced by its value.
 
-    A value that is a list of lines stands where its name stands alone, as far to the right.
+    If a line is only a `$name` whose value is a list, the lines of the list replace it, with the
+    same indentation.
     """
     lines: list[str] = []
     for line in text.strip("\n").split("\n"):
@@ -29,24 +30,24 @@ def block(text: str, **values: Any) -> list[str]:
 
 
 def fill(line: str, values: dict[str, Any]) -> str:
-    """A line with each `$name` replaced; names are letters, and perhaps a 0 or 1."""
+    """A line with each `$name` replaced. A name is letters and, optionally, a 0 or 1."""
     return re.sub(r"\$([A-Za-z]+[01]?)", lambda found: str(values[found[1]]), line)
 
 
 def deliver(prefix: str, receivers: Iterable[str], *arguments: str) -> list[str]:
-    """Calls that hand on the spikes of a pixel: its place, their channels, and their number."""
+    """Calls that deliver the spikes of a pixel: its position, their channels, their number."""
     return [f"{prefix}_{receiver}(s, {', '.join(arguments)});" for receiver in receivers]
 
 
 def pair_words(neurons: Neurons) -> int:
-    """Words of a pixel's potentials, two a word; and a number of rows before, if rows are added."""
+    """Number of words per pixel: two potentials per word, plus a row counter if rows are added."""
     return padded(neurons.shape[2]) // 2 + (not neurons.constant)
 
 
 def constant(tables: Tables, name: str, values: np.ndarray, filters: int, fill: int) -> Any:
-    """A number for each filter: a function from an index, as C text, to an expression.
+    """A function from an index, as C text, to a C expression for that filter's number.
 
-    One number for all is written where it is used; several are a table.
+    If all filters have the same number, the expression is the number; otherwise it reads a table.
     """
     values = np.broadcast_to(values, (filters,))
     if (values == values[0]).all():
@@ -64,15 +65,17 @@ def window_taps(
     to: tuple[int, int],
     at: tuple[int, int] | None,
 ) -> list[list[list[tuple[int, int]]]]:
-    """For both axes, and for each place of one, where a window leads from there.
+    """For each position along both axes, the positions that a window connects it with.
 
     Args:
         window: The window.
-        inputs: Map that it slides over.
-        outputs: Map that it gives.
-        by_input: Whether lists are by places of the input, and lead to the output; or the reverse.
-        to: Distance of two neighbours where it leads, along each axis.
-        at: Distance of two taps in the weights; if `None`, the place itself stands in its place.
+        inputs: Shape of the input map.
+        outputs: Shape of the output map.
+        by_input: If true, lists are by input position and hold output positions; if false, the
+            reverse.
+        to: Step between two neighbours of the positions in the lists, along each axis.
+        at: Step between two taps in the weights, along each axis. If `None`, the pairs hold the
+            position itself in place of the tap.
     """
     axes = []
     for axis in range(2):

@@ -1,4 +1,4 @@
-"""What a program is in C: which layer adds to which, with what tables, in which integers."""
+"""`plan`: how the layers of a program are connected in C, and which integers they need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,10 +21,10 @@ class Window:
     """Windows that slide over maps, along both axes.
 
     Attributes:
-        size: In pixels, vertical and horizontal, and so are the others.
-        strides: From one window to the next.
-        dilation: From one pixel of a window to the next.
-        before: Pixels of padding before the first.
+        size: Size `(vertical, horizontal)`, in pixels.
+        strides: Distance between two windows, `(vertical, horizontal)`, in pixels.
+        dilation: Distance between two pixels of a window, `(vertical, horizontal)`.
+        before: Padding before the map, `(vertical, horizontal)`, in pixels.
     """
 
     size: tuple[int, int]
@@ -33,7 +33,7 @@ class Window:
     before: tuple[int, int] = (0, 0)
 
     def pairs(self, axis: int, inputs: int, outputs: int) -> list[tuple[int, int, int]]:
-        """All `(input, output, tap)` along an axis where a window's tap meets an input."""
+        """All `(input, output, tap)` along an axis for which the tap reads an input pixel."""
         found = []
         for output in range(outputs):
             for tap in range(self.size[axis]):
@@ -49,10 +49,10 @@ class Synapses:
 
     Attributes:
         name: Identifier.
-        kernel: `(kernel height, kernel width, input channels, filters)`.
-        window: Where it slides.
-        inputs: Map that it reads.
-        target: The neurons.
+        kernel: Weights `(kernel height, kernel width, input channels, filters)`.
+        window: The sliding window of the kernel.
+        inputs: Shape of the input map.
+        target: The neurons that receive the weights.
     """
 
     name: str
@@ -64,18 +64,18 @@ class Synapses:
 
 @dataclass
 class Neurons:
-    """Neurons of a layer, and who gets their spikes.
+    """Neurons of a layer, and the receivers of their spikes.
 
     Attributes:
         name: Identifier.
-        layer: Of the program.
-        shape: Their map.
-        packed: Whether potentials are 16 bits, two a word; else they are 32 bits.
-        constant: Whether their current is the image's, which stays the same.
-        clamped: Whether that current is cut to what makes a difference, from 0 to the threshold.
+        layer: Layer of the program.
+        shape: Shape of the map of neurons.
+        packed: If true, potentials have 16 bits, two per word; if false, 32 bits.
+        constant: Whether their current comes from the image, and so is constant in time.
+        clamped: Whether this current is cut to the range from 0 to the threshold.
         readout: Whether their spikes are counted.
-        scored: Whether classes are compared by their potentials too.
-        receivers: Identifiers of synapses and poolings that get each spike.
+        scored: Whether the scores of the classes include the potentials.
+        receivers: Identifiers of the synapses and poolings that receive each spike.
     """
 
     name: str
@@ -91,16 +91,16 @@ class Neurons:
 
 @dataclass
 class Pooling:
-    """Pooling of spikes, or of the image where there are no neurons before it.
+    """Pooling of spikes; before the first neurons, pooling of the image.
 
     Attributes:
         name: Identifier.
-        layer: Of the program.
-        window: Where it slides.
-        inputs: Map that it reads.
-        shape: Map that it gives.
+        layer: Layer of the program.
+        window: The sliding window.
+        inputs: Shape of the input map.
+        shape: Shape of the output map.
         top: Largest output.
-        receivers: As those of `Neurons`.
+        receivers: As in `Neurons`.
     """
 
     name: str
@@ -114,16 +114,16 @@ class Pooling:
 
 @dataclass(frozen=True)
 class Plan:
-    """A program as its C file has it.
+    """The parts of a program in its C file.
 
     Attributes:
         program: The network.
-        prefix: What all names begin with.
+        prefix: Prefix of all names.
         image: Poolings of the image, before the first neurons.
         first: Synapses that read the image.
-        synapses: All others.
-        neurons: In order.
-        poolings: Of spikes.
+        synapses: All other synapses.
+        neurons: Layers of neurons in order.
+        poolings: Poolings of spikes.
     """
 
     program: Program
@@ -136,11 +136,11 @@ class Plan:
 
 
 def plan(program: Program, prefix: str) -> Plan:
-    """Find out who gets whose spikes.
+    """Connect the layers of a program: each layer with the receivers of its spikes.
 
     Args:
-        program: An integer network that `refuse` lets pass.
-        prefix: What all names begin with.
+        program: An integer network that `refuse` accepts.
+        prefix: Prefix of all names.
     """
     names = Names()
     image: list[Pooling] = []
@@ -204,7 +204,7 @@ def _neurons(program: Program, layer: Any, shape: Map, index: int, names: Names)
     scored = readout and program.readout == "potential"
     clamped = index == 0 and not scored
     if clamped:
-        # From 0 to the threshold: below 0 a neuron never fires, above it always does.
+        # With a current of at most 0 a neuron never fires; from the threshold on it always fires.
         low = layer.v_reset.min(initial=0)
         high = (layer.firing_level - 1 + threshold(layer)).max()
     else:

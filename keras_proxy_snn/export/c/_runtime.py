@@ -1,4 +1,4 @@
-"""Running C files: the machine's compiler, and a program around them."""
+"""Run C files: compile them with a small main program on this machine."""
 
 import os
 import shlex
@@ -43,10 +43,10 @@ int main(void)
 
 
 def compiler() -> list[str]:
-    """The command of the machine's C compiler: what `CC` says, or cc, gcc or clang.
+    """Command of the machine's C compiler: the variable `CC`, or else cc, gcc or clang.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If the machine has no C compiler.
     """
     if os.environ.get("CC"):
         return shlex.split(os.environ["CC"])
@@ -67,17 +67,17 @@ def run(
 
     Args:
         path: A file of the program, from `write`.
-        program: The network, which says how images are scaled.
+        program: The network in the file; it gives T and the scale of images.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
-        flags: For the compiler.
+        flags: Flags for the compiler.
 
     Returns:
-        Spike counts `(batch, classes)`, integers; of a readout by potential `Program.scores`.
+        Spike counts `(batch, classes)`, integers; with a readout by potential `Program.scores`.
 
     Raises:
-        ValueError: If images have the wrong shape, are not finite, or are outside [0, 1].
+        ValueError: If images have the wrong shape, are not finite, or are outside the input range.
         FileNotFoundError: If there is no compiler.
-        RuntimeError: If the file cannot be compiled or run, or tells a class that has not the
+        RuntimeError: If the file cannot be compiled or run, or gives a class that does not have the
             highest score.
 
     Example:
@@ -98,7 +98,7 @@ def run(
     most = round(program.largest_input)
     if len(prepared) and (prepared.min() < 0 or prepared.max() > most):
         raise ValueError(
-            "Pixels of a C file's images must be in [0, 1]. "
+            f"Pixels of a C file's images must be in [0, {program.input_range[1]:g}]. "
             f"Received: from {np.min(images):g} to {np.max(images):g}."
         )
     potential = program.readout == "potential"

@@ -1,4 +1,4 @@
-"""The text of a file: the state's life, the classes, and all parts in their order."""
+"""`source`: the whole text of a C file, with reset, steps and classes."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ _START = """
 
 #include <string.h>
 
-/* Where a spike, or a window, leads: `to` an output (or from a pixel), with the weights `at`. */
+/* A connection of a spike or a window: `to` a position, with the weights `at`. */
 typedef struct {
     uint32_t to, at;
 } $p_tap;
@@ -81,7 +81,7 @@ int32_t $p_potential(const $p_state *s, int k)
 """
 
 _BY_SCORES = """
-/* A class's score, in its thresholds' unit: spikes times threshold, plus what is left. */
+/* Score of a class, in the unit of its threshold: spikes times threshold, plus the potential. */
 static int32_t $p_score(const $p_state *s, int k)
 {
     return s->spent[k] + $p_potential(s, k) + $start;
@@ -111,7 +111,7 @@ static int64_t $p_times(int32_t score, int32_t threshold)
 
 
 def source(plan: Plan, header: str) -> tuple[str, int]:
-    """Text of the file, and bytes of its tables.
+    """Text of the file, and the size of its tables in bytes.
 
     Args:
         plan: The network.
@@ -139,13 +139,13 @@ def _most_channels(plan: Plan) -> int:
 
 
 def _inputs(program: Program) -> list[str]:
-    """The input of each byte that a pixel can be."""
+    """The network's input for each pixel from 0 to 255."""
     pixels = np.arange(256, dtype="float32") / np.float32(255)
     return rows([str(n) for n in scaled(program, pixels)])
 
 
 def _functions(plan: Plan, tables: Tables) -> list[str]:
-    """All that a step calls, each function after those that it calls."""
+    """All functions that a step calls; each follows the functions that it calls."""
     lines: list[str] = []
     if any(neurons.packed for neurons in plan.neurons):
         lines += block(LANES, p=plan.prefix)

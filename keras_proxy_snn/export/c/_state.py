@@ -1,4 +1,4 @@
-"""The struct that holds a network's state, and what of it a file's users see."""
+"""The C struct that holds a network's state."""
 
 import math
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ __all__ = ["Member", "members", "state_bytes"]
 
 @dataclass(frozen=True)
 class Member:
-    """An array in the struct, or a number.
+    """An array or a number in the struct.
 
     Attributes:
-        type: Of its numbers, in C.
-        name: Its name.
-        length: How many numbers; 0 for one that is no array.
-        what: What they are.
+        type: C type of its numbers.
+        name: Name in the struct.
+        length: Length of the array; 0 for a single number.
+        what: Meaning of the numbers, for a comment.
     """
 
     type: str
@@ -29,7 +29,7 @@ class Member:
 
     @property
     def declaration(self) -> str:
-        """Its line in the struct."""
+        """The line of the member in the struct."""
         brackets = f"[{self.length}]" if self.length else ""
         return f"{self.type} {self.name}{brackets}; /* {self.what} */"
 
@@ -40,12 +40,12 @@ class Member:
 
     @property
     def width(self) -> int:
-        """Bytes of a number."""
+        """Bytes per number."""
         return int("".join(filter(str.isdigit, self.type))) // 8
 
 
 def members(plan: Plan) -> list[Member]:
-    """The struct's arrays, those of the widest numbers first, so that no gaps are between them."""
+    """Members of the struct; the widest numbers come first, so that the struct has no gaps."""
     count = smallest_type(0, plan.program.time_steps)
     classes = plan.neurons[-1].shape[2]
     found = [
@@ -80,7 +80,7 @@ def members(plan: Plan) -> list[Member]:
 
 
 def state_bytes(plan: Plan) -> int:
-    """Size of the struct where words are aligned to their 4 bytes."""
+    """Size of the struct in bytes, on machines that align words to 4 bytes."""
     found = members(plan)
     widest = max(member.width for member in found)
     return -(-sum(member.size for member in found) // widest) * widest

@@ -1,4 +1,4 @@
-"""Rows of weights that a spike adds to potentials, and poolings of spikes, in C."""
+"""C code of synapses, which add rows of weights to potentials, and of spike pooling."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ._tables import Tables, packed_rows, padded
 
 __all__ = ["pooling_text", "synapses_text"]
 
-# Words of a row that are added before its end is looked at.
+# Number of words that a loop adds per round, before it tests for the end of the row.
 _UNROLLED = 8
 
 _ARGUMENTS = "$p_state *s, uint32_t y, uint32_t x, const $p_channel *spikes, uint32_t count"
@@ -95,7 +95,7 @@ if (many != 0) {
 
 
 def synapses_text(plan: Plan, tables: Tables, synapses: Synapses) -> list[str]:
-    """A function that adds a spike's rows of weights, and its tables."""
+    """A C function that adds the rows of weights of a spike, and its tables."""
     target, name = synapses.target, synapses.name
     height, width, channels, filters = synapses.kernel.shape
     pixel = row = filters
@@ -126,7 +126,7 @@ def synapses_text(plan: Plan, tables: Tables, synapses: Synapses) -> list[str]:
 
 
 def _additions(row: int) -> dict[str, Any]:
-    """A loop along packed rows of so many words, several in each round of it."""
+    """A C loop over a packed row of `row` words, which adds several words per round."""
     step = max(n for n in range(1, _UNROLLED + 1) if row % n == 0)
     one, two = [], []
     for k in range(step):
@@ -138,7 +138,7 @@ def _additions(row: int) -> dict[str, Any]:
 
 
 def pooling_text(plan: Plan, tables: Tables, pooling: Pooling) -> list[str]:
-    """A function that hands on a spike once for each window, or each window's first spike."""
+    """A C function that delivers spikes to windows: every spike, or the first in each window."""
     width, channels = pooling.shape[1:]
     rows, columns = window_taps(
         pooling.window,

@@ -1,4 +1,4 @@
-"""Constant tables as C text, in the smallest integers that hold them."""
+"""Constant tables as C text, each in the smallest integer type that fits."""
 
 from collections.abc import Iterable, Sequence
 
@@ -16,11 +16,11 @@ class Tables:
     """The constant tables of a file.
 
     Args:
-        prefix: What all names begin with.
+        prefix: Prefix of all names.
 
     Attributes:
-        lines: Their text.
-        size: Bytes that they take.
+        lines: Text of the tables.
+        size: Size of the tables, in bytes.
     """
 
     def __init__(self, prefix: str):
@@ -29,10 +29,10 @@ class Tables:
         self._prefix = prefix
 
     def array(self, name: str, values: Iterable[int], type: str | None = None) -> str:
-        """Add a table of numbers, in the smallest type that holds them if none is given.
+        """Add a table of numbers; by default in the smallest type that fits.
 
         Returns:
-            Its name in C.
+            Name of the table in C.
         """
         numbers = [int(value) for value in values]
         type = type or smallest_type(min(numbers), max(numbers))
@@ -41,10 +41,10 @@ class Tables:
         return self._add(name, type, texts)
 
     def taps(self, name: str, lists: Sequence[Sequence[tuple[int, int]]]) -> str:
-        """Add lists of pairs one behind the other, and a table `_from` of where each begins.
+        """Add lists of pairs as one table, and a table `_from` with the start of each list.
 
         Returns:
-            The name of the pairs in C.
+            Name of the table of pairs in C.
         """
         pairs = [pair for entries in lists for pair in entries] or [(0, 0)]  # C has no empty arrays
         self.size += 8 * len(pairs)
@@ -59,7 +59,7 @@ class Tables:
 
 
 def smallest_type(low: int, high: int) -> str:
-    """The smallest standard integer that holds two numbers and all between them.
+    """The smallest standard integer type that holds two numbers and all numbers between them.
 
     Example:
 
@@ -75,12 +75,12 @@ def smallest_type(low: int, high: int) -> str:
 
 
 def padded(filters: int) -> int:
-    """How many filters a packed row has: a multiple of 4."""
+    """Number of filters of a packed row: the next multiple of 4."""
     return -(-filters // 4) * 4
 
 
 def packed_rows(kernel: np.ndarray) -> np.ndarray:
-    """Weights plus `BIAS`, four a word: bytes 0 and 2 of the first two, 1 and 3 of the next.
+    """Weights plus `BIAS`, four per word: the first two in bytes 0 and 2, the next in 1 and 3.
 
     Example:
 
@@ -95,7 +95,7 @@ def packed_rows(kernel: np.ndarray) -> np.ndarray:
 
 
 def packed_currents(values: np.ndarray) -> np.ndarray:
-    """A number for each filter as potentials are packed: four in two words.
+    """A number per filter, packed like potentials: four numbers in two words.
 
     Example:
 
@@ -114,7 +114,7 @@ def _bytes(type: str) -> int:
 
 
 def rows(texts: Sequence[str]) -> list[str]:
-    """Numbers one behind the other, on lines that are not too long."""
+    """Join numbers with commas, on lines of limited length."""
     lines, line = [], ""
     for text in texts:
         if line and len(line) + len(text) + 2 > _WIDTH:

@@ -1,4 +1,4 @@
-"""Write a program as C."""
+"""`write`: write an integer program as C99."""
 
 import re
 from collections.abc import Sequence
@@ -28,25 +28,26 @@ def write(
 ) -> None:
     """Write an integer program as C99: a source, and the header beside it.
 
-    `net.c` and `net.h` need `<stdint.h>` and `<string.h>` alone: no heap, no floating point, no
-    recursion. Weights are constant tables, which stay in flash; all that changes is in a struct
-    `net_state`. `net_reset` starts with an image, `net_step` makes one time step, `net_run` all of
-    them, and `net_class` tells the class; see the header, whose macros have shapes, T, the scale of
-    pixels, the memory and the classes' names.
+    `net.c` and `net.h` need only `<stdint.h>` and `<string.h>`. They use no heap, no floating point
+    and no recursion. Weights are constant tables, which stay in flash. All memory that changes is
+    in the struct `net_state`. `net_reset` starts a new image, `net_step` makes one time step,
+    `net_run` makes all time steps, and `net_class` gives the class. Macros in the header give
+    shapes, T, the scale of pixels, the memory and the names of the classes.
 
-    A spike adds rows of weights to the neurons that it reaches, so that time goes with the number
-    of spikes. Nothing is multiplied but pixels with the first layer's weights, once an image.
+    Each spike adds rows of weights to the neurons that read it, so the time is proportional to the
+    number of spikes. The only multiplications are pixels times weights of the first layer, once per
+    image.
 
-    Potentials are 16 bits where the sums of the weights prove that these hold them for every image,
-    and 32 bits otherwise. The first layer's current is cut to what makes a difference, from 0 to
-    the threshold.
+    Potentials have 16 bits if the sums of the weights prove for every image that they fit;
+    otherwise they have 32 bits. The current of the first layer is cut to the range from 0 to the
+    threshold; this changes no spikes.
 
     Args:
         program: An integer network, see `keras_proxy_snn.export.quantise.quantise`.
-        path: The source to write, `<name>.c`. What is in the files is called `<name>_...`.
-        form: `"event_driven"`, the only one.
-        class_names: A name for each class, for a macro; by default those of the metadata, or else
-            numbers.
+        path: The source to write, `<name>.c`. Names in the files begin with `<name>_`.
+        form: `"event_driven"`, the only form.
+        class_names: A name per class, for a macro. By default the names in the metadata, or numbers
+            if the metadata have no names.
 
     Raises:
         ValueError: If an argument is out of range, or C cannot express the program.
@@ -84,14 +85,14 @@ def write(
 
 
 def refuse(program: Program, form: str = "event_driven") -> None:
-    """Check that a program can be written.
+    """Raise an error if a C file cannot express a program.
 
     Args:
         program: The network.
         form: As in `write`.
 
     Raises:
-        ValueError: If not, with the reason.
+        ValueError: If so; the error states the reason.
 
     Example:
 
@@ -135,7 +136,7 @@ def refuse(program: Program, form: str = "event_driven") -> None:
 
 
 def node_count(path: str | Path) -> int:
-    """Number of functions that a C file is made of, those of its face included.
+    """Number of functions in a C file, with the public functions.
 
     Args:
         path: A file that `write` wrote.
