@@ -1,7 +1,7 @@
-"""What the machine reaches at best: one large 3 x 3 convolution and one large matrix product.
+"""The highest speed of the machine: one large 3 x 3 convolution and one large matrix product.
 
-Same-padded convolution in channels-last layout, `images x 28 x 28 x maps` to as many maps, and a
-product of square matrices, both without anything around them, in float32 or bfloat16.
+The convolution is same-padded, in channels-last layout, and keeps the shape `images x 28 x 28 x
+maps`. The matrices are square. Both run alone, in float32 or bfloat16.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ SIDE, KERNEL = 28, 3
 
 
 def multiply_adds(settings):
-    """Of one step of `prepare`, padding counted as inputs."""
+    """Multiply-adds of one step of `prepare`; padding counts as inputs."""
     if settings["operation"] == "product":
         return settings["size"] ** 3
     return settings["images"] * SIDE**2 * (KERNEL * settings["maps"]) ** 2

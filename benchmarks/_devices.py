@@ -1,4 +1,4 @@
-"""Where a framework computes, and the peak of that device's memory."""
+"""The device of a framework, and the peak of its memory."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""Time and memory of a training step against T, drawn from the JSON of a benchmark alone."""
+"""Time and memory of a training step against T, drawn from the JSON file of a benchmark."""
 
 import numpy as np
 from _opponents import FRAMEWORKS, OPPONENTS
@@ -10,7 +10,7 @@ PANEL_HEIGHT = 2.9
 LEGEND_HEIGHT = 0.24
 WIDTH = 9.0
 AXES = {"ms": 1e3, "GiB": 2.0**-30}
-# Colours tell libraries apart, lines the kind of work, open markers bfloat16.
+# Colour: library. Line style: kind of work. Open markers: bfloat16.
 COLOURS = dict(zip((*FRAMEWORKS, "spikingjelly", "snntorch"), OKABE_ITO, strict=False))
 LINES = {
     **{"ours": "-", "events": "-", "ann": "-."},

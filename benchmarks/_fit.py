@@ -4,7 +4,7 @@ import numpy as np
 
 
 def exponent(x, y):
-    """Slope b of `y = a x^b` by least squares on logarithms, and the share R^2 of the variance."""
+    """Slope b of `y = a x^b` by least squares on logarithms, and R^2, the explained variance."""
     x, y = np.log(np.asarray(x, float)), np.log(np.asarray(y, float))
     b, a = np.polyfit(x, y, 1)
     residual = float(np.sum((y - (a + b * x)) ** 2))

@@ -1,8 +1,8 @@
-"""A benchmark's network as JSON, and the same weights and images for everyone who runs it.
+"""A benchmark's network as JSON, with the same weights and images for every library.
 
-The parent describes a network with `describe`; workers, the peers' without Keras, read it. Weights
-and images are multiples of 1/256, for which float32 sums are exact: without batch normalisation
-everyone has to come to the very same spike counts.
+The parent describes a network with `describe`. Workers read the description; workers of the peers
+do so without Keras. Weights and images are multiples of 1/256, so float32 sums are exact. Without
+batch normalisation, all libraries must therefore get equal spike counts.
 """
 
 import math
@@ -12,19 +12,19 @@ import numpy as np
 GRAIN = 256
 # Standard deviation of the currents in thresholds if all inputs were 1: every layer fires.
 DRIVE = 1.25
-# What the peers' networks here do not have.
+# Values of fields that the peers' networks require; they lack the other options.
 PLAIN = {"v_0": 0.0, "learn_threshold": False, "readout": "counts", "use_bias": False}
 
 
 def describe(name, **overrides):
-    """A preset or spec and everything that a peer needs to build the same, for JSON.
+    """Describe a preset or spec as JSON values, so that a peer can build the same network.
 
     Args:
         name: A preset's name, or a spec (with `input_shape`).
         **overrides: Fields of `keras_proxy_snn.Preset`.
 
     Raises:
-        ValueError: If the network has what the peers' here have not.
+        ValueError: If the network has a feature that the peers' networks lack.
     """
     from dataclasses import asdict, replace
 
@@ -54,7 +54,7 @@ def describe(name, **overrides):
 
 
 def shapes(net):
-    """Of each layer with weights: kernel shape in Keras's layout, and height x width of outputs."""
+    """Kernel shape (Keras's layout) and height x width of outputs, per layer with weights."""
     height, width, maps = net["input_shape"]
     found, inputs = [], None
     for kind, number, *size in net["layers"]:
@@ -71,15 +71,15 @@ def shapes(net):
 
 
 def multiply_adds(net):
-    """Multiply-adds of each layer for one image and one step, padding counted as inputs."""
+    """Multiply-adds of each layer for one image and one step; padding counts as inputs."""
     return [math.prod(kernel) * places for kernel, places in shapes(net)]
 
 
 def kernels(net, seed=0):
-    """Float32 kernels in Keras's layout, one after the other, with which every layer fires."""
+    """Yield float32 kernels in Keras's layout; with these weights every layer fires."""
     rng = np.random.default_rng(seed)
     for (shape, _), theta in zip(shapes(net), net["thresholds"], strict=True):
-        # In place: copies in float64 would be seen in the peak memory.
+        # In place, because copies in float64 would raise the peak memory.
         kernel = rng.standard_normal(shape, "float32")
         kernel *= np.float32(GRAIN * DRIVE * theta / math.sqrt(math.prod(shape[:-1])))
         np.rint(kernel, out=kernel)

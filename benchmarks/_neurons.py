@@ -15,7 +15,7 @@ BASE = 2**20
 
 
 def prepare(settings):
-    """Neurons that are reset to zero, and have a bias; the result is a checksum."""
+    """Neurons with a bias and with reset to zero; the result is a checksum."""
     shape, dtype = settings["shape"], settings["dtype"]
     currents = _numbers((settings["batch"], settings["time_steps"], *shape), 0.3, seed=0)
     currents = ops.cast(ops.convert_to_tensor(currents), dtype)
@@ -42,7 +42,7 @@ def _numbers(shape, mean, seed):
 
 
 def _checksum(spikes, v):
-    """Of all bits."""
+    """Checksum of all bits."""
     bits = ops.convert_to_numpy(ops.cast(spikes, "bool"))
     return zlib.crc32(ops.convert_to_numpy(v).tobytes(), zlib.crc32(np.packbits(bits).tobytes()))
 

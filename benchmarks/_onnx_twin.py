@@ -1,4 +1,4 @@
-"""The ANN twin of a program as ONNX, the yardstick of the spiking files' latency."""
+"""The ANN twin of a program as an ONNX file, to compare its latency with the spiking files."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Everyone who can take part in a race, and what they need for it."""
+"""The opponents of a race, with their packages and settings."""
 
 import importlib.util
 from dataclasses import dataclass, field, fields
@@ -23,15 +23,16 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Opponent:
-    """One way to do the work.
+    """One implementation of the benchmark's tasks.
 
     Attributes:
-        label: What tables call it.
-        package: What has to be installed for it.
+        label: Name in tables.
+        package: Package that must be installed.
         module: Module in this folder.
-        prepare: The task to the name of its function; a task that is missing it does not do.
-        settings: For that function.
-        fields: Fields of `keras_proxy_snn.Preset` that it sets; the version has to have them.
+        prepare: Name of each supported task to the name of its function in `module`.
+        settings: Settings of this function.
+        fields: Fields of `keras_proxy_snn.Preset` that the opponent sets; the installed version
+            must have them.
         through_time: Whether its memory grows with T x batch.
     """
 
@@ -85,12 +86,12 @@ def _peers():
 
 
 OPPONENTS = {**dict(_ours()), **dict(_peers()), **dict(_anns())}
-# Those to which others are compared.
+# Opponents that serve as references.
 AUTHORS, SURROGATE = "spikingjelly", "spikingjelly-bptt"
 
 
 def names(task):
-    """Names of those who do a task."""
+    """Names of the opponents that support a task."""
     return [name for name, opponent in OPPONENTS.items() if task in opponent.prepare]
 
 
@@ -109,8 +110,8 @@ def absence(opponent):
 def contestant(name, task, net, time_steps, batch, absent="", in_a_row=1):
     """An opponent as a `Contestant` of a race.
 
-    `absent` is a reason why it does not take part, `in_a_row` the number of training steps from
-    one look at the loss to the next.
+    `absent` is the reason why it does not take part. `in_a_row` is the number of training steps
+    after which the loss is read.
     """
     opponent = OPPONENTS[name]
     settings = {"net": net, "time_steps": time_steps, "batch": batch, "fields": opponent.fields}

@@ -10,7 +10,7 @@ import keras_proxy_snn as kps
 
 
 def build(settings):
-    """The model with the weights that everyone has."""
+    """The model with the weights of the benchmark."""
     net = settings["net"]
     fields = {**net["overrides"], "time_steps": settings["time_steps"], **settings["fields"]}
     model = kps.build(net["name"], **fields)
@@ -32,7 +32,7 @@ def ann_step(settings):
 
 
 def _trained(model, settings):
-    """`train_on_batch`; of several steps in a row `fit`, which reads logs once an epoch."""
+    """`train_on_batch`; for several steps in a row `fit`, which reads logs once per epoch."""
     x, y = batch(settings["net"], settings["batch"])
     facts, peak = place(keras.config.backend())
     in_a_row = settings["in_a_row"]

@@ -1,4 +1,4 @@
-"""Contestants that take turns: A B C A B C ..., each in a process of its own."""
+"""A race: contestants take turns (A B C A B C ...), each in its own process."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from _workers import IN_A_ROW, RESERVE, MemoryShortageError, Worker, WorkerError, available_memory
 
-# For threads of the one before to go to sleep.
+# Pause between turns, in which the threads of the previous contestant go to sleep.
 PAUSE_SECONDS = 0.1
 # A worker that was stopped with this share of the memory that is free without the others would not
 # fit alone either.
@@ -18,12 +18,12 @@ class Contestant:
     """One row of a race.
 
     Attributes:
-        label: What the table calls it.
+        label: Name in the table.
         module: Module in this folder that has the function `prepare`.
         prepare: Name of the function from settings to `_workers.Prepared`.
-        settings: For that function, JSON values.
+        settings: Settings of this function, JSON values.
         environment: Variables of the worker's environment.
-        absent: Why it cannot run, in place of its numbers; empty if it can.
+        absent: Reason why the contestant cannot run, shown instead of numbers; empty if it can.
     """
 
     label: str
@@ -35,23 +35,24 @@ class Contestant:
 
 
 def race(contestants, repetitions, threads=2, least_seconds=0.2, warm_up=1):
-    """Warm up everyone, then let everyone take turns.
+    """Warm up all contestants, then let them take turns.
 
-    Who runs out of memory that others hold while they wait, is measured alone at the end.
+    A contestant may lack memory because waiting contestants hold it. It is then measured alone at
+    the end.
 
     Args:
         contestants: Names to `Contestant`.
-        repetitions: Turns of each.
-        threads: Cores that each may use.
-        least_seconds: A turn is as many steps as take this long, at least one.
+        repetitions: Turns per contestant.
+        threads: Cores that each contestant may use.
+        least_seconds: Minimum time of a turn; a turn has at least one step.
         warm_up: Steps before the first turn.
 
     Returns:
-        Names to results: `label`, `status` ("measured", or why there are no numbers) and, of those
-        measured, `seconds` (each turn's steps), `first_step_seconds`, peak memory before the first
-        step and of all (`start_bytes`, `peak_bytes`, `device_peak_bytes`), `facts` and the last
-        `result`. `alone` is true of those measured alone, `stopped_bytes` is what those had that
-        did not fit.
+        Names to results. Each has `label` and `status` ("measured", or the reason why there are no
+        numbers). A measured contestant also has `seconds` (of the steps of each turn),
+        `first_step_seconds`, peak memory before the first step (`start_bytes`) and in total
+        (`peak_bytes`, `device_peak_bytes`), `facts` and the last `result`. `alone` is true if it
+        was measured alone. `stopped_bytes` is the memory of a contestant that did not fit.
     """
     results = _Race(threads).run(contestants, repetitions, least_seconds, warm_up)
     for name, result in results.items():
@@ -64,7 +65,7 @@ def race(contestants, repetitions, threads=2, least_seconds=0.2, warm_up=1):
 
 
 class _Race:
-    """The workers that are running, and what is known of everyone."""
+    """The running workers and the results so far."""
 
     def __init__(self, threads):
         self.threads, self.workers, self.results = threads, {}, {}
@@ -86,7 +87,7 @@ class _Race:
         return self.results
 
     def attempt(self, action, name, *arguments):
-        """Do it; if the worker is gone, the others go on."""
+        """Run an action; if the worker has died, the others continue."""
         try:
             action(name, *arguments)
         except WorkerError as error:

@@ -1,4 +1,4 @@
-"""What every benchmark writes: Markdown tables, and JSON with the circumstances beside samples."""
+"""Output of all benchmarks: Markdown tables, and JSON with samples and circumstances."""
 
 import argparse
 import datetime
@@ -35,7 +35,7 @@ PACKAGES = (
 
 
 def import_example(name):
-    """The module `examples/NAME.py`, which is no part of a package."""
+    """The module `examples/NAME.py`, which is not in a package."""
     folder = str(Path(__file__).resolve().parent.parent / "examples")
     sys.path.insert(0, folder)
     try:
@@ -51,7 +51,7 @@ def parser(description):
 
 
 def add_output(options, repetitions):
-    """The options that all races have."""
+    """Add the options of all races."""
     options.add_argument("--repetitions", type=int, default=repetitions, help="turns of each")
     options.add_argument("--threads", type=int, default=2, help="cores that each may use")
     options.add_argument("--label", help="name of the JSON file")
@@ -65,7 +65,7 @@ def markdown(head, rows):
 
 
 def spread(values, form=".2f", factor=1.0):
-    """`median (lowest to highest)`; the median alone of one value."""
+    """`median (lowest to highest)`; for a single value, the median only."""
     values = np.asarray(values, float) * factor
     middle = f"{np.median(values):{form}}"
     if len(values) == 1:
@@ -115,7 +115,7 @@ def _gpus():
 
 
 def add_chunk_steps(options):
-    """How many steps this package simulates at once, which on a GPU must be many."""
+    """Add `--chunk-steps`: the steps that this package simulates at once; a GPU needs many."""
     options.add_argument("--chunk-steps", type=int, help="of this package; the preset's by default")
 
 
@@ -125,7 +125,7 @@ def chunked(arguments):
 
 
 def circumstances(script, argv):
-    """Versions, hardware, date and command; to be called before the measurements begin."""
+    """Versions, hardware, date and command; call it before the measurements."""
     argv = sys.argv[1:] if argv is None else argv
     now = datetime.datetime.now(datetime.UTC)
     return {
@@ -146,12 +146,12 @@ def caption(document):
 
 
 def save(document, arguments, script):
-    """Write what there is so far: a run that is cut off keeps its whole cells."""
+    """Write the results so far, so that a run that is cut off keeps its complete cells."""
     label = arguments.label or document["label"]
     write_json(document, arguments.results / script / f"{label}.json")
 
 
 def finish(document, table, arguments, script):
-    """Write the JSON and print the table, which is made of the JSON alone."""
+    """Write the JSON file and print the table that is made from it."""
     save(document, arguments, script)
     print(table(document))

@@ -1,4 +1,4 @@
-"""Tables of accuracies, from the JSON files in `results/` alone; loads no backend."""
+"""Tables of accuracies, made from the JSON files in `results/`; loads no backend."""
 
 import json
 import statistics
@@ -16,14 +16,14 @@ def read(folder: Path):
 
 
 def mean_and_spread(values):
-    """Mean of shares in percent, and of several their standard deviation."""
+    """Mean of fractions in percent, with the standard deviation of two or more values."""
     percent = [100 * value for value in values]
     mean = f"{statistics.mean(percent):.2f}"
     return mean if len(percent) == 1 else f"{mean} ± {statistics.stdev(percent):.2f}"
 
 
 def results_table(results=RESULTS):
-    """One row a network: the spiking network that was best on held-out images, beside its ANN."""
+    """One row per network: the spiking network with the best held-out accuracy, and its ANN."""
     head = ["images", "network", "method", "T", "spiking network, %", "ANN alone, %"]
     head += ["epochs", "trainings"]
     rows = [_digits(read(results / "accuracy"))]
@@ -60,7 +60,7 @@ def _is_ours(result, preset):
 
 
 def _best(results):
-    """Of trainings that differ in their seed alone, those with the best held-out accuracy."""
+    """The trainings, equal up to their seeds, with the best held-out accuracy."""
     groups = defaultdict(list)
     for result in results:
         config = {k: v for k, v in result["config"].items() if k not in ("seed", "backend")}
@@ -73,7 +73,7 @@ def _held_out(result):
 
 
 def _accuracy(result, time_steps=None):
-    """Strict test accuracy at a T; of an ANN, which has none, its only one."""
+    """Strict test accuracy at a T; for an ANN, which has no T, its accuracy."""
     for entry in result["accuracy"]:
         if entry["time_steps"] == time_steps or time_steps is None:
             return entry["strict"]
@@ -81,7 +81,7 @@ def _accuracy(result, time_steps=None):
 
 
 def accuracy_table(results=RESULTS):
-    """One row a training of `accuracy.py`."""
+    """One row per training of `accuracy.py`."""
     head = ["preset", "changed", "evaluated on", "backend", "T", "images", "epochs", "seed"]
     head += ["strict", "tie-inclusive", "potential", "ANN twin alone", "s/epoch", "twin s/epoch"]
     rows = []

@@ -1,8 +1,9 @@
 """Surrogate gradients through time on snnTorch, weights and layout as in `_torch_net`.
 
 `Leaky` with `beta=1` is an IF neuron (it fires above the threshold, not at it; its reset is never
-differentiated). Its neurons know single steps only, so they are called step by step, but layer by
-layer: the convolution of all steps is one, not one a step as in the tutorials' loop over the net.
+differentiated). The library's neurons compute single steps, so they are called step by step. But
+layers run one after another: one convolution does all steps of a layer. The loop of the tutorials
+would need one convolution per step.
 """
 
 import snntorch

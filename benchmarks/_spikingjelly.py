@@ -1,12 +1,13 @@
-"""The authors' algorithm, and surrogate gradients through time, written on SpikingJelly.
+"""The authors' algorithm, and surrogate gradients through time, implemented with SpikingJelly.
 
-The best setting found for each, weights and layout as in `_torch_net`:
+Each uses the best setting found, with weights and layout as in `_torch_net`:
 
 * The first layer's current is computed once, and batch normalisation is folded into the weights of
   the spiking forward, which runs under `no_grad`.
 * `"s"`: all layers step by step, as the authors' notebook does. `"m"`: layer by layer, all steps
   folded into the batch of one convolution, SpikingJelly's multi-step mode.
-* Through time always layer by layer, arctangent, SpikingJelly's default of a differentiated reset.
+* Surrogate gradients: always layer by layer, with the arctangent. The reset is differentiated,
+  which is SpikingJelly's default.
 """
 
 import torch
@@ -34,7 +35,7 @@ class SpikingJelly(TorchNet):
         )
 
     def counts(self):
-        """Spike counts `(batch, classes)`, nothing kept for a derivative."""
+        """Spike counts `(batch, classes)` without a derivative."""
         with torch.no_grad(), self.autocast():
             linear = [block.folded() for block in self.blocks]
             forward = self._step_by_step if self.step_mode == "s" else self._layer_by_layer

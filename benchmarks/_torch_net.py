@@ -1,6 +1,6 @@
-"""What the peers on PyTorch share: the network of `_nets`, its ANN, loss and optimizer.
+"""Common to the peers on PyTorch: the network of `_nets`, its ANN, loss and optimizer.
 
-In channels-last layout, in which PyTorch's convolutions are faster here, and with the fused Adam.
+The layout is channels-last, in which PyTorch's convolutions are faster here. Adam is fused.
 """
 
 from contextlib import nullcontext
@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 (PyTorch's own name for it)
 
 
 class Block(nn.Module):
-    """A layer with weights; neurons follow it, and then perhaps pooling.
+    """A layer with weights, followed by neurons and, if wanted, by pooling.
 
     Args:
         linear: Convolution or dense layer.
@@ -53,7 +53,7 @@ class Block(nn.Module):
         return F.max_pool2d(x, self.pool) if self.pool > 1 else x
 
     def activation(self, x):
-        """The ANN's."""
+        """Activation of the ANN."""
         if not self.active:
             return x
         return F.relu(x) if self.cap is None else torch.clamp(x / self.v_threshold, 0, self.cap)
@@ -169,6 +169,6 @@ def _blocks(net):
 
 
 def _norm(kind, number):
-    # Keras's epsilon, and its momentum of 0.9 the other way round.
+    # Keras's epsilon and momentum of 0.9; PyTorch defines momentum as 1 minus Keras's.
     cls = nn.BatchNorm2d if kind == "Conv" else nn.BatchNorm1d
     return cls(number, eps=1e-3, momentum=0.1)

@@ -1,7 +1,7 @@
 """Processes that are told "step" and answer seconds and peak memory.
 
-Each contestant of a benchmark lives in a process of its own, so that its peak memory is its own and
-all can take turns. The parent writes one JSON line a request, the worker answers with one:
+Each contestant of a benchmark has its own process, so its peak memory is its own and all can take
+turns. The parent writes one JSON line per request; the worker answers with one line:
 
     parent                        worker
                                   {"facts": {...}, "peak_bytes": ..., ...}    once it is ready
@@ -26,16 +26,16 @@ from typing import Any, NamedTuple
 # Memory that a worker must leave to the machine, in bytes.
 RESERVE = 2**30
 POLL_SECONDS = 0.05
-# Key in the facts: how many training steps a step of the worker is, if it is more than one.
+# Key in the facts: number of training steps per step of the worker, if more than one.
 IN_A_ROW = "in_a_row"
 
 
 class Prepared(NamedTuple):
-    """What a worker's module makes of its settings.
+    """Result of the `prepare` function of a worker's module.
 
     Attributes:
         step: A function without arguments that returns when all its work is done.
-        facts: Whatever the table needs to know, for JSON.
+        facts: Values for the table, for JSON.
         device_peak: A function that gives the peak bytes of a GPU's memory, if there is one.
     """
 
@@ -45,11 +45,11 @@ class Prepared(NamedTuple):
 
 
 class WorkerError(Exception):
-    """The worker is gone; the text says why."""
+    """The worker has ended; the message tells the reason."""
 
 
 class MemoryShortageError(WorkerError):
-    """The worker was stopped because the machine's memory came to an end.
+    """The worker was stopped because the machine's memory was nearly used up.
 
     Attributes:
         reached: Bytes that the worker had.
@@ -61,7 +61,7 @@ class MemoryShortageError(WorkerError):
 
 
 class Worker:
-    """A process that holds one contestant.
+    """A process that runs one contestant.
 
     Args:
         module: Name of a module in this folder.
@@ -126,7 +126,7 @@ def _variables(threads):
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        # Nobody takes a whole GPU, on which the others wait.
+        # No worker may reserve the whole GPU, because the others need it too.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
@@ -142,7 +142,7 @@ def status_bytes(field, pid="self"):
 
 
 def available_memory():
-    """Bytes that can still be had: of the machine, or of the container if that has fewer."""
+    """Bytes of available memory, of the machine or of the container, whichever is smaller."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     free = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
     group = Path("/sys/fs/cgroup")
@@ -159,7 +159,7 @@ def serve(settings):
     # Whatever frameworks print must not come between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    # Every framework sees the same number of cores, whatever its own idea of threads is.
+    # Every framework sees the same number of cores, whatever its own setting of threads is.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: settings["threads"]])
     module = importlib.import_module(settings["module"])
     step, facts, device_peak = getattr(module, settings["prepare"])(settings)

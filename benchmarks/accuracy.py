@@ -1,17 +1,17 @@
-r"""Accuracy of a preset trained via proxy, beside its ANN twin trained alone.
+r"""Accuracy of a preset trained via proxy, compared with its ANN twin trained alone.
 
     python benchmarks/accuracy.py fashion_mnist_compact --epochs 10 --seeds 0
 
-Both start from the same initial weights and see the same batches; the learning rate falls
-linearly, epoch by epoch, to its last step above zero. The test set is used once,
-after the last epoch; with `--hold-out N` the last N training images take its place, for
-choosing settings:
+Both start from the same initial weights and see the same batches. The learning rate falls
+linearly, epoch by epoch, and would reach zero one epoch after the last. The test set is used
+once, after the last epoch. To choose settings, use `--hold-out N`: the last N training images
+replace the test set:
 
     python benchmarks/accuracy.py fashion_mnist_compact --epochs 2 --images 20000 \
         --hold-out 5000 --set readout_activation=relu
 
-A run that was cut off goes on from its last whole epoch. Writes one JSON file a run to
-`benchmarks/results/accuracy/` and prints the table of all that are there.
+A run that was cut off resumes from its last whole epoch. The script writes one JSON file per run
+to `benchmarks/results/accuracy/` and prints the table of all files there.
 """
 
 import ast

@@ -2,9 +2,10 @@
 
     python benchmarks/early_stopping.py fashion_mnist_compact.keras
 
-Runs the network's ONNX file of the form "step" on the test images, with the stopping rules of
-`examples/on_device.py`. Margins are chosen with `--train N` on the last N training images. Writes
-one JSON file a run to `benchmarks/results/early_stopping/` and prints it as a table.
+The script runs the network's ONNX file of the form "step" on the test images, with the stopping
+rules of `examples/on_device.py`. To choose margins, use `--train N`: the last N training images
+replace the test images. The script writes one JSON file per run to
+`benchmarks/results/early_stopping/` and prints it as a table.
 """
 
 import tempfile
@@ -66,7 +67,7 @@ def measure(program, name, margins, training_images=0):
     train, test = kps.datasets.load(kps.datasets.name_by_shape(program.input_shape))
     x, y = (part[-training_images:] for part in train) if training_images else test
     counts, activity = stream(on_device, program, x)
-    # A step can add any number to a potential, so no class is certain by it before T.
+    # A step can add any number to a potential, so a lead by potential is not certain before T.
     rules = [("never", activity, 0)]
     if program.readout == "counts":
         rules = [("never", counts, 0), ("certain", counts, 0)]

@@ -1,11 +1,11 @@
-"""Latency of one image in every exported form, against that of the ANN twin.
+"""Latency of one image in every exported form, compared with the ANN twin.
 
     python benchmarks/inference.py
 
-The network has the weights that come with the package. One thread; the files take turns, a turn is
-the median of some inferences of all T steps, and ratios to the float twin in the same runtime are
-taken turn by turn. A stopped run is shorter than that: the mean steps of early stopping on the test
-images follow (`benchmarks/early_stopping.py`). Writes `benchmarks/results/inference/<label>.json`.
+The network has the package's pretrained weights. The files use one thread and take turns. A turn is
+the median of several inferences with all T steps. Ratios to the float twin in the same runtime are
+computed turn by turn. Early stopping shortens a run, so its mean number of steps on the test images
+follows (`benchmarks/early_stopping.py`). Writes `benchmarks/results/inference/<label>.json`.
 """
 
 import functools
@@ -68,7 +68,7 @@ def main(argv=None):
 
 
 def measure(program, arguments):
-    """A dictionary for each file: what it is, its size, and seconds of each turn."""
+    """One dictionary per file: its kind, its size, and seconds of each turn."""
     (calibration, _), _ = kps.datasets.load(kps.datasets.name_by_shape(program.input_shape))
     calibration = calibration[:CALIBRATION_IMAGES]
     programs = {"float32": program, "int8": quantise(program, calibration)}

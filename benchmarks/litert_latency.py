@@ -1,4 +1,4 @@
-"""Latency of our LiteRT file against the ANN twin's and against TensorFlow's converter.
+"""Latency of our LiteRT file, compared with the ANN twin and with TensorFlow's converter.
 
     KERAS_BACKEND=tensorflow python benchmarks/litert_latency.py
 

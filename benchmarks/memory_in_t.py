@@ -2,11 +2,11 @@
 
     python benchmarks/memory_in_t.py
 
-Runs two steps of each opponent at each T, one process after the other, so that everyone has the
-whole machine; peak memory is VmHWM of that process, libraries included (or that of the GPU). By
-default glibc keeps freed blocks of up to 32 MiB, in pieces that are chance; here everyone gives
-them back, so that the peak is that of what was alive. What backpropagates through time and would
-need more than there is, is not begun: the table then says what smaller T make expect. Writes
+The script runs two steps of each opponent at each T. Processes run one after another, so each has
+the whole machine. Peak memory is VmHWM of the process, libraries included, or the peak of the GPU.
+By default glibc keeps freed blocks of up to 32 MiB, by chance; here all processes return them, so
+the peak is the memory in use. Backpropagation through time is not started if it would need more
+memory than the machine has; the table then shows the estimate from smaller T. Writes
 `benchmarks/results/memory_in_t/<label>.json`.
 """
 

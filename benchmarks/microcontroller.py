@@ -1,4 +1,4 @@
-"""Flash, RAM and instructions of a network on microcontrollers: plain C beside TFLite-Micro.
+"""Flash, RAM and instructions of a network on microcontrollers: plain C and TFLite-Micro.
 
     KERAS_BACKEND=tensorflow python benchmarks/microcontroller.py digits
 
@@ -53,7 +53,7 @@ int main(int count, char **arguments)
 
 
 def instructions(*command):
-    """Valgrind's count of one run, from those of two lengths."""
+    """Valgrind's instruction count of one inference, from two runs of different length."""
     counts = []
     for runs in RUNS:
         tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *command]

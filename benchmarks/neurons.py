@@ -1,4 +1,4 @@
-"""Neurons alone: the equations as they stand against the way in which networks run them.
+"""Neurons alone: the plain equations, compared with the fast kernels that networks use.
 
     python benchmarks/neurons.py
 
@@ -61,7 +61,7 @@ def entrant(backend, way, work):
 
 
 def table(document):
-    """Markdown: time, bytes a second, and how much the second way gains."""
+    """Markdown: time, bytes per second, and the speed-up of the fast kernels."""
     places = document["batch"] * math.prod(document["shape"])
     per_neuron = 2 * document["time_steps"] * BYTES[document["dtype"]] + 2 * BYTES["float32"]
     layer = " x ".join(map(str, document["shape"]))

@@ -2,9 +2,9 @@
 
     python benchmarks/onnx_order.py
 
-Layer by layer, all T steps are folded into the batch of one convolution a layer; step by step, each
-step is a convolution of its own. One thread, batch 1, ONNX Runtime; the files are measured in
-turns, and ratios to the first are taken of each turn; their median and spread are printed.
+Layer by layer: all T steps are folded into the batch, with one convolution per layer. Step by step:
+each step has its own convolution. The script uses one thread, batch 1 and ONNX Runtime. The files
+take turns; it prints median and spread of the ratios to the first file, taken turn by turn.
 """
 
 import tempfile

@@ -1,11 +1,11 @@
-"""Make the weights that come with the package out of a trained model and its run's record.
+"""Make the package's pretrained weights from a trained model and the record of its run.
 
     python benchmarks/accuracy.py digits --epochs 40 --batch-size 32 --save digits.keras
     python benchmarks/pretrained.py digits.keras \
         benchmarks/results/accuracy/digits-tensorflow-epochs40-seed0.json
 
-Weights are rounded to float16; the card's accuracy and firing rates are those of the rounded
-network on the test images.
+Weights are rounded to float16. The card gives accuracy and firing rates of the rounded network on
+the test images.
 """
 
 import json

@@ -2,9 +2,10 @@
 
     python benchmarks/scaling.py
 
-One factor is changed at a time, all its values and all opponents in one race. With time = a x^b, b
-is the slope of least squares on logarithms of the medians. What a step costs at any size (a call,
-the optimizer, the first layer) pulls b below what the arithmetic alone would give: 1, 1, 2 and 1.
+One factor is changed at a time; all its values and all opponents are in one race. With time =
+a x^b, the exponent b is the slope of least squares on logarithms of the medians. The arithmetic
+alone would give b = 1, 1, 2 and 1. Fixed costs of a step (a call, the optimizer, the first layer)
+lower b.
 Writes `benchmarks/results/scaling/<label>.json`.
 """
 

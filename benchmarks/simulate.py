@@ -1,4 +1,4 @@
-"""The spiking forward alone, in multiply-adds a second, beside what the machine reaches at best.
+"""Speed of the spiking forward pass in multiply-adds per second, compared with the machine's best.
 
     python benchmarks/simulate.py
 
@@ -99,7 +99,7 @@ def ceilings(arguments):
 
 
 def rates(result):
-    """Multiply-adds a second in each turn."""
+    """Multiply-adds per second in each turn."""
     return result["multiply_adds"] / turns(result)
 
 

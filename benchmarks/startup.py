@@ -1,4 +1,4 @@
-"""What `import keras_proxy_snn` adds to `import keras`, and the time to the first training step.
+"""Import time of keras_proxy_snn on top of Keras, and the time to the first training step.
 
     python benchmarks/startup.py
 
@@ -41,7 +41,7 @@ def main(argv=None):
 
 
 def measure(backend, repetitions):
-    """Samples of each program, or why there are none."""
+    """Samples of each program, or the reason why there are no samples."""
     if importlib.util.find_spec(backend) is None:
         return {"status": f"not installed; pip install {INSTALL[backend]}"}
     # Not counted: it brings all files into the machine's cache.

@@ -2,8 +2,8 @@
 
     python benchmarks/tables.py
 
-A section stands between `<!-- begin NAME -->` and `<!-- end NAME -->`. It is one of `_results.py`,
-or holds a table for each file in `benchmarks/results/NAME/`. Nothing in it is typed by hand.
+A section is the text between `<!-- begin NAME -->` and `<!-- end NAME -->`. It is a table of
+`_results.py`, or has one table per file in `benchmarks/results/NAME/`. No number is typed by hand.
 """
 
 import importlib
@@ -43,7 +43,7 @@ def section(name, results=RESULTS):
 
 
 def render(text, results=RESULTS):
-    """The text with every section as the results make it."""
+    """The text with every section made from the results."""
 
     def fill(match):
         name = match[1]

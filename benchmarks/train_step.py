@@ -2,13 +2,13 @@
 
     python benchmarks/train_step.py
 
-Everyone has the same network, weights, images, batch and cores and does a whole step, optimizer
-included; each lives in a process of its own and they take turns. Presets, time steps, batches and
+All opponents have the same network, weights, images, batch and cores, and do a whole step with the
+optimizer. Each has its own process, and they take turns. Presets, time steps, batches and
 opponents can be chosen: `--preset fashion_mnist --time-steps 50 --batch 100 --opponents tensorflow
-spikingjelly` is one cell of the grid and two rows. A step whose memory the machine does not have is
-not begun (smaller ones tell what it needs) or stopped. With `--in-a-row 20` everyone does so many
-steps before the loss is read, as `fit` does: on a GPU, where reading it and the other logs takes
-longer than a step. Writes `benchmarks/results/train_step/<label>.json`.
+spikingjelly` is one cell of the grid and two rows. A step that needs more memory than the machine
+has is not started (smaller steps give an estimate), or it is stopped. With `--in-a-row 20`, the
+loss is read after every 20 steps, like in `fit`. Use it on a GPU, where reading the loss and other
+logs takes longer than a step. Writes `benchmarks/results/train_step/<label>.json`.
 """
 
 import numpy as np
@@ -53,7 +53,7 @@ def main(argv=None):
 
 
 def measure(preset, arguments):
-    """Cells of the grid, small ones first, so that they tell what the large ones need."""
+    """Cells of the grid, small cells first, so that they give estimates for the large cells."""
     grid = [(steps, size) for steps in arguments.time_steps for size in arguments.batch]
     net, seen = describe(preset, **chunked(arguments)), {}
     for steps, size in sorted(grid, key=lambda cell: cell[0] * cell[1]):
@@ -73,7 +73,7 @@ def measure(preset, arguments):
 
 
 def too_large(name, volume, seen):
-    """Why a step through time with T x batch = `volume` is not begun, or an empty string."""
+    """Reason not to start a step through time with T x batch = `volume`, or an empty string."""
     points = seen.get(name, [])
     if not OPPONENTS[name].through_time or len(points) < 2:
         return ""
@@ -122,7 +122,7 @@ def _memory(result):
 
 
 def ratio(results, other, name):
-    """How many times as fast as another opponent, turn by turn; the median."""
+    """Speed-up over another opponent: the median of the ratios of each turn."""
     mine, theirs = (turns(results.get(key, {})) for key in (name, other))
     return f"{np.median(theirs / mine):.2f}x" if len(mine) and len(theirs) else "-"
 
