@@ -195,14 +195,14 @@ def test_a_network_of_the_shape_of_resnet20():
 
 
 def test_a_model_inside_a_model_is_opened(images):
-    base = residual_cnn()
+    base = residual_cnn(softmax=False)
     head = [keras.Input((8, 8, 1)), layers.Rescaling(2.0), base, layers.Dense(3, name="top")]
     model = kps.from_keras(keras.Sequential(head), 2, 0.5)
     assert model.snn.nodes[0].name == "image_rescaling"
 
 
 def test_weights_of_models_inside_models_are_kept_in_their_file(images, tmp_path):
-    head = [keras.Input((8, 8, 1)), residual_cnn(), layers.Dense(3, name="top")]
+    head = [keras.Input((8, 8, 1)), residual_cnn(softmax=False), layers.Dense(3, name="top")]
     model = kps.from_keras(keras.Sequential(head), 2, 0.5)
     kernels = [np.round(w * 256) / 256 for w in model.get_weights()]
     model.set_weights(kernels)

@@ -140,7 +140,7 @@ def read_graph(model: Any) -> Graph:
     if functional is None or len(functional.inputs) != 1 or len(functional.outputs) != 1:
         raise ValueError(
             "The ANN must be a built keras.Sequential, one that starts with keras.Input, or a "
-            "functional keras.Model, with one input and one output; a subclass of keras.Model "
+            "functional keras.Model, with one input and one output; a model that is a subclass "
             f"does not tell the order of its layers. Received: {model!r}."
         )
     calls: list[Call] = []
