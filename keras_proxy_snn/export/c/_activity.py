@@ -1,4 +1,4 @@
-"""What a C file has to do for an image: its spikes, and the additions that they cause."""
+"""Work of a C file per image: the number of spikes, and of the additions that they cause."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ class Activity(NamedTuple):
 
     Attributes:
         spikes: Of all neurons.
-        additions: Of weights to potentials, but those of the image's constant current.
+        additions: Additions of weights to potentials, without the image's constant current.
         multiply_adds: Of the ANN with the same weights, for comparison.
     """
 
