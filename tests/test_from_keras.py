@@ -363,7 +363,7 @@ def stack(*after, shape=(8, 8, 1)):
         (lambda: stack(layers.Rescaling(2.0, name="x")), r"at the input.*'x' \(Rescaling\)"),
         (
             lambda: stack(layers.Conv2D(2, 3), layers.MaxPooling2D(name="x")),
-            r"let it follow a ReLU.*'x' \(MaxPooling2D\)",
+            r"Put a ReLU before the pooling.*'x' \(MaxPooling2D\)",
         ),
         (
             lambda: stack(layers.AveragePooling2D(2), layers.GlobalMaxPooling2D(name="x")),

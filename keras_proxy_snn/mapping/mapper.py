@@ -152,8 +152,8 @@ class Mapper:
         if source.kind != "spikes":
             raise _refusal(
                 layer,
-                "The maximum of currents is no current: let it follow a ReLU, which does not "
-                "change an ANN whose next layer is that ReLU.",
+                "Neurons cannot take the maximum of currents. Put a ReLU before the pooling; this "
+                "does not change an ANN that has a ReLU after the pooling.",
             )
         name = f"spike_{layer.name}"
         if type(layer) is keras.layers.MaxPooling2D:
