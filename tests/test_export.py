@@ -333,6 +333,9 @@ def test_formats_of_keras_are_its_own(model, monkeypatch):
         ({"path": "missing/net.onnx"}, FileNotFoundError, "missing does not exist"),
         ({"images": np.zeros((2, 5, 5, 1))}, ValueError, r"\(batch, 6, 6, 2\)"),
         ({"images": np.full((2, *SHAPE), np.nan)}, ValueError, "finite"),
+        ({"images": np.zeros((0, *SHAPE))}, ValueError, "one or more. Received: none"),
+        ({"test": (np.zeros((2, *SHAPE)), [0, 99])}, ValueError, "Received: 99 at 1"),
+        ({"test": (np.zeros((2, *SHAPE)), [0, np.nan])}, ValueError, "Received: nan at 1"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, error, message, model, tmp_path):

@@ -102,3 +102,15 @@ def test_an_input_that_is_no_image_is_refused():
     model = kps.from_keras(keras.Sequential([keras.Input((4,)), layers.Dense(2)]), 2)
     with pytest.raises(ValueError, match=r"input is an image.*\(4,\)"):
         from_model(model)
+
+
+def test_a_subclass_of_rescaling_is_no_factor():
+    class Inverted(layers.Rescaling):
+        def call(self, inputs):
+            return 1 - super().call(inputs)
+
+    stack = [keras.Input(SHAPE), Inverted(1 / 255), layers.Flatten(), layers.Dense(3)]
+    model = kps.from_keras(keras.Sequential(stack), 2)
+    assert model.input_range == (0.0, 1.0)  # its own range is not known
+    with pytest.raises(ValueError, match=r"Received: layer 'inverted' \(Inverted\)"):
+        from_model(model)

@@ -51,7 +51,11 @@ def in_each_way(model, x, y):
         (np.where(GOOD == 2, 1.5, GOOD)[:, None], r"\[1.5\] at 2"),
         (np.where(np.eye(3)[GOOD] == 1, np.nan, 0), r"\[nan, 0.0, 0.0\] at 0"),
         (np.zeros((6, 4)), r"an array of shape \(6, 4\)"),
-        (np.array(list("abcdef")), "an array of <U1"),
+        (-np.eye(3)[GOOD], r"\[-1.0, -0.0, -0.0\] at 0"),
+        (5 * np.eye(3)[GOOD], r"\[5.0, 0.0, 0.0\] at 0"),
+        (np.zeros((6, 3)), r"\[0.0, 0.0, 0.0\] at 0"),
+        (np.array(list("abcdef")), "a ndarray of <U1"),
+        (GOOD.astype(object), "a ndarray of object"),
     ],
 )
 def test_labels_that_are_no_class_are_refused_by_every_method(x, wrong, received):
@@ -59,6 +63,20 @@ def test_labels_that_are_no_class_are_refused_by_every_method(x, wrong, received
     for method in in_each_way(small(), x, wrong).values():
         with pytest.raises(ValueError, match=rule):
             method()
+
+
+@pytest.mark.parametrize("wrong", [GOOD.tolist(), tuple(GOOD), {"y": GOOD}, "labels"])
+def test_labels_must_be_one_array(x, wrong):
+    for method in in_each_way(small(), x, wrong).values():
+        with pytest.raises(
+            ValueError, match=rf"Labels must be one array.*a {type(wrong).__name__}"
+        ):
+            method()
+
+
+def test_rows_may_be_smoothed(x):
+    rows = 0.9 * np.eye(3)[GOOD] + 0.1 / 3
+    assert np.isfinite(small().evaluate(x, rows, verbose=0)).all()
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate"])
@@ -83,6 +101,12 @@ def test_losses_and_metrics_called_by_hand_check_their_labels():
         function(np.array([0, 2]), counts)
         with pytest.raises(ValueError, match=r"from 0 to 2.*Received: 3 at 1"):
             function(np.array([0, 3]), counts)
+
+
+@pytest.mark.parametrize("kind", [object, str, complex])
+def test_pixels_of_another_kind_are_refused(x, kind):
+    with pytest.raises(ValueError, match="Pixels must be real numbers"):
+        small().predict(x.astype(kind), verbose=0)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -109,3 +109,17 @@ def test_a_neuron_holds_plain_numbers_and_what_follows_from_them(threshold):
 def test_a_neuron_cannot_be_changed():
     with pytest.raises(AttributeError, match="cannot assign to field 'reset'"):
         Neuron().reset = "subtract"
+
+
+def test_what_float32_rounds_to_the_threshold_is_no_start():
+    with pytest.raises(ValueError, match=r"in \[0, 1\)\. Received: 0\.999999999"):
+        Neuron(v_0=0.999999999)
+    below = float(np.nextafter(np.float32(1), np.float32(0)))
+    for theta in (1.0, 1.1, 0.3):
+        neuron = Neuron(theta, v_0=below)
+        assert np.float32(neuron.v_initial) < np.float32(theta)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.int8])
+def test_a_threshold_can_be_a_number_of_numpy(kind):
+    assert Neuron(kind(2)) == Neuron(2.0)

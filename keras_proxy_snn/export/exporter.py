@@ -13,6 +13,7 @@ import numpy as np
 from .._checks import check_choice
 from .._files import check_target, replacing
 from .._types import Images
+from ..training.targets import check_labels
 from .check import Check, check
 from .formats import FORMATS
 from .frontend.from_model import from_model
@@ -215,6 +216,8 @@ def _place(files: list[Path], path: Path, suffix: str = "") -> None:
 
 def _check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | None) -> None:
     prepare_images(program, images)
+    if not len(images):
+        raise ValueError("Images for the check must be one or more. Received: none.")
     if test is None:
         return
     x, y = np.asarray(test[0]), np.asarray(test[1])
@@ -224,6 +227,7 @@ def _check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | 
             "Labels must be integers, one for each image, and there must be some. "
             f"Received: {len(x)} images and labels of shape {y.shape}."
         )
+    check_labels(y, program.shapes()[-1][0])
 
 
 def _with_accuracy(program: Program, scores: np.ndarray, labels: Any) -> Program:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from .._checks import check_choice
 
 __all__ = ["RESETS", "Neuron"]
@@ -12,6 +14,7 @@ __all__ = ["RESETS", "Neuron"]
 RESETS = ("zero", "subtract")
 # Within these bounds, float32 can hold a threshold and its inverse.
 _LEAST, _MOST = 2.0**-126, 2.0**126
+_BELOW_ONE = 1 - 2.0**-25
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Neuron:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "v_threshold", _threshold(self.v_threshold))
-        if not _is_number(self.v_0) or not 0 <= self.v_0 < 1:
+        # What float32 rounds to 1 would fire without a current.
+        if not _is_number(self.v_0) or not 0 <= self.v_0 < _BELOW_ONE:
             raise ValueError(
                 "`v_0`, the potential before the first step as a fraction of the threshold, must "
                 f"be in [0, 1). Received: {self.v_0!r}."
@@ -76,6 +80,8 @@ class Neuron:
 
 
 def _threshold(value: Any) -> float:
+    if isinstance(value, np.floating):
+        value = float(value)  # NumPy would round the limits to the type of the value
     if not _is_number(value) or not value > 0:
         raise ValueError(f"`v_threshold` must be a positive number. Received: {value!r}.")
     if not _LEAST <= value <= _MOST:

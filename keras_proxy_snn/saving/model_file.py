@@ -45,6 +45,8 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a saved Keras model (it is no ZIP archive).")
     try:
         model = keras.models.load_model(path, _LOSSES, compile=compile)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:

@@ -67,7 +67,7 @@ def layers_range(graph: Graph) -> tuple[float, float] | None:
     (0.0, 255.0)
     """
     for call in graph.calls[: preprocessing_length(graph)]:
-        if isinstance(call.layer, keras.layers.Rescaling) and np.ndim(call.layer.scale) == 0:
+        if type(call.layer) is keras.layers.Rescaling and np.ndim(call.layer.scale) == 0:
             for white in _WHITES[1:]:
                 # The layer scales to (0, 1) or to (-1, 1).
                 if np.isclose(call.layer.scale * white, (1.0, 2.0), rtol=_TOLERANCE).any():

@@ -94,6 +94,11 @@ class CheckedInputs(keras.Model):
     def _check_data(self, x: Tensor, y: Tensor = None) -> None:
         if x is not None:
             check_images(x, self.image_shape)
+        if isinstance(y, dict | list | tuple | str):
+            raise ValueError(
+                "Labels must be one array: whole numbers (batch,) or one-hot rows (batch, "
+                f"{self.classes}). Received: a {type(y).__name__}."
+            )
         if _is_array(y):
             check_labels(y, self.classes)
 
@@ -173,7 +178,9 @@ def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
 def _check_pixels(x: Tensor) -> None:
     if not ops.is_tensor(x):
         x = np.asarray(x)
-        if x.dtype.kind not in "fc":
+        if x.dtype.kind not in "biuf":
+            raise ValueError(f"Pixels must be real numbers. Received: an array of {x.dtype}.")
+        if x.dtype.kind != "f":
             return
     elif not keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype)):
         return

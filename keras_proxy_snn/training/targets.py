@@ -42,7 +42,9 @@ def wrong_labels(y_true: Tensor, classes: int) -> Any:
     """
     y = ops.cast(y_true, "float32")
     if _is_one_hot(y_true, classes):
-        right = ops.all(ops.isfinite(y), axis=-1)
+        # Comparisons with NaN are false. Rows may be smoothed or mixed, but not empty.
+        shares = ops.all(ops.logical_and(y >= 0, y <= 1), axis=-1)
+        right = ops.logical_and(shares, ops.any(y > 0, axis=-1))
     else:
         right = ops.logical_and(ops.logical_and(y >= 0, y < classes), ops.equal(y, ops.floor(y)))
     return ops.sum(ops.cast(ops.logical_not(right), "int32"))
@@ -67,15 +69,19 @@ def check_labels(y: Tensor, classes: int) -> None:
     Traceback (most recent call last):
     ValueError: Labels must be whole numbers from 0 to 2, or one-hot rows of 3. Received: 3 at 1.
     """
+    kind = type(y).__name__
     y = np.asarray(ops.convert_to_numpy(y))
     rule = f"Labels must be whole numbers from 0 to {classes - 1}, or one-hot rows of {classes}."
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"{rule} Received: a {kind} of {y.dtype}.")
     rows = _is_one_hot(y, classes)
     if not rows and not (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1)):
         raise ValueError(f"{rule} Received: an array of shape {y.shape}.")
-    if y.dtype.kind not in "biuf":
-        raise ValueError(f"{rule} Received: an array of {y.dtype}.")
     flat = y.reshape(len(y), -1)
-    right = np.isfinite(flat) if rows else (flat >= 0) & (flat < classes) & (np.floor(flat) == flat)
+    if rows:
+        right = (flat >= 0) & (flat <= 1) & (flat > 0).any(axis=1, keepdims=True)
+    else:
+        right = (flat >= 0) & (flat < classes) & (np.floor(flat) == flat)
     if not right.all():
         place = int(np.argmin(right.all(axis=1)))
         raise ValueError(f"{rule} Received: {y[place].tolist()!r} at {place}.")

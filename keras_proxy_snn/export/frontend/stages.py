@@ -222,7 +222,7 @@ def _factor(stage: Any, shape: tuple[Any, ...]) -> float | None:
     if not isinstance(stage, AtEachStep):
         return None
     layer = stage.layer
-    if isinstance(layer, keras.layers.Rescaling):
+    if type(layer) is keras.layers.Rescaling:  # of a subclass, `call` may be another
         plain = np.ndim(layer.scale) == 0 and not np.any(np.asarray(layer.offset))
         return float(layer.scale) if plain else None
     if not stage.prepares_images:
