@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from ._checks import check_choice
+from ._files import replacing
 from ._types import Images, Tensor
 from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
@@ -408,10 +409,15 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
             f"readout={self.readout!r}>"
         )
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """As `keras.Model.save`; errors are raised before a file is touched."""
+    def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """As `keras.Model.save`, but a `.keras` file is whole even if the process is killed."""
         self.get_config()
-        super().save(*args, **kwargs)
+        path = str(filepath)
+        if overwrite and path.endswith(".keras") and "://" not in path:
+            with replacing(path) as draft:
+                super().save(draft, overwrite=overwrite, **kwargs)
+        else:
+            super().save(filepath, overwrite=overwrite, **kwargs)
 
     def export(self, filepath: Any, format: str | None = None, **options: Any) -> Any:
         """Write the spiking network for a device, and check the file in its real runtime.

@@ -77,6 +77,17 @@ def written_model(folder):
     return lambda t: save_model(MODELS[t], path, {"version": t}), read
 
 
+def written_by_model(folder):
+    path = folder / "net.keras"
+
+    def read():
+        with zipfile.ZipFile(path) as file:
+            assert file.testzip() is None
+            return json.loads(file.read("config.json"))["config"]["time_steps"]
+
+    return lambda t: MODELS[t].save(path), read
+
+
 def written_onnx(folder):
     path = folder / "net.onnx"
 
