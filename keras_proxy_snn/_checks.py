@@ -5,7 +5,7 @@ from collections.abc import Collection
 from numbers import Integral
 from typing import Any
 
-__all__ = ["check_choice", "positive_integer", "require"]
+__all__ = ["check_choice", "check_flag", "positive_integer", "require"]
 
 
 def check_choice(argument: str, value: Any, choices: Collection[str | None]) -> None:
@@ -27,6 +27,28 @@ def check_choice(argument: str, value: Any, choices: Collection[str | None]) -> 
     known = value is None or isinstance(value, str)
     if not known or value not in choices:
         raise ValueError(f"`{argument}` must be one of {tuple(choices)}. Received: {value!r}.")
+
+
+def check_flag(argument: str, value: Any) -> bool:
+    """The value, if it is `True` or `False`.
+
+    Args:
+        argument: Name of the argument, for the message.
+        value: What was given.
+
+    Raises:
+        TypeError: If it is anything else.
+
+    Example:
+
+    >>> from keras_proxy_snn._checks import check_flag
+    >>> check_flag("events", "no")
+    Traceback (most recent call last):
+    TypeError: `events` must be True or False. Received: 'no'.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"`{argument}` must be True or False. Received: {value!r}.")
+    return value
 
 
 def positive_integer(argument: str, value: Any) -> int:

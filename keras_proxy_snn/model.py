@@ -25,6 +25,7 @@ from .training.steps import Simulated, proxy_steps
 __all__ = ["READOUTS", "ProxyModel"]
 
 READOUTS = ("counts", "potential")
+_PARTS = ("ann", "twin", "snn")
 # Formats of `keras.Model.export`; the package's own writers handle the other formats.
 _KERAS_FORMATS = ("tf_saved_model", "openvino", "torch")
 
@@ -160,6 +161,15 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         self._rates = FiringRates([layer.twin.name for layer in self.snn.if_layers])
         # `build` is too late: after it, Keras refuses layers and metrics of a subclass.
         self.built = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; the two networks and what ties them stay as they were built."""
+        if name in _PARTS and getattr(self, name, None) is not None:
+            raise AttributeError(
+                f"`{name}` of a ProxyModel cannot be replaced, because both networks share their "
+                f"layers. Build another ProxyModel. Received: {value!r}."
+            )
+        super().__setattr__(name, value)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Nothing to build: both networks have their weights already."""

@@ -35,6 +35,23 @@ def test_what_the_layers_are_built_with_cannot_be_set(name):
         setattr(model, name, FIXED[name])
 
 
+@pytest.mark.parametrize("name", ["ann", "snn", "twin"])
+def test_the_networks_cannot_be_replaced(name, images):
+    model, other = small(), small()
+    before = model.predict(images, verbose=0)
+    for value in (getattr(other, name), None):
+        with pytest.raises(AttributeError, match=f"`{name}` of a ProxyModel cannot be replaced"):
+            setattr(model, name, value)
+    np.testing.assert_array_equal(model.predict(images, verbose=0), before)
+
+
+@pytest.mark.parametrize("value", ["no", 1, None])
+def test_events_is_true_or_false(value):
+    config = small().get_config()
+    with pytest.raises(TypeError, match="`events` must be True or False"):
+        kps.ProxyModel.from_config({**config, "events": value})
+
+
 def test_the_model_asks_the_layers():
     model = small(reset="subtract", v_0=0.25, current_dtype="bfloat16")
     assert (model.reset, model.v_0, model.v_threshold) == ("subtract", 0.25, 0.5)

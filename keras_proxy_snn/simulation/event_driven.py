@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from .._checks import check_flag
 from .._types import Tensor
 from ..layers import IFConv2D, IFDense
 from ..layers.base import SynapticWeights, TiedIF
@@ -24,11 +25,10 @@ def check_event_driven(value: bool, nodes: Sequence[Node]) -> bool:
     """The value, if layers can do so.
 
     Raises:
-        TypeError: If it is no truth value.
+        TypeError: If it is neither `True` nor `False`.
         ValueError: If it is true and a layer's sums are not in float32.
     """
-    if not isinstance(value, bool):
-        raise TypeError(f"`event_driven` must be True or False. Received: {value!r}.")
+    check_flag("event_driven", value)
     for node in nodes if value else ():
         if node.has_neurons and node.stage.current_dtype != "float32":
             raise ValueError(

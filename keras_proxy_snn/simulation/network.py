@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from .._checks import positive_integer
+from .._checks import check_flag, positive_integer
 from .._types import Images, Tensor
 from ..layers.base import TiedIF
 from ..neurons import fastest
@@ -101,7 +101,7 @@ class SpikingNetwork(Retraced):
         super().__init__(dtype="float32", **kwargs)
         nodes = as_nodes(stages)
         self.stages = [node.stage for node in nodes]
-        self._wiring = Wiring(nodes, events)
+        self._wiring = Wiring(nodes, check_flag("events", events))
         self.image_shape = tuple(input_shape)
         self.time_steps = time_steps
         self.chunk_steps = chunk_steps
