@@ -376,7 +376,7 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         simulation = x.simulation if isinstance(x, Simulated) else self.snn.simulate(x)
         training = isinstance(x, Simulated) and bool(simulation.firing_rates)
         if y is not None:
-            self._wrong_labels.update_state(y, self.classes)
+            self._wrong_labels.update_state(y, self.classes, self.rows_are_shares)
         if training:
             self._update_own_metrics(simulation, ann_output=y_pred)
         with readout_potential(simulation.potential):

@@ -278,7 +278,7 @@ def test_what_knows_only_images_refuses_events(rng, tmp_path):
     model = kps.ProxyModel(cnn(), 4, events=True)
     with pytest.raises(ValueError, match=r"Frames, one for each time step.*\(batch, 4, 6, 6, 2\)"):
         model.snn(np.zeros((1, *SHAPE)))
-    with pytest.raises(ValueError, match="model of event data"):
+    with pytest.raises(ValueError, match="which takes events"):
         statistics.report(model, frames(rng, 4))
     with pytest.raises(ValueError, match="model of event data"):
         model.export(tmp_path / "m.onnx")

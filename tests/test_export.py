@@ -119,7 +119,7 @@ def test_a_program_is_saved_and_loaded(rng, images, tmp_path):
     with pytest.raises(FileExistsError, match=r"net\.kps exists"):
         program.save(tmp_path / "net.kps")
     (tmp_path / "text.kps").write_text("no program")
-    with pytest.raises(ValueError, match=r"A program file is expected.*text\.kps"):
+    with pytest.raises(ValueError, match=r"A program file of version 1 is expected.*text\.kps"):
         load(tmp_path / "text.kps")
     with pytest.raises(ValueError, match=r"`readout` must be one of .* Received: 'spikes'"):
         replace(program, readout="spikes")

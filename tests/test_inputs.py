@@ -301,3 +301,17 @@ def test_what_a_notebook_shows_of_results_has_no_arrays(x, tmp_path):
     for value in [*shown, *shown[-1].program.layers]:
         assert "array" not in repr(value)
         assert len(repr(value)) < 700
+
+
+def test_a_loss_of_ones_own_takes_rows_of_any_finite_numbers():
+    """Such as logits of a teacher; the package's own losses take shares alone."""
+    model = kps.build("3F", input_shape=(2, 2, 1), time_steps=2, l2=0.0)
+    x, rows = np.zeros((2, 2, 2, 1), "float32"), np.float32([[-1, 2, 3], [4, 5, 6]])
+    with pytest.raises(ValueError, match="Labels must be"):
+        model.fit(x, rows, verbose=0)
+    model.compile("sgd", loss="mse")
+    history = model.fit(x, rows, verbose=0)
+    assert history.history["loss"][0] == pytest.approx(float(np.mean(rows**2)), rel=1e-6)
+    rows[1, 1] = np.nan
+    with pytest.raises(ValueError, match=r"Received: \[4.0, nan, 6.0\] at 1"):
+        model.fit(x, rows, verbose=0)

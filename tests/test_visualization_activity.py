@@ -267,7 +267,7 @@ def test_gif_has_a_frame_a_step(model, images, tmp_path):
             durations.append(gif.info["duration"])
             assert np.ptp(np.asarray(gif.convert("L"))) > 200
     assert durations == [100] * 5 + [600]
-    with pytest.raises(FileExistsError, match="exists already; overwrite=True replaces it"):
+    with pytest.raises(FileExistsError, match="exists already; pass overwrite=True to replace it"):
         spike_gif(model, images[0], path)
     before = path.read_bytes()
     spike_gif(model, images[1], path, overwrite=True)

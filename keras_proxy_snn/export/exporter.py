@@ -12,8 +12,8 @@ import numpy as np
 
 from .._checks import check_choice
 from .._files import check_target, replacing
+from .._labels import check_labels
 from .._types import Images
-from ..training.targets import check_labels
 from .check import Check, check
 from .formats import FORMATS
 from .frontend.from_model import from_model

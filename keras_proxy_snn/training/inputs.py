@@ -12,9 +12,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._labels import check_labels
 from .._types import Tensor
+from .losses import SpikeCountLoss
 from .metrics import WrongLabels
-from .targets import check_labels
 
 __all__ = ["CheckedInputs", "check_images"]
 
@@ -41,6 +42,11 @@ class CheckedInputs(keras.Model):
     def classes(self) -> int:
         """Number of classes."""
         raise NotImplementedError
+
+    @property
+    def rows_are_shares(self) -> bool:
+        """Whether rows of targets must be one-hot or smoothed, as this package's losses need."""
+        return isinstance(getattr(self, "loss", None), SpikeCountLoss)
 
     def note_input_range(self, x: Tensor) -> Any:
         """Look at the range of training images; see `ProxyModel`."""
@@ -100,7 +106,8 @@ class CheckedInputs(keras.Model):
                 f"{self.classes}). Received: a {type(y).__name__}."
             )
         if _is_array(y):
-            check_labels(y, self.classes)
+            y = ops.convert_to_numpy(y) if ops.is_tensor(y) else y
+            check_labels(y, self.classes, shares=self.rows_are_shares)
 
     def _watched(self, given: dict[str, Any]) -> dict[str, Any]:
         """The arguments, with a callback that looks at the wrong labels."""

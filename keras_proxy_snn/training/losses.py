@@ -5,23 +5,25 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._labels import check_labels
 from .._types import Tensor
-from .targets import check_labels, one_hot
+from .targets import one_hot
 
-__all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountMeanSquaredError"]
+__all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountLoss", "SpikeCountMeanSquaredError"]
 
 
-class _CheckedLoss(keras.losses.Loss):
-    """A loss that checks labels if they are arrays. In a train step they are tensors."""
+class SpikeCountLoss(keras.losses.Loss):
+    """A loss of labels, which it checks if they are arrays. In a train step they are tensors."""
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Any:
+        """Loss of a batch; see the class."""
         if not ops.is_tensor(y_true) and not isinstance(y_true, keras.KerasTensor):
             check_labels(y_true, y_pred.shape[-1])
         return super().__call__(y_true, y_pred, sample_weight)
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikeCountCrossentropy(_CheckedLoss):
+class SpikeCountCrossentropy(SpikeCountLoss):
     """Cross-entropy of the softmax over spike counts, the paper's loss.
 
     For counts c and the one-hot label Y (Eq. 12 and 13 of Kheradpisheh et al., "Spiking neural
@@ -57,7 +59,7 @@ class SpikeCountCrossentropy(_CheckedLoss):
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikeCountMeanSquaredError(_CheckedLoss):
+class SpikeCountMeanSquaredError(SpikeCountLoss):
     """Mean squared error of spike counts and one-hot labels, the loss of the authors' notebook.
 
     The target is one spike for the true class and no spikes for the others. For counts c and the

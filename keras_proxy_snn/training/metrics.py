@@ -9,8 +9,9 @@ import keras
 from keras import ops
 
 from .._checks import check_choice
+from .._labels import check_labels
 from .._types import Images, Tensor
-from .targets import check_labels, one_hot, wrong_labels
+from .targets import one_hot, wrong_labels
 
 __all__ = ["FiringRates", "SpikeAccuracy", "WrongLabels", "readout_potential"]
 
@@ -180,6 +181,7 @@ class WrongLabels(keras.metrics.Metric):
     Call arguments of `update_state`:
         y_true: Labels, see `keras_proxy_snn.training.targets.wrong_labels`.
         classes: Number of classes.
+        shares: Whether rows must be shares, see there.
 
     Example:
 
@@ -194,9 +196,9 @@ class WrongLabels(keras.metrics.Metric):
         super().__init__(name=name, dtype="float32")
         self._number = self.add_variable((), "zeros", name="number")
 
-    def update_state(self, y_true: Tensor, classes: int) -> None:
+    def update_state(self, y_true: Tensor, classes: int, shares: bool = True) -> None:
         """Add a batch."""
-        wrong = wrong_labels(ops.convert_to_tensor(y_true), classes)
+        wrong = wrong_labels(ops.convert_to_tensor(y_true), classes, shares)
         self._number.assign_add(ops.cast(wrong, "float32"))
 
     def result(self) -> Any:

@@ -1,0 +1,48 @@
+"""`check_labels`: check an array of labels, without Keras."""
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_labels"]
+
+
+def check_labels(y: Any, classes: int, *, shares: bool = True) -> None:
+    """Check labels in an array.
+
+    Args:
+        y: Whole numbers `(batch,)` or `(batch, 1)`, or rows `(batch, classes)`.
+        classes: Number of classes.
+        shares: Whether rows must be one-hot or smoothed: numbers from 0 to 1, some above 0. If
+            not, rows hold any finite numbers, as losses of a user's own may need.
+
+    Raises:
+        ValueError: If the shape does not fit, or a label is not a class.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn._labels import check_labels
+    >>> check_labels(np.array([0, 2, 1]), classes=3)
+    >>> check_labels(np.array([0, 3, 1]), classes=3)
+    Traceback (most recent call last):
+    ValueError: Labels must be whole numbers from 0 to 2, or one-hot rows of 3. Received: 3 at 1.
+    """
+    kind = type(y).__name__
+    y = np.asarray(y)
+    rule = f"Labels must be whole numbers from 0 to {classes - 1}, or one-hot rows of {classes}."
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"{rule} Received: a {kind} of {y.dtype}.")
+    rows = y.ndim == 2 and y.shape[1] == classes
+    if not rows and not (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1)):
+        raise ValueError(f"{rule} Received: an array of shape {y.shape}.")
+    flat = y.reshape(len(y), -1)
+    if rows and shares:
+        right = (flat >= 0) & (flat <= 1) & (flat > 0).any(axis=1, keepdims=True)
+    elif rows:
+        right = np.isfinite(flat)
+    else:
+        right = (flat >= 0) & (flat < classes) & (np.floor(flat) == flat)
+    if not right.all():
+        place = int(np.argmin(right.all(axis=1)))
+        raise ValueError(f"{rule} Received: {y[place].tolist()!r} at {place}.")
