@@ -145,10 +145,10 @@ def export(
     if form not in module.FORMS:
         raise ValueError(f"`form` must be one of {module.FORMS} for {format}. Received: {form!r}.")
     check_target(path, overwrite)
-    wanted = quantise is not None and quantise is not False
-    if wanted or program.number_format not in FORMATS[format].numbers:
+    bits = True if quantise is None or quantise is False else quantise
+    if bits is quantise or program.number_format not in FORMATS[format].numbers:
         calibration = images if calibration is None else calibration
-        program = _integers(format, program, quantise if wanted else True, calibration)
+        program = _integers(format, program, bits, calibration)
     if calibration is not None:
         images = calibration[:_CHECKED] if images is None else images[:_CHECKED]
     images = noise_images(program) if images is None else np.asarray(images, "float32")
