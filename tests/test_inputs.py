@@ -180,6 +180,8 @@ def test_a_global_channels_first_changes_no_count(x, restored):
     assert layer(x[:, None]).shape == (6, 1, 4, 4, 2)
 
 
+# JAX says this, and makes the weights float32.
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64:UserWarning")
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float64"])
 def test_weights_in_another_dtype_are_refused_by_the_settings_name(name, restored):
     for set_it, put_back in (
