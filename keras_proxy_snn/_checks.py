@@ -51,15 +51,16 @@ def check_flag(argument: str, value: Any) -> bool:
     return value
 
 
-def positive_integer(argument: str, value: Any) -> int:
+def positive_integer(argument: str, value: Any, most: int | None = None) -> int:
     """The value as an `int`, if it is a positive integer: an `int`, or one of NumPy's.
 
     Args:
         argument: Name of the argument, for the message.
         value: What was given.
+        most: The largest value, or `None` for no limit.
 
     Raises:
-        ValueError: If it is not.
+        ValueError: If it is not, or is larger than `most`.
 
     Example:
 
@@ -73,6 +74,9 @@ def positive_integer(argument: str, value: Any) -> int:
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"`{argument}` must be a positive integer. Received: {value!r}.")
+    if most is not None and value > most:
+        power = int(value).bit_length() - 1
+        raise ValueError(f"`{argument}` must be at most {most}. Received: about 2**{power}.")
     return int(value)
 
 

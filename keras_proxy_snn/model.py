@@ -169,6 +169,11 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
                 f"`{name}` of a ProxyModel cannot be replaced, because both networks share their "
                 f"layers. Build another ProxyModel. Received: {value!r}."
             )
+        if name == "dtype_policy" and getattr(self, "snn", None) is not None:
+            raise AttributeError(
+                "`dtype_policy` of a ProxyModel is that of its ANN, which is built. Build the ANN "
+                f"with another policy. Received: {value!r}."
+            )
         super().__setattr__(name, value)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

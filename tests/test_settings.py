@@ -45,6 +45,18 @@ def test_the_networks_cannot_be_replaced(name, images):
     np.testing.assert_array_equal(model.predict(images, verbose=0), before)
 
 
+def test_the_dtype_policy_cannot_be_set():
+    with pytest.raises(AttributeError, match="`dtype_policy` of a ProxyModel"):
+        small().dtype_policy = "mixed_bfloat16"
+
+
+@pytest.mark.parametrize("value", [2**31, 10**400])
+def test_counters_of_steps_have_32_bits(value):
+    model = small(time_steps=2**31 - 1)
+    with pytest.raises(ValueError, match=r"`time_steps` must be at most 2147483647. Received: ab"):
+        model.time_steps = value
+
+
 @pytest.mark.parametrize("value", ["no", 1, None])
 def test_events_is_true_or_false(value):
     config = small().get_config()

@@ -20,6 +20,10 @@ from .wiring import Prepared, Wiring
 __all__ = ["Simulation", "SpikingNetwork"]
 
 
+# Counters of steps have 32 bits.
+_MOST_STEPS = 2**31 - 1
+
+
 class Simulation(NamedTuple):
     """Result of a simulation over T time steps.
 
@@ -115,7 +119,7 @@ class SpikingNetwork(Retraced):
 
     @time_steps.setter
     def time_steps(self, value: int) -> None:
-        self._time_steps = positive_integer("time_steps", value)
+        self._time_steps = positive_integer("time_steps", value, _MOST_STEPS)
 
     @property
     def chunk_steps(self) -> int | None:
