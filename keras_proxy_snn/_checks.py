@@ -74,10 +74,11 @@ def positive_integer(argument: str, value: Any, most: int | None = None) -> int:
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"`{argument}` must be a positive integer. Received: {value!r}.")
-    if most is not None and value > most:
-        power = int(value).bit_length() - 1
+    whole = int(value)
+    if most is not None and whole > most:
+        power = whole.bit_length() - 1
         raise ValueError(f"`{argument}` must be at most {most}. Received: about 2**{power}.")
-    return int(value)
+    return whole
 
 
 def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
