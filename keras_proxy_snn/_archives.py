@@ -17,8 +17,6 @@ UNREADABLE = (
     EOFError,
     LookupError,
     MemoryError,
-    NotImplementedError,
-    RecursionError,
     RuntimeError,
     SyntaxError,
     TypeError,
@@ -28,7 +26,10 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What reading an archive, an array or JSON of unknown origin can raise, beside `OSError`."""
+"""Errors of reading an archive, an array or JSON of unknown origin, beside `OSError`.
+
+`RuntimeError` includes `NotImplementedError` and `RecursionError`.
+"""
 
 _LARGEST_JSON = 2**26  # bytes
 _KINDS = "fiub"  # floats, integers, booleans
