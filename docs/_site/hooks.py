@@ -26,6 +26,8 @@ INCLUDE = re.compile(r"^<!-- include (\w+) ?(.*?) -->$", re.MULTILINE)
 DRAWING = re.compile(r"^<!-- drawing (\S+) -->$", re.MULTILINE)
 DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results"
+# Tables and help load no backend, so that the name of one is enough where none is installed.
+os.environ.setdefault("KERAS_BACKEND", "jax")
 
 
 def on_config(config):
@@ -87,9 +89,7 @@ def _table(name):
 
 def _help(*command):
     words = [sys.executable, "-m", "keras_proxy_snn", *command, "--help"]
-    # Help loads no backend, so that the name of one is enough where none is installed.
-    named = {"KERAS_BACKEND": "jax", **os.environ}
-    done = subprocess.run(words, cwd=ROOT, env=named, capture_output=True, text=True, check=True)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     shown = done.stdout.replace("python -m keras_proxy_snn", "keras-proxy-snn")
     return f"```text\n{shown.strip()}\n```"
 
