@@ -28,7 +28,7 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 BACKENDS = ("tensorflow", "jax", "torch")
 # Each takes a core and up to 2 GiB of memory.
 WORKERS = min(4, os.cpu_count() or 1)
-EXTRAS = {"demo": "tensorflow,datasets,tfds,viz", "test": "all,dev", "docs": "cli,docs"}
+EXTRAS = {"demo": "tensorflow,datasets,tfds,viz", "test": "all,dev", "docs": "cli,jax,docs"}
 # What an extra must have brought, for the trial of a package.
 LIBRARIES = {"cli": "click", "viz": "matplotlib", "event-driven": "numba"}
 LIBRARIES["export"] = "onnxruntime,ai_edge_litert"

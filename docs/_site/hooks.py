@@ -26,7 +26,7 @@ INCLUDE = re.compile(r"^<!-- include (\w+) ?(.*?) -->$", re.MULTILINE)
 DRAWING = re.compile(r"^<!-- drawing (\S+) -->$", re.MULTILINE)
 DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results"
-# Tables and help load no backend, so that the name of one is enough where none is installed.
+# The backend of `run.py docs`; the package is imported for tables and help.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 
