@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_proxy_snn._files import replacing
+from keras_proxy_snn._processor import cpu
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = (
@@ -94,13 +95,9 @@ def versions():
 
 
 def hardware():
-    """Names of processor and GPU, cores and memory; never a machine's name."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    name = next(names, platform.processor() or platform.machine())
+    """GPU, processor with cores and vector extensions, and memory; never a machine's name."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return ", ".join([*_gpus(), name, f"{os.cpu_count()} cores", f"{memory:.0f} GiB"])
+    return ", ".join([*_gpus(), cpu(), f"{memory:.0f} GiB"])
 
 
 def _gpus():

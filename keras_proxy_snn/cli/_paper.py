@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from .._processor import gpu_name
 from ..paper import Experiment, Run
 from ..paper.data import load
 from ..paper.drawing import draw
-from ..paper.facts import gpu_name
 from ..paper.runner import Folders, plan
 from ..paper.runner import run as run_job
 from ._shared import BadInput, Interrupted, reading

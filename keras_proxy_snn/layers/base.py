@@ -12,6 +12,7 @@ from ..neurons.equations import biased
 from .activations import activation_kind
 from .integrate_and_fire import IF
 from .kernels import kernel_of
+from .precision import warn_if_slow
 from .time_axis import over_time, without_time
 
 __all__ = [
@@ -52,6 +53,8 @@ class TiedIF(IF):
     ):
         super().__init__(**kwargs)
         check_choice("current_dtype", current_dtype, CURRENT_DTYPES)
+        if current_dtype == "bfloat16":
+            warn_if_slow()
         self.current_dtype = current_dtype
         self.input_scale = check_scale(input_scale)
         self._check_twin(twin)
