@@ -16,6 +16,7 @@ from keras_proxy_snn.export import nir as exporter
 from keras_proxy_snn.export.frontend import nir_model
 from keras_proxy_snn.export.nir.graph_file import chain
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
+from keras_proxy_snn.verification import nir_peers
 
 from .oracle import dyadic
 
@@ -616,70 +617,29 @@ def test_what_a_model_cannot_be(rng, tmp_path):
         nir_model.from_nir(written(replace(full_program(rng), input_scale=0.5), tmp_path))
 
 
-def torch_counts(network, x, time_steps):
-    """Counts of a network of nirtorch's: `(signal, state)` in and out."""
-    import torch
-
-    x = torch.tensor(np.ascontiguousarray(x.transpose(0, 3, 1, 2)), dtype=torch.float32)
-    state, counts = None, 0
-    with torch.no_grad():
-        for _ in range(time_steps):
-            spikes, state = network(x, state)
-            counts = counts + spikes
-    return counts.numpy()
-
-
 def test_nirtorch_gives_the_same_counts(rng, tmp_path):
-    nirtorch = pytest.importorskip(
+    pytest.importorskip(
         "nirtorch", reason="pip install --no-deps nirtorch (and PyTorch) to check NIR files with it"
     )
-    import torch
-
-    class Neuron(torch.nn.Module):
-        def __init__(self, node):
-            super().__init__()
-            self.threshold, self.reset = map(torch.tensor, (node.v_threshold, node.v_reset))
-
-        def forward(self, current, state=None):  # nirtorch looks for an argument of this name
-            v = current if state is None else state + current
-            spikes = v > self.threshold
-            return spikes.float(), torch.where(spikes, self.reset, v)
-
-    def sum_pool(node):  # nirtorch's own knows no padding
-        window = [tuple(int(n) for n in a) for a in (node.kernel_size, node.stride, node.padding)]
-        return torch.nn.AvgPool2d(*window, divisor_override=1)
-
-    def affine(node):  # nirtorch's own leaves the bias out
-        module = torch.nn.Linear(*node.weight.shape[::-1])
-        module.weight.data, module.bias.data = map(torch.tensor, (node.weight, node.bias))
-        return module
-
-    nodes = {
-        nir.IF: Neuron,
-        nir.SumPool2d: sum_pool,
-        nir.Affine: affine,
-        nir.Flatten: lambda node: torch.nn.Flatten(1),
-    }
     program = started(full_program(rng), 0.5)
-    network = nirtorch.nir_to_torch(nir.read(written(program, tmp_path)), nodes)
     x = images_of(program, rng, 8)
     expected = interpreter.run(program, x).spike_counts
     assert expected.any()
-    np.testing.assert_array_equal(torch_counts(network, x, program.time_steps), expected)
+    counts = nir_peers.nirtorch(written(program, tmp_path), program, x)
+    np.testing.assert_array_equal(counts, expected)
 
 
 def test_spikingjelly_gives_the_same_counts(rng, tmp_path):
     pytest.importorskip(
         "nirtorch", reason="pip install --no-deps nirtorch, which SpikingJelly reads NIR with"
     )
-    exchange = pytest.importorskip(
+    pytest.importorskip(
         "spikingjelly.activation_based.nir_exchange",
         reason="pip install --no-deps spikingjelly (and PyTorch) to check NIR files with it",
     )
     program = full_program(rng, per_filter=False)
     path = written(program, tmp_path, pooling="average")
-    network = exchange.import_from_nir(path, dt=1.0)
     x = images_of(program, rng, 8)
     expected = interpreter.run(program, x).spike_counts
     assert expected.any()
-    np.testing.assert_array_equal(torch_counts(network, x, program.time_steps), expected)
+    np.testing.assert_array_equal(nir_peers.spikingjelly(path, program, x), expected)

@@ -27,7 +27,7 @@ ROOMS = (
     "training",
     "model",
     "conversion saving export statistics visualization",
-    "presets callbacks",
+    "presets callbacks verification",
     "methods",
     "paper",
     "cli",

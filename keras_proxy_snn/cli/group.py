@@ -17,6 +17,7 @@ from .paper import paper
 from .predict import predict
 from .presets import presets
 from .train import train
+from .verify import verify
 
 __all__ = ["commands"]
 
@@ -60,5 +61,5 @@ def commands() -> None:
     """Convolutional spiking neural networks trained through an ANN proxy."""
 
 
-for command in (train, evaluate, predict, export, inspect, draw, bench, presets, paper):
+for command in (train, evaluate, predict, export, inspect, draw, bench, verify, presets, paper):
     commands.add_command(command)

@@ -1,0 +1,109 @@
+"""`RUNTIMES`: everything that runs what the exporter writes, by the exporter's own means."""
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..export import c, interpreter, litert, nir, onnx
+from ..export.program import Program
+from . import nir_peers
+
+__all__ = ["RUNTIMES", "RefusedError", "Runtime", "installed"]
+
+
+class RefusedError(ValueError):
+    """A format says that it cannot express a network."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A runtime of files.
+
+    Attributes:
+        modules: What must be installed for it.
+        run: Function of a program, a folder for the file, images, and a number that chooses one of
+            the file's forms. It returns `Program.scores`, or raises `RefusedError`.
+    """
+
+    modules: tuple[str, ...]
+    run: Callable[[Program, Path, np.ndarray, int], np.ndarray]
+
+
+def _written(module: Any, suffix: str, run: Callable[..., np.ndarray], **options: Any) -> Any:
+    """Write a file in one of its forms, then run it."""
+
+    def written_and_run(
+        program: Program, folder: Path, images: np.ndarray, number: int
+    ) -> np.ndarray:
+        path = folder / f"net{suffix}"
+        try:
+            module.write(program, path, form=module.FORMS[number % len(module.FORMS)], **options)
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+        return run(path, program, images)
+
+    return written_and_run
+
+
+def _interpreted(program: Program, folder: Path, images: np.ndarray, number: int) -> np.ndarray:
+    trace = interpreter.run(program, images)
+    return program.scores(trace.spike_counts, trace.potentials[-1])
+
+
+def _in_spikingjelly(program: Program, folder: Path, images: np.ndarray, number: int) -> np.ndarray:
+    if program.is_integer:
+        raise RefusedError("SpikingJelly reads one threshold for a layer; integers have several.")
+    if any(layer.v_0 for layer in program.neurons):
+        raise RefusedError(
+            "SpikingJelly's potentials start where they are reset to; v_0 must be 0."
+        )
+    run = _written(nir, ".nir", nir_peers.spikingjelly, pooling="average")
+    scores: np.ndarray = run(program, folder, images, number)
+    return scores
+
+
+def _in_openvino(path: Path, program: Program, images: np.ndarray) -> np.ndarray:
+    return onnx.run(path, program, images, runtime="openvino")
+
+
+RUNTIMES = {
+    "interpreter": Runtime((), _interpreted),
+    "onnxruntime": Runtime(("onnx", "onnxruntime"), _written(onnx, ".onnx", onnx.run)),
+    "openvino": Runtime(("onnx", "openvino"), _written(onnx, ".onnx", _in_openvino)),
+    "litert": Runtime(("ai_edge_litert",), _written(litert, ".tflite", litert.run)),
+    "tflite-micro": Runtime(
+        ("ai_edge_litert", "tflite_micro"), _written(litert, ".tflite", litert.run_micro)
+    ),
+    "nir": Runtime(("nir",), _written(nir, ".nir", nir.run)),
+    "nirtorch": Runtime(("nir", "nirtorch", "torch"), _written(nir, ".nir", nir_peers.nirtorch)),
+    "spikingjelly": Runtime(("nir", "nirtorch", "torch", "spikingjelly"), _in_spikingjelly),
+    "c": Runtime((), _written(c, ".c", c.run)),
+}
+
+
+def installed() -> tuple[str, ...]:
+    """Names of the runtimes on this machine; C needs a compiler.
+
+    Example:
+
+    >>> from keras_proxy_snn.verification.files import installed
+    >>> "interpreter" in installed()
+    True
+    """
+    return tuple(
+        name
+        for name, runtime in RUNTIMES.items()
+        if all(importlib.util.find_spec(module) for module in runtime.modules)
+        and (name != "c" or _has_compiler())
+    )
+
+
+def _has_compiler() -> bool:
+    try:
+        return bool(c.compiler())
+    except FileNotFoundError:
+        return False
