@@ -34,6 +34,7 @@ def verify(*arguments):
 SEEDS = (47, 54)
 
 
+@pytest.mark.any_backend
 def test_nothing_differs(here, tmp_path):
     for seed in SEEDS:
         report = runner.verify(1, seed=seed, only=[here, *installed()])
@@ -54,6 +55,7 @@ def one_more(program, folder, images, number):
     return scores
 
 
+@pytest.mark.any_backend
 @pytest.mark.usefixtures("here")
 def test_a_planted_mismatch_is_reported(monkeypatch, tmp_path):
     wrong = replace(RUNTIMES["interpreter"], run=one_more)
