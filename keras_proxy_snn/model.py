@@ -5,35 +5,24 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
-from keras import ops
 
-from ._checks import check_choice
 from ._files import replacing
-from ._types import Images, Tensor
 from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
 from .neurons.neuron import Neuron
-from .simulation.network import Simulation, SpikingNetwork
-from .simulation.traces import Retraced
-from .training.gradient import proxy_gradient
-from .training.input_range import UNIT, agreed_range, check_range, layers_range, peek
+from .simulation.network import SpikingNetwork
 from .training.inputs import CheckedInputs
-from .training.metrics import FiringRates, readout_potential
-from .training.responses import RESPONSES, proxy_output
-from .training.steps import Simulated, proxy_steps
+from .training.learning import ProxyLearning
 
-__all__ = ["READOUTS", "ProxyModel"]
+__all__ = ["ProxyModel"]
 
-READOUTS = ("counts", "potential")
 _PARTS = ("ann", "twin", "snn")
 # Formats of `keras.Model.export`; the package's own writers handle the other formats.
 _KERAS_FORMATS = ("tf_saved_model", "openvino", "torch")
 
-_Steps: Any = proxy_steps()  # a class, of which type checkers cannot know
-
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class ProxyModel(CheckedInputs, Retraced, _Steps):
+class ProxyModel(CheckedInputs, ProxyLearning):
     """A spiking network and its proxy, trained together.
 
     The SNN of integrate-and-fire neurons and the ANN of ReLU neurons share their layers. In
@@ -142,23 +131,19 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         input_range: tuple[float, float] | None = None,
         **kwargs: Any,
     ):
-        # The SNN needs images in float32, whatever the policy of the ANN, so nothing is cast here.
-        kwargs.setdefault("dtype", getattr(ann, "dtype_policy", None))
-        super().__init__(autocast=False, **kwargs)
         thresholds = layer_thresholds(v_threshold, neuron_layers(ann))
-        neurons = {name: Neuron(theta, reset, v_0) for name, theta in thresholds.items()}
+        neurons = {layer: Neuron(theta, reset, v_0) for layer, theta in thresholds.items()}
         twin = spiking_twin(ann, neurons, spike_height, current_dtype)
-        self.ann = ann
-        self.twin = twin
         shape = twin.graph.input_shape
-        self.snn = SpikingNetwork(
+        snn = SpikingNetwork(
             twin.nodes, shape, time_steps, chunk_steps, events, event_driven, name="snn"
         )
+        # The SNN needs images in float32, whatever the policy of the ANN, so nothing is cast here.
+        kwargs.setdefault("dtype", getattr(ann, "dtype_policy", None))
+        super().__init__(ann, twin, snn, autocast=False, **kwargs)
         self.readout = readout
         self.proxy_activation = proxy_activation
-        self._input_range = check_range(input_range)
-        self._distance = keras.metrics.Mean(name="proxy_distance")
-        self._rates = FiringRates([layer.twin.name for layer in self.snn.if_layers])
+        self.input_range = input_range
         # `build` is too late: after it, Keras refuses layers and metrics of a subclass.
         self.built = True
 
@@ -180,223 +165,9 @@ class ProxyModel(CheckedInputs, Retraced, _Steps):
         """Nothing to build: both networks have their weights already."""
         self.built = True
 
-    @property
-    def v_threshold(self) -> Threshold:
-        """Threshold of the IF neurons: a number, or a mapping by layer name if they differ."""
-        thresholds = {layer.twin.name: layer.v_threshold for layer in self.snn.if_layers}
-        different = set(thresholds.values())
-        return different.pop() if len(different) == 1 else thresholds
-
-    @property
-    def reset(self) -> str:
-        """Reset of all IF neurons: `"zero"` or `"subtract"`."""
-        return self.snn.if_layers[-1].reset
-
-    @property
-    def v_0(self) -> float:
-        """Potential of all IF neurons before the first step, as a fraction of the threshold."""
-        return self.snn.if_layers[-1].v_0
-
-    @property
-    def spike_height(self) -> str:
-        """Value of a spike in the next layer: `"one"` or `"threshold"`."""
-        return self.twin.spike_height
-
-    @property
-    def current_dtype(self) -> str:
-        """Dtype in which hidden layers sum weighted spikes: `"float32"` or `"bfloat16"`."""
-        return self.twin.current_dtype
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Shape of one image, or of the frames of one sample."""
-        return self.snn.input_shape_of_one
-
-    @property
-    def classes(self) -> int:
-        """Number of classes."""
-        return int(self.ann.output_shape[-1])
-
-    @property
-    def events(self) -> bool:
-        """Whether inputs are frames of events."""
-        return self.snn.events
-
-    @property
-    def time_steps(self) -> int:
-        """Number T of time steps; can be set at any time, after training too."""
-        return self.snn.time_steps
-
-    @time_steps.setter
-    def time_steps(self, value: int) -> None:
-        self.snn.time_steps = value
-
-    @property
-    def input_range(self) -> tuple[float, float]:
-        """Values of black and white in the network's images; can be set at any time."""
-        return self._input_range or layers_range(self.twin.graph) or UNIT
-
-    @input_range.setter
-    def input_range(self, value: tuple[float, float] | None) -> None:
-        self._input_range = check_range(value)
-
-    def note_input_range(self, x: Images) -> Any:
-        """Take the input range from training images; warn if they contradict the known range.
-
-        Args:
-            x: As in `fit`. Events and inputs that are not images leave the range as it is.
-
-        Returns:
-            `x`, or an equal replacement if reading from `x` uses it up.
-        """
-        if self.events or len(self.snn.image_shape) != 3:
-            return x
-        images, x = peek(x)
-        self._input_range = agreed_range(self._input_range, self.twin.graph, images)
-        return x
-
-    @property
-    def chunk_steps(self) -> int | None:
-        """Number of steps simulated at once; `None` if chosen at each run. It can be set."""
-        return self.snn.chunk_steps
-
-    @chunk_steps.setter
-    def chunk_steps(self, value: int | None) -> None:
-        self.snn.chunk_steps = value
-
-    @property
-    def event_driven(self) -> bool:
-        """Whether hidden layers add weights spike by spike; can be set at any time."""
-        return self.snn.event_driven
-
-    @event_driven.setter
-    def event_driven(self, value: bool) -> None:
-        self.snn.event_driven = value
-
-    @property
-    def readout(self) -> str:
-        """Output for each class, `"counts"` or `"potential"`; can be set at any time."""
-        return self._readout
-
-    @readout.setter
-    def readout(self, value: str) -> None:
-        check_choice("readout", value, READOUTS)
-        self._readout = value
-
-    @property
-    def proxy_activation(self) -> str | None:
-        """Activations of the ANN while it is the proxy; can be set at any time."""
-        return self._proxy_activation
-
-    @proxy_activation.setter
-    def proxy_activation(self, value: str | None) -> None:
-        check_choice("proxy_activation", value, (None, *RESPONSES))
-        self._proxy_activation = value
-
-    def traced_settings(self) -> tuple[Any, ...]:
-        """Settings on which a trace depends: SNN, readout, proxy activation and the variables."""
-        # Keras's `quantize` and `enable_lora` replace the variable of a kernel by others.
-        weights = tuple((weight.path, weight.dtype) for weight in self.ann.weights)
-        return *self.snn.traced_settings(), self.readout, self.proxy_activation, weights
-
-    def call(self, inputs: Tensor, training: bool | None = None) -> Any:
-        """Spike counts; see the class."""
-        if isinstance(inputs, Simulated):
-            # In a train step, `compute_loss` replaces this output by the counts.
-            if training:
-                return self._proxy(inputs.images)
-            self._regularise_activity(inputs.images)
-            return self.answer(inputs.simulation)
-        images = self.snn.preprocess(inputs, training=True) if training else inputs
-        counts = self.answer(self.snn.simulate(images, preprocessed=bool(training)))
-        return proxy_gradient(self._proxy(images), counts) if training else counts
-
-    def _proxy(self, images: Images) -> Any:
-        """Output of the ANN in training for preprocessed images, before a softmax."""
-        images = self.ann_images(images)
-        return proxy_output(self.twin, images, self.proxy_activation, self.time_steps, self.v_0)
-
-    def _regularise_activity(self, images: Images) -> None:
-        """Let the ANN's layers add their activity losses, as Keras does in `evaluate`."""
-        if any(getattr(call.layer, "activity_regularizer", None) for call in self.twin.graph.calls):
-            images = self.ann_images(self.snn.preprocess(images))
-            proxy_output(
-                self.twin, images, self.proxy_activation, self.time_steps, self.v_0, training=False
-            )
-
-    def ann_images(self, images: Images) -> Any:
-        """Preprocessed images as input of the ANN: float32, frames of events averaged."""
-        images = ops.cast(images, "float32")
-        return ops.mean(images, axis=1) if self.events else images
-
-    def answer(self, simulation: Simulation) -> Any:
-        """Output of a simulation by `readout`: counts, or counts + potential / threshold.
-
-        Args:
-            simulation: Counts and potentials of the readout, `(batch, classes)` each.
-
-        Returns:
-            The output, `(batch, classes)`, in spikes.
-
-        Example:
-
-        >>> import keras
-        >>> import numpy as np
-        >>> import keras_proxy_snn
-        >>> model = keras_proxy_snn.build(
-        ...     "2F", input_shape=(1, 1, 1), readout="potential", readout_v_threshold=2.0
-        ... )
-        >>> simulation = model.snn.simulate(np.zeros((1, 1, 1, 1), "float32"))
-        >>> potential = keras.ops.convert_to_tensor([[1.0, -2.0]])
-        >>> simulation = simulation._replace(potential=potential)
-        >>> keras.ops.convert_to_numpy(model.answer(simulation)).tolist()
-        [[0.5, -1.0]]
-        """
-        if self.readout == "counts":
-            return simulation.spike_counts
-        theta = self.snn.if_layers[-1].traced_neuron().v_threshold
-        return simulation.spike_counts + simulation.potential / theta
-
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """`(batch, classes)`."""
         return self.snn.compute_output_shape(input_shape)
-
-    def compute_loss(
-        self,
-        x: Images = None,
-        y: Tensor = None,
-        y_pred: Tensor = None,
-        sample_weight: Tensor = None,
-        training: bool = True,
-    ) -> Any:
-        """Loss of the spike counts; in a train step it has the proxy's gradient."""
-        if isinstance(x, Simulated) and training:
-            y_pred = proxy_gradient(y_pred, self.answer(x.simulation))
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    def compute_metrics(
-        self, x: Images, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
-    ) -> Any:
-        """Metrics of the spike counts; a train step adds firing rates and `proxy_distance`."""
-        simulation = x.simulation if isinstance(x, Simulated) else self.snn.simulate(x)
-        training = isinstance(x, Simulated) and bool(simulation.firing_rates)
-        if y is not None:
-            self._wrong_labels.update_state(y, self.classes, self.rows_are_shares)
-        if training:
-            self._update_own_metrics(simulation, ann_output=y_pred)
-        with readout_potential(simulation.potential):
-            logs = super().compute_metrics(x, y, self.answer(simulation), sample_weight)
-        own = () if training else (self._distance.name, *self._rates.logs)
-        return {name: value for name, value in logs.items() if name not in own}
-
-    def _update_own_metrics(self, simulation: Simulation, ann_output: Any) -> None:
-        similarity = keras.losses.cosine_similarity(
-            simulation.spike_counts, ops.relu(ops.cast(ann_output, "float32"))
-        )
-        fired = ops.cast(ops.any(simulation.spike_counts > 0, axis=-1), "float32")
-        # Keras's function is the negative of the cosine.
-        self._distance.update_state(1.0 + similarity, sample_weight=fired)
-        self._rates.update_state(simulation.firing_rates, ops.shape(simulation.spike_counts)[0])
 
     def evaluate(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`; `time_steps` sets another T for this call alone."""

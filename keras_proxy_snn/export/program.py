@@ -14,6 +14,7 @@ import numpy as np
 from .._archives import UNREADABLE
 from .._checks import check_choice, positive_integer
 from .._files import check_target
+from ..neurons.neuron import READOUTS
 from .layers import (
     Conv,
     Dense,
@@ -42,8 +43,6 @@ __all__ = [
     "weights_after_sums",
     "with_shortcuts",
 ]
-
-READOUTS = ("counts", "potential")
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_choice, positive_integer
+from ..neurons.neuron import RESETS
 from .layers import Conv, Dense, Layer, Pool, Shortcut, output_shape
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _check_neurons(layer: Conv | Dense, shape: tuple[int, ...], integer: bool) -
             f"A kernel for {shape[-1]} inputs is expected. "
             f"Received: {layer.kernel.shape} in layer {layer.name!r}."
         )
-    check_choice("reset", layer.reset, ("zero", "subtract"))
+    check_choice("reset", layer.reset, RESETS)
     units = layer.kernel.shape[-1:]
     if layer.bias is not None:
         _check_array("bias", layer.bias, layer.name, integer)

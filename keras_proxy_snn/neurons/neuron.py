@@ -9,9 +9,11 @@ import numpy as np
 
 from .._checks import check_choice
 
-__all__ = ["RESETS", "Neuron"]
+__all__ = ["READOUTS", "RESETS", "Neuron"]
 
 RESETS = ("zero", "subtract")
+# Output of the last layer: spike counts, or counts plus remaining potential over threshold.
+READOUTS = ("counts", "potential")
 # Within these bounds, float32 can hold a threshold and its inverse.
 _LEAST, _MOST = 2.0**-126, 2.0**126
 _BELOW_ONE = 1 - 2.0**-25

@@ -9,48 +9,45 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from .._labels import check_labels
-from .._types import Tensor
+from .._types import Images, Tensor
+from .images import check_floatx, check_images, is_array
+from .input_range import agreed_range, peek
 from .losses import SpikeCountLoss
 from .metrics import WrongLabels
+from .settings import Settings
 
-__all__ = ["CheckedInputs", "check_images"]
-
-# Images that are looked at together, so that a copy of them is small.
-_TOGETHER = 1024
+__all__ = ["CheckedInputs"]
 
 
-class CheckedInputs(keras.Model):
-    """A model whose methods check images and labels; see this module.
-
-    Subclasses have `image_shape` and `classes`, and update `_wrong_labels` in a step.
-    """
+class CheckedInputs(Settings):
+    """A model whose methods check images and labels; see this module."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._wrong_labels = WrongLabels()
 
     @property
-    def image_shape(self) -> tuple[int, ...]:
-        """Shape of one input, without the batch."""
-        raise NotImplementedError
-
-    @property
-    def classes(self) -> int:
-        """Number of classes."""
-        raise NotImplementedError
-
-    @property
     def rows_are_shares(self) -> bool:
         """Whether rows of targets must be one-hot or smoothed, as this package's losses need."""
         return isinstance(getattr(self, "loss", None), SpikeCountLoss)
 
-    def note_input_range(self, x: Tensor) -> Any:
-        """Look at the range of training images; see `ProxyModel`."""
-        raise NotImplementedError
+    def note_input_range(self, x: Images) -> Images:
+        """Take the input range from training images; warn if they contradict the known range.
+
+        Args:
+            x: As in `fit`. Events and inputs that are not images leave the range as it is.
+
+        Returns:
+            `x`, or an equal replacement if reading from `x` uses it up.
+        """
+        if self.events or len(self.snn.image_shape) != 3:
+            return x
+        images, x = peek(x)
+        self._input_range = agreed_range(self._input_range, self.twin.graph, images)
+        return x
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.fit`; images and labels are checked."""
@@ -84,6 +81,15 @@ class CheckedInputs(keras.Model):
         result = super().get_metrics_result()
         return {k: value for k, value in result.items() if k != self._wrong_labels.name}
 
+    def compute_metrics(
+        self, x: Images, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> dict[str, Any]:
+        """As Keras's; wrong labels are counted."""
+        if y is not None:
+            self._wrong_labels.update_state(y, self.classes, self.rows_are_shares)
+        metrics: dict[str, Any] = super().compute_metrics(x, y, y_pred, sample_weight)
+        return metrics
+
     def _checked(
         self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, Any]:
@@ -105,7 +111,7 @@ class CheckedInputs(keras.Model):
                 "Labels must be one array: whole numbers (batch,) or one-hot rows (batch, "
                 f"{self.classes}). Received: a {type(y).__name__}."
             )
-        if _is_array(y):
+        if is_array(y):
             y = ops.convert_to_numpy(y) if ops.is_tensor(y) else y
             check_labels(y, self.classes, shares=self.rows_are_shares)
 
@@ -142,75 +148,3 @@ class _WatchLabels(keras.callbacks.Callback):
                 f"Labels must be whole numbers from 0 to {self._classes - 1}, or one-hot rows of "
                 f"{self._classes}. Received: {wrong} of another kind since the last look."
             )
-
-
-def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
-    """Check images that are an array, and the declared shape of a `tf.data.Dataset`.
-
-    Args:
-        x: What a user gives to `fit`: an array or a tensor `(batch, ...)`; or a dataset or a
-            generator, whose batches are checked in the step.
-        shape: Of one image.
-
-    Raises:
-        ValueError: If `x` is a dictionary or a list, no image, of another shape, or a pixel is
-            not a finite number.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from keras_proxy_snn.training.inputs import check_images
-    >>> check_images(np.zeros((2, 8, 8, 1)), (8, 8, 1))
-    >>> check_images(np.full((1, 8, 8, 1), np.nan), (8, 8, 1))
-    Traceback (most recent call last):
-    ValueError: Pixels must be finite numbers. Received: nan or inf in image 0.
-    """
-    wanted = f"(batch, {', '.join(map(str, shape))})"
-    if isinstance(x, dict | list | tuple):
-        raise ValueError(
-            f"Images must be one array of shape {wanted}, or a dataset of batches (images, "
-            f"labels). Received: a {type(x).__name__}."
-        )
-    if not _is_array(x):
-        return
-    if tuple(x.shape[1:]) != shape or not len(x.shape):
-        raise ValueError(
-            f"Images must have shape {wanted}. Received: an input of shape {tuple(x.shape)}."
-        )
-    if not x.shape[0]:
-        raise ValueError(f"Images must be at least one, {wanted}. Received: none.")
-    _check_pixels(x)
-
-
-def _check_pixels(x: Tensor) -> None:
-    if not ops.is_tensor(x):
-        x = np.asarray(x)
-        if x.dtype.kind not in "biuf":
-            raise ValueError(f"Pixels must be real numbers. Received: an array of {x.dtype}.")
-        if x.dtype.kind != "f":
-            return
-    elif not keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype)):
-        return
-    is_finite: Any = ops.isfinite if ops.is_tensor(x) else np.isfinite
-    for start in range(0, x.shape[0], _TOGETHER):
-        finite = is_finite(x[start : start + _TOGETHER])
-        if not bool(finite.all() if hasattr(finite, "all") else ops.all(finite)):
-            finite = np.asarray(ops.convert_to_numpy(finite))
-            place = start + int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
-            raise ValueError(
-                f"Pixels must be finite numbers. Received: nan or inf in image {place}."
-            )
-
-
-def check_floatx() -> None:
-    """Raise a `ValueError` where Keras would round images before a model sees them."""
-    if keras.config.floatx() in ("float16", "bfloat16"):
-        raise ValueError(
-            "Keras rounds images to `keras.config.floatx()`, which must be 'float32': for half "
-            "precision use keras.config.set_dtype_policy('mixed_float16') or 'mixed_bfloat16'. "
-            f"Received: {keras.config.floatx()!r}."
-        )
-
-
-def _is_array(x: Tensor) -> bool:
-    return ops.is_tensor(x) or (hasattr(x, "shape") and hasattr(x, "dtype"))

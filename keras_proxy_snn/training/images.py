@@ -1,0 +1,87 @@
+"""Checks of images before a model sees them."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from .._types import Tensor
+
+__all__ = ["check_floatx", "check_images", "is_array"]
+
+# Images that are looked at together, so that a copy of them is small.
+_TOGETHER = 1024
+
+
+def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
+    """Check images that are an array, and the declared shape of a `tf.data.Dataset`.
+
+    Args:
+        x: What a user gives to `fit`: an array or a tensor `(batch, ...)`; or a dataset or a
+            generator, whose batches are checked in the step.
+        shape: Of one image.
+
+    Raises:
+        ValueError: If `x` is a dictionary or a list, no image, of another shape, or a pixel is
+            not a finite number.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.training.images import check_images
+    >>> check_images(np.zeros((2, 8, 8, 1)), (8, 8, 1))
+    >>> check_images(np.full((1, 8, 8, 1), np.nan), (8, 8, 1))
+    Traceback (most recent call last):
+    ValueError: Pixels must be finite numbers. Received: nan or inf in image 0.
+    """
+    wanted = f"(batch, {', '.join(map(str, shape))})"
+    if isinstance(x, dict | list | tuple):
+        raise ValueError(
+            f"Images must be one array of shape {wanted}, or a dataset of batches (images, "
+            f"labels). Received: a {type(x).__name__}."
+        )
+    if not is_array(x):
+        return
+    if tuple(x.shape[1:]) != shape or not len(x.shape):
+        raise ValueError(
+            f"Images must have shape {wanted}. Received: an input of shape {tuple(x.shape)}."
+        )
+    if not x.shape[0]:
+        raise ValueError(f"Images must be at least one, {wanted}. Received: none.")
+    _check_pixels(x)
+
+
+def _check_pixels(x: Tensor) -> None:
+    if not ops.is_tensor(x):
+        x = np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            raise ValueError(f"Pixels must be real numbers. Received: an array of {x.dtype}.")
+        if x.dtype.kind != "f":
+            return
+    elif not keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype)):
+        return
+    is_finite: Any = ops.isfinite if ops.is_tensor(x) else np.isfinite
+    for start in range(0, x.shape[0], _TOGETHER):
+        finite = is_finite(x[start : start + _TOGETHER])
+        if not bool(finite.all() if hasattr(finite, "all") else ops.all(finite)):
+            finite = np.asarray(ops.convert_to_numpy(finite))
+            place = start + int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
+            raise ValueError(
+                f"Pixels must be finite numbers. Received: nan or inf in image {place}."
+            )
+
+
+def check_floatx() -> None:
+    """Raise a `ValueError` where Keras would round images before a model sees them."""
+    if keras.config.floatx() in ("float16", "bfloat16"):
+        raise ValueError(
+            "Keras rounds images to `keras.config.floatx()`, which must be 'float32': for half "
+            "precision use keras.config.set_dtype_policy('mixed_float16') or 'mixed_bfloat16'. "
+            f"Received: {keras.config.floatx()!r}."
+        )
+
+
+def is_array(x: Tensor) -> bool:
+    """Whether something is an array or a tensor."""
+    return ops.is_tensor(x) or (hasattr(x, "shape") and hasattr(x, "dtype"))

@@ -1,0 +1,138 @@
+"""Settings of a `ProxyModel`; each is kept once, where it acts: in the SNN, a layer or the twin."""
+
+from typing import Any
+
+import keras
+
+from .._checks import check_choice
+from ..cnn.build import Threshold
+from ..mapping.twin import SpikingTwin
+from ..neurons.neuron import READOUTS
+from ..simulation.network import SpikingNetwork
+from ..simulation.traces import Retraced
+from .input_range import UNIT, check_range, layers_range
+from .responses import RESPONSES
+
+__all__ = ["Settings"]
+
+
+class Settings(Retraced):
+    """A model of an ANN and an SNN that answers for the settings of both.
+
+    Args:
+        ann: The proxy.
+        twin: Relation of both networks.
+        snn: The spiking network.
+        **kwargs: Arguments of `keras.Model`.
+    """
+
+    def __init__(self, ann: keras.Model, twin: SpikingTwin, snn: SpikingNetwork, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.ann = ann
+        self.twin = twin
+        self.snn = snn
+        self._input_range: tuple[float, float] | None = None
+
+    @property
+    def v_threshold(self) -> Threshold:
+        """Threshold of the IF neurons: a number, or a mapping by layer name if they differ."""
+        thresholds = {layer.twin.name: layer.v_threshold for layer in self.snn.if_layers}
+        different = set(thresholds.values())
+        return different.pop() if len(different) == 1 else thresholds
+
+    @property
+    def reset(self) -> str:
+        """Reset of all IF neurons: `"zero"` or `"subtract"`."""
+        return self.snn.if_layers[-1].reset
+
+    @property
+    def v_0(self) -> float:
+        """Potential of all IF neurons before the first step, as a fraction of the threshold."""
+        return self.snn.if_layers[-1].v_0
+
+    @property
+    def spike_height(self) -> str:
+        """Value of a spike in the next layer: `"one"` or `"threshold"`."""
+        return self.twin.spike_height
+
+    @property
+    def current_dtype(self) -> str:
+        """Dtype in which hidden layers sum weighted spikes: `"float32"` or `"bfloat16"`."""
+        return self.twin.current_dtype
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image, or of the frames of one sample."""
+        return self.snn.input_shape_of_one
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.ann.output_shape[-1])
+
+    @property
+    def events(self) -> bool:
+        """Whether inputs are frames of events."""
+        return self.snn.events
+
+    @property
+    def time_steps(self) -> int:
+        """Number T of time steps; can be set at any time, after training too."""
+        return self.snn.time_steps
+
+    @time_steps.setter
+    def time_steps(self, value: int) -> None:
+        self.snn.time_steps = value
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """Values of black and white in the network's images; can be set at any time."""
+        return self._input_range or layers_range(self.twin.graph) or UNIT
+
+    @input_range.setter
+    def input_range(self, value: tuple[float, float] | None) -> None:
+        self._input_range = check_range(value)
+
+    @property
+    def chunk_steps(self) -> int | None:
+        """Number of steps simulated at once; `None` if chosen at each run. It can be set."""
+        return self.snn.chunk_steps
+
+    @chunk_steps.setter
+    def chunk_steps(self, value: int | None) -> None:
+        self.snn.chunk_steps = value
+
+    @property
+    def event_driven(self) -> bool:
+        """Whether hidden layers add weights spike by spike; can be set at any time."""
+        return self.snn.event_driven
+
+    @event_driven.setter
+    def event_driven(self, value: bool) -> None:
+        self.snn.event_driven = value
+
+    @property
+    def readout(self) -> str:
+        """Output for each class, `"counts"` or `"potential"`; can be set at any time."""
+        return self._readout
+
+    @readout.setter
+    def readout(self, value: str) -> None:
+        check_choice("readout", value, READOUTS)
+        self._readout = value
+
+    @property
+    def proxy_activation(self) -> str | None:
+        """Activations of the ANN while it is the proxy; can be set at any time."""
+        return self._proxy_activation
+
+    @proxy_activation.setter
+    def proxy_activation(self, value: str | None) -> None:
+        check_choice("proxy_activation", value, (None, *RESPONSES))
+        self._proxy_activation = value
+
+    def traced_settings(self) -> tuple[Any, ...]:
+        """Settings on which a trace depends: SNN, readout, proxy activation and the variables."""
+        # Keras's `quantize` and `enable_lora` replace the variable of a kernel by others.
+        weights = tuple((weight.path, weight.dtype) for weight in self.ann.weights)
+        return *self.snn.traced_settings(), self.readout, self.proxy_activation, weights
