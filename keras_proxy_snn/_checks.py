@@ -5,7 +5,7 @@ from collections.abc import Collection
 from numbers import Integral
 from typing import Any
 
-__all__ = ["check_choice", "check_flag", "positive_integer", "require"]
+__all__ = ["check_choice", "check_flag", "check_shape", "positive_integer", "require"]
 
 
 def check_choice(argument: str, value: Any, choices: Collection[str | None]) -> None:
@@ -49,6 +49,31 @@ def check_flag(argument: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"`{argument}` must be True or False. Received: {value!r}.")
     return value
+
+
+def check_shape(what: str, batch: Any, shape: tuple[int, ...]) -> None:
+    """Raise a `ValueError` unless each sample of a batch has a shape.
+
+    Args:
+        what: Subject of the message.
+        batch: What was given, an array or a tensor `(batch, ...)`.
+        shape: Of one sample.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn._checks import check_shape
+    >>> check_shape("Images", np.zeros((2, 8, 8, 1)), (8, 8, 1))
+    >>> check_shape("Images", np.zeros((8, 8, 1)), (8, 8, 1))
+    Traceback (most recent call last):
+    ValueError: Images must have shape (batch, 8, 8, 1). Received: an input of shape (8, 8, 1).
+    """
+    received = getattr(batch, "shape", None)
+    if received is None or not len(received) or tuple(received[1:]) != shape:
+        kind = f"a {type(batch).__name__}"
+        kind = kind if received is None else f"an input of shape {tuple(received)}"
+        wanted = ", ".join(map(str, ("batch", *shape)))
+        raise ValueError(f"{what} must have shape ({wanted}). Received: {kind}.")
 
 
 def positive_integer(argument: str, value: Any, most: int | None = None) -> int:

@@ -5,10 +5,13 @@ Keras and its backends ship no type information, and each backend has a tensor c
 
 from typing import Any, TypeAlias
 
-__all__ = ["Images", "Tensor"]
+__all__ = ["Images", "Shape", "Tensor"]
 
 Tensor: TypeAlias = Any
 """A tensor of Keras's backend, symbolic or not, or a NumPy array: what `keras.ops` takes."""
 
 Images: TypeAlias = Any
 """Images `(batch, height, width, channels)`, or frames with a time axis; an array or a tensor."""
+
+Shape: TypeAlias = tuple[Any, ...]
+"""Sizes of the axes of a tensor: whole numbers, and `None` for a size that is not known yet."""

@@ -42,11 +42,7 @@ def prepare_images(program: Program, images: Images) -> np.ndarray:
         ValueError: If the shape is wrong or a pixel is not finite.
     """
     images = np.asarray(images)
-    if images.shape[1:] != program.input_shape:
-        raise ValueError(
-            f"Images must have shape (batch, {', '.join(map(str, program.input_shape))}). "
-            f"Received: {images.shape}."
-        )
+    check_shape("Images", images, program.input_shape)
     if not np.isfinite(images).all():
         raise ValueError("Images must be finite. Received: NaN or infinity among the pixels.")
     return scaled(program, images)

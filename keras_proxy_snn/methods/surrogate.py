@@ -14,7 +14,7 @@ from ..layers.time_axis import over_time
 from ..model import ProxyModel
 from ..neurons.equations import heaviside, simulate
 from ..presets import Preset
-from ..simulation.network import Simulation
+from ..simulation.loop import Simulation
 from ..training.metrics import SpikeAccuracy
 from ._currents import first_input, first_stages, layer_current
 from ._training import Trained, Training, fit_phase

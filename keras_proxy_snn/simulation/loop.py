@@ -1,14 +1,32 @@
 """Time as a loop over chunks of steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from .._types import Images, Tensor
+from .._types import Images, Shape, Tensor
+from ..neurons import fastest
+from .chunks import chosen
+from .wiring import Prepared, Wiring
 
-__all__ = ["State", "in_chunks", "repeat"]
+__all__ = ["Loop", "Simulation", "State"]
+
+
+class Simulation(NamedTuple):
+    """Result of a simulation over T time steps.
+
+    Attributes:
+        spike_counts: Output spikes summed over time (Eq. 11), `(batch, classes)`.
+        potential: Remaining membrane potentials of the readout, `(batch, classes)`.
+        firing_rates: Spikes per neuron and step, one scalar per IF layer: a mean over batch,
+            neurons and time.
+    """
+
+    spike_counts: Tensor
+    potential: Tensor
+    firing_rates: tuple[Any, ...]
 
 
 class State(NamedTuple):
@@ -25,7 +43,122 @@ class State(NamedTuple):
     spike_sums: tuple[Any, ...]
 
 
-def in_chunks(frames: Images | None, whole: int, steps: int) -> Callable[[Any], Any]:
+class Loop:
+    """The stages of a network, run over time.
+
+    Args:
+        wiring: The stages.
+        shapes: Shape of the potentials of one image, for each stage with neurons.
+    """
+
+    def __init__(self, wiring: Wiring, shapes: Sequence[Shape]):
+        self._wiring = wiring
+        self._shapes = shapes
+        self._neurons = [node.stage for node in wiring.nodes if node.has_neurons]
+
+    def run(
+        self,
+        prepared: Prepared,
+        images: int | None,
+        time_steps: int,
+        chunk_steps: int | None,
+        event_driven: bool,
+    ) -> Simulation:
+        """Simulate all steps.
+
+        Args:
+            prepared: Weights and signals that do not change with time.
+            images: Number of images that are simulated at once; `None` for all.
+            time_steps: Number T of time steps.
+            chunk_steps: Number of steps per chunk; `None` if it is chosen.
+            event_driven: Whether layers add weights spike by spike, where possible.
+        """
+        settings = time_steps, chunk_steps, event_driven
+        if images is None:
+            return self._run(prepared, *settings)
+        parts = list(prepared.parts(images))
+        done = [self._run(part, *settings) for part in parts]
+        counts, potentials, rates = zip(*done, strict=True)
+        shares = [part.batch / prepared.batch for part in parts]
+        return Simulation(
+            ops.concatenate(counts),
+            ops.concatenate(potentials),
+            tuple(
+                sum(rate * share for rate, share in zip(of_layer, shares, strict=True))
+                for of_layer in zip(*rates, strict=True)
+            ),
+        )
+
+    def _run(
+        self, prepared: Prepared, time_steps: int, chunk_steps: int | None, event_driven: bool
+    ) -> Simulation:
+        def chunk(state: State, steps: int, frames: Images | None) -> State:
+            return self._advance(prepared, state, steps, frames, event_driven)
+
+        state = State(
+            self._initial_potentials(prepared.batch),
+            ops.zeros((prepared.batch, *self._shapes[-1]), "float32"),
+            tuple(ops.zeros((), "float32") for _ in self._shapes),
+        )
+        steps = chunk_steps or chosen(time_steps, state.potentials)
+        whole, rest = divmod(time_steps, steps)
+        frames = _in_chunks(prepared.frames, whole, steps)
+        state = _repeat(lambda s, i: chunk(s, steps, frames(i)), whole, state)
+        if rest:
+            last = None if prepared.frames is None else prepared.frames[:, -rest:]
+            state = chunk(state, rest, last)
+        rates = tuple(total / time_steps for total in state.spike_sums)
+        return Simulation(state.spike_counts, state.potentials[-1], rates)
+
+    def _advance(
+        self,
+        prepared: Prepared,
+        state: State,
+        steps: int,
+        frames: Images | None,
+        event_driven: bool,
+    ) -> State:
+        """The state after a chunk of steps."""
+        potentials, rates, spikes = [], [], None
+        advanced = self._wiring.advance(
+            prepared, state.potentials, steps, frames, fused=True, event_driven=event_driven
+        )
+        for _, spikes, v in advanced:
+            if v is not None:
+                potentials.append(v)
+                rates.append(fastest.mean(spikes) * steps)
+        sums = zip(state.spike_sums, rates, strict=True)
+        return State(
+            tuple(potentials),
+            state.spike_counts + ops.sum(spikes, axis=1),
+            tuple(total + rate for total, rate in sums),
+        )
+
+    def walk(
+        self, prepared: Prepared, time_steps: int, chunk_steps: int | None, until: str | None
+    ) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+        """Yield spikes and potentials of each stage, chunk by chunk; see `SpikingNetwork.walk`."""
+        potentials = self._initial_potentials(prepared.batch)
+        chunk_steps = chunk_steps or chosen(time_steps, potentials)
+        for start in range(0, time_steps, chunk_steps):
+            steps = min(chunk_steps, time_steps - start)
+            frames = prepared.frames
+            frames = None if frames is None else frames[:, start : start + steps]
+            seen = {}
+            for stage, spikes, v in self._wiring.advance(prepared, potentials, steps, frames):
+                seen[stage.name] = spikes, v
+                if stage.name == until:
+                    break
+            before = zip(self._neurons, potentials, strict=True)
+            potentials = tuple(seen.get(layer.name, (None, v))[1] for layer, v in before)
+            yield seen
+
+    def _initial_potentials(self, batch: Tensor) -> tuple[Tensor, ...]:
+        pairs = zip(self._neurons, self._shapes, strict=True)
+        return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
+
+
+def _in_chunks(frames: Images | None, whole: int, steps: int) -> Callable[[Any], Any]:
     """A function that gives the frames of a chunk, by its number, which may be a tensor."""
     if frames is None:
         return lambda _: None
@@ -34,7 +167,7 @@ def in_chunks(frames: Images | None, whole: int, steps: int) -> Callable[[Any], 
     return lambda number: ops.take(chunks, number, axis=1)
 
 
-def repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:
+def _repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:
     """Apply a chunk several times. A loop in the graph keeps the graph's size independent of T."""
     backend = keras.config.backend()
     if backend == "torch" or times <= 1:

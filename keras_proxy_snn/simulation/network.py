@@ -1,42 +1,25 @@
 """`SpikingNetwork`: layers of IF neurons, simulated over time in chunks of steps."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
 
-from .._checks import check_flag, positive_integer
+from .._checks import check_flag, check_shape, positive_integer
 from .._types import Images, Tensor
 from ..layers.base import TiedIF
-from ..neurons import fastest
-from .chunks import check_chunk_steps, chosen, images_at_once
+from .chunks import check_chunk_steps, images_at_once
 from .event_driven import check_event_driven
-from .loop import State, in_chunks, repeat
-from .nodes import IMAGE, Node, as_nodes
+from .loop import Loop, Simulation
+from .nodes import Node, as_nodes
 from .traces import Retraced
-from .wiring import Prepared, Wiring
+from .wiring import Wiring
 
-__all__ = ["Simulation", "SpikingNetwork"]
-
+__all__ = ["SpikingNetwork"]
 
 # Counters of steps have 32 bits.
 _MOST_STEPS = 2**31 - 1
-
-
-class Simulation(NamedTuple):
-    """Result of a simulation over T time steps.
-
-    Attributes:
-        spike_counts: Output spikes summed over time (Eq. 11), `(batch, classes)`.
-        potential: Remaining membrane potentials of the readout, `(batch, classes)`.
-        firing_rates: Spikes per neuron and step, one scalar per IF layer: a mean over batch,
-            neurons and time.
-    """
-
-    spike_counts: Tensor
-    potential: Tensor
-    firing_rates: tuple[Any, ...]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
@@ -170,15 +153,8 @@ class SpikingNetwork(Retraced):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build all stages and note the shapes of their potentials."""
-        shapes: dict[str, Any] = {IMAGE: (None, 1, *input_shape[1:])}
-        self._state_shapes = []
-        for node in self.nodes:
-            shape = [shapes[name] for name in node.inputs]
-            if not node.stage.built:
-                node.stage.build(*shape)
-            shapes[node.name] = node.stage.compute_output_shape(*shape)
-            if node.has_neurons:
-                self._state_shapes.append(shapes[node.name][2:])
+        self._state_shapes = self._wiring.build(input_shape)
+        self._loop = Loop(self._wiring, self._state_shapes)
         self.built = True
 
     def call(
@@ -227,54 +203,7 @@ class SpikingNetwork(Retraced):
     def _run(self, inputs: Tensor, preprocessed: bool) -> Simulation:
         prepared = self._wiring.prepare(*self._image_signal(inputs, preprocessed))
         images = images_at_once(inputs, self._state_shapes)
-        if images is None:
-            return self._simulate(prepared)
-        parts = list(prepared.parts(images))
-        counts, potentials, rates = zip(*map(self._simulate, parts), strict=True)
-        shares = [part.batch / prepared.batch for part in parts]
-        return Simulation(
-            ops.concatenate(counts),
-            ops.concatenate(potentials),
-            tuple(
-                sum(rate * share for rate, share in zip(of_layer, shares, strict=True))
-                for of_layer in zip(*rates, strict=True)
-            ),
-        )
-
-    def _simulate(self, prepared: Prepared) -> Simulation:
-        state = State(
-            self._initial_potentials(prepared.batch),
-            ops.zeros((prepared.batch, *self._state_shapes[-1]), "float32"),
-            tuple(ops.zeros((), "float32") for _ in self._state_shapes),
-        )
-
-        def chunk(state: State, steps: int, frames: Images | None) -> State:
-            potentials, rates, spikes = [], [], None
-            advanced = self._wiring.advance(
-                *(prepared, state.potentials, steps, frames),
-                fused=True,
-                event_driven=self.event_driven,
-            )
-            for stage, spikes, v in advanced:
-                if isinstance(stage, TiedIF):
-                    potentials.append(v)
-                    rates.append(fastest.mean(spikes) * steps)
-            sums = zip(state.spike_sums, rates, strict=True)
-            return State(
-                tuple(potentials),
-                state.spike_counts + ops.sum(spikes, axis=1),
-                tuple(total + rate for total, rate in sums),
-            )
-
-        steps = self.chunk_steps or chosen(self.time_steps, state.potentials)
-        whole, rest = divmod(self.time_steps, steps)
-        frames = in_chunks(prepared.frames, whole, steps)
-        state = repeat(lambda s, i: chunk(s, steps, frames(i)), whole, state)
-        if rest:
-            last = None if prepared.frames is None else prepared.frames[:, -rest:]
-            state = chunk(state, rest, last)
-        rates = tuple(total / self.time_steps for total in state.spike_sums)
-        return Simulation(state.spike_counts, state.potentials[-1], rates)
+        return self._loop.run(prepared, images, *self.traced_settings())
 
     def walk(
         self, inputs: Tensor, chunk_steps: int | None = None, until: str | None = None
@@ -303,21 +232,7 @@ class SpikingNetwork(Retraced):
             raise ValueError(f"`until` must be one of {changing}. Received: {until!r}.")
         chunk_steps = check_chunk_steps(chunk_steps) or self.chunk_steps
         prepared = self._wiring.prepare(*self._image_signal(inputs, False))
-        potentials = self._initial_potentials(prepared.batch)
-        chunk_steps = chunk_steps or chosen(self.time_steps, potentials)
-        for start in range(0, self.time_steps, chunk_steps):
-            steps = min(chunk_steps, self.time_steps - start)
-            frames = prepared.frames
-            frames = None if frames is None else frames[:, start : start + steps]
-            stages = self._wiring.advance(prepared, potentials, steps, frames)
-            seen = {}
-            for stage, spikes, v in stages:
-                seen[stage.name] = spikes, v
-                if stage.name == until:
-                    break
-            before = zip(self.if_layers, potentials, strict=True)
-            potentials = tuple(seen.get(layer.name, (None, v))[1] for layer, v in before)
-            yield seen
+        yield from self._loop.walk(prepared, self.time_steps, chunk_steps, until)
 
     def record(self, inputs: Tensor, return_potentials: bool = False) -> Any:
         """Spikes of every stage at every step, for inspection.
@@ -351,19 +266,8 @@ class SpikingNetwork(Retraced):
         return self._wiring.image_signal(ops.cast(inputs, self.compute_dtype), preprocessed)
 
     def _check_images(self, images: Images) -> None:
-        received = getattr(images, "shape", None)
-        if received is None or tuple(received[1:]) != self.input_shape_of_one:
-            name = "Frames, one for each time step," if self.events else "Images"
-            what = f"a {type(images).__name__}"
-            what = what if received is None else f"an input of shape {tuple(received)}"
-            raise ValueError(
-                f"{name} must have shape (batch, {', '.join(map(str, self.input_shape_of_one))}). "
-                f"Received: {what}."
-            )
-
-    def _initial_potentials(self, batch: Any) -> tuple[Any, ...]:
-        pairs = zip(self.if_layers, self._state_shapes, strict=True)
-        return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
+        name = "Frames, one for each time step," if self.events else "Images"
+        check_shape(name, images, self.input_shape_of_one)
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, with the complete configuration of each stage."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from .._types import Images
+from .._types import Images, Shape
 from ..layers import AtEachStep, Synapses
 from ..layers.base import SynapticWeights, TiedIF
 from ..layers.time_axis import over_time
@@ -79,6 +79,26 @@ class Wiring:
         self._summers = event_driven.summers(nodes)
         if events:
             _check_no_augmentation(self.preprocessing)
+
+    def build(self, input_shape: Shape) -> list[Shape]:
+        """Build all stages that are not built.
+
+        Args:
+            input_shape: Shape of the images, `(batch, height, width, channels)`.
+
+        Returns:
+            Shape of the potentials of one image, for each stage with neurons.
+        """
+        shapes: dict[str, Shape] = {IMAGE: (None, 1, *input_shape[1:])}
+        potentials = []
+        for node in self.nodes:
+            inputs = [shapes[name] for name in node.inputs]
+            if not node.stage.built:
+                node.stage.build(*inputs)
+            shapes[node.name] = node.stage.compute_output_shape(*inputs)
+            if node.has_neurons:
+                potentials.append(shapes[node.name][2:])
+        return potentials
 
     def image_signal(self, image: Images, preprocessed: bool) -> tuple[str, Any]:
         """Name of the signal that the first stages read, and the signal `(batch, 1 or time, ...)`.

@@ -9,7 +9,7 @@ from .._arrays import as_float32
 from .._checks import positive_integer
 from .._types import Images, Tensor
 from ..model import ProxyModel
-from ..simulation.network import Simulation
+from ..simulation.loop import Simulation
 from ._signals import check_images, check_model
 
 __all__ = ["Stopping", "early_stopping"]

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._checks import check_shape
 from .._types import Tensor
 
 __all__ = ["check_floatx", "check_images", "is_array"]
@@ -43,10 +44,7 @@ def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
         )
     if not is_array(x):
         return
-    if tuple(x.shape[1:]) != shape or not len(x.shape):
-        raise ValueError(
-            f"Images must have shape {wanted}. Received: an input of shape {tuple(x.shape)}."
-        )
+    check_shape("Images", x, shape)
     if not x.shape[0]:
         raise ValueError(f"Images must be at least one, {wanted}. Received: none.")
     _check_pixels(x)

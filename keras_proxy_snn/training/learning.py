@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from .._types import Images, Tensor
-from ..simulation.network import Simulation
+from ..simulation.loop import Simulation
 from .gradient import proxy_gradient
 from .metrics import FiringRates, readout_potential
 from .responses import proxy_output

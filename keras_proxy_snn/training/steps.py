@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import keras
 
 from .._types import Images
-from ..simulation.network import Simulation, SpikingNetwork
+from ..simulation.loop import Simulation
+from ..simulation.network import SpikingNetwork
 
 __all__ = ["Simulated", "proxy_steps", "simulated"]
 
