@@ -159,16 +159,18 @@ def _functional(model: Any) -> Any:
     if not type(model).call.__module__.startswith("keras."):
         return None  # A user's own class may call its layers in any way.
     if isinstance(model, keras.Sequential):
+        # Keras has no public attribute for the functional model that it makes of a Sequential.
         model = model._functional if model.built else None
-    # Keras has no public attribute for the order in which such a model calls its layers.
     return model if hasattr(model, "_nodes_by_depth") else None
 
 
 def _read(model: Any, inputs: list[int], calls: list[Call]) -> list[int]:
     """Append the calls of a model; return the positions of its outputs."""
     places = {id(tensor): place for tensor, place in zip(model.inputs, inputs, strict=True)}
-    for depth in sorted(model._nodes_by_depth, reverse=True):
-        for node in model._nodes_by_depth[depth]:
+    # Keras has no public attribute for the order in which such a model calls its layers.
+    nodes = model._nodes_by_depth
+    for depth in sorted(nodes, reverse=True):
+        for node in nodes[depth]:
             if node.is_input:
                 continue
             layer, result = node.operation, node.outputs[0]

@@ -83,20 +83,20 @@ class _Machine:
         # that Python 3 encodes needs nine.
         self._operations = 16 * images + 1024
         self._encoded = len(data)
-        self._stack: list[Any] = []
+        self.stack: list[Any] = []
         self._marks: list[int] = []
-        self._memo: dict[int, Any] = {}
+        self.memo: dict[int, Any] = {}
 
     def run(self) -> dict[str, Any]:
-        while (code := self._take(1)[0]) != ord("."):
+        while (code := self.take(1)[0]) != ord("."):
             if code not in self._CODES:
                 raise ValueError(f"it has opcode 0x{code:02x}, which no batch needs")
             self._operations -= 1
             if self._operations < 0:
                 raise ValueError("it has more operations than a batch needs")
             self._CODES[code](self)
-        batch = self._pop()
-        if self._stack or self._marks or self._at != len(self._data):
+        batch = self.pop()
+        if self.stack or self._marks or self._at != len(self._data):
             raise ValueError("it goes on after its end")
         if type(batch) is not dict:
             raise ValueError(f"expected a pickled dictionary; received {type(batch).__name__}")
@@ -105,62 +105,62 @@ class _Machine:
             for key, value in batch.items()
         }
 
-    def _take(self, length: int) -> bytes:
+    def take(self, length: int) -> bytes:
         start, self._at = self._at, self._at + length
         if self._at > len(self._data):
             raise ValueError("it ends too early")
         return self._data[start : self._at]
 
-    def _number(self, length: int, signed: bool = False) -> int:
-        return int.from_bytes(self._take(length), "little", signed=signed)
+    def number(self, length: int, signed: bool = False) -> int:
+        return int.from_bytes(self.take(length), "little", signed=signed)
 
-    def _line(self) -> str:
+    def line(self) -> str:
         end = self._data.find(b"\n", self._at, self._at + 100)
-        line = self._take(max(end - self._at, 0) + 1)
+        line = self.take(max(end - self._at, 0) + 1)
         return line[:-1].decode("ascii")
 
-    def _pop(self) -> Any:
-        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
+    def pop(self) -> Any:
+        if len(self.stack) <= (self._marks[-1] if self._marks else 0):
             raise ValueError("it takes a value that is not there")
-        return self._stack.pop()
+        return self.stack.pop()
 
-    def _pop_since_mark(self) -> list[Any]:
+    def pop_since_mark(self) -> list[Any]:
         if not self._marks:
             raise ValueError("it takes values that are not there")
         start = self._marks.pop()
-        values = self._stack[start:]
-        del self._stack[start:]
+        values = self.stack[start:]
+        del self.stack[start:]
         return values
 
     def _top(self, kind: type) -> Any:
-        value = self._pop()
+        value = self.pop()
         if type(value) is not kind:
             raise ValueError(f"it takes {type(value).__name__} for {kind.__name__}")
-        self._stack.append(value)
+        self.stack.append(value)
         return value
 
-    def _mark(self) -> None:
-        self._marks.append(len(self._stack))
+    def mark(self) -> None:
+        self._marks.append(len(self.stack))
 
-    def _push_tuple(self, length: int) -> None:
-        values = [self._pop() for _ in range(length)]
-        self._stack.append(tuple(reversed(values)))
+    def push_tuple(self, length: int) -> None:
+        values = [self.pop() for _ in range(length)]
+        self.stack.append(tuple(reversed(values)))
 
-    def _put(self, key: int) -> None:
-        self._memo[key] = self._pop()
-        self._stack.append(self._memo[key])
+    def put(self, key: int) -> None:
+        self.memo[key] = self.pop()
+        self.stack.append(self.memo[key])
 
-    def _get(self, key: int) -> None:
-        if key not in self._memo:
+    def get(self, key: int) -> None:
+        if key not in self.memo:
             raise ValueError("it takes a value that is not there")
-        self._stack.append(self._memo[key])
+        self.stack.append(self.memo[key])
 
-    def _append(self, values: list[Any]) -> None:
+    def append(self, values: list[Any]) -> None:
         if not all(type(value) in (int, str, bytes) for value in values):
             raise ValueError("it has a list of other than numbers and names")
         self._top(list).extend(values)
 
-    def _set_items(self, values: list[Any]) -> None:
+    def set_items(self, values: list[Any]) -> None:
         keys, values = values[::2], values[1::2]
         if len(keys) != len(values):
             raise ValueError("it has a key without a value")
@@ -170,33 +170,33 @@ class _Machine:
                 raise ValueError("it has an entry of another type than a batch has")
             batch[_text(key)] = value
 
-    def _name(self, module: Any, name: Any) -> None:
+    def name(self, module: Any, name: Any) -> None:
         if (module, name) not in _NAMES:
             raise ValueError(
                 f"it names {f'{module}.{name}':.80}, which a CIFAR-10 batch does not need and "
                 "which was not run"
             )
-        self._stack.append(_NAMES[module, name])
+        self.stack.append(_NAMES[module, name])
 
-    def _stack_name(self) -> None:
-        name, module = self._pop(), self._pop()
+    def stack_name(self) -> None:
+        name, module = self.pop(), self.pop()
         if type(name) is not str or type(module) is not str:
             raise ValueError("it has a name that is no text")
-        self._name(module, name)
+        self.name(module, name)
 
-    def _reduce(self) -> None:
+    def reduce(self) -> None:
         """Push the result of a call; only the calls that arrays and bytes need are allowed."""
-        values, name = self._pop(), self._pop()
+        values, name = self.pop(), self.pop()
         values = tuple(map(_text, values)) if type(values) is tuple else ()
         if name is _Name.DTYPE and values == ("u1", 0, 1):
-            self._stack.append(_Name.UINT8)
+            self.stack.append(_Name.UINT8)
         elif name is _Name.RECONSTRUCT and values == (_Name.NDARRAY, (0,), "b"):
-            self._stack.append(_Array())
+            self.stack.append(_Array())
         elif name is _Name.FROMBUFFER and len(values) == 4 and values[1::2] == (_Name.UINT8, "C"):
-            self._stack.append(_Array())
+            self.stack.append(_Array())
             self._fill(values[2], values[0])
         elif name is _Name.ENCODE and len(values) == 2 and type(values[0]) is str:
-            self._stack.append(self._latin1(*values))
+            self.stack.append(self._latin1(*values))
         else:
             raise ValueError("expected 'data' to be a uint8 array; received another or none")
 
@@ -209,10 +209,10 @@ class _Machine:
             raise ValueError("it encodes more text than it has")
         return text.encode("latin1")
 
-    def _build(self) -> None:
+    def build(self) -> None:
         """Set the state of a number format or an array."""
-        state, value = self._pop(), self._pop()
-        self._stack.append(value)
+        state, value = self.pop(), self.pop()
+        self.stack.append(value)
         state = tuple(map(_text, state)) if type(state) is tuple else ()
         if value is _Name.UINT8 and state == _UINT8_STATE:
             return
@@ -236,43 +236,43 @@ class _Machine:
     _CODES: ClassVar[dict[int, Callable[["_Machine"], Any]]] = {
         code[0]: action
         for code, action in {
-            b"\x80": lambda m: m._take(1),  # the protocol
-            b"\x95": lambda m: m._take(8),  # the length of a frame
-            b"(": lambda m: m._mark(),
-            b"N": lambda m: m._stack.append(None),
-            b"\x88": lambda m: m._stack.append(True),
-            b"\x89": lambda m: m._stack.append(False),
-            b"K": lambda m: m._stack.append(m._number(1)),
-            b"M": lambda m: m._stack.append(m._number(2)),
-            b"J": lambda m: m._stack.append(m._number(4, signed=True)),
-            b"U": lambda m: m._stack.append(m._take(m._number(1))),  # Python 2's strings
-            b"T": lambda m: m._stack.append(m._take(m._number(4))),
-            b"C": lambda m: m._stack.append(m._take(m._number(1))),
-            b"B": lambda m: m._stack.append(m._take(m._number(4))),
-            b"\x8e": lambda m: m._stack.append(m._take(m._number(8))),
-            b"\x96": lambda m: m._stack.append(m._take(m._number(8))),
-            b"\x8c": lambda m: m._stack.append(m._take(m._number(1)).decode()),
-            b"X": lambda m: m._stack.append(m._take(m._number(4)).decode()),
-            b")": lambda m: m._push_tuple(0),
-            b"\x85": lambda m: m._push_tuple(1),
-            b"\x86": lambda m: m._push_tuple(2),
-            b"\x87": lambda m: m._push_tuple(3),
-            b"t": lambda m: m._stack.append(tuple(m._pop_since_mark())),
-            b"]": lambda m: m._stack.append([]),
-            b"a": lambda m: m._append([m._pop()]),
-            b"e": lambda m: m._append(m._pop_since_mark()),
-            b"}": lambda m: m._stack.append({}),
-            b"s": lambda m: m._set_items([m._pop(), m._pop()][::-1]),
-            b"u": lambda m: m._set_items(m._pop_since_mark()),
-            b"q": lambda m: m._put(m._number(1)),
-            b"r": lambda m: m._put(m._number(4)),
-            b"\x94": lambda m: m._put(len(m._memo)),
-            b"h": lambda m: m._get(m._number(1)),
-            b"j": lambda m: m._get(m._number(4)),
-            b"c": lambda m: m._name(m._line(), m._line()),
-            b"\x93": lambda m: m._stack_name(),
-            b"R": lambda m: m._reduce(),
-            b"b": lambda m: m._build(),
+            b"\x80": lambda m: m.take(1),  # the protocol
+            b"\x95": lambda m: m.take(8),  # the length of a frame
+            b"(": lambda m: m.mark(),
+            b"N": lambda m: m.stack.append(None),
+            b"\x88": lambda m: m.stack.append(True),
+            b"\x89": lambda m: m.stack.append(False),
+            b"K": lambda m: m.stack.append(m.number(1)),
+            b"M": lambda m: m.stack.append(m.number(2)),
+            b"J": lambda m: m.stack.append(m.number(4, signed=True)),
+            b"U": lambda m: m.stack.append(m.take(m.number(1))),  # Python 2's strings
+            b"T": lambda m: m.stack.append(m.take(m.number(4))),
+            b"C": lambda m: m.stack.append(m.take(m.number(1))),
+            b"B": lambda m: m.stack.append(m.take(m.number(4))),
+            b"\x8e": lambda m: m.stack.append(m.take(m.number(8))),
+            b"\x96": lambda m: m.stack.append(m.take(m.number(8))),
+            b"\x8c": lambda m: m.stack.append(m.take(m.number(1)).decode()),
+            b"X": lambda m: m.stack.append(m.take(m.number(4)).decode()),
+            b")": lambda m: m.push_tuple(0),
+            b"\x85": lambda m: m.push_tuple(1),
+            b"\x86": lambda m: m.push_tuple(2),
+            b"\x87": lambda m: m.push_tuple(3),
+            b"t": lambda m: m.stack.append(tuple(m.pop_since_mark())),
+            b"]": lambda m: m.stack.append([]),
+            b"a": lambda m: m.append([m.pop()]),
+            b"e": lambda m: m.append(m.pop_since_mark()),
+            b"}": lambda m: m.stack.append({}),
+            b"s": lambda m: m.set_items([m.pop(), m.pop()][::-1]),
+            b"u": lambda m: m.set_items(m.pop_since_mark()),
+            b"q": lambda m: m.put(m.number(1)),
+            b"r": lambda m: m.put(m.number(4)),
+            b"\x94": lambda m: m.put(len(m.memo)),
+            b"h": lambda m: m.get(m.number(1)),
+            b"j": lambda m: m.get(m.number(4)),
+            b"c": lambda m: m.name(m.line(), m.line()),
+            b"\x93": lambda m: m.stack_name(),
+            b"R": lambda m: m.reduce(),
+            b"b": lambda m: m.build(),
         }.items()
     }
 

@@ -165,7 +165,8 @@ def _tar_members(place: Path) -> Iterator[Member]:
 
 def _opened_entry(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(entry)
-    assert file is not None  # it is None only for entries that are not regular files
+    if file is None:
+        raise ValueError(f"a member of an archive must be a file; received {entry.name!r}")
     return file
 
 

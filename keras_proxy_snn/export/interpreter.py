@@ -1,12 +1,13 @@
 """NumPy interpreter of programs; every exported file must give the same spike counts."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .._checks import check_shape
 from .._types import Images
-from .program import Conv, Dense, Flatten, Pool, Program, Shortcut, same_padding
+from .program import Conv, Dense, Layer, Pool, Program, Shortcut, same_padding
 
 __all__ = ["Trace", "initial_state", "prepare_images", "run", "scaled", "step"]
 
@@ -124,10 +125,10 @@ def step(
     return signal, tuple(new_state), before
 
 
-def _apply(layer: Any, x: np.ndarray) -> np.ndarray:
-    if isinstance(layer, Flatten):
+def _apply(layer: Layer, x: np.ndarray) -> np.ndarray:
+    """Output of a layer without weights."""
+    if not isinstance(layer, Pool):
         return x.reshape(len(x), -1)
-    assert isinstance(layer, Pool)
     windows = _windows(x, layer.size, layer.strides, (1, 1), layer.padding)
     return windows.sum(axis=(-2, -1)) if layer.kind == "sum" else windows.max(axis=(-2, -1))
 

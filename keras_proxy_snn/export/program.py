@@ -196,6 +196,9 @@ class Program:
             The spike counts. With `readout="potential"`: counts + v / v_threshold with
             v = potentials + v_0, in spikes, float64.
 
+        Raises:
+            ValueError: If potentials are needed and not given.
+
         Example:
 
         >>> import numpy as np
@@ -207,8 +210,11 @@ class Program:
         """
         if self.readout == "counts":
             return spike_counts
+        if potentials is None:
+            raise ValueError(
+                "`potentials` must be given for a readout by potential. Received: None."
+            )
         layer = self.neurons[-1]
-        assert potentials is not None
         return spike_counts + (np.asarray(potentials, "float64") + layer.v_0) / layer.v_threshold
 
     def with_time_steps(self, time_steps: int) -> "Program":

@@ -1,6 +1,7 @@
 """C code of neurons: they fire and are reset."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -129,18 +130,16 @@ def firing_text(plan: Plan, tables: Tables, neurons: Neurons) -> list[str]:
     layer = neurons.layer
 
     def number(what: str, values: Any, fill: int = 0) -> Expression:
-        made: Expression = constant(
-            tables, f"{neurons.name}_{what}", np.asarray(values), filters, fill
+        # A table stands in the C file only if a line of code reads it.
+        made = cache(
+            lambda: constant(tables, f"{neurons.name}_{what}", np.asarray(values), filters, fill)
         )
-        return made
+        return lambda index: made()(index)
 
     # Padding filters, which fill a group of four, stay at 0, below every firing level.
     level = number("level", layer.firing_level, 1)
-    theta = rest = None
-    if layer.reset == "subtract" or neurons.scored:
-        theta = number("theta", layer.v_threshold)
-    if layer.reset == "zero":
-        rest = number("rest", layer.v_reset)
+    theta = number("theta", layer.v_threshold)
+    rest = number("rest", layer.v_reset)
     values: dict[str, Any] = {
         **{"p": plan.prefix, "name": neurons.name},
         **{"height": height, "width": width, "filters": filters},
@@ -177,13 +176,9 @@ def firing_text(plan: Plan, tables: Tables, neurons: Neurons) -> list[str]:
     )
 
 
-def _spent(
-    reset: str, theta: Expression | None, rest: Expression | None, potential: str, index: str
-) -> str:
+def _spent(reset: str, theta: Expression, rest: Expression, potential: str, index: str) -> str:
     if reset == "subtract":
-        assert theta is not None
         return f"(uint32_t){theta(index)}"
-    assert rest is not None
     return f"(uint32_t){potential}" + ("" if rest(index) == "0" else f" - (uint32_t){rest(index)}")
 
 
@@ -206,30 +201,23 @@ def _packed(neurons: Neurons, tables: Tables) -> dict[str, Any]:
     return {"current": [], "rows": rows, "charge": charge}
 
 
-def _wide(
-    neurons: Neurons, tables: Tables, theta: Expression | None, rest: Expression | None
-) -> dict[str, Any]:
+def _wide(neurons: Neurons, tables: Tables, theta: Expression, rest: Expression) -> dict[str, Any]:
     current, charge = [], []
     if neurons.constant:
         current, charge = ["const int32_t *current = s->current;"], ["*v += *current++;"]
     elif neurons.layer.bias is not None:
         charge = [f"*v += {tables.array(f'{neurons.name}_bias', neurons.layer.bias)}[c];"]
-    if neurons.layer.reset == "subtract":
-        assert theta is not None
-        reset = f"*v -= {theta('c')};"
-    else:
-        assert rest is not None
-        reset = f"*v = {rest('c')};"
+    subtract = neurons.layer.reset == "subtract"
+    reset = f"*v -= {theta('c')};" if subtract else f"*v = {rest('c')};"
     return {"current": current, "charge": charge, "reset": [reset]}
 
 
-def _spike(plan: Plan, neurons: Neurons, theta: Expression | None, index: str) -> list[str]:
+def _spike(plan: Plan, neurons: Neurons, theta: Expression, index: str) -> list[str]:
     calls = []
     if neurons.receivers:
         calls.append(f"spikes[count++] = ({plan.prefix}_channel)({index});")
     if neurons.readout:
         calls.append(f"++s->counts[{index}];")
     if neurons.scored:
-        assert theta is not None
         calls.append(f"s->spent[{index}] += {theta(index)};")
     return calls

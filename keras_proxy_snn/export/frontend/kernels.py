@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..._types import Tensor
 from ...layers import IFDense, IFDepthwiseConv2D
 
 __all__ = ["weights_of"]
@@ -12,14 +13,16 @@ __all__ = ["weights_of"]
 
 def weights_of(stage: Any, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray | None]:
     """Full kernel times a scale, and bias, both with normalisation folded in."""
-    kernel, bias = (
-        None if w is None else np.asarray(keras.ops.convert_to_numpy(w), "float32")
-        for w in stage.synaptic_weights()
-    )
-    assert kernel is not None  # only a bias can be missing
+    weights = stage.synaptic_weights()
+    kernel = _array(weights.kernel)
+    bias = None if weights.bias is None else _array(weights.bias)
     if not isinstance(stage, IFDense):
         kernel = _full(kernel, stage)
     return kernel if scale == 1.0 else kernel * np.float32(scale), bias
+
+
+def _array(weights: Tensor) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(weights), "float32")
 
 
 def _full(kernel: np.ndarray, stage: Any) -> np.ndarray:

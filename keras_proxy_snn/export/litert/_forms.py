@@ -79,8 +79,7 @@ def stateful(program: Program, model: ModelBuilder, batch: int, float16: bool) -
         stage.v = ops.multiply(graph, ops.read(graph, handles[-1], shape, image.dtype), keep)
     spikes = _advance(image, stages)
     for handle, stage in zip(handles, stages, strict=True):
-        assert stage.v is not None
-        ops.assign(graph, handle, stage.v)
+        ops.assign(graph, handle, stage.potentials)
     graph.output("spikes", spikes)
     _output_readout(program, graph, stages[-1])
     graph.sign("serving_default")
@@ -116,8 +115,7 @@ def _output_readout(program: Program, graph: GraphBuilder, stage: Stage) -> None
 
 
 def _output_potentials(graph: GraphBuilder, stage: Stage) -> None:
-    assert stage.v is not None
-    v = _rescale(graph, stage.v, 1 / stage.neurons.scale)
+    v = _rescale(graph, stage.potentials, 1 / stage.neurons.scale)
     graph.output(f"v_{stage.layer.name}_out", v)
 
 

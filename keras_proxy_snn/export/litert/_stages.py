@@ -48,6 +48,19 @@ class Stage:
     unpooled: bool = False
     v: Tensor | None = None
 
+    @property
+    def potentials(self) -> Tensor:
+        """Potentials after a step.
+
+        Raises:
+            ValueError: Before the first step.
+        """
+        if self.v is None:
+            raise ValueError(
+                f"Potentials exist after a step. Received: {self.layer.name!r} before."
+            )
+        return self.v
+
     def currents(self, signal: Tensor, spikes: dict[str, Tensor]) -> Tensor:
         """Weighted input, in the unit of the potentials.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._checks import check_choice
 from ..._files import replacing
-from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding, weights_after_sums
+from ..program import Conv, Dense, Flatten, Pool, Program, same_padding, weights_after_sums
 from .graph_file import library
 from .limits import check_names, refuse
 
@@ -92,7 +92,7 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
 
 def _spiking(
     nir: Any,
-    layer: Layer,
+    layer: Conv | Dense | Pool,
     before: tuple[int, ...],
     after: tuple[int, ...],
     maps: tuple[int, ...],
@@ -102,7 +102,6 @@ def _spiking(
         node, threshold = _pool(nir, layer, before, pooling)
         v_reset = np.zeros((), "float32")
     else:
-        assert isinstance(layer, Conv | Dense)
         node = _conv(nir, layer, before) if isinstance(layer, Conv) else _dense(nir, layer, maps)
         # For float32 v, `v > threshold` is the same as the program's `v >= firing_level`.
         level = layer.firing_level.astype("float32")
