@@ -67,8 +67,8 @@ def read_batch(data: bytes, images: int, values: int) -> dict[str, Any]:
         integers, text and bytes.
 
     Raises:
-        ValueError: If the file has any other content. The message states the fault and is written
-            as the end of a sentence.
+        ValueError: If the file has any other content. The message says what was received, as a
+            part of a sentence.
     """
     return _Machine(data, images, values).run()
 
@@ -90,16 +90,16 @@ class _Machine:
     def run(self) -> dict[str, Any]:
         while (code := self.take(1)[0]) != ord("."):
             if code not in self._CODES:
-                raise ValueError(f"it has opcode 0x{code:02x}, which no batch needs")
+                raise ValueError(f"a file with opcode 0x{code:02x}, which no batch needs")
             self._operations -= 1
             if self._operations < 0:
-                raise ValueError("it has more operations than a batch needs")
+                raise ValueError("a file with more operations than a batch needs")
             self._CODES[code](self)
         batch = self.pop()
         if self.stack or self._marks or self._at != len(self._data):
-            raise ValueError("it goes on after its end")
+            raise ValueError("a file that goes on after its end")
         if type(batch) is not dict:
-            raise ValueError(f"expected a pickled dictionary; received {type(batch).__name__}")
+            raise ValueError(f"a pickled {type(batch).__name__} instead of a dictionary")
         return {
             key: value.pixels if isinstance(value, _Array) else value
             for key, value in batch.items()
@@ -108,7 +108,7 @@ class _Machine:
     def take(self, length: int) -> bytes:
         start, self._at = self._at, self._at + length
         if self._at > len(self._data):
-            raise ValueError("it ends too early")
+            raise ValueError("a file that ends too early")
         return self._data[start : self._at]
 
     def number(self, length: int, signed: bool = False) -> int:
@@ -121,12 +121,12 @@ class _Machine:
 
     def pop(self) -> Any:
         if len(self.stack) <= (self._marks[-1] if self._marks else 0):
-            raise ValueError("it takes a value that is not there")
+            raise ValueError("a file that uses a value that is not there")
         return self.stack.pop()
 
     def pop_since_mark(self) -> list[Any]:
         if not self._marks:
-            raise ValueError("it takes values that are not there")
+            raise ValueError("a file that uses values that are not there")
         start = self._marks.pop()
         values = self.stack[start:]
         del self.stack[start:]
@@ -135,7 +135,7 @@ class _Machine:
     def _top(self, kind: type) -> Any:
         value = self.pop()
         if type(value) is not kind:
-            raise ValueError(f"it takes {type(value).__name__} for {kind.__name__}")
+            raise ValueError(f"a file with {type(value).__name__} in place of {kind.__name__}")
         self.stack.append(value)
         return value
 
@@ -152,28 +152,28 @@ class _Machine:
 
     def get(self, key: int) -> None:
         if key not in self.memo:
-            raise ValueError("it takes a value that is not there")
+            raise ValueError("a file that uses a value that is not there")
         self.stack.append(self.memo[key])
 
     def append(self, values: list[Any]) -> None:
         if not all(type(value) in (int, str, bytes) for value in values):
-            raise ValueError("it has a list of other than numbers and names")
+            raise ValueError("a list of values that are neither numbers nor text")
         self._top(list).extend(values)
 
     def set_items(self, values: list[Any]) -> None:
         keys, values = values[::2], values[1::2]
         if len(keys) != len(values):
-            raise ValueError("it has a key without a value")
+            raise ValueError("a dictionary with a key that has no value")
         batch = self._top(dict)
         for key, value in zip(keys, values, strict=True):
             if type(key) not in (str, bytes) or type(value) not in (int, str, bytes, list, _Array):
-                raise ValueError("it has an entry of another type than a batch has")
+                raise ValueError("a dictionary with an entry of another type than a batch has")
             batch[_text(key)] = value
 
     def name(self, module: Any, name: Any) -> None:
         if (module, name) not in _NAMES:
             raise ValueError(
-                f"it names {f'{module}.{name}':.80}, which a CIFAR-10 batch does not need and "
+                f"a file that names {f'{module}.{name}':.80}, which no CIFAR-10 batch needs and "
                 "which was not run"
             )
         self.stack.append(_NAMES[module, name])
@@ -181,7 +181,7 @@ class _Machine:
     def stack_name(self) -> None:
         name, module = self.pop(), self.pop()
         if type(name) is not str or type(module) is not str:
-            raise ValueError("it has a name that is no text")
+            raise ValueError("a file with a name that is not text")
         self.name(module, name)
 
     def reduce(self) -> None:
@@ -198,15 +198,15 @@ class _Machine:
         elif name is _Name.ENCODE and len(values) == 2 and type(values[0]) is str:
             self.stack.append(self._latin1(*values))
         else:
-            raise ValueError("expected 'data' to be a uint8 array; received another or none")
+            raise ValueError("'data' that is not a uint8 array")
 
     def _latin1(self, text: str, encoding: Any) -> bytes:
         if encoding != "latin1":
             received = repr(encoding) if type(encoding) is str else type(encoding).__name__
-            raise ValueError(f"it has a pickled encoding other than latin1: {received:.60}")
+            raise ValueError(f"a pickled encoding other than latin1: {received:.60}")
         self._encoded -= len(text)
         if self._encoded < 0:
-            raise ValueError("it encodes more text than it has")
+            raise ValueError("a file that encodes more text than it has")
         return text.encode("latin1")
 
     def build(self) -> None:
@@ -217,20 +217,20 @@ class _Machine:
         if value is _Name.UINT8 and state == _UINT8_STATE:
             return
         if type(value) is not _Array or len(state) != 5 or state[0] != 1:
-            raise ValueError("it sets a state that no batch has")
+            raise ValueError("a file that sets a state that no batch has")
         if state[2] is not _Name.UINT8 or state[3] is not False:
-            raise ValueError("expected 'data' to be a uint8 array in C order; received another")
+            raise ValueError("'data' that is not a uint8 array in C order")
         self._fill(state[1], state[4])
 
     def _fill(self, shape: Any, content: Any) -> None:
         """Check the number of pixels, then give them to the array on top of the stack."""
         array = self._top(_Array)
         if type(shape) is not tuple or not all(type(size) is int for size in shape[:9]):
-            raise ValueError("expected 'data' with a shape of integers; received another")
+            raise ValueError("'data' whose shape is not made of integers")
         if shape != self._shape:
-            raise ValueError(f"expected 'data' of shape {self._shape}; received {shape[:9]}")
+            raise ValueError(f"'data' of shape {shape[:9]} instead of {self._shape}")
         if type(content) is not bytes or len(content) != shape[0] * shape[1]:
-            raise ValueError(f"expected 'data' of {shape[0] * shape[1]:,} bytes; received others")
+            raise ValueError(f"'data' with another number of bytes than {shape[0] * shape[1]:,}")
         array.pixels = np.frombuffer(content, np.uint8).reshape(shape)
 
     _CODES: ClassVar[dict[int, Callable[["_Machine"], Any]]] = {

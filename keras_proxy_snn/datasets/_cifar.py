@@ -48,8 +48,8 @@ def read(info: DatasetInfo, source: Source) -> RawSplits:
     missing = [batch for batch in _BATCHES if batch not in found]
     if missing:
         raise DatasetError(
-            f"{source.path}: expected the batches {', '.join(_BATCHES)}; "
-            f"{', '.join(missing)} missing"
+            f"{source.path} must hold the batches {', '.join(_BATCHES)}. Received: no "
+            f"{', '.join(missing)}."
         )
     images, targets = zip(*(found[batch] for batch in _BATCHES[:5]), strict=True)
     return (np.concatenate(images), np.concatenate(targets)), found["test_batch"]
@@ -61,8 +61,8 @@ def _binary_batch(member: Member, size: int, values: int) -> tuple[Pixels, Label
     if len(data) != length:
         received = f"{len(data):,}" if len(data) < length else f"more than {length:,}"
         raise DatasetError(
-            f"{member}: expected {length:,} bytes, {size:,} times a label and {values:,} pixel "
-            f"values; received {received}"
+            f"{member} must have {length:,} bytes, {size:,} times a label and {values:,} pixel "
+            f"values. Received: {received}."
         )
     records = np.frombuffer(data, np.uint8).reshape(size, 1 + values)
     return records[:, 1:], records[:, 0].astype(np.int64)
@@ -74,21 +74,23 @@ def _python_batch(member: Member, size: int, values: int) -> tuple[Pixels, Label
     try:
         batch = read_batch(data, size, values)
     except ValueError as error:
-        raise DatasetError(f"{member}: expected a pickled CIFAR-10 batch; {error}") from error
+        raise DatasetError(
+            f"{member} must be a pickled CIFAR-10 batch. Received: {error}."
+        ) from error
     for name in ("data", "labels"):
         if name not in batch:
             raise DatasetError(
-                f"{member}: expected an entry {name!r}; received {sorted(batch)!r:.200}"
+                f"{member} must have an entry {name!r}. Received: {sorted(batch)!r:.200}."
             )
     pixels, labels = batch["data"], batch["labels"]
     if not isinstance(pixels, np.ndarray):
         raise DatasetError(
-            f"{member}: expected 'data' to be a uint8 array; received {type(pixels).__name__}"
+            f"{member} must have a uint8 array as 'data'. Received: {type(pixels).__name__}."
         )
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise DatasetError(
-            f"{member}: expected 'labels' to be a list of int; received {labels!r:.60}"
+            f"{member} must have a list of int as 'labels'. Received: {labels!r:.60}."
         )
     if len(labels) != size:
-        raise DatasetError(f"{member}: expected {size:,} labels; received {len(labels):,}")
+        raise DatasetError(f"{member} must have {size:,} labels. Received: {len(labels):,}.")
     return pixels, np.array(labels, np.int64)

@@ -173,7 +173,9 @@ def load_events(
     """
     number = len(dataset) if limit is None else min(limit, len(dataset))
     if not number:
-        raise DatasetError("A data set of events must have recordings. Received: none.")
+        raise DatasetError(
+            "A data set of events must have recordings. Received: an empty data set."
+        )
     frames, labels = [], []
     found: set[int] = set()
     for index in range(number):

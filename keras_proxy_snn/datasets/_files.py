@@ -52,8 +52,8 @@ def _damage_named(where: object) -> Iterator[None]:
         raise
     except _DAMAGE as error:
         raise DatasetError(
-            f"{where}: expected a whole, undamaged file; received one that cannot be read to its "
-            f"end ({type(error).__name__}: {error})"
+            f"{where} must be a whole, undamaged file. Received: a file that cannot be read to its "
+            f"end ({type(error).__name__}: {error})."
         ) from error
 
 
@@ -166,7 +166,7 @@ def _tar_members(place: Path) -> Iterator[Member]:
 def _opened_entry(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(entry)
     if file is None:
-        raise ValueError(f"a member of an archive must be a file; received {entry.name!r}")
+        raise ValueError(f"A member of an archive must be a file. Received: {entry.name!r}.")
     return file
 
 
@@ -182,7 +182,7 @@ def _opened_zipped(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes
     # With any other compression method, zipfile would unpack a piece at once, whatever its size.
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise zipfile.BadZipFile(
-            f"stored or deflated members are read, not those of method {entry.compress_type}"
+            f"a member is compressed by method {entry.compress_type}, neither stored nor deflated"
         )
     return archive.open(entry)
 

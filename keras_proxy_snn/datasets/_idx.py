@@ -47,8 +47,8 @@ def read(info: DatasetInfo, source: Source) -> RawSplits:
         for content in ("images", "labels"):
             if (split, content) not in found:
                 raise DatasetError(
-                    f"{source.path}: expected the four IDX files of {info.title}; "
-                    f"{short}-{content} is missing"
+                    f"{source.path} must hold the four IDX files of {info.title}. Received: no "
+                    f"{short}-{content}."
                 )
     return (
         (found["train", "images"][..., None], labels["train"]),
@@ -63,17 +63,20 @@ def _array(member: Member, sizes: tuple[int, ...]) -> Pixels:
     data = member.read(length + 1)
     if len(data) < start:
         raise DatasetError(
-            f"{member}: expected an IDX header of {start} bytes; received {len(data)} bytes in all"
+            f"{member} must have an IDX header of {start} bytes. Received: {len(data)} bytes in "
+            "all."
         )
     magic, *received = (int(field) for field in np.frombuffer(data, ">u4", 1 + len(sizes)))
     expected = 0x0800 + len(sizes)
     if magic != expected:
         raise DatasetError(
-            f"{member}: expected the IDX magic number {expected:#010x}; received {magic:#010x}"
+            f"{member} must have the IDX magic number {expected:#010x}. Received: {magic:#010x}."
         )
     if tuple(received) != sizes:
-        raise DatasetError(f"{member}: expected the dimensions {sizes}; received {tuple(received)}")
+        raise DatasetError(
+            f"{member} must have the dimensions {sizes}. Received: {tuple(received)}."
+        )
     if len(data) != length:
         size = f"{len(data):,}" if len(data) < length else f"more than {length:,}"
-        raise DatasetError(f"{member}: expected {length:,} bytes; received {size}")
+        raise DatasetError(f"{member} must have {length:,} bytes. Received: {size}.")
     return np.frombuffer(data, np.uint8, offset=start).reshape(sizes)

@@ -55,15 +55,15 @@ def read(info: DatasetInfo, source: Source) -> RawSplits:
         row = len(names[split])
         if row == info.sizes[split]:
             raise DatasetError(
-                f"{source.path}: expected {row:,} {split} images of {info.title}; received more"
+                f"{source.path} must hold {row:,} {split} images of {info.title}. Received: more."
             )
         pixels[split][row] = _decoded(pillow, member, info)
         names[split].append((label, member.name))
     for split, size in info.sizes.items():
         if len(names[split]) != size:
             raise DatasetError(
-                f"{source.path}: expected {size:,} {split} images of {info.title}; "
-                f"received {len(names[split]):,}"
+                f"{source.path} must hold {size:,} {split} images of {info.title}. Received: "
+                f"{len(names[split]):,}."
             )
     return (
         _in_turn(pixels["train"], names["train"]),
@@ -87,15 +87,17 @@ def _decoded(pillow: Any, member: Member, info: DatasetInfo) -> Pixels:
             # Checked before the pixels are decoded, so that a huge image costs nothing.
             if image.size != (width, height) or image.mode not in modes:
                 raise DatasetError(
-                    f"{member}: expected an image of {width} x {height} pixels, mode {mode}; "
-                    f"received {image.size[0]} x {image.size[1]}, mode {image.mode}"
+                    f"{member} must be an image of {width} x {height} pixels, mode {mode}. "
+                    f"Received: {image.size[0]} x {image.size[1]}, mode {image.mode}."
                 )
             decoded = np.asarray(image.convert(mode), np.uint8)
     except DatasetError:
         raise
     # Pillow raises one of these errors for a damaged file; the format and the damage decide which.
     except (*_DAMAGE, pillow.DecompressionBombError) as error:
-        raise DatasetError(f"{member}: expected a JPEG or PNG image; {error}") from error
+        raise DatasetError(
+            f"{member} must be a JPEG or PNG image. Received: a file that cannot be read ({error})."
+        ) from error
     return decoded.reshape(info.shape)
 
 
@@ -104,6 +106,5 @@ def _pillow() -> Any:
         return importlib.import_module("PIL.Image")
     except ImportError as error:
         raise ImportError(
-            "Reading a set from folders of images needs Pillow; it is not installed. "
-            'Try: pip install "keras-proxy-snn[datasets]"'
+            'Folders of images need Pillow: pip install "keras-proxy-snn[datasets]"'
         ) from error

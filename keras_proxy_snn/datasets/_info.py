@@ -153,7 +153,7 @@ def info_of(name: str) -> DatasetInfo:
     """Facts about a set; an unknown name raises a ValueError that lists the known names."""
     if name not in INFOS:
         known = ", ".join(repr(known) for known in NAMES)
-        raise ValueError(f"A dataset's name is one of {known}; received {name!r}")
+        raise ValueError(f"The name of a data set must be one of {known}. Received: {name!r}.")
     return INFOS[name]
 
 
@@ -198,6 +198,6 @@ def check_labels(labels: Labels, info: DatasetInfo, where: object) -> None:
     wrong = labels[(labels < 0) | (labels >= len(info.classes))]
     if wrong.size:
         raise DatasetError(
-            f"{where}: a label of {info.title} is 0 to {len(info.classes) - 1}; "
-            f"received {int(wrong[0])} ({wrong.size:,} such labels)"
+            f"{where} must have labels of {info.title}, from 0 to {len(info.classes) - 1}. "
+            f"Received: {int(wrong[0])} ({wrong.size:,} such labels)."
         )

@@ -96,9 +96,9 @@ def load(
             where, raw = str(source.path), _READERS[source.format](info, source)
         elif data_dir is not None:
             raise DatasetError(
-                f"{info.title} was not found: data_dir is a directory that holds the set itself, "
-                f"one of the subfolders {', '.join(info.folders)}, or an archive; "
-                f"received {'; '.join(missed)}"
+                f"`data_dir` must be a directory that holds {info.title}, with or without one of "
+                f"the subfolders {', '.join(info.folders)}; or an archive. Received: "
+                f"{'; '.join(missed)}."
             )
         else:
             where, raw = "tensorflow-datasets", _downloaded(info, missed)
@@ -115,9 +115,9 @@ def _downloaded(info: DatasetInfo, missed: list[str]) -> RawSplits:
         looked = "; ".join([*missed, f"tensorflow-datasets ({error})"])
         debian = "`apt-get install dataset-fashion-mnist`, " if info.system_folder else ""
         raise DatasetError(
-            f"{info.title} was not found. Looked in: {looked}. What to do: pass data_dir=..., set "
-            f"the environment variable {ENVIRONMENT_VARIABLE} to a directory that holds it, "
-            f'{debian}or, with a network, `pip install "keras-proxy-snn[tfds]"`'
+            f"{info.title} was not found. Pass `data_dir`, set the environment variable "
+            f"{ENVIRONMENT_VARIABLE} to a directory that holds the set, {debian}or, with a "
+            f'network, `pip install "keras-proxy-snn[tfds]"`. Looked in: {looked}.'
         ) from error
 
 
@@ -128,8 +128,8 @@ def _checked(
     shape = (info.sizes[split], *info.shape)
     if pixels.shape != shape or labels.shape != shape[:1] or pixels.dtype != np.uint8:
         raise DatasetError(
-            f"{where}: expected {split} images {shape} uint8 and labels {shape[:1]} of "
-            f"{info.title}; received {pixels.shape} {pixels.dtype} and {labels.shape}"
+            f"{where} must hold {split} images {shape} uint8 and labels {shape[:1]} of "
+            f"{info.title}. Received: {pixels.shape} {pixels.dtype} and {labels.shape}."
         )
     check_labels(labels, info, where)
     counts = np.bincount(labels, minlength=len(info.classes))
@@ -137,8 +137,8 @@ def _checked(
     # numbers of images.
     if info.balanced and counts.min() != counts.max():
         raise DatasetError(
-            f"{where}: expected {len(labels) // len(info.classes):,} {split} images of each class "
-            f"of {info.title}; received {counts.tolist()} of the classes 0 to {len(counts) - 1}"
+            f"{where} must hold {len(labels) // len(info.classes):,} {split} images of each class "
+            f"of {info.title}. Received: {counts.tolist()} of the classes 0 to {len(counts) - 1}."
         )
     # One pass without a second array, because CIFAR-10 takes 600 MB in float32.
     scaled = np.divide(pixels, np.float32(info.white), dtype=np.float32, order="C")
