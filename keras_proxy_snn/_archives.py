@@ -67,8 +67,8 @@ def read_array(file: zipfile.ZipFile, member: str) -> np.ndarray:
         held = file.getinfo(member).file_size - stream.tell()
         if dtype.kind not in _KINDS or any(n < 0 for n in shape) or declared != held:
             raise ValueError(
-                f"An array of numbers is expected. Received: {member} of {dtype} and shape "
-                f"{shape}, {declared} bytes of which it holds {held}."
+                f"{member} must be an array of numbers. Received: {dtype} of shape {shape}, which "
+                f"needs {declared} bytes; the file holds {held}."
             )
         content = stream.read()
     array = np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C")
@@ -96,5 +96,5 @@ def read_json(file: zipfile.ZipFile, member: str) -> Any:
     """
     size = file.getinfo(member).file_size
     if size > _LARGEST_JSON:
-        raise ValueError(f"{member} is to have at most {_LARGEST_JSON} bytes. Received: {size}.")
+        raise ValueError(f"{member} must have at most {_LARGEST_JSON} bytes. Received: {size}.")
     return json.loads(file.read(member))

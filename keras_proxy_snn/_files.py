@@ -52,7 +52,7 @@ def check_target(path: str | Path, overwrite: bool = False) -> None:
     if not real.parent.is_dir():
         raise FileNotFoundError(f"The folder {real.parent} does not exist.")
     if real.is_dir():
-        raise IsADirectoryError(f"A file is to be written. Received: {path}, which is a folder.")
+        raise IsADirectoryError(f"The path must name a file, not a folder. Received: {path}.")
     if real.exists() and not real.is_file():
         raise FileExistsError(
             f"Only a regular file can be replaced. Received: {path}, a device or a pipe."

@@ -63,8 +63,8 @@ def choose_backend() -> None:
         else 'Install one: pip install "keras-proxy-snn[jax]" (or tensorflow, or torch).'
     )
     raise ImportError(
-        f"Keras needs to know its backend. {cure} Received: no KERAS_BACKEND, and of "
-        f"{', '.join(_BACKENDS)} these are installed: {', '.join(installed) or 'none'}."
+        f"Keras needs a backend. {cure} Received: no KERAS_BACKEND; installed of "
+        f"{', '.join(_BACKENDS)}: {', '.join(installed) or 'nothing'}."
     )
 
 

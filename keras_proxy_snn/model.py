@@ -156,8 +156,8 @@ class ProxyModel(CheckedInputs, ProxyLearning):
             )
         if name == "dtype_policy" and getattr(self, "snn", None) is not None:
             raise AttributeError(
-                "`dtype_policy` of a ProxyModel is that of its ANN, which is built. Build the ANN "
-                f"with another policy. Received: {value!r}."
+                "`dtype_policy` of a ProxyModel is the policy of its ANN, which is built. Build "
+                f"the ANN with another policy. Received: {value!r}."
             )
         super().__setattr__(name, value)
 

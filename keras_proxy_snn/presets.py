@@ -221,7 +221,7 @@ def _preset(name: str, overrides: dict[str, Any]) -> Preset:
     known = {field.name for field in fields(Preset)}
     unknown = sorted(set(overrides) - known)
     if unknown:
-        raise TypeError(f"A preset has the fields {sorted(known)}. Received: {unknown}.")
+        raise TypeError(f"Fields of a preset must be among {sorted(known)}. Received: {unknown}.")
     if name in PRESETS:
         return replace(PRESETS[name], **overrides)
     if not isinstance(name, str) or not re.match(r"P?[0-9]", name):  # As specs begin.
@@ -232,8 +232,8 @@ def _preset(name: str, overrides: dict[str, Any]) -> Preset:
     parse_spec(name)
     if "input_shape" not in overrides:
         raise TypeError(
-            "A spec needs `input_shape`, (height, width, channels) of the images. "
-            f"Received: build({name!r}) without it."
+            "A spec needs `input_shape`, (height, width, channels) of the images. Received: "
+            f"build({name!r}) without `input_shape`."
         )
     return Preset(name, **overrides)
 

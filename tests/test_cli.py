@@ -233,11 +233,11 @@ def test_a_file_that_fails_its_check(trained, tmp_path, monkeypatch):
     from keras_proxy_snn.export import ExportError
 
     def fails(*arguments, **options):
-        raise ExportError("The file does not spike like the network.")
+        raise ExportError("The written file gives other spikes.")
 
     monkeypatch.setattr(export_command, "export", fails)
     arguments = ["export", trained[0], "--format", "onnx", "--output", tmp_path / "net.onnx"]
-    assert refused(*arguments, status=1) == "error: The file does not spike like the network."
+    assert refused(*arguments, status=1) == "error: The written file gives other spikes."
 
 
 def test_predict(folder, digits):

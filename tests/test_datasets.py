@@ -420,7 +420,7 @@ def test_a_missing_set_lists_the_places_and_the_remedies(tmp_path, monkeypatch):
         "KERAS_PROXY_SNN_DATA (not set)",
         f"{tmp_path / 'system'} (which does not exist)",
         "tensorflow-datasets (not available",
-        "data_dir=",
+        "Pass `data_dir`",
         "apt-get install dataset-fashion-mnist",
         'pip install "keras-proxy-snn[tfds',
     ):
@@ -467,7 +467,7 @@ def test_tensorflow_datasets_without_network(monkeypatch):
         raise ConnectionError("Failed to resolve 'www.cs.toronto.edu'")
 
     use_tfds(monkeypatch, load)
-    with pytest.raises(DatasetError, match=r"ConnectionError: Failed to resolve.*data_dir="):
+    with pytest.raises(DatasetError, match=r"ConnectionError: Failed to resolve"):
         datasets.load("cifar10")
 
 
@@ -562,7 +562,7 @@ def test_missing_files_are_named(tmp_path):
 def test_binary_damage(tmp_path, damage, message):
     files = binary_files(arrays("cifar10"))
     files["data_batch_2.bin"] = damage(files["data_batch_2.bin"])
-    with pytest.raises(DatasetError, match=f"data_batch_2.bin must .*{message}"):
+    with pytest.raises(DatasetError, match=f"data_batch_2.bin .*{message}"):
         datasets.load("cifar10", data_dir=write(tmp_path, files))
 
 
@@ -589,7 +589,7 @@ LABELS = list(range(10))
 )
 def test_python_damage(tmp_path, batch, message):
     files = {**python_files(arrays("cifar10")), "data_batch_4": pickle.dumps(batch, protocol=4)}
-    with pytest.raises(DatasetError, match=f"data_batch_4 must .*{message}"):
+    with pytest.raises(DatasetError, match=f"data_batch_4 .*{message}"):
         datasets.load("cifar10", data_dir=write(tmp_path, files))
 
 
@@ -671,7 +671,7 @@ def test_image_damage(tmp_path, data, message):
     files = image_files(arrays("cifar10"), datasets.class_names("cifar10"))
     name = next(name for name in files if name.startswith("test/ship"))
     files[name] = data
-    with pytest.raises(DatasetError, match=f"{name} must .*{message}"):
+    with pytest.raises(DatasetError, match=f"{name} .*{message}"):
         datasets.load("cifar10", data_dir=write(tmp_path, files))
 
 
@@ -742,7 +742,7 @@ def tar_header(name, size, kind):
         (tar_header("x", 2**32, tarfile.XHDTYPE), "header of 4,294,967,296"),
         (tar_header("x", 2**80, tarfile.GNUTYPE_LONGLINK), "header of 1,208,925,819"),
         (tar_header("x", 1, tarfile.GNUTYPE_LONGNAME) * 3000, "recursion|unpack|Error"),
-        (b"\0" * 10_000, "DatasetError|was not found"),
+        (b"\0" * 10_000, "which does not hold it"),
         (b"", "Error"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_program_fires_as_keras_does(stack, rng, images):
 @pytest.mark.parametrize(
     ("stack", "message"),
     [
-        ([average(2, 2, padding="same")], r"reach over the edge .*'average'"),
+        ([average(2, 2, padding="same")], r"reaches over the edge .*'average'"),
         ([layers.GlobalAveragePooling2D(keepdims=True, name="all"), average(1, 1)], r"'all'"),
     ],
 )
@@ -114,7 +114,7 @@ def test_an_average_of_the_image_is_refused(rng):
     cnn = keras.Sequential(
         [keras.Input((4, 6, 2)), average(2, 2), convolution(), layers.Flatten(), layers.Dense(3)]
     )
-    with pytest.raises(ValueError, match=r"one of maps of spikes.*'average'"):
+    with pytest.raises(ValueError, match=r"must be of maps of spikes.*'average'"):
         from_model(spiking(cnn, rng))
 
 

@@ -246,9 +246,12 @@ def test_what_c_cannot_express_is_refused(change, message, tmp_path):
             {"kernel": np.zeros((96, 3), "int16")},
             "int8. Received: int16 in layer 'readout'",
         ),
-        ({"v_threshold": 2.5}, "Thresholds must be integers.*Received: 2.5 and 0.0 in layer 'read"),
-        ({"v_threshold": 0}, "integers from 1 on.*Received: 0 "),
-        ({"v_0": 300}, "from 0 to below them.*and 300 in layer 'readout'"),
+        (
+            {"v_threshold": 2.5},
+            "Thresholds must be positive integers.*Received: 2.5 and 0.0 in layer 'read",
+        ),
+        ({"v_threshold": 0}, "positive integers.*Received: 0 "),
+        ({"v_0": 300}, "from 0 to below the threshold.*and 300 in layer 'readout'"),
     ],
 )
 def test_what_layers_c_cannot_express_is_refused(change, message, tmp_path):
@@ -307,7 +310,7 @@ def test_a_wrong_class_is_found(images, tmp_path):
     c.write(small(), tmp_path / "net.c")
     text = (tmp_path / "net.c").read_text()
     (tmp_path / "net.c").write_text(text.replace("counts[k] >", "counts[k] <"))
-    with pytest.raises(RuntimeError, match="told a class that has not the highest score"):
+    with pytest.raises(RuntimeError, match="printed a class that does not have the highest score"):
         c.run(tmp_path / "net.c", small(), images)
 
 
@@ -320,7 +323,7 @@ def test_a_file_that_does_not_compile(images, tmp_path):
 
 def test_a_model_is_quantised_with_images(rng, tmp_path):
     model = kps.build("4C3-P2-8F-5F", input_shape=(6, 6, 2), time_steps=5, readout="potential")
-    with pytest.raises(ValueError, match=r"file is of an integer network.*Received: .*float32"):
+    with pytest.raises(ValueError, match=r"files need an integer network.*Received: .*float32"):
         model.export(tmp_path / "net.c")
     images = rng.random((70, 6, 6, 2)).astype("float32")
     labels = rng.integers(0, 5, 70)

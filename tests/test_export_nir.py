@@ -138,7 +138,7 @@ def test_random_programs_survive_and_spike_alike(tmp_path_factory, program, pool
         exporter.write(program, path, pooling=pooling)
     except ValueError as error:
         # Maps whose sides need padding of different parity, or pooling that needs it uneven.
-        assert "pads both sides of an axis alike" in str(error)  # noqa: PT017
+        assert "pads both sides of an axis equally" in str(error)  # noqa: PT017
         assert any(getattr(layer, "padding", "") == "same" for layer in program.layers)
         assert not path.exists()
         return
@@ -335,8 +335,8 @@ def refused_programs():
 
     uneven = replace(pool, size=(2, 2), strides=(2, 2), padding="same")
     return [
-        (changed(reset="subtract"), "reset by subtraction .* 'conv1' with reset 'subtract'"),
-        (replace(net, readout="potential"), "spikes alone.*readout='potential'. Ways out: .* or"),
+        (changed(reset="subtract"), "must be 'zero'.* 'conv1' with reset 'subtract'"),
+        (replace(net, readout="potential"), "only spikes.* or .*readout='potential'"),
         (changed(kernel=dyadic(rng, (3, 2, 3, 4))), r"square kernels .* 'conv1' .* \(3, 2\)"),
         (changed(dilation=(2, 2), kernel=dyadic(rng, (2, 2, 3, 4))), "'conv1' with strides and di"),
         (changed(name="output"), "unique .* Received: 'output'"),
@@ -506,7 +506,7 @@ def test_nodes_beside_the_chain(tmp_path):
     graph.nodes["alone"] = spiking(3)
     nir.write(tmp_path / "alone.nir", graph)
     # On reading, `nir` puts an input before it and an output after it.
-    with pytest.raises(ValueError, match=r"One Input node is expected. Received: .*'input_alone'"):
+    with pytest.raises(ValueError, match=r"must have one Input node. Received: .*'input_alone'"):
         exporter.read(tmp_path / "alone.nir", time_steps=5)
     graph.edges.append(("alone", "alone"))
     nir.write(tmp_path / "loop.nir", graph)
@@ -606,10 +606,10 @@ def test_a_start_is_read_to_within_float32(rng, tmp_path):
 def test_what_a_model_cannot_be(rng, tmp_path):
     program = full_program(rng, per_filter=False)
     layers = (*program.layers[:-1], replace(program.layers[-1], v_0=0.125))
-    message = r"start at one fraction .*'conv1': \[0\.\].*'readout': \[0\.5\]; .* as a Program"
+    message = r"start at the same fraction .*'conv1': \[0\.\].*'readout': \[0\.5\]; .* as a Program"
     with pytest.raises(ValueError, match=message):
         nir_model.from_nir(written(replace(program, layers=layers), tmp_path))
-    with pytest.raises(ValueError, match=r"one threshold in common. .*'conv2': \["):
+    with pytest.raises(ValueError, match=r"have the same threshold. .*'conv2': \["):
         nir_model.from_nir(written(full_program(rng), tmp_path))
     with pytest.raises(ValueError, match="'int8' and input scale 15"):
         nir_model.from_nir(written(integer_program(rng), tmp_path))

@@ -235,7 +235,7 @@ def test_neurons_where_the_layer_before_them_does_not_come_in_are_refused(tmp_pa
     x = layers.ReLU(name="block")(layers.Add()([stem, x]))
     x = layers.ReLU(name="last")(layers.Add()([x, y]))
     cnn = keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
-    with pytest.raises(ValueError, match=r"the layer before it is none.*'block' \(ReLU\)"):
+    with pytest.raises(ValueError, match=r"must include the layer before it.*'block' \(ReLU\)"):
         export(kps.from_keras(cnn, 2), tmp_path / "net.onnx")
 
 

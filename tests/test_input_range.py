@@ -190,7 +190,7 @@ def test_integer_networks_are_the_same_in_both_ranges(twins, digits):
     with pytest.raises(ValueError, match=r"must be in \[0, 255\]"):
         quantise(of_bytes, x[:60] * 256)
     twins[1].input_range = (-1, 1)
-    with pytest.raises(ValueError, match="Black must be 0"):
+    with pytest.raises(ValueError, match="black must be 0"):
         quantise(from_model(twins[1]), x[:60])
     twins[1].input_range = (0, 255)
 

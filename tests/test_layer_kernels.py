@@ -127,7 +127,7 @@ def test_a_model_quantised_in_another_way_is_refused(mode, rng):
         lambda: model.fit(x, np.zeros(4), verbose=0),
         lambda: from_model(model),
     ):
-        with pytest.raises(ValueError, match="known for Dense in 'int8' and 'int4'"):
+        with pytest.raises(ValueError, match="only Dense in 'int8' or 'int4'"):
             use()
 
 

@@ -377,7 +377,7 @@ def test_bad_input_is_refused(act, message):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([keras.layers.Dense(3)], "must be a built keras.Sequential"),
+        ([keras.layers.Dense(3)], "must be a keras.Sequential"),
         ([keras.Input((6, 6, 1)), keras.layers.Conv2D(3, 3)], r"must be \(batch, classes\)"),
         (
             [keras.Input((6, 6, 1)), keras.layers.Conv2DTranspose(3, 3, name="up")],

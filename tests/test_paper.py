@@ -540,9 +540,12 @@ def test_the_experiments_are_listed():
     [
         ([], "NAME is one of table2"),
         (["table9"], "'table9'"),
-        (["table2", "--only", "magic", "--size", "tiny"], "--only names methods of the experiment"),
+        (
+            ["table2", "--only", "magic", "--size", "tiny"],
+            "--only must name methods of the experiment",
+        ),
         (["table2", "--time-steps", "9", "--size", "tiny"], "is one of [8, 16, 32] here"),
-        (["table2", "--size", "compact", "--data-dir", "nowhere"], "Fashion-MNIST was not found"),
+        (["table2", "--size", "compact", "--data-dir", "nowhere"], "that holds Fashion-MNIST"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(arguments, message, tmp_path):

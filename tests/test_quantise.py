@@ -466,7 +466,7 @@ IMAGES = hostile_images()[:3]
         (IMAGES, {"search_images": 2.5}, "positive integer. Received: 2.5"),
         (IMAGES, {"safety_factor": 0.5}, "at least 1 and finite. Received: 0.5"),
         (IMAGES, {"safety_factor": float("nan")}, "Received: nan"),
-        (IMAGES[:0], {}, "at least one image. Received: none"),
+        (IMAGES[:0], {}, "at least one image. Received: an empty"),
         (IMAGES[:, :7], {}, r"Received: \(3, 7, 8, 1\)"),
         (IMAGES * np.nan, {}, "NaN or infinity"),
         (IMAGES - 0.5, {}, "Received: from -0.5 to 0.5"),

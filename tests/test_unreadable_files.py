@@ -89,8 +89,8 @@ LAYERS = [
     (0, {"kernel": {}}, "A program file"),
     (0, {"shortcuts": [1]}, "A program file"),
     (0, {"type": "Exec"}, "A program file"),
-    (0, {"name": "pool"}, "names of their own"),
-    (0, {"name": 3}, "names of their own"),
+    (0, {"name": "pool"}, "different names"),
+    (0, {"name": 3}, "different names"),
     (1, {"size": [9, 9]}, "Windows must fit"),
     (1, {"kind": "and"}, "kind"),
     (2, {"type": "Pool"}, "A program file"),
@@ -127,7 +127,7 @@ def test_the_arrays_of_a_program_are_checked(tmp_path, members, array, message):
 
 def test_an_array_that_declares_more_than_it_holds_takes_no_memory(tmp_path, members):
     huge = as_npy(np.ones((8, 3), "float32")).replace(b"(8, 3), }", b"(8, 3000000000), }")
-    refused(tmp_path, {**members, "3.kernel.npy": huge}, "bytes of which it holds")
+    refused(tmp_path, {**members, "3.kernel.npy": huge}, "the file holds")
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[]", "3", "{", "", "\udcff"])
@@ -191,7 +191,7 @@ def replaced(path, value):
     [
         (cycle, "linked to more than once"),
         (soft_link, "a link to elsewhere"),
-        (huge_array, "holds less"),
+        (huge_array, "the file has fewer"),
         (replaced("node/metadata/time_steps", -1), "positive integer. Received: -1"),
         (replaced("node/metadata/time_steps", "x"), "time_steps.*positive integer"),
         (replaced("node/metadata/facts", "{"), "."),

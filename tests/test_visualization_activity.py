@@ -99,7 +99,7 @@ def test_histogram_of_a_dead_and_of_a_saturated_layer():
 def test_pictures_of_many_images_need_a_record(draw, model):
     for wrong in ({}, None, model, {"conv1": 0.5}):
         with pytest.raises(
-            ValueError, match=r"`record` must be what .*record\(model, x\)` returns"
+            ValueError, match=r"`record` must be the result of .*record\(model, x\)`"
         ):
             draw(wrong)
 

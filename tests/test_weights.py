@@ -149,10 +149,10 @@ def test_bad_cards_are_refused(saved, tmp_path):
     model, card = saved
     with pytest.raises(FileNotFoundError, match="There is no file"):
         build(weights=tmp_path / "none.json")
-    with pytest.raises(ValueError, match=r"A card of weights is expected.*net\.npz"):
+    with pytest.raises(ValueError, match=r"must be a card of weights.*net\.npz"):
         build(weights=card.with_suffix(".npz"))
     (tmp_path / "list.json").write_text("[]")
-    with pytest.raises(ValueError, match=r"has the format .*list\.json"):
+    with pytest.raises(ValueError, match=r"must have the format .*list\.json"):
         build(weights=tmp_path / "list.json")
     card.with_suffix(".npz").unlink()
     with pytest.raises(FileNotFoundError, match=r"There is no file .*net\.npz"):

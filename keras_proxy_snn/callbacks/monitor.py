@@ -89,7 +89,7 @@ class ProxyMonitor(keras.callbacks.Callback):
     def _look(self, logs: dict[str, Any], weight: int) -> None:
         if "proxy_distance" not in logs:
             raise ValueError(
-                "ProxyMonitor needs the training of a ProxyModel, whose logs hold "
+                "ProxyMonitor can watch only the training of a ProxyModel, whose logs hold "
                 f"'proxy_distance' and 'rate_<layer>'. Received: logs with {sorted(logs)}."
             )
         silent = [name for name in logs if self._is_silent(name, float(logs[name]))]
@@ -111,8 +111,8 @@ class ProxyMonitor(keras.callbacks.Callback):
         layer = name.removeprefix("rate_")
         if name.startswith("rate_") and value > self.max_rate:
             return (
-                f"Layer {layer!r} fires at a rate of {value:.2f} spikes per neuron and step "
-                f"(limit {self.max_rate}): near 1 its spikes carry nothing and training "
+                f"Layer {layer!r} fires at a rate of {value:.2f} spikes per neuron and step (limit "
+                f"{self.max_rate}). At rates near 1, spikes carry no information and training "
                 f"collapses. Cure: {_CURE}"
             )
         if self._is_silent(name, value):

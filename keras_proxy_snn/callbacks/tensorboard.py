@@ -91,7 +91,7 @@ class SpikeTensorBoard(keras.callbacks.Callback):
         logs = logs or {}
         if "proxy_distance" not in logs:
             raise ValueError(
-                "SpikeTensorBoard needs the training of a ProxyModel, whose logs hold "
+                "SpikeTensorBoard can record only the training of a ProxyModel, whose logs hold "
                 f"'proxy_distance' and 'rate_<layer>'. Received: logs with {sorted(logs)}."
             )
         self._step = epoch + 1

@@ -41,7 +41,7 @@ def run(
     """
     name = size or ("full" if gpu_name() else "compact")
     if name not in experiment.sizes:
-        raise BadInput(f"--size is one of {tuple(experiment.sizes)}. Received: {name!r}.")
+        raise BadInput(f"--size must be one of {tuple(experiment.sizes)}. Received: {name!r}.")
     chosen = experiment.sizes[name]
     epochs = epochs or chosen.epochs
     written = []
@@ -55,7 +55,7 @@ def run(
                 run_job(job, data, Folders(results, scratch), _say, again)
             except KeyboardInterrupt:
                 left = f"{number} of {len(jobs)} trainings are done"
-                raise Interrupted(f"{left}; the same command goes on.") from None
+                raise Interrupted(f"{left}; run the same command again to continue.") from None
             written.append(str(results / f"{job.config.id}.json"))
     with reading(f"results in {results}"):
         drawn = draw(experiment, name, results, epochs, data_dir)
@@ -77,12 +77,12 @@ def _only(
     known = list(dict.fromkeys(run.method for run in runs))
     unknown = [method for method in methods if method not in known]
     if unknown:
-        raise BadInput(f"--only names methods of the experiment, {known}. Received: {unknown}.")
+        raise BadInput(f"--only must name methods of the experiment, {known}. Received: {unknown}.")
     runs = tuple(run for run in runs if not methods or run.method in methods)
     if time_steps is None:
         return runs
     chosen = tuple(run for run in runs if run.time_steps == time_steps)
     if not chosen:
         known_steps = sorted({run.time_steps for run in runs if run.time_steps})
-        raise BadInput(f"--time-steps is one of {known_steps} here. Received: {time_steps}.")
+        raise BadInput(f"--time-steps must be one of {known_steps} here. Received: {time_steps}.")
     return chosen

@@ -61,7 +61,9 @@ def paper(name: str | None, show: bool, as_json: bool, **options: Any) -> None:
         _show(as_json)
         return
     if name is None:
-        raise BadInput(f"NAME is one of {', '.join(EXPERIMENTS)}; see --list. Received: nothing.")
+        raise BadInput(
+            f"NAME must be one of {', '.join(EXPERIMENTS)}; see --list. Received: nothing."
+        )
     import_backend()
     from ._paper import run
 

@@ -19,7 +19,9 @@ def presets(names: tuple[str, ...], as_json: bool) -> None:
 
     unknown = sorted(set(names) - set(PRESETS))
     if unknown:
-        raise click.UsageError(f"A preset is one of {sorted(PRESETS)}. Received: {unknown}.")
+        raise click.UsageError(
+            f"NAME must be one of the presets {sorted(PRESETS)}. Received: {unknown}."
+        )
     chosen = {name: asdict(PRESETS[name]) for name in names or PRESETS}
     if as_json:
         print_json(chosen)

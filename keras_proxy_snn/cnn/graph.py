@@ -139,9 +139,9 @@ def read_graph(model: Any) -> Graph:
     functional = _functional(model)
     if functional is None or len(functional.inputs) != 1 or len(functional.outputs) != 1:
         raise ValueError(
-            "The ANN must be a built keras.Sequential, one that starts with keras.Input, or a "
-            "functional keras.Model, with one input and one output; a model that is a subclass "
-            f"does not tell the order of its layers. Received: {model!r}."
+            "The ANN must be a keras.Sequential that is built or starts with keras.Input, or a "
+            "functional keras.Model, with one input and one output. A subclass of keras.Model "
+            f"does not state the order of its layers. Received: {model!r}."
         )
     calls: list[Call] = []
     output = _read(functional, [INPUT], calls)[0]

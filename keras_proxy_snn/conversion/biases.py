@@ -72,12 +72,12 @@ def calibrate_biases(
         positive_integer(name, value)
     _check_scales(model)
     if not len(x):
-        raise ValueError("`x` must be at least one image. Received: none.")
+        raise ValueError("`x` must hold at least one image. Received: an empty array.")
     places = _places(model.snn.nodes)
     if not places:
         raise ValueError(
-            "A layer before the readout must have a bias, or a batch normalisation with one. "
-            f"Received: none in {model.ann.name!r}."
+            "At least one layer before the readout must have a bias, or a batch normalisation "
+            f"with a bias. Received: {model.ann.name!r}, which has no such layer."
         )
     x = model.note_input_range(x)
     batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
@@ -99,8 +99,8 @@ def _check_scales(model: ProxyModel) -> None:
     other = {name: gain for name, gain in hidden if abs(gain - 1.0) > 1e-6}
     if model.spike_height == "one" and other:
         raise ValueError(
-            "With spike_height='one' a spike a step must stand for an activation of 1; else use "
-            f"spike_height='threshold'. Received: a model in which it stands for {other}."
+            "With spike_height='one', one spike per step must stand for an activation of 1. Use "
+            f"spike_height='threshold' instead. Received: a model in which it stands for {other}."
         )
 
 

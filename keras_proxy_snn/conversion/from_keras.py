@@ -91,9 +91,9 @@ def from_keras(
         check_choice("calibrate", calibrate, calibration.CALIBRATIONS)
         if v_threshold is not None or calibration_data is None:
             raise ValueError(
-                "`calibrate` needs `calibration_data`, and takes the place of `v_threshold`. "
-                f"Received: v_threshold={v_threshold!r}, calibration_data="
-                f"{'None' if calibration_data is None else 'images'}."
+                "`calibrate` needs `calibration_data` and excludes `v_threshold`. Received: "
+                f"v_threshold={v_threshold!r}, "
+                f"calibration_data={'None' if calibration_data is None else 'images'}."
             )
         if kwargs.get("events"):
             calibration_data = np.mean(calibration_data, axis=1)

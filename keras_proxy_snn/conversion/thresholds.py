@@ -186,8 +186,8 @@ def _check_heard(found: dict[str, Any]) -> None:
     silent = [name for name, value in found.items() if not value]
     if silent or not found:
         raise ValueError(
-            "Each layer must have an activation above zero on the images. "
-            f"Received: none in {silent or 'any, because there are no images'}."
+            "Each layer must have an activation above zero on at least one image. Received: "
+            f"{f'only zeros in {silent}' if silent else 'no images'}."
         )
 
 

@@ -94,7 +94,7 @@ def check(
     received = np.asarray(run(program, images))
     if received.shape != expected.shape:
         raise ValueError(
-            f"Spike counts of shape {expected.shape} are expected. Received: {received.shape}."
+            f"Spike counts must have shape {expected.shape}. Received: {received.shape}."
         )
     unequal = _unequal(program, received, expected)
     suspects = unequal.any(axis=1)

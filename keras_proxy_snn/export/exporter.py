@@ -166,7 +166,8 @@ def export(
             if not result.passed:
                 _place(files, path, ".failed")
                 raise ExportError(
-                    f"The file does not spike like the network: {result}. See {path}.failed."
+                    f"The written file gives other spikes than the network: {result}. See "
+                    f"{path}.failed."
                 )
         if test is not None:
             program = _with_accuracy(program, module.run(draft, program, test[0]), test[1])
@@ -186,9 +187,9 @@ def _check_options(format: str, module: Any, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if name == "input_signature":
             raise TypeError(
-                "`input_signature` is an argument of Keras's own formats: the input here is an "
-                "image of the model's shape, and `batch_size` is LiteRT's batch. "
-                f"Received: input_signature={value!r} with format={format!r}."
+                "`input_signature` is an argument of Keras's own formats. Here the input is an "
+                "image of the model's shape; `batch_size` sets the batch of LiteRT. Received: "
+                f"input_signature={value!r} with format={format!r}."
             )
         if name not in extra:
             raise TypeError(
@@ -201,9 +202,9 @@ def _integers(format: str, program: Program, bits: bool | int, calibration: Any)
     """Quantise a network, because the caller asks for it or the format has integers only."""
     if calibration is None:
         raise ValueError(
-            f"A result of `quantise` and a {FORMATS['c'].suffix} file is of an integer network: "
-            "it needs `calibration`, some hundred training images, or a quantised `Program`. "
-            f"Received: format={format!r}, a network in {program.number_format} and no images."
+            f"`quantise` and {FORMATS['c'].suffix} files need an integer network: give "
+            "`calibration`, some hundred training images, or a quantised `Program`. Received: "
+            f"format={format!r}, a network in {program.number_format} and no images."
         )
     return quantised(program, calibration[:_CALIBRATED], bits=8 if bits is True else bits)
 
@@ -218,15 +219,15 @@ def _place(files: list[Path], path: Path, suffix: str = "") -> None:
 def _check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | None) -> None:
     prepare_images(program, images)
     if not len(images):
-        raise ValueError("Images for the check must be one or more. Received: none.")
+        raise ValueError("The check needs at least one image. Received: an empty array.")
     if test is None:
         return
     x, y = np.asarray(test[0]), np.asarray(test[1])
     prepare_images(program, x)
     if y.shape != (len(x),) or not len(x):
         raise ValueError(
-            "Labels must be integers, one for each image, and there must be some. "
-            f"Received: {len(x)} images and labels of shape {y.shape}."
+            "The check needs at least one image, and one integer label for each image. Received: "
+            f"{len(x)} images and labels of shape {y.shape}."
         )
     check_labels(y, program.shapes()[-1][0])
 

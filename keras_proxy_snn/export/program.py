@@ -90,7 +90,7 @@ class Program:
                 summed = layer.name
             elif isinstance(layer, Pool) and summed:
                 raise ValueError(
-                    "Sums of spikes are for the weights of the next layer, not for an OR. "
+                    "A sum of spikes must be followed by weights, not by an OR of spikes. "
                     f"Received: pooling {layer.name!r} after {summed!r}."
                 )
 
@@ -124,10 +124,10 @@ class Program:
         for layer in self.neurons:
             if layer.shortcuts:
                 raise ValueError(
-                    f"{what} can be made of a network that is a chain, without residual sums; "
-                    "ONNX and LiteRT files of any form are written of others too. "
-                    f"Received: layer {layer.name!r} with spikes of "
-                    f"{layer.shortcuts[0].source!r} besides those of the layer before it."
+                    f"{what} needs a network that is a chain, without residual sums. ONNX and "
+                    "LiteRT can write residual sums in every form. Received: layer "
+                    f"{layer.name!r}, which reads spikes of {layer.shortcuts[0].source!r} and of "
+                    "the layer before it."
                 )
 
     @property
@@ -212,7 +212,7 @@ class Program:
             return spike_counts
         if potentials is None:
             raise ValueError(
-                "`potentials` must be given for a readout by potential. Received: None."
+                "With readout='potential', scores need `potentials`. Received: potentials=None."
             )
         layer = self.neurons[-1]
         return spike_counts + (np.asarray(potentials, "float64") + layer.v_0) / layer.v_threshold

@@ -49,7 +49,7 @@ def check_program(program: "Program") -> "Program":
         raise ValueError("The last layer of a program is a Dense. Received: none.")
     names = [layer.name for layer in program.layers]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-        raise ValueError(f"Layers must have names of their own. Received: {names}.")
+        raise ValueError(f"Layers must have different names. Received: {names}.")
     shape: tuple[int, ...] = program.input_shape
     for layer in program.layers:
         shape = _checked_shape(layer, shape, program.is_integer)
@@ -84,8 +84,8 @@ def _check_neurons(layer: Conv | Dense, shape: tuple[int, ...], integer: bool) -
     axes = 4 if isinstance(layer, Conv) else 2
     if layer.kernel.ndim != axes or layer.kernel.shape[-2] != shape[-1] or not layer.kernel.size:
         raise ValueError(
-            f"A kernel for {shape[-1]} inputs is expected. "
-            f"Received: {layer.kernel.shape} in layer {layer.name!r}."
+            f"The kernel must have {shape[-1]} inputs. Received: {layer.kernel.shape} in layer "
+            f"{layer.name!r}."
         )
     check_choice("reset", layer.reset, RESETS)
     units = layer.kernel.shape[-1:]
@@ -102,15 +102,17 @@ def _check_neurons(layer: Conv | Dense, shape: tuple[int, ...], integer: bool) -
             )
     if not (np.isfinite(theta) & (theta > 0) & (v_0 >= 0) & (v_0 < theta)).all():
         raise ValueError(
-            "Thresholds must be positive and finite, and `v_0` from 0 to below them. Received: "
-            f"{layer.v_threshold!r} and {layer.v_0!r} in layer {layer.name!r}."
+            "Thresholds must be positive and finite, and `v_0` must be from 0 to below the "
+            f"threshold. Received: {layer.v_threshold!r} and {layer.v_0!r} in layer {layer.name!r}."
         )
 
 
 def _check_shortcut(shortcut: Shortcut, name: str, integer: bool) -> None:
     _check_array("kernel", shortcut.kernel, name, integer)
     if shortcut.kernel.ndim != 4:
-        raise ValueError(f"A kernel of four axes is expected. Received: {shortcut.kernel.shape}.")
+        raise ValueError(
+            f"The kernel of a shortcut must have four axes. Received: {shortcut.kernel.shape}."
+        )
     _check_window(shortcut, name, shortcut.strides, shortcut.padding, shortcut.dilation)
 
 

@@ -84,7 +84,7 @@ def report(path: str | Path, accelerator: str = "ethos-u55-128") -> VelaReport:
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
             last = (result.stderr or result.stdout).strip().splitlines()[-1:]
-            raise RuntimeError(f"Vela does not compile {path} for {accelerator}: {' '.join(last)}")
+            raise RuntimeError(f"Vela cannot compile {path} for {accelerator}: {' '.join(last)}")
         (summary,) = Path(folder).glob("*_summary_*.csv")
         with summary.open(newline="") as file:
             (row,) = csv.DictReader(file)

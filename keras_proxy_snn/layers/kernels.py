@@ -41,7 +41,7 @@ def kernel_of(layer: keras.layers.Layer, name: str = "kernel") -> Any:
         return _whole(getattr(layer, name))
     if type(layer) is not keras.layers.Dense or mode not in ("int8", "int4"):
         raise ValueError(
-            "The weights of a layer that Keras quantised are known for Dense in 'int8' and 'int4'. "
+            "Of layers that Keras quantised, only Dense in 'int8' or 'int4' can be read. "
             f"Received: layer {layer.name!r} ({type(layer).__name__}) in {mode!r}. Build the "
             "spiking network of the CNN before it is quantised."
         )
@@ -61,8 +61,8 @@ def _dequantised(layer: Any, codes: Any, mode: str) -> Any:
     inputs = layer.input_spec.axes[-1]
     if tuple(codes.shape) != (inputs, layer.units):
         raise ValueError(
-            f"Codes of a kernel of shape {(inputs, layer.units)} are expected, as Keras 3.15 packs "
-            f"them. Received: layer {layer.name!r} in {mode!r} with {tuple(codes.shape)}."
+            f"A quantised kernel must have shape {(inputs, layer.units)}, as Keras 3.15 packs it. "
+            f"Received: layer {layer.name!r} in {mode!r} with {tuple(codes.shape)}."
         )
     codes = ops.cast(codes, "float32")
     if len(scale.shape) == 1:

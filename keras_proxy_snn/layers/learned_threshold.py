@@ -79,8 +79,8 @@ class LearnedThreshold(keras.layers.Layer):
             return float(Neuron(theta).v_threshold)
         except ValueError as error:
             raise ValueError(
-                f"The learned threshold of layer {self.name!r} has diverged. Go back to weights "
-                f"from before, and train with a lower learning rate. {error}"
+                f"The learned threshold of layer {self.name!r} has diverged. Load earlier weights, "
+                f"and train with a lower learning rate. {error}"
             ) from error
 
     def save_own_variables(self, store: Any) -> None:

@@ -86,7 +86,7 @@ class Mapper:
         sources = [self._signals[place] for place in part.inputs]
         kind = activation_kind(getattr(layer, "activation", None))
         if kind == "softmax" and part.last != len(self._graph.calls) - 1:
-            raise _refusal(layer, "A softmax may stand at the end alone, where it is left out.")
+            raise _refusal(layer, "A softmax can be only the last layer, where it is left out.")
         if type(layer) in WITH_WEIGHTS or part.neurons:
             self._add_synapses(part, sources[0])
         elif is_identity(layer):
@@ -118,8 +118,8 @@ class Mapper:
         names = {node.name for node in self.nodes}
         if stage.name in names:
             raise ValueError(
-                "Layers of the ANN must have different names, and each stands in one place: use a "
-                f"new layer for each. Received: two that become {stage.name!r}."
+                "Layers of the ANN must have different names, and each layer must be used once: "
+                f"make a new layer for each use. Received: two layers that become {stage.name!r}."
             )
         self.nodes.append(Node(stage, tuple(source.name for source in sources)))
         self._signals[place] = _Signal(stage.name, kind, unit)
@@ -180,7 +180,9 @@ class Mapper:
 
     def _add_sum(self, part: Part, sources: list[_Signal]) -> None:
         if len({len(self._shape(place)) for place in part.inputs}) > 1 or len(sources) < 2:
-            raise _refusal(part.layer, "Its inputs must be two or more layers of as many axes.")
+            raise _refusal(
+                part.layer, "It must have two or more inputs with the same number of axes."
+            )
         stage = CurrentSum([source.unit for source in sources], name=f"sum_{part.layer.name}")
         image = all(source.kind == "image" for source in sources)
         self._put(part.last, stage, sources, "image" if image else "currents")
@@ -256,13 +258,13 @@ def _check_float32(layer: keras.layers.Layer) -> None:
 
 def _advice(layer: Any) -> str:
     if type(layer) in _FIXED_PREPARING:
-        return "It may stand at the input, before all weights, or scale before a ReLU."
+        return "It can be at the input, before all weights, or scale values before a ReLU."
     if isinstance(layer, PREPARING):
-        return "Layers that prepare images stand first, one after the other."
+        return "Layers that prepare images must come first, one after the other."
     if plain := _plain_class(layer):
         return (
-            f"It is a subclass of keras.layers.{plain.__name__}, whose `call` may be another: use "
-            f"keras.layers.{plain.__name__} itself."
+            f"A subclass of keras.layers.{plain.__name__} can compute something else in `call`: "
+            f"use keras.layers.{plain.__name__} itself."
         )
     activation = getattr(layer, "activation", None)
     if "elu" in type(layer).__name__.lower() or activation_kind(activation) is None:
@@ -279,6 +281,6 @@ def _plain_class(layer: Any) -> Any:
 
 def _refusal(layer: Any, advice: str) -> ValueError:
     return ValueError(
-        "A spiking twin can be made of the layers that keras_proxy_snn.mapping.twin.spiking_twin "
-        f"lists. {advice} Received: layer {layer.name!r} ({type(layer).__name__})."
+        "Layers must be of the kinds that keras_proxy_snn.mapping.twin.spiking_twin lists. "
+        f"{advice} Received: layer {layer.name!r} ({type(layer).__name__})."
     )

@@ -51,8 +51,8 @@ class Training:
     def __post_init__(self) -> None:
         if self.erasing and not self.augment:
             raise ValueError(
-                "Images are erased where they are augmented, with `augment=True`. "
-                f"Received: erasing={self.erasing!r}, augment={self.augment!r}."
+                f"`erasing` needs `augment=True`. Received: erasing={self.erasing!r}, "
+                f"augment={self.augment!r}."
             )
 
 

@@ -105,7 +105,7 @@ def draw_feature_maps(rows: Sequence[Row], image: np.ndarray) -> "Figure":
     found = next((path for path in paths if path.is_file()), None)
     if found is None:
         raise FileNotFoundError(
-            "Feature maps need the trained model, which --again trains anew. "
-            f"Received: results whose models are not there, {[str(path) for path in paths]}."
+            "Feature maps need the trained model; --again trains it again. Received: results "
+            f"without their models, {[str(path) for path in paths]}."
         )
     return feature_maps(load_model(found), image)

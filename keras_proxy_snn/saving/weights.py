@@ -45,8 +45,8 @@ def pretrained_card(name: str) -> Path:
     """
     if name not in pretrained_names():
         raise ValueError(
-            f"Pretrained weights come with the package for {pretrained_names()}; those of other "
-            f"models load by the path or URL of their card. Received: {name!r}."
+            f"The package has pretrained weights for {pretrained_names()}. Load weights of other "
+            f"models by the path or URL of their card. Received: {name!r}."
         )
     return _PRETRAINED / f"{name}.json"
 
@@ -128,12 +128,14 @@ def read_card(source: str | Path) -> dict[str, Any]:
     try:
         card = json.loads(_read(str(source)))
     except UNREADABLE as error:
-        raise ValueError(f"A card of weights is expected. Received: {source} ({error}).") from error
+        raise ValueError(
+            f"`source` must be a card of weights. Received: {source} ({error})."
+        ) from error
     known = isinstance(card, dict) and card.get("format") == _FORMAT
     if not known or not all(isinstance(card.get(key), str) for key in ("file", "sha256")):
         raise ValueError(
-            f"A card of weights has the format {_FORMAT!r}, a file and its sha256. "
-            f"Received: {source}."
+            f"A card of weights must have the format {_FORMAT!r}, a file and its sha256. Received: "
+            f"{source}."
         )
     return card
 

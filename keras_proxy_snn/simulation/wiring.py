@@ -220,9 +220,9 @@ def _check_no_augmentation(stages: list[AtEachStep]) -> None:
     for stage in stages:
         if not isinstance(stage.layer, fixed):
             raise ValueError(
-                "Of layers that prepare images, event data can have Rescaling, Normalization and "
-                "Resizing: others would augment each frame differently. Augment frames before. "
-                f"Received: layer {stage.layer.name!r} ({type(stage.layer).__name__})."
+                "With event data, layers that prepare images must be Rescaling, Normalization or "
+                "Resizing; other layers would augment each frame differently. Augment frames "
+                f"before. Received: layer {stage.layer.name!r} ({type(stage.layer).__name__})."
             )
 
 

@@ -215,7 +215,7 @@ def _check_image(batch: list[LayerSignals]) -> None:
         constant = {connection.source.constant for connection in signals.connections}
         if constant != {place == 0}:
             raise ValueError(
-                "Costs are defined for networks whose image enters the first layer of neurons "
-                f"alone. Received: a network whose layer {place + 1}, "
+                "Costs are defined only if the image enters no layer but the first layer of "
+                f"neurons. Received: a network whose layer {place + 1}, "
                 f"{signals.layer.twin.name!r}, breaks this rule."
             )

@@ -54,8 +54,8 @@ class Report:
                 f"Energy per image, {self.energy_table.name}: an estimate, not a measurement",
                 *_energy(self.costs),
                 "event: nothing reused, zeros skipped. layer: each value moved once per pass.",
-                f"ANN of {self.costs.activation_bits}-bit activations: as many levels as counts "
-                f"of 0 to {self.time_steps}, the fair opponent of the int8 SNN.",
+                f"The ANN of {self.costs.activation_bits}-bit activations has as many levels as "
+                f"counts of 0 to {self.time_steps}: a fair comparison with the int8 SNN.",
             ]
         )
 

@@ -79,7 +79,7 @@ def early_stopping(
     scores = np.concatenate([_scores(model, images[i : i + batch_size]) for i in starts])
     if scores.shape[-1] < 2:
         raise ValueError(
-            "Early stopping needs at least two classes, since a class leads over another. "
+            "Early stopping needs at least two classes, because it compares the two best classes. "
             f"Received: a network with {scores.shape[-1]} class."
         )
     second, first = np.moveaxis(np.sort(scores, axis=-1)[..., -2:], -1, 0)

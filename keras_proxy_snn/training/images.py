@@ -46,7 +46,7 @@ def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
         return
     check_shape("Images", x, shape)
     if not x.shape[0]:
-        raise ValueError(f"Images must be at least one, {wanted}. Received: none.")
+        raise ValueError(f"At least one image is needed, {wanted}. Received: an empty array.")
     _check_pixels(x)
 
 

@@ -187,12 +187,13 @@ def _advice(expected: tuple[float, float] | None, seen: tuple[float, float]) -> 
     text = f"Training images go from {seen[0]:g} to {seen[1]:g}, "
     if expected is not None:
         text += f"and this network is for images from {expected[0]:g} to {expected[1]:g}. "
-        text += "Give images of that range. "
+        text += "Give images of this range. "
     else:
         text += "and the usual thresholds and learning rates are for 0 to 1. "
         cure = "Divide them" if seen[0] == 0 else "Bring them there"
         text += f"{cure}, or put `keras.layers.Rescaling` or `Normalization` first in the network. "
     return text + (
-        f"If it is meant so, say `input_range={seen}`. The model notes it: the command line's "
-        "`predict`, calibration and exported files take pictures, black to white, as this range."
+        f"If this range is intended, set `input_range={seen}`. The model keeps the range: the "
+        "command line's `predict`, calibration and exported files scale black and white of "
+        "pictures to it."
     )

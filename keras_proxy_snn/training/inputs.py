@@ -146,5 +146,5 @@ class _WatchLabels(keras.callbacks.Callback):
         if wrong:
             raise ValueError(
                 f"Labels must be whole numbers from 0 to {self._classes - 1}, or one-hot rows of "
-                f"{self._classes}. Received: {wrong} of another kind since the last look."
+                f"{self._classes}. Received: {wrong} other labels since the last check."
             )

@@ -123,7 +123,7 @@ def _choose(
     active = np.flatnonzero(counts)
     if not len(active):
         nearest = np.argsort(-v.max(axis=0), kind="stable")[:neurons]
-        return nearest, f"none fired; the {len(nearest)} that came nearest"
+        return nearest, f"no neuron fired; the {len(nearest)} nearest to the threshold"
     if readout:
         # If counts are equal, the remaining potential decides.
         best = np.lexsort((-v[-1], -counts))[:neurons]

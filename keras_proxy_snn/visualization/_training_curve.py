@@ -85,8 +85,8 @@ def _read(history: Any, validation_freq: int | Collection[int]) -> _Log:
     logs = getattr(history, "history", history)
     if not isinstance(logs, Mapping) or not len(logs.get("loss", ())):
         raise ValueError(
-            "`history` must be what `fit` returns or its `.history`, with at least one epoch "
-            f"of 'loss'. Received: {logs!r}."
+            "`history` must be the result of `fit` or its `.history`, with at least one epoch of "
+            f"'loss'. Received: {logs!r}."
         )
     count = len(logs["loss"])
     known = isinstance(history, keras.callbacks.History)
@@ -100,7 +100,7 @@ def _read(history: Any, validation_freq: int | Collection[int]) -> _Log:
         expected = len(validated) if name.startswith("val_") else count
         if len(values) != expected:
             raise ValueError(
-                f"Each series must have one value an epoch, here {expected} for {name!r} with "
+                f"Each series must have one value per epoch, here {expected} for {name!r} with "
                 f"validation_freq={validation_freq!r}. Received: {len(values)} values."
             )
     return _Log(epochs, validated, {k: np.asarray(v, "float64") for k, v in logs.items()})

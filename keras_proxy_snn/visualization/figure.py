@@ -114,7 +114,7 @@ def check_record(record: Any) -> None:
     layers = list(record.values()) if isinstance(record, Mapping) else []
     if not layers or not all(hasattr(layer, "expected_rates") for layer in layers):
         raise ValueError(
-            "`record` must be what `keras_proxy_snn.statistics.record(model, x)` returns. "
+            "`record` must be the result of `keras_proxy_snn.statistics.record(model, x)`. "
             f"Received: {textwrap.shorten(repr(record), 100)}."
         )
 

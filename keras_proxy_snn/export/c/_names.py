@@ -35,13 +35,13 @@ def prefix_of(stem: str) -> str:
     prefix = re.sub(r"[^0-9A-Za-z]+", "_", stem).strip("_")
     if not re.match(r"[A-Za-z]", prefix):
         raise ValueError(
-            "Names in C begin with that of the file, which must begin with a letter from A to Z. "
-            f"Received: {stem!r}."
+            "The name of a C file must begin with a letter from A to Z, because names in the code "
+            f"begin with it. Received: {stem!r}."
         )
     if not re.fullmatch(r"[\w .+-]+", stem):
         raise ValueError(
-            "The name of a C file stands in an #include, so it must be of letters, digits, spaces "
-            f"and '.', '+', '-', '_'. Received: {stem + '.c'!r}."
+            "The name of a C file is part of an #include, so it can have only letters, digits, "
+            f"spaces and '.', '+', '-', '_'. Received: {stem + '.c'!r}."
         )
     return prefix
 

@@ -54,9 +54,9 @@ def compiler() -> list[str]:
         if shutil.which(name):
             return [name]
     raise FileNotFoundError(
-        "A C compiler compiles the written file for its check. Received: a machine without cc, "
-        "gcc or clang on the PATH, and no CC. Install one (Debian: apt-get install gcc), or write "
-        "the file without a check: `verify=False`, or --no-check on the command line."
+        "The check of a C file needs a C compiler. Received: no cc, gcc or clang on the PATH, and "
+        "no CC. Install a compiler (Debian: apt-get install gcc), or write the file without a "
+        "check: `verify=False`, or --no-check on the command line."
     )
 
 
@@ -98,8 +98,8 @@ def run(
     most = round(program.largest_input)
     if len(prepared) and (prepared.min() < 0 or prepared.max() > most):
         raise ValueError(
-            f"Pixels of a C file's images must be in [0, {program.input_range[1]:g}]. "
-            f"Received: from {np.min(images):g} to {np.max(images):g}."
+            f"Images for a C file must have pixels in [0, {program.input_range[1]:g}]. Received: "
+            f"from {np.min(images):g} to {np.max(images):g}."
         )
     potential = program.readout == "potential"
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +113,7 @@ def run(
     scores = program.scores(rows[:, 1 : classes + 1], rows[:, classes + 1 :])
     told = np.take_along_axis(scores, rows[:, :1], axis=1)[:, 0]
     if not np.allclose(told, scores.max(axis=1, initial=told.min(initial=0)), rtol=0, atol=1e-9):
-        raise RuntimeError(f"{path} told a class that has not the highest score.")
+        raise RuntimeError(f"{path} printed a class that does not have the highest score.")
     return scores
 
 

@@ -76,7 +76,10 @@ def write(
         class_names = program.metadata.get("class_names", list(map(str, range(classes))))
     names = list(class_names)
     if len(names) != classes or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{classes} names of classes are needed. Received: {class_names!r}.")
+        raise ValueError(
+            f"`class_names` must have one name for each of the {classes} classes. Received: "
+            f"{class_names!r}."
+        )
     network = plan(program, prefix_of(path.stem))
     text, tables = source(network, path.with_suffix(".h").name)
     for target, content in ((path.with_suffix(".h"), header(network, names, tables)), (path, text)):
@@ -108,12 +111,12 @@ def refuse(program: Program, form: str = "event_driven") -> None:
         raise ValueError(f"`form` must be one of {FORMS} for C. Received: {form!r}.")
     if not program.is_integer:
         raise ValueError(
-            "C files are of integer networks; `quantise` makes one. "
-            f"Received: {program.number_format!r}."
+            "A C file needs an integer network; `quantise` makes an integer network. Received: "
+            f"{program.number_format!r}."
         )
     if not 0 < program.largest_input <= 255:
         raise ValueError(
-            "An image is bytes, so `input_scale` times white must be above 0, at most 255. "
+            "Pixels in C are bytes, so `input_scale` times white must be above 0 and at most 255. "
             f"Received: {program.largest_input}."
         )
     for layer in program.neurons:
@@ -125,13 +128,14 @@ def refuse(program: Program, form: str = "event_driven") -> None:
         whole = (theta == np.rint(theta)).all() and (v_0 == np.rint(v_0)).all()
         if not whole or not ((theta >= 1) & (v_0 >= 0) & (v_0 < theta)).all():
             raise ValueError(
-                "Thresholds must be integers from 1 on, and `v_0` integers from 0 to below them. "
-                f"Received: {layer.v_threshold!r} and {layer.v_0!r} in layer {layer.name!r}."
+                "Thresholds must be positive integers, and `v_0` must be an integer from 0 to "
+                f"below the threshold. Received: {layer.v_threshold!r} and {layer.v_0!r} in layer "
+                f"{layer.name!r}."
             )
     if (largest := largest_sum(program)) > INT32:
         raise ValueError(
-            "Sums must fit 32 bits; a smaller `input_scale` or fewer `bits` make them smaller. "
-            f"Received: a network whose sums reach {largest:,}."
+            "Sums must fit 32 bits; reduce `input_scale` or `bits`. Received: a network whose "
+            f"sums reach {largest:,}."
         )
 
 

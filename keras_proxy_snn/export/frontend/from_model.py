@@ -36,17 +36,17 @@ def from_model(model: Any, **metadata: Any) -> Program:
     from .stages import layers_of
 
     if not isinstance(model, ProxyModel):
-        raise ValueError(f"A ProxyModel can be exported. Received: {model!r}.")
+        raise ValueError(f"`model` must be a ProxyModel. Received: {model!r}.")
     if model.events:
         raise ValueError(
-            "A program takes an image that is constant in time. Received: a model of event data; "
-            "run it in Keras."
+            "An exported network needs an image that is constant in time. Received: a model of "
+            "event data; run it in Keras."
         )
     shape = model.snn.image_shape
     if len(shape) != 3:
         raise ValueError(
-            "A program's input is an image (height, width, channels). "
-            f"Received: a model with inputs of shape {shape}."
+            "An exported network needs images (height, width, channels). Received: a model with "
+            f"inputs of shape {shape}."
         )
     layers = layers_of(model.snn.nodes, shape)
     facts = {"spec": _spec(layers), "keras_proxy_snn": __version__, **metadata}

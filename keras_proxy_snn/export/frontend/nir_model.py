@@ -53,8 +53,8 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
     program = nir.read(path, time_steps=time_steps, dt=dt)
     if program.is_integer or program.input_scale != 1.0:
         raise ValueError(
-            "A ProxyModel takes pixels in [0, 1] and has float weights. Received: "
-            f"{path} with {program.number_format!r} and input scale {program.input_scale:g}; "
+            f"A ProxyModel must have pixels in [0, 1] and float weights. Received: {path} with "
+            f"{program.number_format!r} and input scale {program.input_scale:g}; "
             "keras_proxy_snn.export.nir.read gives it as a Program."
         )
     ann = keras.Sequential([keras.Input(program.input_shape, name="image")], name="ann")
@@ -78,9 +78,9 @@ def _thresholds(path: str | Path, program: Program) -> dict[str, float]:
     if mixed := {name: value for name, value in values.items() if value.size != 1}:
         listed = ", ".join(f"{name!r}: {value}" for name, value in mixed.items())
         raise ValueError(
-            "The neurons of a layer of a ProxyModel have one threshold in common. "
-            f"Received: {path} with thresholds {listed}; "
-            "keras_proxy_snn.export.nir.read gives it as a Program."
+            "All neurons of a layer of a ProxyModel must have the same threshold. Received: "
+            f"{path} with thresholds {listed}; keras_proxy_snn.export.nir.read gives it as a "
+            "Program."
         )
     return {name: float(value[0]) for name, value in values.items()}
 
@@ -95,9 +95,9 @@ def _fraction(path: str | Path, program: Program, thresholds: dict[str, float]) 
     if np.ptp(values) > _FRACTION_ROUNDING:
         listed = ", ".join(f"{name!r}: {value}" for name, value in fractions.items())
         raise ValueError(
-            "All neurons of a ProxyModel start at one fraction of their threshold, `v_0`. "
-            f"Received: {path} with fractions {listed}; "
-            "keras_proxy_snn.export.nir.read gives it as a Program."
+            "All neurons of a ProxyModel must start at the same fraction of their threshold, "
+            f"`v_0`. Received: {path} with fractions {listed}; keras_proxy_snn.export.nir.read "
+            "gives it as a Program."
         )
     return float(values.mean())
 
@@ -126,7 +126,8 @@ def _keras_layers(layer: Layer) -> list[Any]:
         return [keras.layers.MaxPooling2D(layer.size, layer.strides, layer.padding, name=name)]
     if layer.padding == "same":
         raise ValueError(
-            "Keras's average pooling leaves out padding, so sums of padded maps are none. "
-            f"Received: pooling {layer.name!r}; keras_proxy_snn.export.nir.read gives a Program."
+            "A ProxyModel cannot sum padded maps, because Keras's average pooling ignores "
+            f"padding. Received: pooling {layer.name!r}; keras_proxy_snn.export.nir.read gives a "
+            "Program."
         )
     return [keras.layers.AveragePooling2D(layer.size, layer.strides, name=name)]

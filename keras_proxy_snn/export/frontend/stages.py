@@ -118,9 +118,9 @@ class _Builder:
         size, strides = tuple(layer.pool_size), tuple(layer.strides)
         pads = map(same_padding, before[2:4], size, strides, (1, 1))
         if not self.layers or self._averaged > 1:
-            raise _refusal(node, "an average is one of maps of spikes")
+            raise _refusal(node, "averages must be of maps of spikes")
         if layer.padding == "same" and any(map(sum, pads)):
-            raise _refusal(node, "windows that reach over the edge are averages of fewer spikes")
+            raise _refusal(node, "a window that reaches over the edge averages fewer spikes")
         self._put(node, Pool(node.name, size, strides, "valid", "sum"))
         self._scale /= math.prod(size)
 
@@ -138,14 +138,17 @@ class _Builder:
         # The error names the layer without neurons, if the stage reads one.
         unexpected = node.inputs[0] if node.inputs[0] in self._currents else node.name
         raise _refusal(
-            self._nodes[unexpected], "it reads more than the layer before it, or an earlier one"
+            self._nodes[unexpected], "it must read the layer before it, and no other layer"
         )
 
     def _synapses(self, node: Node) -> _Currents:
         """Currents of a convolution without neurons."""
         (name,), stage = node.inputs, node.stage.layer
         if name not in self._spikes or not isinstance(stage, _CONVOLUTIONS):
-            raise _refusal(node, "what is added before neurons must be spikes, or convolve them")
+            raise _refusal(
+                node,
+                "inputs of an addition before neurons must be spikes or convolutions of spikes",
+            )
         kernel, bias = weights_of(stage)
         return _Currents((_term(self._spikes[name], kernel, stage.twin),), bias)
 
@@ -163,7 +166,7 @@ class _Builder:
                 identity = np.eye(self._shapes[name][-1], dtype="float32") * factor
                 terms.append(Shortcut(self._spikes[name], identity[None, None]))
             else:
-                raise _refusal(node, "what is added before neurons must be maps of spikes")
+                raise _refusal(node, "inputs of an addition before neurons must be maps of spikes")
         return _Currents(tuple(terms), sum(biases) if biases else None)
 
     def _meeting(self, node: Node) -> Conv:
@@ -171,7 +174,7 @@ class _Builder:
         currents = self._currents[node.inputs[0]]
         own = [term for term in currents.terms if term.source == self.layers[-1].name]
         if not own:
-            raise _refusal(node, "the layer before it is none of those whose currents meet in it")
+            raise _refusal(node, "its inputs must include the layer before it")
         terms = (own[0], *(term for term in currents.terms if term is not own[0]))
         scale = np.asarray(node.stage.input_scale, "float32")
         bias = None if currents.bias is None else currents.bias * scale

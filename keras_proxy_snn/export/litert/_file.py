@@ -117,7 +117,9 @@ def refuse(program: Program, form: str, weights: str = "float32", batch_size: in
     check_choice("weights", weights, _WEIGHTS)
     positive_integer("batch_size", batch_size)
     if program.is_integer and weights != "float32":
-        raise ValueError(f"An integer program has int8 weights, not {weights!r}.")
+        raise ValueError(
+            f"An integer program must have int8 weights. Received: weights={weights!r}."
+        )
     for layer in program.neurons:
         theta = np.asarray(layer.v_threshold, "float64")
         if program.is_integer:
@@ -128,13 +130,16 @@ def refuse(program: Program, form: str, weights: str = "float32", batch_size: in
                 f"in float32. Received in layer {layer.name!r}: {layer.v_threshold!r}."
             )
         elif weights == "float16" and np.abs(layer.weights).max(initial=0) > 65504:
-            raise ValueError(f"The kernel of layer {layer.name!r} exceeds float16's 65504.")
+            raise ValueError(
+                "Weights must be within float16's 65504. Received: the kernel of layer "
+                f"{layer.name!r}."
+            )
         _refuse_start(layer, theta, program.is_integer)
     for below, above in pairwise(program.layers):
         if below.name in program.sources and isinstance(below, Pool) and isinstance(above, Pool):
             raise ValueError(
-                "A shortcut reads neurons, or the last of the poolings after them. "
-                f"Received: one that reads {below.name!r}, before {above.name!r}."
+                "A shortcut must read a layer of neurons, or the last pooling after such a layer. "
+                f"Received: a shortcut that reads {below.name!r}, before {above.name!r}."
             )
     if program.is_integer and max(program.time_steps, program.largest_input) > _INT16_MAX:
         raise ValueError(
@@ -162,9 +167,9 @@ def _refuse_start(layer: Any, theta: np.ndarray, is_integer: bool) -> None:
     whole = not is_integer or (v_0 == np.rint(v_0)).all()
     if not (whole and ((v_0 >= 0) & (theta - v_0 >= least)).all()):
         raise ValueError(
-            f"`v_0` must be 0 or more and below the threshold by {least:g} or more, of an integer "
-            f"network an integer. Received in layer {layer.name!r}: v_0 {layer.v_0!r} and the "
-            f"threshold {layer.v_threshold!r}."
+            f"`v_0` must be at least 0, and at least {least:g} below the threshold; in an integer "
+            f"network it must be an integer. Received in layer {layer.name!r}: v_0 {layer.v_0!r} "
+            f"and the threshold {layer.v_threshold!r}."
         )
 
 

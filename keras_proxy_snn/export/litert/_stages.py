@@ -57,7 +57,8 @@ class Stage:
         """
         if self.v is None:
             raise ValueError(
-                f"Potentials exist after a step. Received: {self.layer.name!r} before."
+                f"Potentials exist only after a step. Received: layer {self.layer.name!r} before "
+                "its first step."
             )
         return self.v
 

@@ -48,7 +48,7 @@ def write_twin(
     True
     """
     if program.is_integer:
-        raise ValueError("The ANN twin is written of a float32 program. Received: integers.")
+        raise ValueError("The ANN twin needs a float32 program. Received: an integer program.")
     program.check_is_chain("The ANN twin")
     model = ModelBuilder(f"ANN twin of {program.metadata.get('spec', 'a spiking network')}")
     graph = model.graph("main")

@@ -95,7 +95,7 @@ def _apply(name: str, node: Any, x: np.ndarray) -> np.ndarray:
         return x @ node.weight.T + node.bias
     if kind == "Scale":
         return x * node.scale
-    raise ValueError(f"A node that can be executed is expected. Received: {name!r} ({kind}).")
+    raise ValueError(f"Nodes must be of kinds that can be executed. Received: {name!r} ({kind}).")
 
 
 def _shifted(

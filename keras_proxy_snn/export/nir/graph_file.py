@@ -59,7 +59,9 @@ def _check_links_and_sizes(path: str | Path) -> None:
             if isinstance(item, h5py.Group):
                 walk(item)
             elif item.nbytes > _LARGEST_RATIO * item.id.get_storage_size() + _SMALL:
-                raise ValueError(f"array {item.name!r} of {item.nbytes} bytes holds less")
+                raise ValueError(
+                    f"array {item.name!r} must have {item.nbytes} bytes, and the file has fewer"
+                )
 
     with h5py.File(path, "r") as file:
         walk(file)
@@ -75,19 +77,22 @@ def chain(graph: Any) -> list[tuple[str, Any]]:
     for start, end in graph.edges:
         if start in following:
             raise ValueError(
-                "A chain of layers is expected. Received: a branch at node "
-                f"{start!r} ({_kind(graph, start)}), to {following[start]!r} and {end!r}."
+                f"Nodes must form one chain. Received: a branch at node {start!r} "
+                f"({_kind(graph, start)}), to {following[start]!r} and {end!r}."
             )
         following[start] = end
     inputs = [name for name in graph.nodes if _kind(graph, name) == "Input"]
     if len(inputs) != 1:
-        raise ValueError(f"One Input node is expected. Received: {inputs}.")
+        raise ValueError(f"A graph must have one Input node. Received: {inputs}.")
     order = inputs
     while order[-1] in following and len(order) <= len(graph.nodes):
         order.append(following[order[-1]])
     if stray := sorted(name for name in graph.nodes if order.count(name) != 1):
         listed = ", ".join(f"{name!r} ({_kind(graph, name)})" for name in stray)
-        raise ValueError(f"A chain of layers is expected. Received: in a loop, or aside: {listed}.")
+        raise ValueError(
+            "Nodes must form one chain. Received: nodes in a loop or outside of the chain, "
+            f"{listed}."
+        )
     return [(name, graph.nodes[name]) for name in order]
 
 

@@ -31,26 +31,26 @@ def refuse(program: Program, form: str = "graph") -> None:
     for layer in program.neurons:
         if layer.reset != "zero":
             raise ValueError(
-                "NIR's IF resets to a fixed potential, so reset by subtraction cannot be "
-                f"written. Received: layer {layer.name!r} with reset {layer.reset!r}."
+                "NIR's IF resets to a fixed potential, so the reset must be 'zero'. Received: "
+                f"layer {layer.name!r} with reset {layer.reset!r}."
             )
     if program.readout != "counts":
         raise ValueError(
-            "A NIR graph gives out spikes alone, so a readout must be by counts. "
-            f"Received: a program with readout={program.readout!r}. Ways out: export ONNX or "
-            "LiteRT, which give out the readout's potentials too; or set "
-            '`model.readout = "counts"` before, if that is accurate enough.'
+            "A NIR graph outputs only spikes, so the readout must be by counts. Export ONNX or "
+            "LiteRT, which also output the readout's potentials; or set `model.readout = "
+            '"counts"` before the export, if that is accurate enough. Received: a program with '
+            f"readout={program.readout!r}."
         )
     for early in program.layers[: program.layers.index(program.neurons[0])]:
         if isinstance(early, Pool):
             raise ValueError(
-                "NIR has no maximum, so pooling can be written for spikes alone. "
-                f"Received: pooling {early.name!r} of the image."
+                "NIR has no maximum, so poolings must pool spikes. Received: pooling "
+                f"{early.name!r} of the image."
             )
     if program.is_integer and (bound := _largest(program)) >= EXACT:
         raise ValueError(
-            f"Integers are exact in NIR's floats below 2^24 = {EXACT}. "
-            f"Received: a program whose potentials can reach {bound} in {program.time_steps} steps."
+            f"NIR's floats hold integers exactly only below 2^24 = {EXACT}. Received: a program "
+            f"whose potentials can reach {bound} in {program.time_steps} steps."
         )
 
 
@@ -83,6 +83,6 @@ def check_names(names: list[str]) -> None:
     for name in names:
         if "/" in name or not name or names.count(name) > 1:
             raise ValueError(
-                "Names of NIR nodes must be unique and without '/', those that are added "
-                f"('input', 'output', '<layer>_if') too. Received: {name!r}."
+                "Names of NIR nodes must be unique and without '/'. The export adds the names "
+                f"'input', 'output' and '<layer>_if'. Received: {name!r}."
             )

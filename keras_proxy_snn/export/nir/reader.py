@@ -291,8 +291,8 @@ def _as_integers(layer: Layer) -> Layer:
             whole = np.asarray(values[key]).astype(dtype)
             if not np.array_equal(whole, values[key]):
                 raise ValueError(
-                    f"Whole numbers are expected in an integer network. "
-                    f"Received: others in {key} of {layer.name!r}."
+                    f"An integer network must have whole numbers. Received: other numbers in {key} "
+                    f"of {layer.name!r}."
                 )
             values[key] = whole if whole.ndim else int(whole)
     return type(layer)(**values)

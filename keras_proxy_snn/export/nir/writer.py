@@ -124,9 +124,9 @@ def _conv(nir: Any, layer: Conv, shape: tuple[int, ...]) -> Any:
     kernel = np.pad(kernel, ((0, 0), (0, 0), (taps[0], 0), (taps[1], 0)))
     if kernel.shape[2] != kernel.shape[3]:
         raise ValueError(
-            "NIR infers the shapes of square kernels alone, and pads both sides of an axis "
-            f"alike. Received: layer {layer.name!r} with a kernel of {layer.kernel.shape[:2]}, "
-            f"strides {layer.strides} and padding {layer.padding!r} on maps of {shape[:2]}."
+            "NIR needs square kernels and pads both sides of an axis equally. Received: layer "
+            f"{layer.name!r} with a kernel of {layer.kernel.shape[:2]}, strides {layer.strides} "
+            f"and padding {layer.padding!r} on maps of {shape[:2]}."
         )
     filters = kernel.shape[0]
     bias = np.zeros(filters) if layer.bias is None else layer.bias
@@ -157,9 +157,9 @@ def _padding(layer: Conv, shape: tuple[int, ...]) -> tuple[Any, tuple[int, int]]
         return "same", (0, 0)
     if any(taps) and layer.dilation != (1, 1):
         raise ValueError(
-            "NIR pads both sides of an axis alike. "
-            f"Received: layer {layer.name!r} with strides and dilation, which needs padding of "
-            f"{(top, left)} before and {(bottom, right)} after."
+            f"NIR pads both sides of an axis equally. Received: layer {layer.name!r} with strides "
+            f"and dilation, which needs padding of {(top, left)} before and {(bottom, right)} "
+            "after."
         )
     return (bottom, right), taps
 
@@ -182,9 +182,8 @@ def _pool(nir: Any, layer: Pool, shape: tuple[int, ...], pooling: str) -> tuple[
         (top, bottom), (left, right) = (same_padding(*axis) for axis in axes)
         if (top, left) != (bottom, right):
             raise ValueError(
-                "NIR pads both sides of an axis alike. "
-                f"Received: pooling {layer.name!r}, which needs padding of {(top, left)} before "
-                f"and {(bottom, right)} after."
+                f"NIR pads both sides of an axis equally. Received: pooling {layer.name!r}, which "
+                f"needs padding of {(top, left)} before and {(bottom, right)} after."
             )
         padding = (top, left)
     kind = nir.SumPool2d if pooling == "sum" else nir.AvgPool2d

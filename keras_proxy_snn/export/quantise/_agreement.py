@@ -57,13 +57,15 @@ def agreement(a: Program, b: Program, images: Images) -> Agreement:
     shapes = a.state_shapes(), b.state_shapes()
     if shapes[0] != shapes[1]:
         raise ValueError(
-            "Programs with the same neurons can be compared. "
-            f"Received: layers of {shapes[0]} and of {shapes[1]}."
+            f"Only programs with the same neurons can be compared. Received: layers of {shapes[0]} "
+            f"and of {shapes[1]}."
         )
     images = np.asarray(images)
     prepare_images(a, images)
     if not len(images):
-        raise ValueError("Images are needed to compare programs. Received: none.")
+        raise ValueError(
+            "A comparison of programs needs at least one image. Received: an empty array."
+        )
     (counts, classes), (other_counts, other_classes) = (_spike(p, images) for p in (a, b))
     rates = [
         float(theirs.mean() / b.time_steps - ours.mean() / a.time_steps)

@@ -176,12 +176,13 @@ def _input_scales(images: np.ndarray) -> tuple[float, ...]:
 def _check_program(program: Program) -> None:
     if program.is_integer:
         raise ValueError(
-            f"A float32 program can be quantised. Received: one of {program.number_format!r}."
+            "Only a float32 program can be quantised. Received: a program in "
+            f"{program.number_format!r}."
         )
     if max(most := input_tops(program)[1:], default=0) > MOST_SPIKES:
         raise ValueError(
-            f"The integer weights of a layer can see sums of up to {MOST_SPIKES} spikes. "
-            f"Received: average pooling of {max(most)}."
+            f"Average pooling before integer weights must sum at most {MOST_SPIKES} spikes. "
+            f"Received: a sum of {max(most)}."
         )
     for layer in program.neurons:
         weights = [layer.weights] if layer.bias is None else [layer.weights, layer.bias]
@@ -226,13 +227,12 @@ def _check_images(program: Program, calibration: Any) -> np.ndarray:
     images = np.asarray(calibration)
     prepare_images(program, images)
     if not len(images):
-        raise ValueError("Calibration needs at least one image. Received: none.")
+        raise ValueError("Calibration needs at least one image. Received: an empty array.")
     black, white = program.input_range
     if black != 0:
         raise ValueError(
-            "Black must be 0 in the images of an integer network; put what moves it, "
-            "`keras.layers.Rescaling`, into the network. "
-            f"Received: input_range={(black, white)}."
+            "In the images of an integer network, black must be 0. Shift images inside the "
+            f"network, with `keras.layers.Rescaling`. Received: input_range={(black, white)}."
         )
     if images.min() < 0 or images.max() > white:
         raise ValueError(
@@ -246,13 +246,12 @@ def _check_integers(program: Program, integer: Program) -> None:
     for layer, rounded in zip(program.neurons, integer.neurons, strict=True):
         if layer.weights.any() and not rounded.weights.any():
             raise ValueError(
-                "Potentials must fit 16 bits, but scaled so that they do, all weights of layer "
-                f"{layer.name!r} round to 0. Received: thresholds up to "
-                f"{threshold(layer).max():g}, weights up to {np.abs(layer.weights).max():g} and "
-                f"T = {program.time_steps}."
+                f"Potentials must fit 16 bits. At this scale all weights of layer {layer.name!r} "
+                f"round to 0. Received: thresholds up to {threshold(layer).max():g}, weights up to "
+                f"{np.abs(layer.weights).max():g} and T = {program.time_steps}."
             )
     if (largest := largest_sum(integer)) > INT32:
         raise ValueError(
-            "Sums must fit 32 bits; a smaller `input_scale` or fewer `bits` make them smaller. "
-            f"Received: a network whose sums reach {largest:,}."
+            "Sums must fit 32 bits; reduce `input_scale` or `bits`. Received: a network whose "
+            f"sums reach {largest:,}."
         )
