@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["check_choice", "check_flag", "check_shape", "positive_integer", "require"]
 
 
-def check_choice(argument: str, value: Any, choices: Collection[str | None]) -> None:
+def check_choice(argument: str, value: object, choices: Collection[str | None]) -> None:
     """Raise a `ValueError` unless an argument is one of the choices.
 
     Args:
@@ -29,7 +29,7 @@ def check_choice(argument: str, value: Any, choices: Collection[str | None]) -> 
         raise ValueError(f"`{argument}` must be one of {tuple(choices)}. Received: {value!r}.")
 
 
-def check_flag(argument: str, value: Any) -> bool:
+def check_flag(argument: str, value: object) -> bool:
     """The value, if it is `True` or `False`.
 
     Args:
@@ -51,7 +51,7 @@ def check_flag(argument: str, value: Any) -> bool:
     return value
 
 
-def check_shape(what: str, batch: Any, shape: tuple[int, ...]) -> None:
+def check_shape(what: str, batch: object, shape: tuple[int, ...]) -> None:
     """Raise a `ValueError` unless each sample of a batch has a shape.
 
     Args:
@@ -76,7 +76,7 @@ def check_shape(what: str, batch: Any, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{what} must have shape ({wanted}). Received: {kind}.")
 
 
-def positive_integer(argument: str, value: Any, most: int | None = None) -> int:
+def positive_integer(argument: str, value: object, most: int | None = None) -> int:
     """The value as an `int`, if it is a positive integer: an `int`, or one of NumPy's.
 
     Args:

@@ -143,7 +143,7 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def build(name: str, *, weights: str | Path | None = None, **overrides: Any) -> ProxyModel:
+def build(name: str, *, weights: str | Path | None = None, **overrides: object) -> ProxyModel:
     """Build a compiled proxy model from a preset or from an architecture string.
 
     Args:

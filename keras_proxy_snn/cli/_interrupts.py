@@ -3,7 +3,6 @@
 import signal
 import threading
 from types import FrameType
-from typing import Any
 
 import keras
 
@@ -56,10 +55,10 @@ class Interrupts(keras.callbacks.Callback):
         if self._heard:
             raise KeyboardInterrupt
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Raise `KeyboardInterrupt` if Ctrl-C was noted."""
         self._raise_what_was_heard()
 
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Raise `KeyboardInterrupt` if Ctrl-C was noted."""
         self._raise_what_was_heard()

@@ -9,7 +9,7 @@ from keras import ops
 
 from .._arrays import as_float32
 from .._checks import check_choice, positive_integer
-from .._types import Images
+from .._types import Images, Tensor
 from ..mapping.twin import SpikingTwin, spiking_twin
 from ..training.responses import quantisation_level
 
@@ -169,7 +169,7 @@ def _activations(twin: SpikingTwin, x: Images) -> Iterator[tuple[str, np.ndarray
                 yield names[place], _heights(twin, place, result)
 
 
-def _heights(twin: SpikingTwin, place: int, result: Any) -> np.ndarray:
+def _heights(twin: SpikingTwin, place: int, result: Tensor) -> np.ndarray:
     values = as_float32(result)
     return np.abs(values) if place == len(twin.graph.calls) - 1 else values
 

@@ -170,7 +170,7 @@ class _Machine:
                 raise ValueError("a dictionary with an entry of another type than a batch has")
             batch[_text(key)] = value
 
-    def name(self, module: Any, name: Any) -> None:
+    def name(self, module: str, name: str) -> None:
         if (module, name) not in _NAMES:
             raise ValueError(
                 f"a file that names {f'{module}.{name}':.80}, which no CIFAR-10 batch needs and "
@@ -200,7 +200,7 @@ class _Machine:
         else:
             raise ValueError("'data' that is not a uint8 array")
 
-    def _latin1(self, text: str, encoding: Any) -> bytes:
+    def _latin1(self, text: str, encoding: object) -> bytes:
         if encoding != "latin1":
             received = repr(encoding) if type(encoding) is str else type(encoding).__name__
             raise ValueError(f"a pickled encoding other than latin1: {received:.60}")
@@ -222,7 +222,7 @@ class _Machine:
             raise ValueError("'data' that is not a uint8 array in C order")
         self._fill(state[1], state[4])
 
-    def _fill(self, shape: Any, content: Any) -> None:
+    def _fill(self, shape: object, content: object) -> None:
         """Check the number of pixels, then give them to the array on top of the stack."""
         array = self._top(_Array)
         if type(shape) is not tuple or not all(type(size) is int for size in shape[:9]):
@@ -277,6 +277,6 @@ class _Machine:
     }
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> Any:
     """Turn short bytes (strings of Python 2) into text; return any other value unchanged."""
     return value.decode("latin1") if type(value) is bytes and len(value) < 64 else value

@@ -53,7 +53,7 @@ class IFBatchNormalization(TiedIF):
     ):
         super().__init__(twin, batch_norm, **kwargs)
 
-    def _check_twin(self, twin: Any) -> None:
+    def _check_twin(self, twin: keras.layers.Layer) -> None:
         self._check_batch_norm(twin)
 
     @property

@@ -54,7 +54,7 @@ def kernel_of(layer: keras.layers.Layer, name: str = "kernel") -> Any:
     return kernel
 
 
-def _dequantised(layer: Any, codes: Any, mode: str) -> Any:
+def _dequantised(layer: keras.layers.Layer, codes: Any, mode: str) -> Any:
     scale = ops.cast(_whole(layer.kernel_scale), "float32")
     if mode == "int4":
         codes = keras.quantizers.unpack_int4(codes, layer.units, axis=-1)
@@ -73,7 +73,7 @@ def _dequantised(layer: Any, codes: Any, mode: str) -> Any:
     return (codes - ops.take(zero, block, axis=0)) * ops.take(scale, block, axis=0)
 
 
-def _whole(weight: Any) -> Any:
+def _whole(weight: keras.layers.Layer) -> Any:
     """A weight as one tensor, also if it is distributed over devices."""
     value = ops.convert_to_tensor(weight)
     return value.full_tensor() if hasattr(value, "full_tensor") else value

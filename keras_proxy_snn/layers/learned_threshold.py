@@ -48,7 +48,7 @@ class LearnedThreshold(keras.layers.Layer):
     (1.5, 2.0)
     """
 
-    def __init__(self, v_threshold: float = 1.0, **kwargs: Any):
+    def __init__(self, v_threshold: float = 1.0, **kwargs: object):
         self.initial = Neuron(v_threshold).v_threshold
         super().__init__(**kwargs)
         self.log_threshold = self.add_weight(

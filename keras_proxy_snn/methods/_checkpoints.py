@@ -110,6 +110,6 @@ def _load(model: keras.Model, path: Path) -> None:
     model.load_weights(path)
 
 
-def _write(path: Path, value: Any) -> None:
+def _write(path: Path, value: object) -> None:
     with replacing(path) as draft:
         draft.write_text(json.dumps(value))

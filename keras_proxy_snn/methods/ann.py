@@ -1,7 +1,5 @@
 """The plain ANN, the reference for the accuracy of the spiking networks."""
 
-from typing import Any
-
 import keras
 
 from .._types import Images, Tensor
@@ -36,7 +34,7 @@ def train_ann(
     return ann, fit_phase(ann, x, y, training, phase_name("ann", preset))
 
 
-def preset_model(preset: Preset, **fields: Any) -> ProxyModel:
+def preset_model(preset: Preset, **fields: object) -> ProxyModel:
     """A compiled model of a preset with some fields replaced; see `keras_proxy_snn.build`."""
     values = {**vars(preset), **fields}
     return build(values.pop("spec"), **values)

@@ -61,7 +61,7 @@ class QCFS(keras.layers.Layer):
     [0.0, 0.0, 0.5, 1.0, 2.0]
     """
 
-    def __init__(self, levels: int = 4, initial: float = 8.0, **kwargs: Any):
+    def __init__(self, levels: int = 4, initial: float = 8.0, **kwargs: object):
         levels = positive_integer("levels", levels)
         if not initial > 0:
             raise ValueError(f"`initial` must be a positive number. Received: {initial!r}.")

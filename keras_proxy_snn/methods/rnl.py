@@ -39,7 +39,7 @@ class SharedScale(keras.layers.Layer):
     0.5
     """
 
-    def __init__(self, s: float = 10.0, **kwargs: Any):
+    def __init__(self, s: float = 10.0, **kwargs: object):
         super().__init__(**kwargs)
         self.s = self.add_weight(name="s", shape=(), initializer=keras.initializers.Constant(s))
         self.built = True
@@ -92,7 +92,7 @@ class RateNorm(keras.layers.Layer):
     (1.1, [0.0, 0.5, 1.0])
     """
 
-    def __init__(self, scale: SharedScale, differentiate_max: bool = False, **kwargs: Any):
+    def __init__(self, scale: SharedScale, differentiate_max: bool = False, **kwargs: object):
         if not isinstance(scale, SharedScale):
             raise ValueError(f"`scale` must be a SharedScale. Received: {scale!r}.")
         super().__init__(**kwargs)
@@ -109,7 +109,7 @@ class RateNorm(keras.layers.Layer):
         """The threshold theta as a Python number; not available in traced code."""
         return float(ops.convert_to_numpy(self._theta(self.running_max)))
 
-    def _theta(self, running_max: Any) -> Any:
+    def _theta(self, running_max: Tensor) -> Any:
         return self.scale.fraction * running_max + _EPSILON
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Any:
@@ -122,7 +122,7 @@ class RateNorm(keras.layers.Layer):
             self.add_loss(ops.sum(rate) / (ops.sum(ops.square(rate)) + 1e-5))
         return rate
 
-    def _follow(self, rectified: Any) -> Any:
+    def _follow(self, rectified: Tensor) -> Any:
         """Update m and return the new value."""
         largest = ops.cast(ops.max(rectified), self.running_max.dtype)
         now = ops.stop_gradient(_MOMENTUM * self.running_max + (1 - _MOMENTUM) * largest)

@@ -11,7 +11,7 @@ from .neuron import Neuron
 __all__ = ["biased", "fire", "heaviside", "known_steps", "simulate"]
 
 
-def heaviside(v: Tensor, v_threshold: Any) -> Any:
+def heaviside(v: Tensor, v_threshold: Tensor) -> Any:
     """Spikes of potentials (Eq. 5): 1 where `v >= v_threshold`, else 0, in the dtype of `v`."""
     return ops.cast(ops.greater_equal(v, v_threshold), v.dtype)
 

@@ -96,7 +96,7 @@ def _has_pallas(v: Tensor) -> bool:
 def _cast(plain: Callable[..., Any], spike_dtype: str) -> Callable[..., Any]:
     """The same function, with spikes cast to a dtype."""
 
-    def run(*arguments: Any) -> tuple[Any, Any]:
+    def run(*arguments: object) -> tuple[Any, Any]:
         spikes, after = plain(*arguments)
         return ops.cast(spikes, spike_dtype), after
 

@@ -67,7 +67,7 @@ def _steps(
     current: Tensor,
     bias: Tensor,
     v: Tensor,
-    v_threshold: Any,
+    v_threshold: Tensor,
     spikes: Tensor,
     after: Any,
     *,
@@ -85,7 +85,7 @@ def _steps(
     theta = v_threshold[0]
     shift = load(bias.at[at % bias.shape[0]]) if has_bias else None
 
-    def advance(step: Any, potential: Tensor) -> Any:
+    def advance(step: Tensor, potential: Tensor) -> Any:
         inflow = load(current.at[image, block] if constant else current.at[image, step, block])
         inflow = inflow.astype(potential.dtype)
         potential += inflow if shift is None else inflow + shift

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from .._checks import positive_integer
-from .._types import Images
+from .._types import Images, Tensor
 
 __all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "images_at_once", "on_gpu"]
 
@@ -24,7 +24,7 @@ _UNKNOWN_BATCH = 32
 _KEPT = 2**21
 
 
-def check_chunk_steps(value: Any) -> int | None:
+def check_chunk_steps(value: Tensor) -> int | None:
     """The value, if it is a positive integer or `None`, which stands for a choice."""
     return None if value is None else positive_integer("chunk_steps", value)
 
@@ -62,14 +62,14 @@ def balanced(time_steps: int, longest: int) -> int:
     return math.ceil(time_steps / math.ceil(time_steps / longest))
 
 
-def on_gpu(tensor: Any) -> bool:
+def on_gpu(tensor: Tensor) -> bool:
     """Whether tensors like this one are on a GPU, or may be while a graph is traced."""
     if keras.config.backend() == "torch":
         return bool(tensor.is_cuda)
     return not keras.distribution.list_devices()[0].startswith("cpu")
 
 
-def gpu_memory(tensor: Any) -> int:
+def gpu_memory(tensor: Tensor) -> int:
     """Bytes of memory of the tensor's GPU; 16 GiB if the backend does not tell."""
     if keras.config.backend() == "torch":
         import torch

@@ -43,7 +43,7 @@ def _adder(width: int) -> Any:
         sums: Tensor,
         at: Any,
         kernel: Tensor,
-        first: Any,
+        first: Tensor,
         stride: Any,
         places: Any,
         begin: Any,
@@ -119,7 +119,7 @@ def _convolver(width: int) -> Callable[..., None]:
     @numba.njit
     def add_tap(
         spikes: Tensor,
-        weights: Any,
+        weights: Tensor,
         sums: Tensor,
         first: int,
         offset: Any,

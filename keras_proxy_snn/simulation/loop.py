@@ -179,7 +179,7 @@ def _repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> S
         done: State = ops.fori_loop(0, times, lambda number, state: chunk(state, number), state)
         return done
 
-    def body(done: Any, state: State) -> tuple[Any, State]:
+    def body(done: Tensor, state: State) -> tuple[Any, State]:
         state = chunk(state, done)
         # TensorFlow starts up to ten iterations as soon as the counter is known. The first layer
         # would run far ahead of the last one, and memory would hold the spikes of all these

@@ -83,7 +83,7 @@ class SpikingNetwork(Retraced):
         chunk_steps: int | None = None,
         events: bool = False,
         event_driven: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ):
         super().__init__(dtype="float32", **kwargs)
         nodes = as_nodes(stages)

@@ -25,7 +25,7 @@ class Retraced(keras.Model):
     test_function: Any
     predict_function: Any
 
-    def __init__(self, *args: Any, **kwargs: Any):
+    def __init__(self, *args: object, **kwargs: object):
         super().__init__(*args, **kwargs)
         self._traces = _Traces()
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._types import Images
+from ..model import ProxyModel
 from ._signals import LayerSignals, batches, check_model
 
 __all__ = ["ActivitySums", "LayerRecord", "LayerStatistics", "record"]
@@ -83,7 +84,7 @@ class LayerRecord(LayerStatistics):
 
 
 def record(
-    model: Any, x: Images, layers: Iterable[str] | None = None, *, batch_size: int = 32
+    model: ProxyModel, x: Images, layers: Iterable[str] | None = None, *, batch_size: int = 32
 ) -> dict[str, LayerRecord]:
     """Record spikes and potentials of chosen layers at every step.
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .._types import Images
+from ..model import ProxyModel
 from ._activity import ActivitySums, LayerStatistics
 from ._costs import Costs, CostSums
 from ._energy import HOROWITZ_45NM, EnergyTable
@@ -61,7 +62,7 @@ class Report:
 
 
 def report(
-    model: Any, x: Images, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
+    model: ProxyModel, x: Images, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
 ) -> Report:
     """Activity, costs and an energy estimate of a network on some images.
 

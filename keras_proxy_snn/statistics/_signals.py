@@ -68,7 +68,9 @@ class LayerSignals:
     potentials: np.ndarray | None
 
 
-def batches(model: Any, x: Images, batch_size: int, keep: Collection[str] = ()) -> Iterator[Any]:
+def batches(
+    model: ProxyModel, x: Images, batch_size: int, keep: Collection[str] = ()
+) -> Iterator[Any]:
     """Check all arguments, then yield `signals` of each batch of x."""
     check_model(model)
     images = check_images(x, model.snn.image_shape)
@@ -182,7 +184,7 @@ def _walk_ann(model: ProxyModel, images: np.ndarray) -> dict[int, np.ndarray]:
     return found
 
 
-def check_model(model: Any) -> None:
+def check_model(model: ProxyModel) -> None:
     """Refuse anything but a `ProxyModel` (`TypeError`), and models of events (`ValueError`)."""
     if not isinstance(model, ProxyModel):
         raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")

@@ -43,7 +43,7 @@ def proxy_gradient(proxy_output: Tensor, spike_counts: Tensor) -> Any:
 
 @ops.custom_gradient
 def _replace(proxy_output: Tensor, spike_counts: Tensor) -> tuple[Any, Any]:
-    def grad(*args: Any, upstream: Tensor = None) -> tuple[Any, Any]:
+    def grad(*args: object, upstream: Tensor = None) -> tuple[Any, Any]:
         # PyTorch passes the upstream gradient by keyword, after the arguments.
         if upstream is None:
             (upstream,) = args
@@ -52,7 +52,7 @@ def _replace(proxy_output: Tensor, spike_counts: Tensor) -> tuple[Any, Any]:
     return _after(proxy_output, spike_counts), grad
 
 
-def _after(first: Any, value: Any) -> Any:
+def _after(first: Tensor, value: Tensor) -> Any:
     """Return `value`, with the guarantee that `first` is computed before.
 
     Without this guarantee, TensorFlow's graph optimizer can drop the dependencies that let a layer

@@ -27,7 +27,7 @@ _TOLERANCE = 1e-3
 _SAMPLE = 1024  # number of images that are inspected
 
 
-def check_range(value: Any) -> tuple[float, float] | None:
+def check_range(value: Tensor) -> tuple[float, float] | None:
     """`input_range` as two floats, or None.
 
     Raises:
@@ -135,11 +135,11 @@ def peek(x: Tensor) -> tuple[Any, Any]:
     return None, x
 
 
-def _images(batch: Any) -> Any:
+def _images(batch: Tensor) -> Any:
     return batch[0] if isinstance(batch, tuple | list) and batch else batch
 
 
-def _again(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
+def _again(first: Tensor, rest: Iterable[Any]) -> Iterator[Any]:
     yield first
     yield from rest
 

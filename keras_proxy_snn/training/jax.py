@@ -16,17 +16,19 @@ class ProxySteps(keras.Model):
 
     snn: SpikingNetwork
 
-    def train_step(self, state: Tensor, data: Any) -> Any:
+    def train_step(self, state: Tensor, data: tuple[Tensor, ...]) -> Any:
         """One proxy learning step."""
         data, state = self._simulated(state, data, training=True)
         return super().train_step(state, data)
 
-    def test_step(self, state: Tensor, data: Any) -> Any:
+    def test_step(self, state: Tensor, data: tuple[Tensor, ...]) -> Any:
         """One evaluation step."""
         data, state = self._simulated(state, data, training=False)
         return super().test_step(state, data)
 
-    def _simulated(self, state: Tensor, data: Any, training: bool) -> tuple[Any, Any]:
+    def _simulated(
+        self, state: Tensor, data: tuple[Tensor, ...], training: bool
+    ) -> tuple[Any, Any]:
         """The batch, and the state after augmentation layers have advanced their seeds."""
         variables = [*self.trainable_variables, *self.non_trainable_variables]
         values = [*state[0], *state[1]]

@@ -113,7 +113,7 @@ class ProxyLearning(Settings, _Steps):
         own = () if training else (self._distance.name, *self._rates.logs)
         return {name: value for name, value in logs.items() if name not in own}
 
-    def _update_own_metrics(self, simulation: Simulation, ann_output: Any) -> None:
+    def _update_own_metrics(self, simulation: Simulation, ann_output: Tensor) -> None:
         similarity = keras.losses.cosine_similarity(
             simulation.spike_counts, ops.relu(ops.cast(ann_output, "float32"))
         )

@@ -49,7 +49,7 @@ class SpikeCountCrossentropy(SpikeCountLoss):
     0.1269
     """
 
-    def __init__(self, name: str = "spike_count_crossentropy", **kwargs: Any):
+    def __init__(self, name: str = "spike_count_crossentropy", **kwargs: object):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Any:
@@ -84,7 +84,7 @@ class SpikeCountMeanSquaredError(SpikeCountLoss):
     2.0
     """
 
-    def __init__(self, name: str = "spike_count_mean_squared_error", **kwargs: Any):
+    def __init__(self, name: str = "spike_count_mean_squared_error", **kwargs: object):
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Any:

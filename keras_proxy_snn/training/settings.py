@@ -26,7 +26,7 @@ class Settings(Retraced):
         **kwargs: Arguments of `keras.Model`.
     """
 
-    def __init__(self, ann: keras.Model, twin: SpikingTwin, snn: SpikingNetwork, **kwargs: Any):
+    def __init__(self, ann: keras.Model, twin: SpikingTwin, snn: SpikingNetwork, **kwargs: object):
         super().__init__(**kwargs)
         self.ann = ann
         self.twin = twin

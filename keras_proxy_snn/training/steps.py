@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from .._types import Images
+from .._types import Images, Tensor
 from ..simulation.loop import Simulation
 from ..simulation.network import SpikingNetwork
 
@@ -33,7 +33,7 @@ class Simulated(NamedTuple):
     simulation: Simulation
 
 
-def simulated(snn: SpikingNetwork, data: Any, training: bool) -> Any:
+def simulated(snn: SpikingNetwork, data: tuple[Tensor, ...], training: bool) -> Any:
     """The batch `(x, y, sample_weight)` with a `Simulated` in place of `x`."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if training:

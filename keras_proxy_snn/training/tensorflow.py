@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from .._types import Tensor
 from ..simulation.network import SpikingNetwork
 from .steps import simulated
 
@@ -15,10 +16,10 @@ class ProxySteps(keras.Model):
 
     snn: SpikingNetwork
 
-    def train_step(self, data: Any) -> Any:
+    def train_step(self, data: tuple[Tensor, ...]) -> Any:
         """One proxy learning step."""
         return super().train_step(simulated(self.snn, data, training=True))
 
-    def test_step(self, data: Any) -> Any:
+    def test_step(self, data: tuple[Tensor, ...]) -> Any:
         """One evaluation step."""
         return super().test_step(simulated(self.snn, data, training=False))

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import torch
 
+from .._types import Tensor
 from ..simulation.network import SpikingNetwork
 from .steps import simulated
 
@@ -16,12 +17,12 @@ class ProxySteps(keras.Model):
 
     snn: SpikingNetwork
 
-    def train_step(self, data: Any) -> Any:
+    def train_step(self, data: tuple[Tensor, ...]) -> Any:
         """One proxy learning step."""
         with torch.no_grad():
             data = simulated(self.snn, data, training=True)
         return super().train_step(data)
 
-    def test_step(self, data: Any) -> Any:
+    def test_step(self, data: tuple[Tensor, ...]) -> Any:
         """One evaluation step; Keras runs it without autograd."""
         return super().test_step(simulated(self.snn, data, training=False))

@@ -109,7 +109,7 @@ def one_image(image: Images, shape: tuple[int, ...]) -> np.ndarray:
     return pixels.astype("float32").reshape(1, *shape)
 
 
-def check_record(record: Any) -> None:
+def check_record(record: object) -> None:
     """Refuse anything but a result of `statistics.record` with a `ValueError`."""
     layers = list(record.values()) if isinstance(record, Mapping) else []
     if not layers or not all(hasattr(layer, "expected_rates") for layer in layers):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..._types import Images
 from ..interpreter import _apply, _convolve, _linear, initial_state, prepare_images, step
 from ..program import Conv, Dense, Program
 
@@ -25,7 +26,7 @@ class Activity(NamedTuple):
     multiply_adds: int
 
 
-def activity(program: Program, images: Any) -> Activity:
+def activity(program: Program, images: Images) -> Activity:
     """Count spikes and additions of a program on images.
 
     Args:

@@ -1,7 +1,7 @@
 """Pieces of C code that several modules use."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ._tables import Tables, padded
 __all__ = ["block", "constant", "deliver", "fill", "pair_words", "window_taps"]
 
 
-def block(text: str, **values: Any) -> list[str]:
+def block(text: str, **values: object) -> list[str]:
     """Lines of a piece of C code, with each `$name` replaced by its value.
 
     If a line is only a `$name` whose value is a list, the lines of the list replace it, with the
@@ -21,15 +21,16 @@ def block(text: str, **values: Any) -> list[str]:
     lines: list[str] = []
     for line in text.strip("\n").split("\n"):
         name = line.strip().removeprefix("$")
-        if isinstance(values.get(name), list):
+        inner_lines = values.get(name)
+        if isinstance(inner_lines, list):
             indent = line[: len(line) - len(line.lstrip())]
-            lines += [indent + inner if inner else "" for inner in values[name]]
+            lines += [indent + inner if inner else "" for inner in inner_lines]
         else:
             lines.append(fill(line, values))
     return lines
 
 
-def fill(line: str, values: dict[str, Any]) -> str:
+def fill(line: str, values: Mapping[str, object]) -> str:
     """A line with each `$name` replaced. A name is letters and, optionally, a 0 or 1."""
     return re.sub(r"\$([A-Za-z]+[01]?)", lambda found: str(values[found[1]]), line)
 

@@ -73,7 +73,7 @@ def _step(model: ProxyModel, batch_size: int | None, converter: str) -> Any:
     state = [tf.TensorSpec((batch_size, *shape), tf.float32, name) for name, shape in pairs]
 
     @tf.function(input_signature=[_image(model, batch_size), *state])
-    def step(image: Images, *potentials: Any) -> dict[str, Any]:
+    def step(image: Images, *potentials: object) -> dict[str, Any]:
         signal = image[:, None]
         before, after = iter(zip(program.neurons, potentials, strict=True)), {}
         for stage in model.snn.stages:

@@ -63,7 +63,7 @@ def _convert(function: Any) -> bytes:
     module = tf.Module()
 
     @tf.function(input_signature=function.input_signature)
-    def call(*inputs: Any) -> Any:
+    def call(*inputs: object) -> Any:
         return tf.nest.pack_sequence_as(concrete.structured_outputs, frozen(*inputs))
 
     module.call = call

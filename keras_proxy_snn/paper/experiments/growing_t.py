@@ -8,15 +8,13 @@ Time: full: 58 minutes of training and 5 of evaluation on two cores, while other
     low priority. compact: 13 and 16 minutes on one shared core. tiny: not measured.
 """
 
-from typing import Any
-
 from .._experiment import Experiment, Run, Size
 from ._shared import steep
 
 __all__ = ["EXPERIMENT"]
 
 
-def _runs(t: int, **fields: Any) -> tuple[Run, ...]:
+def _runs(t: int, **fields: object) -> tuple[Run, ...]:
     return (Run("proxy_growing_t", t, fields), Run("proxy", t, fields))
 
 
