@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from .._checks import check_choice
+from .._types import Images
 from ..cnn.build import Threshold
 from ..model import ProxyModel
 from . import thresholds as calibration
@@ -19,7 +20,7 @@ def from_keras(
     v_threshold: Threshold | None = None,
     *,
     calibrate: str | None = None,
-    calibration_data: Any = None,
+    calibration_data: Images = None,
     reset: str = "subtract",
     v_0: float = 0.5,
     readout: str = "potential",

@@ -13,7 +13,7 @@ __all__ = ["event_frames", "load_events"]
 
 
 def event_frames(
-    events: Any, sensor_size: Sequence[int], time_steps: int, *, binary: bool = True
+    events: np.ndarray, sensor_size: Sequence[int], time_steps: int, *, binary: bool = True
 ) -> np.ndarray:
     """Sort the events of one recording into frames, one frame per time step.
 
@@ -82,7 +82,7 @@ def _checked_sensor(sensor_size: Sequence[int]) -> tuple[int, int, int]:
     return width, height, polarities
 
 
-def _whole(events: Any, name: str) -> np.ndarray:
+def _whole(events: np.ndarray, name: str) -> np.ndarray:
     """A field of positions or polarities; its values must be whole numbers."""
     values = events[name]
     # int64 turns NaN and too large numbers into other numbers, which the comparison finds.
@@ -96,7 +96,7 @@ def _whole(events: Any, name: str) -> np.ndarray:
     return whole
 
 
-def _polarities(events: Any, polarities: int) -> set[int]:
+def _polarities(events: np.ndarray, polarities: int) -> set[int]:
     """Polarities that a sensor with one plane would merge; empty for any other sensor."""
     if polarities > 1 or "p" not in (events.dtype.names or ()):
         return set()

@@ -82,7 +82,7 @@ class Member:
                 return _first(unpacked, limit)
 
 
-def _first(file: Any, limit: int) -> bytes:
+def _first(file: IO[bytes] | gzip.GzipFile, limit: int) -> bytes:
     pieces = []
     while limit and (piece := file.read(min(limit, _PIECE))):
         pieces.append(piece)
@@ -135,7 +135,7 @@ class _Pieces:
     tarfile itself would read a header of any size that the header before it declares.
     """
 
-    def __init__(self, file: Any):
+    def __init__(self, file: IO[bytes]):
         self.seek, self.tell, self._file = file.seek, file.tell, file
 
     def read(self, size: int) -> bytes:

@@ -3,6 +3,7 @@
 import importlib
 import io
 import struct
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def _in_turn(pixels: Pixels, names: list[tuple[int, str]]) -> tuple[Pixels, Labe
     return pixels[np.array(by_name)[order]], labels[order]
 
 
-def _decoded(pillow: Any, member: Member, info: DatasetInfo) -> Pixels:
+def _decoded(pillow: ModuleType, member: Member, info: DatasetInfo) -> Pixels:
     height, width, channels = info.shape
     mode, modes = ("RGB", ("RGB", "L")) if channels == 3 else ("L", ("L",))
     try:

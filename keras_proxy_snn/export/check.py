@@ -3,13 +3,12 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from .._types import Images
 from .interpreter import run as interpret
-from .program import Conv, Dense, Program
+from .program import Conv, Dense, Layer, Program
 
 __all__ = ["Check", "check", "is_borderline"]
 
@@ -145,7 +144,7 @@ def is_borderline(program: Program, images: np.ndarray) -> np.ndarray:
     return changed
 
 
-def _moved(layer: Any, size: float, pattern: int, rng: np.random.Generator) -> Any:
+def _moved(layer: Layer, size: float, pattern: int, rng: np.random.Generator) -> Layer:
     """The layer with changed thresholds: all lower (pattern 0), all higher (1), or mixed.
 
     The firing level moves by the same amount as the threshold, because `v_0` does not change. This

@@ -53,7 +53,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, Any], tuple[Any, ...]]:
     return head, layers
 
 
-def _packed(part: Any, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _packed(part: object, name: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """A layer or shortcut as JSON values; its arrays are added to `arrays`."""
     entry: dict[str, Any] = {"type": type(part).__name__}
     for key, value in vars(part).items():

@@ -6,10 +6,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
+
 __all__ = ["on_maps"]
 
 
-def on_maps(function: Callable[..., Any], maps: Any) -> Any:
+def on_maps(function: Callable[..., Any], maps: Tensor) -> Any:
     """Apply a function with a `data_format` to maps `(batch, height, width, channels)`.
 
     On PyTorch, the function gets `"channels_first"` and the same memory with permuted axes, which

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from .._types import Tensor
+
 __all__ = ["kernel_of"]
 
 
@@ -54,7 +56,7 @@ def kernel_of(layer: keras.layers.Layer, name: str = "kernel") -> Any:
     return kernel
 
 
-def _dequantised(layer: keras.layers.Layer, codes: Any, mode: str) -> Any:
+def _dequantised(layer: keras.layers.Layer, codes: Tensor, mode: str) -> Any:
     scale = ops.cast(_whole(layer.kernel_scale), "float32")
     if mode == "int4":
         codes = keras.quantizers.unpack_int4(codes, layer.units, axis=-1)

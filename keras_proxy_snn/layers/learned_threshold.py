@@ -1,6 +1,7 @@
 """`LearnedThreshold`: a threshold that is trained with the weights."""
 
 import math
+from collections.abc import MutableMapping
 from typing import Any
 
 import keras
@@ -83,7 +84,7 @@ class LearnedThreshold(keras.layers.Layer):
                 f"and train with a lower learning rate. {error}"
             ) from error
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, Tensor]) -> None:
         """As Keras's; raises a `ValueError` if the threshold has diverged."""
         self._check()
         super().save_own_variables(store)

@@ -43,7 +43,7 @@ class Training:
     validation_data: tuple[Any, Any] | None = None
     folder: Path | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
-    verbose: Any = 0
+    verbose: int | str = 0
     augment: bool = False
     erasing: float = 0.0
     seed: int = 0

@@ -99,7 +99,7 @@ def simulate(
     return ops.stack(spikes, axis=1), v
 
 
-def biased(current: Tensor, bias: Tensor | None, dtype: Any) -> Any:
+def biased(current: Tensor, bias: Tensor | None, dtype: str) -> Any:
     """Currents cast to a dtype, plus the bias in this dtype if it is given."""
     current = ops.cast(current, dtype)
     return current if bias is None else ops.add(current, bias)

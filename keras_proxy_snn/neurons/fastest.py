@@ -64,7 +64,9 @@ def simulate(
 
             from .pallas import simulate as kernel
 
-            gpu: Any = partial(kernel, time_steps=time_steps, bias=bias, spike_dtype=spike_dtype)
+            gpu: Callable[..., Any] = partial(
+                kernel, time_steps=time_steps, bias=bias, spike_dtype=spike_dtype
+            )
             gpu = _with_threshold(gpu, neuron)
             way = partial(jax.lax.platform_dependent, cuda=gpu, rocm=gpu, default=way)
     elif math.prod(v.shape[1:]) >= _LEAST_NEURONS and _in_graph_on_cpu():

@@ -69,7 +69,7 @@ def _steps(
     v: Tensor,
     v_threshold: Tensor,
     spikes: Tensor,
-    after: Any,
+    after: Tensor,
     *,
     neurons: int,
     steps: int,

@@ -5,13 +5,15 @@ the order of the inputs, for any number of threads and any batch.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
+from numba.core.base import BaseContext
+from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
 from .._types import Tensor
@@ -39,32 +41,37 @@ def _adder(width: int) -> Any:
 
     @intrinsic
     def add(
-        context: Any,
-        sums: Tensor,
-        at: Any,
-        kernel: Tensor,
-        first: Tensor,
-        stride: Any,
-        places: Any,
-        begin: Any,
-        end: Any,
+        context: BaseContext,
+        sums: types.Type,
+        at: types.Type,
+        kernel: types.Type,
+        first: types.Type,
+        stride: types.Type,
+        places: types.Type,
+        begin: types.Type,
+        end: types.Type,
     ) -> Any:
         signature = types.void(sums, at, kernel, first, stride, places, begin, end)
         return signature, _generate
 
-    def _generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        def data(i: int) -> Any:
+    def _generate(
+        context: BaseContext,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        values: Sequence[ir.Value],
+    ) -> ir.Value:
+        def data(i: int) -> ir.Value:
             return context.make_array(signature.args[i])(context, builder, values[i]).data
 
-        def whole(i: int) -> Any:
+        def whole(i: int) -> ir.Value:
             return context.cast(builder, values[i], signature.args[i], types.int64)
 
-        def vectors(base: Any, offset: Any) -> list[Any]:
+        def vectors(base: ir.Value, offset: ir.Value) -> list[ir.Value]:
             offsets = (builder.add(offset, _INT(lane)) for lane in range(0, width, _LANES))
             pointers = [builder.gep(base, [offset]) for offset in offsets]
             return [builder.bitcast(pointer, _VECTOR.as_pointer()) for pointer in pointers]
 
-        def read(pointer: Any) -> Any:
+        def read(pointer: ir.Value) -> ir.Value:
             vector = builder.load(pointer)
             vector.align = 4
             return vector
@@ -105,7 +112,7 @@ def _adder(width: int) -> Any:
 
 
 @numba.njit(inline="always")
-def _list(spikes: Tensor, places: Any, end: int) -> int:
+def _list(spikes: Tensor, places: Tensor, end: int) -> int:
     """Append the places of spikes to the list, and return its new end."""
     for place in range(spikes.size):
         places[end] = place

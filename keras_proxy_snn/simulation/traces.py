@@ -1,5 +1,6 @@
 """Traced functions of a model, kept for each of its settings."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,9 +22,9 @@ class Retraced(keras.Model):
     """
 
     # Made by Keras's `make_*_function`.
-    train_function: Any
-    test_function: Any
-    predict_function: Any
+    train_function: Callable[..., Any] | None
+    test_function: Callable[..., Any] | None
+    predict_function: Callable[..., Any] | None
 
     def __init__(self, *args: object, **kwargs: object):
         super().__init__(*args, **kwargs)
@@ -45,7 +46,7 @@ class Retraced(keras.Model):
         """As Keras's, for the settings of now."""
         return self._make(super().make_predict_function, force)
 
-    def _make(self, make: Any, force: bool) -> Any:
+    def _make(self, make: Callable[[bool], Callable[..., Any]], force: bool) -> Any:
         now = self.traced_settings()
         traces = self._traces
         if any(getattr(self, name) is not made for name, made in traces.current.items()):

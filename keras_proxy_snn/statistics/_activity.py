@@ -167,8 +167,8 @@ class ActivitySums:
         # Each is a mean over neurons, summed over images.
         self._rate = self._rate_error = self._rate_distance = 0.0
         self._ann_error = self._ann_distance = 0.0
-        self._fewest: Any = np.inf
-        self._most: Any = 0.0
+        self._fewest = np.array(np.inf)
+        self._most = np.array(0.0)
 
     def add(self, signals: LayerSignals) -> None:
         """Add a batch to the sums."""

@@ -1,6 +1,6 @@
 """Checks of images before a model sees them."""
 
-from typing import Any
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -59,7 +59,7 @@ def _check_pixels(x: Tensor) -> None:
             return
     elif not keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype)):
         return
-    is_finite: Any = ops.isfinite if ops.is_tensor(x) else np.isfinite
+    is_finite: Callable[[Tensor], Tensor] = ops.isfinite if ops.is_tensor(x) else np.isfinite
     for start in range(0, x.shape[0], _TOGETHER):
         finite = is_finite(x[start : start + _TOGETHER])
         if not bool(finite.all() if hasattr(finite, "all") else ops.all(finite)):

@@ -1,6 +1,6 @@
 """Metrics: accuracy of spike counts with a rule for ties, firing rates, and wrong labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -88,7 +88,12 @@ class SpikeAccuracy(keras.metrics.Mean):
 
     RULES = ("first", "wrong", "any", "potential")
 
-    def __init__(self, ties: str = "first", name: str = "accuracy", dtype: Any = None):
+    def __init__(
+        self,
+        ties: str = "first",
+        name: str = "accuracy",
+        dtype: keras.DTypePolicy | str | None = None,
+    ):
         check_choice("ties", ties, self.RULES)
         super().__init__(name=name, dtype=dtype)
         self.ties = ties
@@ -215,8 +220,8 @@ class WrongLabels(keras.metrics.Metric):
     def reset_state(self) -> None:
         """Does nothing; see the class."""
 
-    def save_own_variables(self, store: Any) -> None:
+    def save_own_variables(self, store: MutableMapping[str, Tensor]) -> None:
         """Saves nothing: the count is not part of a model."""
 
-    def load_own_variables(self, store: Any) -> None:
+    def load_own_variables(self, store: MutableMapping[str, Tensor]) -> None:
         """Loads nothing: the count is not part of a model."""

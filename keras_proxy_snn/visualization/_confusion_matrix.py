@@ -86,7 +86,12 @@ def _matrix(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def _write_numbers(axes: "Axes", matrix: np.ndarray, shares: np.ndarray) -> None:
     for row, column in zip(*np.nonzero(matrix), strict=True):
         colour = "white" if shares[row, column] > 50 else "black"
-        style: Any = {"ha": "center", "va": "center", "color": colour, "fontsize": "small"}
+        style: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "color": colour,
+            "fontsize": "small",
+        }
         axes.text(column, row, f"{matrix[row, column]}", **style)
 
 
@@ -97,7 +102,9 @@ def _label(axes: "Axes", matrix: np.ndarray, names: list[str]) -> None:
     labelled = range(0, len(names), -(-len(names) // _LABELLED_CLASSES))
     shown = [names[i] for i in labelled]
     turned = max(map(len, shown)) > 2 or len(shown) > 20
-    style: Any = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    style: dict[str, Any] = (
+        {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
+    )
     axes.set_xticks(labelled, shown, fontsize="small", **style)
     axes.set_yticks(labelled, shown, fontsize="small")
     axes.set_xlabel("answer of the network")

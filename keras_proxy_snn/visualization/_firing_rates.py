@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..statistics import LayerRecord
 from .figure import BLUE, VERMILLION, check_record, new_panels
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def firing_rates(record: Mapping[str, Any]) -> "Figure":
     return figure
 
 
-def _note(layer: Any) -> str:
+def _note(layer: LayerRecord) -> str:
     percent = f"dead {layer.dead_fraction:.1%}, saturated {layer.saturated_fraction:.1%}"
     return f"mean {layer.firing_rate:.3f}\n{percent}".replace("%", " %")
 

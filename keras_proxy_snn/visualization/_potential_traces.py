@@ -140,7 +140,7 @@ def _draw(axes: "Axes", layer: _Traces) -> Any:
     threshold = axes.axhline(1.0, color="0.35", linestyle="--", linewidth=1.0, label="_threshold")
     for i, label in enumerate(layer.labels):
         v = np.concatenate([[layer.start], layer.potentials[:, i]])
-        style: Any = {"color": OKABE_ITO[i], "marker": _MARKERS[i]}
+        style: dict[str, Any] = {"color": OKABE_ITO[i], "marker": _MARKERS[i]}
         axes.plot(steps, v, label=label, linewidth=1.2, markersize=3, **style)
     axes.set_xlim(-0.02 * len(steps), 1.02 * (len(steps) - 1))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))

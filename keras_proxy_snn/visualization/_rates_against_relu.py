@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import positive_integer
+from ..statistics import LayerRecord
 from .figure import BLUE, VERMILLION, check_record, new_panels
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: i
     return figure
 
 
-def _draw(axes: "Axes", layer: Any, points: int, rng: np.random.Generator) -> Any:
+def _draw(axes: "Axes", layer: LayerRecord, points: int, rng: np.random.Generator) -> Any:
     """Draw the points and the line; return the line."""
     expected, rates = layer.expected_rates.ravel(), layer.firing_rates.ravel()
     active = np.flatnonzero((expected > 0) | (rates > 0))

@@ -80,14 +80,14 @@ def new_panels(
     for axes in grid[len(names) :]:
         axes.remove()
     for axes, name in zip(grid, names, strict=False):
-        bold: Any = {"loc": "left", "fontsize": "small", "fontweight": "bold"}
+        bold: dict[str, Any] = {"loc": "left", "fontsize": "small", "fontweight": "bold"}
         lines = notes[0].count("\n") + 1 if notes else 0
         axes.set_title(short(name, 84 // columns), pad=5 + 11 * lines, **bold)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize="small")
         axes.locator_params(axis="x", nbins=4)
     for axes, note in zip(grid, notes, strict=False):
-        place: Any = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
         text = axes.annotate(note, (0, 1), (0, 5), fontsize="x-small", **place)
         text.set_in_layout(False)
     figure.suptitle(title, x=0.01, ha="left", fontsize="large", fontweight="bold")

@@ -1,13 +1,13 @@
 """Work of a C file per image: the number of spikes, and of the additions that they cause."""
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..._types import Images
 from ..interpreter import _apply, _convolve, _linear, initial_state, prepare_images, step
-from ..program import Conv, Dense, Program
+from ..program import Conv, Dense, Program, Shortcut
 
 __all__ = ["Activity", "activity"]
 
@@ -83,7 +83,7 @@ def _additions(program: Program, fired: list[np.ndarray]) -> int:
     return done
 
 
-def _reached(layer: Any, x: np.ndarray) -> int:
+def _reached(layer: Conv | Dense | Shortcut, x: np.ndarray) -> int:
     """How many neurons spikes reach, all together."""
     filters = layer.kernel.shape[-1]
     if isinstance(layer, Dense):

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._parts import block, constant, deliver, pair_words
 from ._plan import Neurons, Plan
@@ -129,7 +130,7 @@ def firing_text(plan: Plan, tables: Tables, neurons: Neurons) -> list[str]:
     height, width, filters = neurons.shape
     layer = neurons.layer
 
-    def number(what: str, values: Any, fill: int = 0) -> Expression:
+    def number(what: str, values: ArrayLike, fill: int = 0) -> Expression:
         # A table stands in the C file only if a line of code reads it.
         made = cache(
             lambda: constant(tables, f"{neurons.name}_{what}", np.asarray(values), filters, fill)

@@ -8,13 +8,16 @@ of both.
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._files import replacing
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 from ..litert import with_facts
 from .graphs import FORMS, graph
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 __all__ = ["FORMS", "write"]
 
@@ -50,7 +53,7 @@ def write(
         draft.write_bytes(with_facts(_convert(function), from_model(model), form))
 
 
-def _convert(function: Any) -> bytes:
+def _convert(function: "tf.types.experimental.PolymorphicFunction") -> bytes:
     """Freeze the weights and convert.
 
     Without freezing, a SavedModel would leave the weights to an initialiser.

@@ -14,10 +14,9 @@ float32 number just below `level`, and the result is exact too. A power of two c
 so the spikes are the same as without the factor.
 """
 
-from typing import Any
-
 import numpy as np
 
+from ..program import Conv, Dense
 from . import _ops as ops
 from ._flatbuffer import GraphBuilder, Tensor
 
@@ -36,7 +35,7 @@ class Neurons:
         scale: Factor from the program's potentials to the file's, `(1,)` or `(filters,)`.
     """
 
-    def __init__(self, graph: GraphBuilder, layer: Any, is_integer: bool):
+    def __init__(self, graph: GraphBuilder, layer: Conv | Dense, is_integer: bool):
         self._graph = graph
         self._reset = layer.reset
         dtype = "int16" if is_integer else "float32"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..program import Conv, Pool, Shortcut
 from ._flatbuffer import GraphBuilder, Tensor
 
 __all__ = [
@@ -61,7 +62,7 @@ def conv(
     x: Tensor,
     kernel: Tensor,
     bias: Tensor,
-    layer: Any,
+    layer: Conv | Shortcut,
     shape: tuple[int, ...],
     activation: int = NO_ACTIVATION,
 ) -> Tensor:
@@ -93,7 +94,7 @@ def conv(
     return out
 
 
-def sum_pool(graph: GraphBuilder, x: Tensor, layer: Any, shape: tuple[int, ...]) -> Tensor:
+def sum_pool(graph: GraphBuilder, x: Tensor, layer: Pool, shape: tuple[int, ...]) -> Tensor:
     """Sum of each window. `layer` is a `Pool`; `shape` is the result's shape without batch.
 
     A convolution of each map by itself computes the sum, because averages in LiteRT are rounded.
@@ -142,7 +143,7 @@ def dense(
     return out
 
 
-def max_pool(graph: GraphBuilder, x: Tensor, layer: Any, shape: tuple[int, ...]) -> Tensor:
+def max_pool(graph: GraphBuilder, x: Tensor, layer: Pool, shape: tuple[int, ...]) -> Tensor:
     """Maximum of each window. `layer` is a `Pool`; `shape` is the result's shape without batch."""
     out = graph.tensor((x.shape[0], *shape), x.dtype)
     graph.operator(

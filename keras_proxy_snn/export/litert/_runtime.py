@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from ..._types import Images
 from ..program import Program
 from ._file import read_metadata
 from ._simulation import prepare, scores, simulate
+
+if TYPE_CHECKING:
+    from ai_edge_litert.interpreter import Interpreter
 
 __all__ = ["latency", "run"]
 
@@ -123,7 +126,7 @@ class _LiteRT:
         return {name: self._interpreter.get_tensor(index) for name, index in self._out.items()}
 
 
-def _signature(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _signature(interpreter: "Interpreter") -> tuple[dict[str, Any], dict[str, Any]]:
     """Details of inputs and outputs; the signature runner must be deleted before a file can run."""
     (key,) = interpreter.get_signature_list()
     runner = interpreter.get_signature_runner(key)

@@ -1,9 +1,10 @@
 """`run`: execute a NIR file in NumPy, node by node, by NIR's definitions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from .graph_file import chain, open_graph
+
+if TYPE_CHECKING:
+    import nir
 
 __all__ = ["run"]
 
@@ -73,7 +77,7 @@ def run(path: str | Path, program: Program, images: Images) -> np.ndarray:
     return counts
 
 
-def _apply(name: str, node: Any, x: np.ndarray) -> np.ndarray:
+def _apply(name: str, node: "nir.NIRNode", x: np.ndarray) -> np.ndarray:
     kind = type(node).__name__
     if kind == "Conv2d":
         size = node.weight.shape[2:]
@@ -99,7 +103,12 @@ def _apply(name: str, node: Any, x: np.ndarray) -> np.ndarray:
 
 
 def _shifted(
-    x: np.ndarray, size: Any, stride: Any, padding: Any, dilation: Any, output_type: Any
+    x: np.ndarray,
+    size: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int] | str,
+    dilation: Sequence[int],
+    output_type: dict[str, np.ndarray],
 ) -> list[np.ndarray]:
     """The input of all windows at each place of the window, row by row."""
     if isinstance(padding, str):

@@ -1,13 +1,17 @@
 """NIR files as chains of nodes, for the reader and the executor."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._archives import UNREADABLE
 from ..._checks import require
 
 # `nir` may compress with zlib, whose largest ratio is 1,032 to 1.
 _LARGEST_RATIO, _SMALL = 1100, 2**16
+
+if TYPE_CHECKING:
+    import nir
+    from h5py import Group
 
 __all__ = ["chain", "library", "node_count", "open_graph"]
 
@@ -47,7 +51,7 @@ def _check_links_and_sizes(path: str | Path) -> None:
     h5py = require("h5py")
     seen = set()
 
-    def walk(group: Any) -> None:
+    def walk(group: "Group") -> None:
         address = h5py.h5o.get_info(group.id).addr
         if address in seen:
             raise ValueError(f"group {group.name!r} is linked to more than once")
@@ -67,7 +71,7 @@ def _check_links_and_sizes(path: str | Path) -> None:
         walk(file)
 
 
-def chain(graph: Any) -> list[tuple[str, Any]]:
+def chain(graph: "nir.NIRGraph") -> list[tuple[str, Any]]:
     """Names and nodes in order, from the input to the output.
 
     Raises:
@@ -101,5 +105,5 @@ def node_count(path: str | Path) -> int:
     return len(open_graph(path).nodes)
 
 
-def _kind(graph: Any, name: str) -> str:
+def _kind(graph: "nir.NIRGraph", name: str) -> str:
     return type(graph.nodes[name]).__name__

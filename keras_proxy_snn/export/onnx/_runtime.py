@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from ._network import Network
+
+if TYPE_CHECKING:
+    import onnx
 
 __all__ = ["RUNTIMES", "latency", "node_count", "run"]
 
@@ -161,7 +164,7 @@ def node_count(path: str | Path) -> int:
     6
     """
 
-    def count(graph: Any) -> int:
+    def count(graph: "onnx.GraphProto") -> int:
         inner = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
         return len(graph.node) + sum(map(count, inner))
 
