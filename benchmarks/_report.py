@@ -53,8 +53,13 @@ def parser(description):
 
 def add_output(options, repetitions):
     """Add the options of all races."""
-    options.add_argument("--repetitions", type=int, default=repetitions, help="turns of each")
-    options.add_argument("--threads", type=int, default=2, help="cores that each may use")
+    options.add_argument(
+        "--repetitions",
+        type=int,
+        default=repetitions,
+        help="how often each measurement is repeated",
+    )
+    options.add_argument("--threads", type=int, default=2, help="processor cores per measurement")
     options.add_argument("--label", help="name of the JSON file")
     options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
 
@@ -113,7 +118,11 @@ def _gpus():
 
 def add_chunk_steps(options):
     """Add `--chunk-steps`: the steps that this package simulates at once; a GPU needs many."""
-    options.add_argument("--chunk-steps", type=int, help="of this package; the preset's by default")
+    options.add_argument(
+        "--chunk-steps",
+        type=int,
+        help="steps that this package simulates at once (default: the preset's)",
+    )
 
 
 def chunked(arguments):

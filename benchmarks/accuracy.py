@@ -123,13 +123,24 @@ def main():
     options.add_argument("--batch-size", type=int, default=100)
     options.add_argument("--seeds", type=int, nargs="+", default=[0])
     options.add_argument("--images", type=int, help="train on this many images only")
-    options.add_argument("--hold-out", type=int, default=0, help="evaluate on training images")
     options.add_argument(
-        "--set", nargs="+", default=[], metavar="FIELD=VALUE", help="other values for the preset"
+        "--hold-out",
+        type=int,
+        default=0,
+        help="number of training images that are held out and evaluated on",
     )
-    options.add_argument("--data-dir", help="where the data set lies")
+    options.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="fields of the preset and their new values",
+    )
+    options.add_argument("--data-dir", help="folder or archive of the data set")
     options.add_argument("--save", help="write the trained model to this .keras file")
-    options.add_argument("--scratch", type=Path, default=Path("runs"), help="for checkpoints")
+    options.add_argument(
+        "--scratch", type=Path, default=Path("runs"), help="folder for checkpoints"
+    )
     arguments = options.parse_args()
     arguments.settings = dict(map(setting, arguments.set))
     arguments.dataset = arguments.preset.removesuffix("_compact")

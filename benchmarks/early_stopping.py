@@ -101,7 +101,13 @@ def table(result):
 def main():
     options = parser(__doc__)
     options.add_argument("model", type=Path)
-    options.add_argument("--train", type=int, default=0, metavar="N", help="for choosing a margin")
+    options.add_argument(
+        "--train",
+        type=int,
+        default=0,
+        metavar="N",
+        help="number of training images that choose the margin",
+    )
     options.add_argument("--time-steps", type=int)
     options.add_argument("--margins", type=float, nargs="+", default=MARGINS)
     arguments = options.parse_args()

@@ -41,10 +41,20 @@ CALIBRATION_IMAGES = 500
 def main(argv=None):
     options = parser(__doc__)
     options.add_argument("--preset", default="fashion_mnist_compact", choices=kps.PRESETS)
-    options.add_argument("--time-steps", type=int, help="T; the preset's own if not given")
-    options.add_argument("--margins", type=float, nargs="*", default=[4], help="none: left out")
-    options.add_argument("--repetitions", type=int, default=7, help="turns of each file")
-    options.add_argument("--repeats", type=int, default=20, help="inferences of a turn")
+    options.add_argument(
+        "--time-steps", type=int, help="number T of time steps (default: the preset's)"
+    )
+    options.add_argument(
+        "--margins",
+        type=float,
+        nargs="*",
+        default=[4],
+        help="margins of early stopping (no values: no early stopping)",
+    )
+    options.add_argument(
+        "--repetitions", type=int, default=7, help="how often each file is measured"
+    )
+    options.add_argument("--repeats", type=int, default=20, help="inferences per measurement")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--label", help="name of the JSON file")
     options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")

@@ -170,8 +170,8 @@ def table(document):
 def main():
     options = parser(__doc__)
     options.add_argument("networks", nargs="+", help="presets with pretrained weights")
-    options.add_argument("--images", type=int, default=20, help="how many test images")
-    options.add_argument("--cache", type=Path, help="folder of quantised networks, to keep them")
+    options.add_argument("--images", type=int, default=20, help="number of test images")
+    options.add_argument("--cache", type=Path, help="folder that keeps the quantised networks")
     options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     arguments = options.parse_args()
     for name in arguments.networks:

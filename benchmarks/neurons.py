@@ -25,10 +25,16 @@ BYTES = {"float32": 4, "bfloat16": 2}
 
 def main(argv=None):
     options = parser(__doc__)
-    options.add_argument("--shape", type=int, nargs="+", default=[28, 28, 128], help="of the layer")
-    options.add_argument("--time-steps", type=int, default=2, help="of the chunk")
+    options.add_argument(
+        "--shape", type=int, nargs="+", default=[28, 28, 128], help="shape of the layer"
+    )
+    options.add_argument(
+        "--time-steps", type=int, default=2, help="number of time steps in a chunk"
+    )
     options.add_argument("--batch", type=int, default=100)
-    options.add_argument("--dtype", default="float32", choices=BYTES, help="of currents and spikes")
+    options.add_argument(
+        "--dtype", default="float32", choices=BYTES, help="dtype of currents and spikes"
+    )
     options.add_argument("--backends", nargs="+", default=[*FRAMEWORKS], choices=FRAMEWORKS)
     add_output(options, repetitions=7)
     arguments = options.parse_args(argv)

@@ -31,8 +31,8 @@ def command(run):
 def main():
     options = parser(__doc__)
     options.add_argument("model", type=Path, help="the .keras file")
-    options.add_argument("run", type=Path, help="the JSON file that benchmarks/accuracy.py wrote")
-    options.add_argument("--force", action="store_true", help="replace the weights that are there")
+    options.add_argument("run", type=Path, help="JSON file from benchmarks/accuracy.py")
+    options.add_argument("--force", action="store_true", help="replace existing weights")
     arguments = options.parse_args()
     run = json.loads(arguments.run.read_text())
     trained = keras.models.load_model(arguments.model, compile=False)

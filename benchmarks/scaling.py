@@ -30,9 +30,17 @@ def main(argv=None):
     options = parser(__doc__)
     for factor, values in FACTORS.items():
         name = f"--{factor.replace('_', '-')}"
-        options.add_argument(name, type=int, nargs="*", default=values, help="none: left out")
+        options.add_argument(
+            name,
+            type=int,
+            nargs="*",
+            default=values,
+            help="values to measure (no values: this factor is not varied)",
+        )
     options.add_argument("--base", type=int, nargs=4, default=[10, 10, 32, 4], metavar="N")
-    options.add_argument("--side", type=int, default=28, help="of the images, in pixels")
+    options.add_argument(
+        "--side", type=int, default=28, help="height and width of the images, in pixels"
+    )
     default = ["tensorflow", "jax", "torch", "torch-events", "spikingjelly", "tensorflow-ann"]
     known = names("train_step")
     options.add_argument("--opponents", nargs="+", default=default, choices=known)

@@ -41,9 +41,21 @@ def main(argv=None):
     options.add_argument("--time-steps", type=int, default=50)
     options.add_argument("--batch", type=int, default=10)
     options.add_argument("--opponents", nargs="+", default=names(TASK), choices=names(TASK))
-    options.add_argument("--ceiling-images", type=int, default=100, help="of the convolution")
-    options.add_argument("--ceiling-maps", type=int, default=128, help="of the convolution")
-    options.add_argument("--ceiling-size", type=int, default=4096, help="of the matrices")
+    options.add_argument(
+        "--ceiling-images",
+        type=int,
+        default=100,
+        help="images of the convolution in the upper bound",
+    )
+    options.add_argument(
+        "--ceiling-maps", type=int, default=128, help="maps of the convolution in the upper bound"
+    )
+    options.add_argument(
+        "--ceiling-size",
+        type=int,
+        default=4096,
+        help="rows and columns of the matrices in the upper bound",
+    )
     options.add_argument("--ceilings", nargs="+", default=[*FRAMEWORKS], choices=FRAMEWORKS)
     add_chunk_steps(options)
     add_output(options, repetitions=7)

@@ -30,7 +30,7 @@ PROGRAMS = {
 def main(argv=None):
     options = parser(__doc__)
     options.add_argument("--backends", nargs="+", default=list(FRAMEWORKS), choices=FRAMEWORKS)
-    options.add_argument("--repetitions", type=int, default=9, help="processes of each kind")
+    options.add_argument("--repetitions", type=int, default=9, help="number of processes per kind")
     options.add_argument("--label", default="cpu", help="name of the JSON file")
     options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     arguments = options.parse_args(argv)

@@ -40,7 +40,9 @@ def main(argv=None):
     options.add_argument("--time-steps", type=int, nargs="+", default=[5, 15, 50])
     options.add_argument("--batch", type=int, nargs="+", default=[10, 100])
     options.add_argument("--opponents", nargs="+", default=names(TASK), choices=names(TASK))
-    options.add_argument("--in-a-row", type=int, default=1, help="steps between looks at the loss")
+    options.add_argument(
+        "--in-a-row", type=int, default=1, help="number of steps between reads of the loss"
+    )
     add_chunk_steps(options)
     add_output(options, repetitions=5)
     arguments = options.parse_args(argv)

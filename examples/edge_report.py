@@ -237,12 +237,18 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model", type=Path, help="a .keras file of a ProxyModel")
-    parser.add_argument("--time-steps", type=int, help="T; the model's own if not given")
-    parser.add_argument("--images", type=int, help="test images (default: 1000, or all)")
-    parser.add_argument("--dataset", choices=kps.datasets.NAMES, help="default: the set that fits")
+    parser.add_argument(
+        "--time-steps", type=int, help="number T of time steps (default: the model's)"
+    )
+    parser.add_argument("--images", type=int, help="number of test images (default: 1000, or all)")
+    parser.add_argument(
+        "--dataset",
+        choices=kps.datasets.NAMES,
+        help="data set (default: the set with images of this shape)",
+    )
     parser.add_argument("--formats", nargs="+", choices=RUNTIMES, default=list(RUNTIMES))
     parser.add_argument("--output", type=Path, help="Markdown file to write")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
+    parser.add_argument("--json", type=Path, help="JSON file for the numbers")
     parser.add_argument("--files", type=Path, help="existing folder that keeps the exported files")
     parser.add_argument("--force", action="store_true", help="replace existing files")
     options = parser.parse_args()

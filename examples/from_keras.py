@@ -105,18 +105,39 @@ def main():
     parser.add_argument("--blocks", type=int, default=1, help="residual blocks per width")
     parser.add_argument("--widths", type=numbers, default=[8, 16], help="filters, such as 16,32,64")
     parser.add_argument("--epochs", type=int, default=20, help="epochs of the CNN")
-    parser.add_argument("--quantised-epochs", type=int, default=4, help="epochs with steps")
-    parser.add_argument("--tune-epochs", type=int, default=2, help="epochs through the proxy")
+    parser.add_argument(
+        "--quantised-epochs",
+        type=int,
+        default=4,
+        help="epochs of the CNN with quantised activations",
+    )
+    parser.add_argument("--tune-epochs", type=int, default=2, help="epochs of proxy learning")
     parser.add_argument("--rate", type=float, default=0.003, help="learning rate of the CNN")
-    parser.add_argument("--quantised-rate", type=float, default=0.001, help="rate with steps")
-    parser.add_argument("--tune-rate", type=float, default=0.0003, help="rate through the proxy")
-    parser.add_argument("--levels", type=int, default=4, help="steps of an activation")
+    parser.add_argument(
+        "--quantised-rate",
+        type=float,
+        default=0.001,
+        help="learning rate with quantised activations",
+    )
+    parser.add_argument(
+        "--tune-rate", type=float, default=0.0003, help="learning rate of proxy learning"
+    )
+    parser.add_argument("--levels", type=int, default=4, help="levels of a quantised activation")
     parser.add_argument("--calibrate", choices=["percentile", "rnl", "qcfs"], default="qcfs")
     parser.add_argument("--calibration-images", type=int, default=500)
-    parser.add_argument("--bias-images", type=int, default=200, help="images for the biases")
-    parser.add_argument("--time-steps", type=int, default=16, help="T, also for tuning")
+    parser.add_argument(
+        "--bias-images", type=int, default=200, help="number of images for bias calibration"
+    )
+    parser.add_argument(
+        "--time-steps", type=int, default=16, help="number T of time steps, also in proxy learning"
+    )
     parser.add_argument("--evaluate-at", type=numbers, default=[4, 8, 16, 32])
-    parser.add_argument("--hold-out", type=int, default=0, help="training images to test on")
+    parser.add_argument(
+        "--hold-out",
+        type=int,
+        default=0,
+        help="number of training images that are held out and tested on",
+    )
     parser.add_argument("--images", type=int, help="train on this many images only")
     parser.add_argument("--test-images", type=int, help="test on this many images only")
     parser.add_argument("--output", type=Path, default=Path("results/from_keras"))

@@ -53,15 +53,15 @@ def prepare(program, training, images, folder, class_names=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help="a preset's name, a .keras file or a .kps program")
-    parser.add_argument("--images", type=int, default=10, help="how many test images")
-    parser.add_argument("--dataset", help="default: the one with images of this shape")
+    parser.add_argument("--images", type=int, default=10, help="number of test images")
+    parser.add_argument("--dataset", help="data set (default: the set with images of this shape)")
     parser.add_argument("--output", default=".", type=Path, help="folder for the files")
     arguments = parser.parse_args()
     try:
         program = network(arguments.model)
         name = arguments.dataset or datasets.name_by_shape(program.input_shape)
         if name is None:
-            raise ValueError(f"give --dataset: none has images of {program.input_shape}")
+            raise ValueError(f"give --dataset: no data set has images of {program.input_shape}")
         (training, _), (images, _) = datasets.load(name)
         images = np.asarray(images[: arguments.images])
         names = datasets.class_names(name)
