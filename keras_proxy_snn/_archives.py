@@ -1,4 +1,4 @@
-"""Arrays and JSON in ZIP archives from anywhere: sizes are looked at before memory is taken."""
+"""Arrays and JSON in ZIP archives of unknown origin: sizes are checked before reading."""
 
 import json
 import lzma

@@ -1,4 +1,4 @@
-"""Files that are never half: each is written aside, brought to the disk, and then given its name.
+"""Files that are whole or absent: each is written under another name, flushed, and then renamed.
 
 A process can be killed at any moment. What stands under a file's name is the file of before or the
 new one, whole; a draft that a killed process left is removed when the same file is next written.

@@ -1,4 +1,4 @@
-"""Before Keras is imported: which process this is, and which backend Keras takes."""
+"""Before Keras is imported: is this the command line, and which backend does Keras take?"""
 
 import importlib.util
 import json
@@ -16,10 +16,11 @@ _SCRIPTS = {"keras-proxy-snn", "keras-proxy-snn.exe"}
 def is_command_line() -> bool:
     """Whether the package is being imported to run its own commands.
 
-    Importing the package has to register its classes with Keras, which loads a backend: seconds
-    that `keras-proxy-snn --help` must not take. So there, and only there, each command imports
-    what it needs. Of `python -m keras_proxy_snn` Python says no more than `-m` in `sys.argv`
-    while it looks for the module; the module's name is what precedes the arguments.
+    An import of the package registers its classes with Keras, which loads a backend. This takes
+    seconds, and `keras-proxy-snn --help` should be fast. So on the command line, and only there,
+    each command imports what it needs. While Python looks for the module of `python -m
+    keras_proxy_snn`, `sys.argv` starts with `-m`; the module's name is in `sys.orig_argv`, before
+    the arguments.
 
     Example:
 
@@ -41,8 +42,8 @@ def choose_backend() -> None:
     `keras.json`, or a Keras that is imported already. It is never overridden.
 
     Raises:
-        ImportError: If nobody chose, TensorFlow is not installed, and the others are not exactly
-            one: with what to do.
+        ImportError: If no backend is chosen, TensorFlow is not installed, and not exactly one
+            other backend is installed. The message says what to do.
 
     Example:
 

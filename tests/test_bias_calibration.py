@@ -130,7 +130,9 @@ def test_a_look_can_end_at_a_stage(rng):
 def test_bad_input_is_refused(rng):
     x = rng.random((4, 8, 8, 1))
     without = kps.from_keras(kps.build_ann(kps.parse_spec("4C3-10F"), (8, 8, 1)), 4)
-    with pytest.raises(ValueError, match=r"must have a bias.*Received: none in 'ann'"):
+    with pytest.raises(
+        ValueError, match=r"must have a bias.*Received: 'ann', which has no such layer"
+    ):
         kps.calibrate_biases(without, x)
     ann = kps.build_ann(kps.parse_spec("4C3-10F"), (8, 8, 1), use_bias=True)
     with pytest.raises(ValueError, match=r"spike_height='threshold'.*Received.*'conv1': 2.0"):

@@ -265,7 +265,7 @@ def recording(**columns):
             ),
             "field y.*integers. Received: .*nan",
         ),
-        (lambda: datasets.load_events([], 3), "Received: none"),
+        (lambda: datasets.load_events([], 3), "Received: an empty"),
         (lambda: datasets.load_events([(np.zeros((4, 2, 5, 6)), 0)], 3), r"\(3, polarities"),
     ],
 )

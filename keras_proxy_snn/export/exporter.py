@@ -28,7 +28,7 @@ _CALIBRATED, _CHECKED = 500, 64
 
 
 class ExportError(RuntimeError):
-    """A written file does not spike like the network."""
+    """A written file gives other spikes than the network."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One file per experiment: its docstring tells source and expected results; the rest is data."""
+"""One file per experiment: its docstring states source and expected results; the rest is data."""
 
 from . import (
     ablation,
