@@ -84,7 +84,7 @@ def test_wrong_labels_of_a_generator_are_found_at_the_end_of_the_epoch(x, method
     model, wrong = small(), np.where(GOOD == 2, 7.5, GOOD)
     steps = {"fit": {"steps_per_epoch": 1, "shuffle": False}, "evaluate": {"steps": 1}}[method]
     run = getattr(model, method)
-    with pytest.raises(ValueError, match=r"whole numbers from 0 to 2.*Received: 2 of another kind"):
+    with pytest.raises(ValueError, match=r"whole numbers from 0 to 2.*Received: 2 other labels"):
         run(batches(x, wrong), verbose=0, **steps)
     run(batches(x, GOOD), verbose=0, **steps)  # nothing of it is left
     names = model.evaluate(x, GOOD, verbose=0, return_dict=True)

@@ -104,7 +104,7 @@ def test_curve_of_a_real_training_knows_its_epochs(model, image):
     assert line_data(figure.axes[2]) == {
         name: [[4, 5], logs[f"rate_{name}"]] for name in ("conv1", "conv2", "readout")
     }
-    with pytest.raises(ValueError, match="one value an epoch, here 2 for 'val_accuracy'"):
+    with pytest.raises(ValueError, match="one value per epoch, here 2 for 'val_accuracy'"):
         training_curve(history)
 
 
