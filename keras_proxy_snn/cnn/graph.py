@@ -160,7 +160,7 @@ def _functional(model: Any) -> Any:
         return None  # A user's own class may call its layers in any way.
     if isinstance(model, keras.Sequential):
         # Keras has no public attribute for the functional model that it makes of a Sequential.
-        model = model._functional if model.built else None
+        model = model._functional if model.built else None  # noqa: SLF001
     return model if hasattr(model, "_nodes_by_depth") else None
 
 
@@ -168,7 +168,7 @@ def _read(model: Any, inputs: list[int], calls: list[Call]) -> list[int]:
     """Append the calls of a model; return the positions of its outputs."""
     places = {id(tensor): place for tensor, place in zip(model.inputs, inputs, strict=True)}
     # Keras has no public attribute for the order in which such a model calls its layers.
-    nodes = model._nodes_by_depth
+    nodes = model._nodes_by_depth  # noqa: SLF001
     for depth in sorted(nodes, reverse=True):
         for node in nodes[depth]:
             if node.is_input:
