@@ -1,4 +1,4 @@
-"""Checks of arguments, and of libraries, that many rooms make. Needs the standard library alone."""
+"""Checks of arguments, and of libraries, that many rooms make. Needs only the standard library."""
 
 import importlib
 from collections.abc import Collection

@@ -1,7 +1,7 @@
 """Files that are whole or absent: each is written under another name, flushed, and then renamed.
 
-A process can be killed at any moment. What stands under a file's name is the file of before or the
-new one, whole; a draft that a killed process left is removed when the same file is next written.
+A process can be killed at any moment. The file then has its old or its new content, never a part
+of it. If a killed process left a draft, the next writer of the same file removes the draft.
 """
 
 import contextlib
@@ -110,7 +110,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def _bring_to_disk(folder: Path) -> None:
-    """Make the new name last; Windows and some network drives do that by themselves alone."""
+    """Keep the new name after a power cut; Windows and some network drives refuse."""
     with contextlib.suppress(OSError):
         number = os.open(folder, os.O_RDONLY)
         try:

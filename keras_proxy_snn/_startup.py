@@ -70,7 +70,7 @@ def choose_backend() -> None:
 
 
 def _configured() -> str:
-    """The backend in Keras's own file, which lies where Keras looks for it."""
+    """The backend in Keras's configuration file, or Keras's default."""
     home = Path.home() if os.access(Path.home(), os.W_OK) else Path("/tmp")
     file = Path(os.environ.get("KERAS_HOME", home / ".keras")).expanduser() / "keras.json"
     try:

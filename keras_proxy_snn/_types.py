@@ -1,4 +1,4 @@
-"""Names for what functions take, where `Any` would say nothing: for readers, not for type checkers.
+"""Types for readers, where a type checker sees little more than `Any`: tensors, images, shapes.
 
 Keras and its backends ship no type information, and each backend has a tensor class of its own.
 """

@@ -170,7 +170,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         return self.snn.compute_output_shape(input_shape)
 
     def evaluate(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
-        """As `keras.Model.evaluate`; `time_steps` sets another T for this call alone."""
+        """As `keras.Model.evaluate`; `time_steps` sets another T for this call only."""
         with self._at(time_steps):
             return super().evaluate(*args, **kwargs)
 

@@ -58,7 +58,7 @@ HEADS = [
     ({"time_steps": -1}, "time_steps.*positive integer. Received: -1"),
     ({"time_steps": "x"}, "time_steps.*positive integer. Received: 'x'"),
     ({"time_steps": 1.5}, "time_steps"),
-    ({"layers": []}, "last layer of a program is a Dense"),
+    ({"layers": []}, "last layer of a program must be a Dense"),
     ({"layers": {}}, "last layer"),
     ({"layers": None}, "A program file"),
     ({"input_shape": [4, 4]}, "input_shape"),

@@ -1,6 +1,6 @@
 """`SpikeTensorBoard`: the activity of neurons during training, in TensorBoard.
 
-It uses `visualization` and `statistics`, so it stands on a level above both.
+It uses `visualization` and `statistics`, so its level is above both.
 """
 
 from collections.abc import Iterator, Sequence

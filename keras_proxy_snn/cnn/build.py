@@ -45,7 +45,7 @@ def build_ann(
     l2: float = 0.0,
     name: str = "ann",
 ) -> keras.Sequential:
-    """Build the proxy: a CNN of standard Keras layers alone.
+    """Build the proxy: a CNN that has only standard Keras layers.
 
     Each `Conv2D` or `Dense` is followed by an optional `BatchNormalization` and by the
     proxy's activation of its currents z:
@@ -60,7 +60,7 @@ def build_ann(
         v_threshold: Threshold theta of the IF neurons, for `"clip"`; see `layer_thresholds`.
         proxy_activation: `"relu"` or `"clip"`.
         readout_activation: `"relu"`: the last layer has the proxy's activation too, as in the
-            paper. `"linear"`: it has none, as in the authors' notebook.
+            paper. `"linear"`: no activation, as in the authors' notebook.
         pooling: `"max"` (the paper): the SNN takes the OR of the spikes in a window. It fires more
             often than the most active neuron, and the difference grows with T. `"average"`: both
             networks take means, and their rates agree at any T.
@@ -68,10 +68,11 @@ def build_ann(
             He's uniform initializer times the layer's threshold, variance 2 theta^2 / fan-in. The
             rate of an IF neuron is z / theta. With He's or Glorot's initializer alone, rates would
             fall by theta from layer to layer, and deep layers would be silent.
-        use_bias: Whether the layers have biases; the paper's have none.
+        use_bias: Whether the layers have biases; the paper's layers have no biases.
         batch_norm: Whether each layer but the readout is batch-normalised.
         learn_threshold: Whether the thresholds of all layers but the readout are trained with
-            the weights, from `v_threshold` on; needs `"clip"`, because the paper's ANN has none.
+            the weights, from `v_threshold` on; needs `"clip"`, because the ANN of the paper has no
+            thresholds.
         l2: Penalty lambda * ||w||^2 on the weights of every layer.
         name: Name of the model.
 

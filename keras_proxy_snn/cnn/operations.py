@@ -17,11 +17,11 @@ def standard_layer(operation: keras.Operation, arguments: tuple[Any, ...], dtype
     Args:
         operation: A layer, or the operation of `x + y`, `keras.ops.relu(x)`,
             `keras.activations.softmax(x)` and the like.
-        arguments: What it was called with.
-        dtype: That of the result.
+        arguments: Arguments of the call.
+        dtype: Dtype of the result.
 
     Returns:
-        A layer. A layer is returned as it is, and so is an operation for which there is none.
+        A layer. Layers, and operations that no layer can replace, are returned unchanged.
 
     Example:
 

@@ -1,6 +1,6 @@
 """Architecture strings such as `"128C3-P2-10F"` and the layers that they name.
 
-Uses the standard library alone, so a spec can be read without a deep-learning framework.
+Uses only the standard library, so a spec can be read without a deep-learning framework.
 """
 
 import re

@@ -118,8 +118,8 @@ def _places(nodes: Sequence[Node]) -> list[tuple[TiedIF, Any]]:
             return stage.bias_variable
         if not isinstance(stage, IFActivation | CurrentSum):
             return None
-        # What is added to one of the currents that meet is added to their sum; but not to one that
-        # others read too. The last is that of the longest way.
+        # A bias of one summand is a bias of the sum, if no other stage reads this summand. The last
+        # summand comes from the longest path.
         for name in reversed(node.inputs):
             if name == IMAGE or readers[name] > 1:
                 continue

@@ -1,6 +1,6 @@
 """Fashion-MNIST, CIFAR-10 and handwritten digits as NumPy arrays.
 
-`load` returns a data set. `locate` tells from which place `load` would read it. `class_names`
+`load` returns a data set. `locate` finds the place from which `load` would read it. `class_names`
 gives the names of its classes. `name_by_shape` finds the set that has images of a given shape.
 `load_events` turns the recordings of an event camera into frames.
 """

@@ -1,4 +1,4 @@
-"""The digits that come with the package; `digits.txt` says from where."""
+"""The digits that come with the package; `digits.txt` states their source."""
 
 from pathlib import Path
 

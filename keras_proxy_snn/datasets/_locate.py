@@ -1,4 +1,4 @@
-"""`locate`: find a data set on this machine by the names of files alone."""
+"""`locate`: find a data set on this machine only by the names of files."""
 
 import importlib.util
 import os

@@ -32,7 +32,7 @@ class Source:
 
     @property
     def title(self) -> str:
-        """Name of the set for tables of results; for JPEG files it says so.
+        """Name of the set for tables of results; the name of JPEG files ends in "(JPEG)".
 
         JPEG files hold other pixels than the published set, so a result measured on them is
         reported for "CIFAR-10 (JPEG)".

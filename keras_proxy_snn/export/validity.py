@@ -46,7 +46,8 @@ def check_program(program: "Program") -> "Program":
         raise ValueError(f"`input_scale` must be positive and finite. Received: {scale!r}.")
     _check_numbers("input_shape", program.input_shape, 3, "the program")
     if not program.layers or not isinstance(program.layers[-1], Dense):
-        raise ValueError("The last layer of a program is a Dense. Received: none.")
+        kinds = [type(layer).__name__ for layer in program.layers]
+        raise ValueError(f"The last layer of a program must be a Dense. Received: {kinds}.")
     names = [layer.name for layer in program.layers]
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise ValueError(f"Layers must have different names. Received: {names}.")

@@ -1,6 +1,6 @@
 """`report`: compile a file with Vela, the compiler for Arm's Ethos-U NPUs.
 
-The report tells which operators run on the NPU, and estimates time and memory.
+The report states which operators run on the NPU, and estimates time and memory.
 """
 
 import csv

@@ -31,7 +31,7 @@ class SpikingTwin:
             the firing rates follow.
         gains: The same names to the activation that corresponds to one spike per step. It is the
             threshold times the factor of a `Rescaling` before the ReLU. After a
-            `LearnedThreshold`, which divides by the threshold, it is the factor alone.
+            `LearnedThreshold`, which divides by the threshold, it is only the factor.
         sources: Name of each stage with weights to the position of the call whose result the same
             weights read in the CNN.
         spike_height: Value of a spike, see `spiking_twin`.
@@ -90,7 +90,7 @@ def spiking_twin(
 
     Args:
         ann: A built `keras.Sequential` or functional model of these layers, with one input
-            and an output `(batch, classes)`. A `Rescaling` or a `LearnedThreshold` may stand before
+            and an output `(batch, classes)`. A `Rescaling` or a `LearnedThreshold` may come before
             a ReLU (see `build_ann`).
         neurons: The neuron of all layers, `keras_proxy_snn.neurons.neuron.Neuron`; or a mapping
             from names of the CNN's layers to neurons, with `Neuron()` for other layers. A layer

@@ -58,7 +58,7 @@ class State:
         self._remove_weights(but=weights)
 
     def restore(self, model: keras.Model) -> tuple[int, dict[str, list[float]]]:
-        """Load the last whole epoch; return its number and the logs, 0 and `{}` without one."""
+        """Load the last whole epoch; return its number and the logs; or 0 and `{}`."""
         if not self._record.exists():
             return 0, {}
         record = json.loads(self._record.read_text())

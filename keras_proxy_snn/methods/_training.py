@@ -27,7 +27,7 @@ class Training:
         validation_data: Held-out training images and labels, or `None`.
         folder: Folder for checkpoints, or `None`. A killed training resumes from its last whole
             epoch when it is called again with the same folder.
-        callbacks: Further Keras callbacks of every phase; a `PhaseCallback` is told the phase.
+        callbacks: Further Keras callbacks of every phase; a `PhaseCallback` receives the phase.
         verbose: As in `keras.Model.fit`.
         augment: Whether training images are randomly shifted by up to an eighth of their side and
             mirrored left to right, differently in each epoch.
@@ -122,7 +122,7 @@ def fit_phase(
         epochs: Epochs of this phase; `None` for `training.epochs`.
         fall: Function from the fraction of epochs that are done, in [0, 1), to the learning rate
             as a fraction of the model's.
-        callbacks: Callbacks of this phase alone.
+        callbacks: Callbacks of only this phase.
 
     Returns:
         Logs of each epoch by name.

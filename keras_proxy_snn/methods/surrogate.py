@@ -134,7 +134,7 @@ def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     """Train the preset's spiking network by surrogate gradient, see `SurrogateModel`.
 
     Neurons, readout, loss and optimizer are the preset's. The ANN's activations are not used.
-    Thresholds are not trained, whatever `learn_threshold` says.
+    Thresholds are not trained, even with `learn_threshold`.
 
     Returns:
         `Trained`; `network` is a `ProxyModel`.

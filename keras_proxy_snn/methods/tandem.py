@@ -63,7 +63,7 @@ class TandemModel(keras.Model):
     Args:
         network: Owner of the weights, with the fields of `TANDEM`.
         spiking: Number of layers, from the image on, that have an SNN layer; `None` for all hidden
-            layers. The other hidden layers and the readout are layers of an ANN alone; the
+            layers. The other hidden layers and the readout are only layers of an ANN; the
             activation of such a hidden layer is max(0, z), without theta.
         clip: Whether a is bounded at the rate that an IF neuron can reach.
         **kwargs: Arguments of `keras.Model`, such as `name`.

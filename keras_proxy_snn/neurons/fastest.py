@@ -34,7 +34,7 @@ def simulate(
     On GPUs, one kernel runs all steps: a Triton kernel on PyTorch, a Pallas kernel on JAX. On CPUs
     with TensorFlow, XLA fuses additions, comparisons and resets of large layers into one kernel.
     On CPUs with PyTorch, potentials are changed in place, in the cache. In all other cases the
-    equations run in the graph that Keras compiles. `benchmarks/NOTES.md` tells the gains. The
+    equations run in the graph that Keras compiles. `benchmarks/NOTES.md` states the gains. The
     function cannot be differentiated.
 
     Args:

@@ -21,7 +21,7 @@ class Data:
     """A data set, divided into its parts.
 
     Attributes:
-        title: Name in tables; it tells if the copy was compressed with loss.
+        title: Name in tables; it states if the copy has lossy compression.
         train: Images and labels to train on.
         held_out: The last 5,000 training images, or the last tenth of fewer than 50,000. All
             choices are made with these images.

@@ -27,7 +27,7 @@ class SpikingNetwork(Retraced):
     """IF layers, spike pooling and a readout, run for T time steps on a constant image.
 
     The stages are a chain, or a graph without loops in which each stage names its inputs. Signals
-    that depend on the image alone, up to the currents of the first neurons, are computed once
+    that depend only on the image, up to the currents of the first neurons, are computed once
     (direct coding, Eq. 6 of Kheradpisheh et al., "Spiking neural networks trained via proxy").
     Time advances in chunks of `chunk_steps` steps. Inside a chunk, the steps are folded into the
     batch, so each layer is one large operation. Between chunks, only the potentials are kept.

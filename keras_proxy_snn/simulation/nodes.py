@@ -66,7 +66,7 @@ class Readers:
         events: Whether the image itself changes with time.
 
     Attributes:
-        constant: `IMAGE`, and names of stages without neurons that depend on the image alone.
+        constant: `IMAGE`, and names of stages without neurons that depend only on the image.
             These signals do not change with time. Empty with `events`.
         needed_later: Names of constant signals that stages with spikes read.
         done: For each node, names of the signals that no later node reads.

@@ -66,7 +66,7 @@ class Retraced(keras.Model):
         return made
 
     def _renew_steps(self) -> None:
-        """Let the steps be traced anew.
+        """Let the steps be traced again.
 
         `jax.jit` finds earlier traces by the function, and bound methods of one object are all
         equal, so a trace for other settings would be found. A new partial equals nothing else.

@@ -114,7 +114,7 @@ class Wiring:
         return stages[-1].name if stages else IMAGE, image
 
     def prepare(self, source: str, image: Images) -> Prepared:
-        """Compute weights and all signals that depend on the image alone, once for all steps.
+        """Compute weights and all signals that depend only on the image, once for all steps.
 
         Args:
             source: Name of the signal, from `image_signal`.

@@ -2,7 +2,7 @@
 
 `record` keeps spikes and potentials. `costs` counts operations and bytes. `report` prints both.
 `early_stopping` weighs the steps saved against the accuracy lost. These functions do not change
-the model, and they need NumPy and Keras alone.
+the model, and they need only NumPy and Keras.
 """
 
 from ._activity import LayerRecord, LayerStatistics, record

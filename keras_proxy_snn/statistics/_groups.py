@@ -24,7 +24,7 @@ class Source:
         stage: The stage that reads the input.
         name: Name of the stage that gives the input, or `IMAGE`.
         spikes: Whether the input is zeros and ones.
-        constant: Whether the input depends on the image alone, and not on time.
+        constant: Whether the input depends only on the image, and not on time.
     """
 
     stage: keras.layers.Layer
@@ -40,7 +40,7 @@ class Group:
     Attributes:
         layer: The layer.
         below: Name of the stage that the layer reads.
-        first: Whether this stage depends on the image alone.
+        first: Whether this stage depends only on the image.
         sources: Inputs of the layer and of stages that multiply or add.
     """
 

@@ -66,7 +66,7 @@ def report(
 ) -> Report:
     """Activity, costs and an energy estimate of a network on some images.
 
-    The function keeps sums alone, so it takes any number of images. The model is not changed.
+    The function keeps only sums, so it takes any number of images. The model is not changed.
 
     Args:
         model: A `ProxyModel`.

@@ -59,7 +59,7 @@ AVERAGING: Mapping[str, Any] = {"pooling": "average"}
 CLIPPED: Mapping[str, Any] = {"v_threshold": 2.0}
 """Thresholds for `QuantisedANN`: activations up to two standard deviations of the currents.
 
-This holds if all layers but the readout are batch-normalised. `methods.quantised_proxy.fit` tells
+This holds if all layers but the readout are batch-normalised. `methods.quantised_proxy.fit` states
 the gain.
 """
 

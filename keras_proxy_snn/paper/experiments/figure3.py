@@ -2,7 +2,7 @@
 
 Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Fig. 3, T = 10 to 60.
 Command: keras-proxy-snn paper figure3
-Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not say whether each T has
+Expected: 94.26 at T = 15, rising to 94.56 at T = 50. The paper does not state whether each T has
     its own training, so two curves are drawn: networks trained at each T, and the network trained
     at the T of Table 2 and run at each T.
     The compact network is trained in this package's form: the published one collapses there at

@@ -4,7 +4,7 @@ Source: Kheradpisheh et al. 2021, arXiv:2109.13208, Table 2, rows "This work". M
     figure are not in the paper.
 Command: keras-proxy-snn paper table2
 Expected: ANN 94.60; conversion 84.63, 93.12, 94.50 at T = 50, 100, 200; surrogate gradient 94.41;
-    proxy learning 94.56, both at T = 50. The paper tells neither the number of epochs nor whether
+    proxy learning 94.56, both at T = 50. The paper states neither the number of epochs nor whether
     ties count as right. Here training has 100 epochs, as in the authors' notebook, and ties go to
     argmax. At full size, images are shifted and mirrored at random (the notebook crops them).
 Time: full: not measured. compact: 2 to 21 minutes per training on two shared cores. tiny: not
