@@ -38,6 +38,10 @@ class ProxyModel(CheckedInputs, ProxyLearning):
     unrelated. It leaves out images without a spike in the readout; an untrained network often has
     such images.
 
+    Each argument after `ann` is an attribute too. `time_steps`, `chunk_steps`, `readout`,
+    `proxy_activation`, `event_driven` and `input_range` can be set at any time, after training too;
+    the other arguments cannot be set.
+
     Args:
         ann: The proxy, a built `keras.Sequential` or functional model; see
             `keras_proxy_snn.mapping.twin.spiking_twin` for the layers that it can have. A softmax
@@ -52,7 +56,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         readout: Output of the model for each class: `"counts"`, the readout's spike counts (the
             paper); or `"potential"`, counts plus remaining potential over threshold. With
             `reset="subtract"`, the latter equals the current summed over time plus the initial
-            potential, over the threshold. It can be set at any time, after training too.
+            potential, over the threshold.
         spike_height: Value of a spike in the next layer: `"one"` (the paper), or `"threshold"`,
             the threshold of its neuron. Use the latter with thresholds calibrated to a trained
             CNN; see `keras_proxy_snn.mapping.twin.spiking_twin`.
@@ -76,7 +80,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
             files compute in float32.
         event_driven: Whether hidden layers add weights spike by spike on the CPU, in time
             proportional to the number of spikes; see
-            `keras_proxy_snn.simulation.network.SpikingNetwork`. It can be set at any time.
+            `keras_proxy_snn.simulation.network.SpikingNetwork`.
         input_range: Values of black and white in the network's images, such as `(0, 255)`. `None`:
             taken from a `Rescaling` at the ANN's input or from the images of the first `fit`, else
             `(0, 1)`. `fit` warns about images of another range.
