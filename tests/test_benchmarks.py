@@ -469,6 +469,7 @@ def test_the_readmes_hold_what_the_results_say():
 
 
 @LINUX
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_train_step_runs(tmp_path, capsys):
     wanted = [BACKEND, f"{BACKEND}-ann"]
@@ -484,6 +485,7 @@ def test_train_step_runs(tmp_path, capsys):
 
 
 @LINUX
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_steps_in_a_row_count_one_by_one(tmp_path):
     options = ["--preset", "digits", "--time-steps", 2, "--batch", 2, "--threads", 1]
@@ -495,6 +497,7 @@ def test_steps_in_a_row_count_one_by_one(tmp_path):
 
 
 @LINUX
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_neurons_runs(tmp_path, capsys):
     options = ["--shape", 4, 6, "--batch", 2, "--backends", BACKEND, "--threads", 1]
@@ -505,6 +508,7 @@ def test_neurons_runs(tmp_path, capsys):
 
 
 @LINUX
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_peers_run_in_memory_in_t(tmp_path, capsys):
     pytest.importorskip("spikingjelly", reason="pip install --no-deps spikingjelly loguru")
@@ -520,6 +524,7 @@ def test_peers_run_in_memory_in_t(tmp_path, capsys):
 
 
 @LINUX
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_simulate_runs(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(simulate, "FRAMEWORKS", {BACKEND: _opponents.FRAMEWORKS[BACKEND]})
@@ -537,6 +542,7 @@ def test_simulate_runs(tmp_path, capsys, monkeypatch):
 
 
 @LINUX
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_scaling_runs(tmp_path, capsys):
     options = ["--time-steps", 1, 2, "--batch", "--width", "--depth", "--base", 2, 2, 2, 1]
@@ -550,6 +556,7 @@ def test_scaling_runs(tmp_path, capsys):
     assert f"| {exponent:.2f} | 1.000 |" in capsys.readouterr().out
 
 
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_inference_runs(tmp_path, capsys):
     for library in ("ai_edge_litert", "onnxruntime"):
@@ -571,6 +578,7 @@ def test_inference_runs(tmp_path, capsys):
     assert "| never | 2.00 | 100.0% |" in text
 
 
+@pytest.mark.any_backend
 def test_the_onnx_twin_is_the_ann(tmp_path, digits):
     ort = pytest.importorskip("onnxruntime", reason='pip install "keras-proxy-snn[export]"')
     twin = _script("_onnx_twin")
@@ -583,6 +591,7 @@ def test_the_onnx_twin_is_the_ann(tmp_path, digits):
     np.testing.assert_allclose(scores, model.ann.predict_on_batch(x), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.any_backend
 def test_startup_takes_turns(tmp_path, capsys, monkeypatch):
     parts = ("keras", "keras_proxy_snn", "build", "first step", "second step", "process")
     seconds = dict(zip(parts, (1.5, 0.125, 0.25, 2.0, 0.5, 5.0), strict=True))
@@ -601,6 +610,7 @@ def test_startup_takes_turns(tmp_path, capsys, monkeypatch):
     assert f"| {_opponents.FRAMEWORKS[BACKEND]} | {row}" in capsys.readouterr().out
 
 
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_a_process_of_startup_tells_its_parts():
     sample = startup.run(BACKEND, startup.PROGRAMS["step"])

@@ -140,6 +140,7 @@ def test_a_spec_takes_the_shape_of_the_data(tmp_path):
     assert "val_loss" not in read_record(output)["history"][0]
 
 
+@pytest.mark.any_backend
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 def test_ctrl_c_leaves_a_model_that_resumes(tmp_path):
     output = tmp_path / "digits.keras"
@@ -556,6 +557,7 @@ def test_bench(folder):
     assert len(text.splitlines()) == 5  # of one image there is no second batch
 
 
+@pytest.mark.any_backend
 def test_examples_of_the_help_run(folder):
     shown = []
     # `train` comes first, for the others take its file.
@@ -660,6 +662,7 @@ def test_help_loads_no_backend(command, tmp_path):
     assert "Usage" in done.stdout or kps.__version__ in done.stdout
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     "name",
     [

@@ -21,6 +21,9 @@ from .scripts import run_script
 for library in ("ai_edge_litert", "onnxruntime", "nir"):
     pytest.importorskip(library, reason='pip install "keras-proxy-snn[export]"')
 
+# Rows are of files and runtimes, which no backend computes.
+pytestmark = pytest.mark.any_backend
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 ONNX = [
     ("onnx", form, numbers, runtime)

@@ -390,6 +390,7 @@ def test_the_integer_network_from_the_command_line(saved, tmp_path):
     assert "64 images, 0 counts differ, worst difference 0" in done.stdout
 
 
+@pytest.mark.any_backend
 def test_a_training_framework_is_not_needed_for_a_program(saved, tmp_path):
     """A `.kps` program, and no TensorFlow in the process on the other backends."""
     program = tmp_path / "net.kps"

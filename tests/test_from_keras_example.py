@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from .scripts import ROOT, run_script
 
 
@@ -21,6 +23,7 @@ def run_in_a_process_of_its_own(script, *arguments):
     return subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.any_backend
 def test_the_example_converts_tunes_and_goes_on_from_its_files(tmp_path):
     printed, table = run(run_script, tmp_path)
     assert "Epoch 2/2" in printed

@@ -149,6 +149,7 @@ def test_the_name_of_a_training_tells_everything_apart():
 # Runner
 
 
+@pytest.mark.any_backend
 def test_a_run_leaves_all_there_is_to_know(trained):
     ann, proxy = read(trained)
     backend = keras.config.backend()
@@ -181,6 +182,7 @@ def test_a_run_leaves_all_there_is_to_know(trained):
     assert keras.models.load_model(proxy["model"], compile=False).time_steps == 8
 
 
+@pytest.mark.any_backend
 def test_a_finished_run_is_not_run_again(trained):
     before = {p: p.stat().st_mtime_ns for p in (trained / "results").glob("*.json")}
     done = good(trained, *TINY, "--json")
@@ -191,6 +193,7 @@ def test_a_finished_run_is_not_run_again(trained):
     assert all(Path(path).is_file() for path in result["files"])
 
 
+@pytest.mark.any_backend
 def test_a_trained_network_is_evaluated_at_further_t(trained):
     ann, proxy = (job(config) for config in configs())
     data, folders = tiny_data(), Folders(trained / "results", trained / "scratch")
@@ -244,6 +247,7 @@ def ctrl_c_after_epoch(number):
         yield
 
 
+@pytest.mark.any_backend
 def test_a_killed_run_goes_on_from_its_last_whole_epoch(trained, tmp_path):
     with ctrl_c_after_epoch(0):
         cut = paper(tmp_path, "table2", "--size", "tiny", "--only", "proxy")
@@ -266,6 +270,7 @@ def test_a_killed_run_goes_on_from_its_last_whole_epoch(trained, tmp_path):
     assert strict[0] == pytest.approx(strict[1], abs=0.25)
 
 
+@pytest.mark.any_backend
 def test_again_trains_anew(tmp_path):
     first, second = (
         good(tmp_path, "table2", "--size", "tiny", "--only", "ann", "--epochs", 1, *more)
@@ -276,6 +281,7 @@ def test_again_trains_anew(tmp_path):
     assert len(read(tmp_path)) == 1
 
 
+@pytest.mark.any_backend
 def test_a_lost_model_is_trained_anew_and_not_mixed_with_the_old_result(tmp_path):
     config = replace(next(configs()), epochs=1)
     folders = Folders(tmp_path / "results", tmp_path / "scratch")
@@ -490,6 +496,7 @@ def test_every_experiment_can_be_drawn_before_it_is_run(name, tmp_path):
     assert drawn.files[0].read_text() == drawn.text + "\n"
 
 
+@pytest.mark.any_backend
 def test_figures_are_drawn_of_what_was_trained(trained):
     """Figures 2 and 4 of the paper's form, for which the proxy's result stands in."""
     for name, smallest in (("figure2", 10_000), ("figure4", 10_000), ("figure3", 8_000)):
@@ -504,6 +511,7 @@ def test_figures_are_drawn_of_what_was_trained(trained):
         assert figure.stat().st_size > smallest
 
 
+@pytest.mark.any_backend
 def test_feature_maps_without_their_model_are_refused(trained, tmp_path):
     (tmp_path / "one.json").write_text(json.dumps(result(model="nowhere/model.keras")))
     with pytest.raises(FileNotFoundError, match="Feature maps need the trained model"):
@@ -513,6 +521,7 @@ def test_feature_maps_without_their_model_are_refused(trained, tmp_path):
 # Command line
 
 
+@pytest.mark.any_backend
 def test_the_command_in_a_process_of_its_own(trained):
     """It draws only, so it needs no data and no minute."""
     where = ["--results", str(trained / "results"), "--draw-only"]
@@ -554,6 +563,7 @@ def test_what_cannot_be_done_is_one_line(arguments, message, tmp_path):
     assert message in refused.stderr.splitlines()[-1]
 
 
+@pytest.mark.any_backend
 def test_the_example_runs():
     options = ["--epochs", 1, "--images", 200, "--time-steps", 2]
     done = run_script("examples/paper/compare.py", "ann", "proxy", *options)

@@ -29,6 +29,7 @@ def run(*command, cwd=ROOT, **environment):
     )
 
 
+@pytest.mark.any_backend
 def test_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run_python(README)
@@ -115,6 +116,7 @@ def test_the_main_job_takes_what_is_there(tmp_path):
     assert train.choose_dataset("auto", str(tmp_path)) == "digits"
 
 
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_the_accuracy_benchmark_runs(tmp_path):
     script = tmp_path / "accuracy.py"
@@ -134,6 +136,7 @@ def test_the_accuracy_benchmark_runs(tmp_path):
     assert result["accuracy"]["first"] <= result["accuracy"]["any"] <= 1
 
 
+@pytest.mark.any_backend
 @pytest.mark.slow
 def test_the_early_stopping_benchmark_runs(tmp_path):
     scripts = ("benchmarks/early_stopping.py", "benchmarks/_report.py", "examples/on_device.py")
@@ -153,6 +156,7 @@ def test_the_early_stopping_benchmark_runs(tmp_path):
     assert steps[-2] < steps[-1] == 20
 
 
+@pytest.mark.any_backend
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["litert_latency.py", "onnx_order.py"])
 def test_the_latency_benchmarks_run(script):

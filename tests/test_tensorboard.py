@@ -42,6 +42,7 @@ def model():
     return kps.build("4C3-P2-10F", input_shape=(8, 8, 1), time_steps=4, v_threshold=0.5)
 
 
+@pytest.mark.any_backend
 def test_an_epoch_on_the_digits(model, digits, tmp_path):
     (x, y), (images, _) = digits
     board = kps.SpikeTensorBoard(tmp_path / "run", images[:8])

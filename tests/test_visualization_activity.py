@@ -295,6 +295,7 @@ def test_gif_shows_spikes_over_the_image_and_the_counts(model, images):
     assert film.figure.get_suptitle() == "Spikes of one image, step 6 of 6"
 
 
+@pytest.mark.any_backend
 def test_gif_of_a_network_without_maps(tmp_path):
     model = make_model("10F", time_steps=2)
     assert spike_gif(model, np.ones((8, 8, 1)), tmp_path / "a.gif").stat().st_size > 1000
@@ -313,6 +314,7 @@ def test_gif_refuses_bad_arguments(model, images, tmp_path):
 # All of them
 
 
+@pytest.mark.any_backend
 def test_all_are_legible_for_eight_layers_with_long_names(record):
     layers = list(record.values()) * 3
     names = [f"stage3_block{i}_convolution_relu" for i in range(8)]
@@ -355,6 +357,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, record, 
             draw()
 
 
+@pytest.mark.any_backend
 def test_the_pretrained_networks_draw(digits):
     """Of the digits: most answers are right, and rates follow Eq. 9 in order."""
     _, (x, y) = digits

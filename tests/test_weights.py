@@ -173,7 +173,7 @@ def test_presets_without_pretrained_weights():
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(n, marks=[pytest.mark.slow] * (n != "digits"))
+        pytest.param(n, marks=[pytest.mark.slow, pytest.mark.any_backend] * (n != "digits"))
         for n in weights.pretrained_names()
     ],
 )
