@@ -2,7 +2,6 @@
 
 import argparse
 import datetime
-import importlib
 import json
 import os
 import platform
@@ -33,16 +32,6 @@ PACKAGES = (
     "onnxruntime",
     "ai-edge-litert",
 )
-
-
-def import_example(name):
-    """The module `examples/NAME.py`, which is not in a package."""
-    folder = str(Path(__file__).resolve().parent.parent / "examples")
-    sys.path.insert(0, folder)
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(folder)
 
 
 def parser(description):

@@ -3,9 +3,9 @@
     python benchmarks/early_stopping.py fashion_mnist_compact.keras
 
 The script runs the network's ONNX file of the form "step" on the test images, with the stopping
-rules of `examples/on_device.py`. To choose margins, use `--train N`: the last N training images
-replace the test images. The script writes one JSON file per run to
-`benchmarks/results/early_stopping/` and prints it as a table.
+rules of `on_device.py`. To choose margins, use `--train N`: the last N training images replace the
+test images. The script writes one JSON file per run to `benchmarks/results/early_stopping/` and
+prints it as a table.
 """
 
 import tempfile
@@ -13,16 +13,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from _report import RESULTS, import_example, markdown, parser, write_json
+from _report import RESULTS, markdown, parser, write_json
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.export import from_model, onnx
+from keras_proxy_snn.export import from_model, on_device, onnx
 
 BATCH = 200
 MARGINS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3]
 
 
-def stream(on_device, program, images):
+def stream(program, images):
     """Counts and activity of the readout after every step, `(images, T, classes)`."""
     readout = program.neurons[-1]
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def stream(on_device, program, images):
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def apply(on_device, scores, labels, stop, margin):
+def apply(scores, labels, stop, margin):
     """Mean steps and accuracy of a rule."""
     time_steps, steps, right = scores.shape[1], [], []
     for image, label in zip(scores, labels, strict=True):
@@ -63,10 +63,9 @@ def apply(on_device, scores, labels, stop, margin):
 
 def measure(program, name, margins, training_images=0):
     """Mean steps and accuracy of every rule, on the test images or the last training images."""
-    on_device = import_example("on_device")
     train, test = kps.datasets.load(kps.datasets.name_by_shape(program.input_shape))
     x, y = (part[-training_images:] for part in train) if training_images else test
-    counts, activity = stream(on_device, program, x)
+    counts, activity = stream(program, x)
     # A step can add any number to a potential, so a lead by potential is not certain before T.
     rules = [("never", activity, 0)]
     if program.readout == "counts":
@@ -74,7 +73,7 @@ def measure(program, name, margins, training_images=0):
     rules += [("margin", activity, margin) for margin in margins]
     rows = []
     for stop, scores, margin in rules:
-        steps, accuracy = apply(on_device, scores, y, stop, margin)
+        steps, accuracy = apply(scores, y, stop, margin)
         rows.append({"stop": stop, "margin": margin, "mean_steps": steps, "accuracy": accuracy})
     return {
         "model": name,

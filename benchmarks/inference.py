@@ -23,7 +23,6 @@ from _report import (
     caption,
     circumstances,
     finish,
-    import_example,
     markdown,
     parser,
     spread,
@@ -31,6 +30,7 @@ from _report import (
 
 import keras_proxy_snn as kps
 from keras_proxy_snn.export import from_model, litert, onnx
+from keras_proxy_snn.export.edge_report import write_twin
 from keras_proxy_snn.export.quantise import quantise
 
 TASK = "inference"
@@ -116,10 +116,9 @@ def _forms(programs, folder):
 
 
 def _twins(program, calibration, clip, folder):
-    report = import_example("edge_report")
     program.metadata["proxy_activation"] = "clip" if clip else "relu"
     for numbers in ("float32", "int8"):
-        write = functools.partial(report.write_twin, program, calibration, numbers)
+        write = functools.partial(write_twin, program, calibration, numbers)
         yield _file(folder, "LiteRT", "ANN twin", numbers, write)
     write = functools.partial(_onnx_twin.write, program, clip=clip)
     yield _file(folder, "ONNX Runtime", "ANN twin", "float32", write)

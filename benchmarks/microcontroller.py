@@ -15,19 +15,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
-from _report import RESULTS, circumstances, import_example, markdown, parser, write_json
+from _report import RESULTS, caption, circumstances, markdown, parser, write_json
 
 import keras_proxy_snn as kps
 from keras_proxy_snn import datasets
 from keras_proxy_snn.export import c, from_model, litert, load
+from keras_proxy_snn.export.edge_report import write_twin
 from keras_proxy_snn.export.quantise import quantise
 
 BARE_METAL = Path(__file__).resolve().parent.parent / "examples/microcontroller/bare_metal"
 CPUS = ("cortex-m3", "cortex-m4")
 # The difference of two lengths of run is what one run takes, without start-up.
 RUNS = (1, 3)
+TOOLS = ("arm-none-eabi-gcc", "qemu-system-arm", "valgrind")
 
 MICRO = """
 import sys
@@ -102,6 +105,15 @@ def measure_micro(path):
     }
 
 
+def tool_versions():
+    """Versions of what compiles and counts, by name."""
+    found = {"tflite-micro": metadata.version("tflite-micro")}
+    for name in TOOLS:
+        first = subprocess.run([name, "--version"], capture_output=True, text=True).stdout
+        found[name] = re.search(r"\d+\.\d+(\.\d+)?", first.partition("\n")[0])[0]
+    return found
+
+
 def measure(name, count, cache):
     data = datasets.name_by_shape(kps.PRESETS[name].input_shape)
     (training, _), (images, _) = datasets.load(data)
@@ -123,8 +135,7 @@ def measure(name, count, cache):
         document["c"] = measure_c(integer, training, images[:count], names, folder / "bare_metal")
         litert.write(integer, folder / "net.tflite")
         document["litert"] = measure_micro(folder / "net.tflite")
-        twin = import_example("edge_report").write_twin
-        twin(program, training[:200], "int8", folder / "twin.tflite")
+        write_twin(program, training[:200], "int8", folder / "twin.tflite")
         document["twin"] = measure_micro(folder / "twin.tflite")
     return document
 
@@ -154,8 +165,9 @@ def table(document):
     steps = document["time_steps"]
     per = m3["instructions per image"] / document["additions"]
     return (
-        f"`{document['network']}`, `{document['spec']}`, T = {steps}, {document['images']} test "
-        f"images; millions of instructions per image.\n\n{markdown(head, rows)}\n\n"
+        f"{caption(document)}\n\n`{document['network']}`, `{document['spec']}`, T = {steps}, "
+        f"{document['images']} test images; millions of instructions per image.\n\n"
+        f"{markdown(head, rows)}\n\n"
         f"On average an image makes {document['spikes']:,.0f} spikes and "
         f"{document['additions']:,.0f} additions of weights; the Cortex-M3 takes {per:.2f} "
         f"instructions per addition, all else included. The ANN has "
@@ -174,10 +186,12 @@ def main():
     options.add_argument("--cache", type=Path, help="folder that keeps the quantised networks")
     options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     arguments = options.parse_args()
+    facts = circumstances("microcontroller", None)
+    facts["versions"] |= tool_versions()
     for name in arguments.networks:
-        document = measure(name, arguments.images, arguments.cache)
+        document = facts | measure(name, arguments.images, arguments.cache)
         path = arguments.results / "microcontroller" / f"{name}.json"
-        write_json(circumstances("microcontroller", None) | document, path)
+        write_json(document, path)
         print(table(document))
 
 

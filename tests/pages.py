@@ -38,14 +38,15 @@ def run_python(page):
 
 
 def run_command(words, monkeypatch):
-    """Run a command of this package, or a script of this checkout, as a page says; true if so."""
+    """Run a command of this package, or a script of this folder or checkout; true if so."""
     program, *rest = words
+    script = next((p for p in (Path(rest[0]), ROOT / rest[0]) if p.is_file()), None)
     if program == "keras-proxy-snn":
         done = CliRunner().invoke(commands, [*rest, *QUICK.get(rest[0], [])])
         assert done.exit_code == 0, done.output
-    elif program == "python" and (ROOT / rest[0]).exists() and rest[0] != "run.py":
+    elif program == "python" and script is not None and rest[0] != "run.py":
         monkeypatch.setattr(sys, "argv", rest)
-        status = _exit_status(ROOT / rest[0])
+        status = _exit_status(script)
         assert not status, f"{words}: {status}"
     else:
         return False

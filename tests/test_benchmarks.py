@@ -617,3 +617,28 @@ def test_a_process_of_startup_tells_its_parts():
     parts = ("keras", "keras_proxy_snn", "build", "first step", "second step")
     assert min(sample[part] for part in parts) > 0
     assert sum(sample[part] for part in parts) < sample["process"]
+
+
+@pytest.mark.once
+def test_the_table_of_microcontrollers():
+    microcontroller = _script("microcontroller")
+    board = {"flash": 2048, "RAM": 1024, "stack": 512, "instructions per image": 3_000_000}
+    facts = {"network": "net", "spec": "2F", "images": 3, "time_steps": 4}
+    document = {
+        **facts,
+        **{"command": "python benchmarks/microcontroller.py net", "date": "today UTC"},
+        **{"hardware": "a processor", "load_average": 0.25, "versions": {"valgrind": "3.19"}},
+        **{"spikes": 1234.4, "additions": 1_000_000.0, "multiply_adds": 2_000_000},
+        "c": {"boards": dict.fromkeys(microcontroller.CPUS, board), "host": 1_500_000.0},
+        "litert": {"file": 1024, "arena": 4096, "host": 150_000_000.0},
+        "twin": {"file": 512, "arena": 2048, "host": 2_000_000.0},
+    }
+    text = microcontroller.table(document)
+    assert "a processor, load average 0.2 at the start, today UTC; valgrind 3.19." in text
+    assert "`net`, `2F`, T = 4, 3 test images" in text
+    assert "| C, event-driven | 2.0 | 1.0 + 0.5 | 3.00 | 3.00 | 1.50 |" in text
+    assert "| ANN twin, int8 | 0.5 and runtime | 2.0 |  |  | 2.00 |" in text
+    assert "1,234 spikes and 1,000,000 additions" in text
+    assert "takes 3.00 instructions per addition" in text
+    assert "times T / 2 they are 4.00 million, of which the C file takes 0.75" in text
+    assert "it takes 0.75 of the ANN twin's instructions, and 0.010 of" in text

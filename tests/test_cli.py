@@ -1,6 +1,5 @@
 """The command line: every command, its help, its errors, and what Ctrl-C leaves."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -22,7 +21,7 @@ from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.cli import _pictures, _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._shared import BadInput, reading, without_standard_error
-from keras_proxy_snn.export import FORMATS
+from keras_proxy_snn.export import FORMATS, on_device
 from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
 
 from . import bad_files
@@ -290,9 +289,6 @@ def test_scores_that_are_not_numbers(tmp_path):
 @pytest.mark.parametrize("shape", [(8, 8, 1), (5, 9, 3)])
 @pytest.mark.parametrize("invert", [False, True])
 def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):
-    spec = importlib.util.spec_from_file_location("on_device", ROOT / "examples" / "on_device.py")
-    on_device = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(on_device)
     network = on_device.Network({"image": ((1, *shape), "float32")}, [], {}, None)
     pixels = np.random.default_rng(0).integers(0, 256, (11, 6, 4), "uint8")
     for mode in ("L", "RGB", "RGBA", "P", "I;16"):

@@ -146,7 +146,7 @@ def test_what_is_in_the_files(images, tmp_path):
     assert (macros["INPUT_SCALE"], macros["INPUT_MAX"]) == ("12.5", "12")
     assert '#define NET_CLASS_NAMES {"0", "1", "2"}' in header
     assert " * accuracy: 0.5\n" in header
-    assert c.node_count(tmp_path / "net.c") == 13
+    assert c.node_count(tmp_path / "net.c") == 11
 
 
 TWO_AT_ONCE = """

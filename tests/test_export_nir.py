@@ -418,7 +418,7 @@ UNREADABLE = {
     "another node": ({"if2": nir.Threshold(np.ones(3))}, r"Received: 'if2' \(Threshold\)"),
     "two neurons": ({"scale": spiking(2, 4, 4)}, r"'scale' \(IF\), expected: a node of"),
     "two scales": ({"scale": nir.Scale(several)}, r"'scale' \(Scale\), expected: one factor"),
-    "resistance": ({"if2": spiking(3, r=2.0)}, r"'if2' \(IF\).* r = 1 / dt = 1 .*from 2 to 2"),
+    "resistance": ({"if2": spiking(3, r=-2.0)}, r"'if2' \(IF\), expected: positive .* r\. .*: -2"),
     "reset": ({"if2": spiking(3, v_reset=0.5)}, r"'if2' \(IF\), .*v_reset of 0 or below\. .*: 0.5"),
     "reset of pooling": (
         {"or": spiking(4, 2, 2, theta=0.5, v_reset=-0.5)},
@@ -429,7 +429,10 @@ UNREADABLE = {
         r"'if1' \(IF\), expected: one v_reset for each filter",
     ),
     "threshold": ({"if2": spiking(3, theta=-1)}, r"'if2' \(IF\), .*positive finite .*: -1"),
-    "map": ({"if1": nir.IF(one_map, one_map)}, r"'if1' \(IF\), expected: r = 1"),
+    "map": (
+        {"if1": nir.IF(one_map, np.ones_like(one_map))},
+        r"'if1' \(IF\), expected: one threshold for each filter",
+    ),
     "thresholds": (
         {"if1": nir.IF(np.ones_like(one_map), one_map)},
         r"'if1' \(IF\), expected: one threshold for each filter",
@@ -534,6 +537,32 @@ def test_foreign_graphs(rng, tmp_path):
     assert program.layers[-1].v_0 == 0.5
     assert program.layers[0].padding == "same"
     assert interpreter.run(program, rng.random((2, 4, 4, 2))).spike_counts.any()
+
+
+def test_a_factor_r_is_divided_out_of_threshold_and_reset(rng, tmp_path):
+    """Powers of two are exact; the neurons of other files of this test have r dt = 1."""
+    values = {"r": 4.0, "theta": 1.0, "v_reset": -0.5}
+    pooled = {"or": spiking(4, 2, 2, theta=1.5, r=2.0)}
+    scaled = exporter.read(
+        foreign(tmp_path / "r.nir", {"if1": spiking(4, 4, 4, **values), **pooled}), time_steps=6
+    )
+    plain = exporter.read(
+        foreign(tmp_path / "1.nir", {"if1": spiking(4, 4, 4, theta=0.25, v_reset=-0.125)}),
+        time_steps=6,
+    )
+    assert scaled.layers[0].v_0 == plain.layers[0].v_0 == 0.125
+    x = rng.random((2, 4, 4, 2), "float32") / 16
+    counts = interpreter.run(scaled, x).spike_counts
+    np.testing.assert_array_equal(counts, interpreter.run(plain, x).spike_counts)
+    np.testing.assert_array_equal(counts, exporter.run(tmp_path / "r.nir", scaled, x))
+    assert counts.any()
+
+
+def test_maps_alone_are_flattened_with_and_without_a_batch(rng, tmp_path):
+    graph = nir.read(written(full_program(rng), tmp_path))
+    (flatten,) = (node for node in graph.nodes.values() if type(node).__name__ == "Flatten")
+    assert (flatten.start_dim, flatten.end_dim) == (-3, -1)
+    assert len(flatten.output_type["output"]) == 1
 
 
 def test_files_that_are_no_nir(tmp_path):

@@ -1,6 +1,5 @@
-"""`examples/on_device.py`: exact counts from NumPy and one runtime alone, and when it stops."""
+"""`on_device.py`: exact counts from NumPy and one runtime alone, and when it stops."""
 
-import importlib.util
 import itertools
 import json
 import subprocess
@@ -15,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from onnxruntime.quantization import quantize_dynamic
 
 import keras_proxy_snn
-from keras_proxy_snn.export import from_model, interpreter, litert, onnx
+from keras_proxy_snn.export import export, from_model, interpreter, litert, on_device, onnx
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import bad_files, oracle
@@ -26,10 +26,7 @@ pytestmark = pytest.mark.once
 pytest.importorskip("ai_edge_litert", reason='pip install "keras-proxy-snn[export]"')
 Image = pytest.importorskip("PIL.Image", reason="pip install pillow")
 
-SCRIPT = Path(__file__).parents[1] / "examples" / "on_device.py"
-SPEC = importlib.util.spec_from_file_location("on_device", SCRIPT)
-on_device = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(on_device)
+SCRIPT = Path(on_device.__file__)
 
 WRITERS = {"tflite": litert, "onnx": onnx}
 FILES = [f"{form}.{suffix}" for suffix, writer in WRITERS.items() for form in writer.FORMS]
@@ -636,6 +633,45 @@ def test_options_that_do_not_fit_the_network(float_case, bad, refused):
     labels = ["--labels", bad / "names.txt"]
     message = refused(folder / "step.tflite", folder / "images.npy", *labels)
     assert "names.txt has 2 names, not 5" in message
+
+
+def test_a_file_that_a_tool_changed_runs_after_a_warning(float_case, tmp_path, capsys):
+    quantize_dynamic(float_case.folder / "unrolled.onnx", tmp_path / "changed.onnx")
+    content = (float_case.folder / "step.tflite").read_bytes()
+    (tmp_path / "changed.tflite").write_bytes(content.replace(b"time steps", b"steps in T"))
+    for name in ("changed.onnx", "changed.tflite"):
+        on_device.main([str(tmp_path / name), str(float_case.folder / "images.npy")])
+        shown = capsys.readouterr()
+        assert f"warning: {tmp_path / name} was changed after its export" in shown.err
+        assert shown.out.count(" class ") == 40
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_as_it_was_written_is_sealed(case, name, capsys):
+    network = on_device.open_network(case.folder / name, 1)
+    assert network.facts["seal"].startswith("keras_proxy_snn sha256 ")
+    assert capsys.readouterr().err == ""
+
+
+def test_the_export_puts_the_script_beside_the_file(float_case, tmp_path):
+    for suffix in ("onnx", "tflite"):  # the same script is there already: no error
+        export(float_case.program, tmp_path / f"net.{suffix}", with_runner=True)
+    assert (tmp_path / "on_device.py").read_bytes() == SCRIPT.read_bytes()
+    (tmp_path / "on_device.py").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"on_device\.py"):
+        export(float_case.program, tmp_path / "again.onnx", with_runner=True)
+    assert not (tmp_path / "again.onnx").exists()
+    assert (tmp_path / "on_device.py").read_text() == "mine"
+    export(float_case.program, tmp_path / "net.onnx", with_runner=True, overwrite=True)
+    assert (tmp_path / "on_device.py").read_bytes() == SCRIPT.read_bytes()
+
+
+@pytest.mark.parametrize(("format", "value"), [("nir", True), ("onnx", "yes")])
+def test_where_there_is_no_script(float_case, tmp_path, format, value):
+    message = rf"`with_runner` must be .* Received: .*{value}"
+    with pytest.raises((ValueError, TypeError), match=message):
+        export(float_case.program, tmp_path / "net", format=format, with_runner=value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_error_is_one_line_and_a_status():

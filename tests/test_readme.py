@@ -46,7 +46,7 @@ def test_commands_of_the_readme_run_in_order_in_one_folder(tmp_path, monkeypatch
     assert [words[1] for words in done] == [
         *("train", "evaluate", "draw", "predict"),
         *("export", "export", "export", "export", "export"),
-        "examples/on_device.py",
+        "on_device.py",
     ]
 
 
@@ -139,7 +139,7 @@ def test_the_accuracy_benchmark_runs(tmp_path):
 @pytest.mark.any_backend
 @pytest.mark.slow
 def test_the_early_stopping_benchmark_runs(tmp_path):
-    scripts = ("benchmarks/early_stopping.py", "benchmarks/_report.py", "examples/on_device.py")
+    scripts = ("benchmarks/early_stopping.py", "benchmarks/_report.py")
     for name in scripts:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())

@@ -16,10 +16,11 @@ from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
 from ..export.exporter import in_range, writer
 from ..export.quantise import quantise
+from ..export.runner import RUNNER, check_runner, place_runner
 from ._pictures import read_array
 from ._shared import load_network, reading, reason
 
-__all__ = ["main", "print_table", "run"]
+__all__ = ["images_for", "main", "print_table", "run"]
 
 _CONVERTERS = {"tf2onnx": tf2onnx, "tflite": tflite}
 _BITS = 8
@@ -85,6 +86,10 @@ def _parser(format: str) -> argparse.ArgumentParser:
         "(default: the data set with images of this shape, if it is on this machine)",
     )
     parser.add_argument("--no-check", action="store_true", help="do not run the written file")
+    if FORMATS[format].runner:
+        parser.add_argument(
+            "--with-runner", action="store_true", help="put on_device.py beside the file"
+        )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     return parser
 
@@ -100,6 +105,7 @@ def run(
     converter: str = "own",
     calibration: str | None = None,
     no_check: bool = False,
+    with_runner: bool = False,
     force: bool = False,
 ) -> dict[str, Any]:
     """Export a saved model.
@@ -116,6 +122,7 @@ def run(
         calibration: Training images to quantise and check with: a `.npy` file or the name of a
             data set. By default the data set with images of this shape, if this machine has it.
         no_check: Do not run the written file.
+        with_runner: Put `on_device.py` beside the file.
         force: Replace an existing file.
 
     Returns:
@@ -132,11 +139,13 @@ def run(
     if output.exists() and not force:
         raise FileExistsError(f"{output} exists already; --force replaces it.")
     check_target(output, overwrite=True)
+    if with_runner:
+        check_runner(format, output, force)
     source = _source(model)
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
         program = program.with_time_steps(time_steps)
-    images, test, classes = _images(program, calibration)
+    images, test, classes = images_for(program, calibration)
     if len(classes) == program.shapes()[-1][0]:
         program = replace(program, metadata={**program.metadata, "class_names": list(classes)})
     if bits is None and program.number_format not in FORMATS[format].numbers:
@@ -146,7 +155,8 @@ def run(
             raise ValueError("An integer network needs training images: give --calibration.")
         program = quantise(program, images[:500], bits=bits)
     if converter != "own":
-        return _convert(format, converter, source, program, output, form)
+        facts = _convert(format, converter, source, program, output, form)
+        return {**facts, "runner": str(place_runner(output)) if with_runner else None}
     exported = export(
         program,
         output,
@@ -155,9 +165,10 @@ def run(
         images=None if images is None else images[:64],
         test=None if no_check else test,
         verify=not no_check,
+        with_runner=with_runner,
         overwrite=force,
     )
-    return _facts(exported)
+    return {**_facts(exported), "runner": str(output.with_name(RUNNER)) if with_runner else None}
 
 
 def _source(path: Path) -> Any:
@@ -170,7 +181,7 @@ def _source(path: Path) -> Any:
         return load(path)
 
 
-def _images(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...]]:
+def images_for(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...]]:
     """Calibration images, the test set `(x, y)` of their data set, or `None`, and its classes.
 
     Data sets and bytes are brought to the program's input range; other arrays are as they are.
@@ -233,6 +244,8 @@ def print_table(facts: dict[str, Any]) -> None:
     size = f"{facts['bytes'] / 1024:.0f} KiB"
     if facts["converter"] != "own":
         print(f"{facts['file']}: {size}, written by {facts['converter']}, not checked")
+        if facts["runner"] is not None:
+            print(f"{facts['runner']}: runs it")
         return
     rows = {
         "file": facts["file"],
@@ -248,6 +261,8 @@ def print_table(facts: dict[str, Any]) -> None:
     if "accuracy" in facts:
         images = facts["accuracy_images"]
         rows["accuracy"] = f"{facts['accuracy']:.2%} of {images} test images (strict)"
+    if facts["runner"] is not None:
+        rows["runner"] = facts["runner"]
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:<{width}}  {value}")

@@ -1,4 +1,4 @@
-"""Image files as input of a network, with the same results as `examples/on_device.py`.
+"""Image files as input of a network, with the same results as `on_device.py`.
 
 That script must run alone on a device, so it cannot import this module. The shared steps are
 therefore written twice, and a test compares the results.

@@ -3,6 +3,7 @@
 import click
 
 from ._shared import (
+    BadInput,
     example,
     import_backend,
     json_option,
@@ -26,17 +27,42 @@ __all__ = ["bench"]
     help="Predict with this T. Repeat the option for several T. Default: the model's own.",
 )
 @click.option("--repeats", type=click.IntRange(1), metavar="N", default=10, help="Timed calls.")
+@click.option(
+    "--formats",
+    is_flag=True,
+    help="Time exported files in place of the model: every format, form and runtime, as Markdown.",
+)
+@click.option(
+    "--calibration",
+    help="With --formats: training images, a .npy file or the name of a data set. Default: the "
+    "data set with images of this shape, if this machine has it.",
+)
 @json_option
 def bench(
-    model: str, batch_size: int, time_steps: tuple[int, ...], repeats: int, as_json: bool
+    model: str,
+    batch_size: int,
+    time_steps: tuple[int, ...],
+    repeats: int,
+    formats: bool,
+    calibration: str | None,
+    as_json: bool,
 ) -> None:
     """Time MODEL, a .keras file or a preset, on this machine and backend.
 
     The command times a training step of the SNN with its proxy, a training step of the ANN alone,
     and the prediction of a batch and of one image. It prints the median and the quartiles of
     several calls; half of the calls lie between the quartiles.
+
+    With --formats the command exports MODEL instead (a preset with its pretrained weights) and
+    tells of every file its size, the spike counts that differ and must not, accuracy, time, and the
+    share of operators on an NPU. Exit status 1: a count differs.
     """
     import_backend()
+    if formats:
+        _formats(model, time_steps, calibration, as_json)
+        return
+    if calibration is not None:
+        raise BadInput(f"--calibration is for --formats. Received: {calibration}.")
     import keras
 
     from ..statistics.timing import measure
@@ -66,3 +92,21 @@ def bench(
             ]
         )
     print_rows(rows)
+
+
+def _formats(
+    model: str, time_steps: tuple[int, ...], calibration: str | None, as_json: bool
+) -> None:
+    from . import _edge_report
+
+    if len(time_steps) > 1:
+        raise BadInput(f"--formats takes one --time-steps. Received: {time_steps}.")
+    click.echo(f"exporting and timing {model} ...", err=True)
+    steps = time_steps[0] if time_steps else None
+    text, report = _edge_report.run(model, time_steps=steps, calibration=calibration)
+    if as_json:
+        print_json({"model": model, "summary": report.conclusions, "rows": report.rows})
+    else:
+        click.echo(text, nl=False)
+    if report.mismatches:
+        raise click.ClickException(f"{report.mismatches} spike counts differ from the model's.")

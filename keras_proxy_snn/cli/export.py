@@ -36,6 +36,11 @@ __all__ = ["export"]
     "Default: the data set with images of this shape, if this machine has it.",
 )
 @click.option("--no-check", is_flag=True, help="Do not run the written file to check it.")
+@click.option(
+    "--with-runner",
+    is_flag=True,
+    help="Put on_device.py beside the file: it runs ONNX and LiteRT files without this package.",
+)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
 def export(format: str, as_json: bool, **options: Any) -> None:

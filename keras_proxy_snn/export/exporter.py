@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_choice
+from .._checks import check_choice, check_flag
 from .._files import check_target, replacing
 from .._labels import check_labels
 from .._types import Images
@@ -20,6 +20,7 @@ from .frontend.from_model import from_model
 from .interpreter import prepare_images
 from .program import Program
 from .quantise import quantise as quantised
+from .runner import check_runner, place_runner
 
 __all__ = ["ExportError", "Exported", "export", "writer"]
 
@@ -85,6 +86,7 @@ def export(
     test: tuple[Any, Any] | None = None,
     verify: bool = True,
     overwrite: bool = False,
+    with_runner: bool = False,
     verbose: bool | None = None,
     **options: Any,
 ) -> Exported:
@@ -109,6 +111,8 @@ def export(
             `accuracy`, and the number of images as `accuracy_images`.
         verify: Whether to compare the file with the interpreter.
         overwrite: Whether an existing file may be replaced.
+        with_runner: Whether to put `on_device.py` beside an ONNX or LiteRT file: a script that runs
+            the file with NumPy and the runtime alone.
         verbose: Whether to print the path, the size and the result of the check.
         **options: Further arguments of the format's writer, such as `batch_size` for LiteRT or
             `class_names` for C.
@@ -145,6 +149,8 @@ def export(
     if form not in module.FORMS:
         raise ValueError(f"`form` must be one of {module.FORMS} for {format}. Received: {form!r}.")
     check_target(path, overwrite)
+    if check_flag("with_runner", with_runner):
+        check_runner(format, path, overwrite)
     bits = True if quantise is None or quantise is False else quantise
     if bits is quantise or program.number_format not in FORMATS[format].numbers:
         calibration = images if calibration is None else calibration
@@ -174,6 +180,8 @@ def export(
             module.write(program, draft, form=form, **options)  # same graph, more facts
         size, nodes = sum(file.stat().st_size for file in files), module.node_count(draft)
         _place(files, path)
+    if with_runner:
+        place_runner(path)
     accuracy = None if test is None else program.metadata["accuracy"]
     if verbose:
         print(f"{path}: {format}, {form}, {size} bytes; check: {result or 'not made'}")

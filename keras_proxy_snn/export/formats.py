@@ -16,17 +16,19 @@ class Format:
     Attributes:
         suffix: Suffix of the file's name.
         numbers: Number formats that a file can hold, see `Program.number_format`.
+        runner: Whether `on_device.py` runs its files.
         converter: Module in `converters` that writes the format through TensorFlow, or `None`.
     """
 
     suffix: str
     numbers: tuple[str, ...] = ("float32", "int8")
+    runner: bool = False
     converter: str | None = None
 
 
 FORMATS = {
-    "onnx": Format(".onnx", converter="tf2onnx"),
-    "litert": Format(".tflite", converter="tflite"),
+    "onnx": Format(".onnx", runner=True, converter="tf2onnx"),
+    "litert": Format(".tflite", runner=True, converter="tflite"),
     "nir": Format(".nir"),
     "c": Format(".c", numbers=("int8",)),
 }

@@ -38,7 +38,7 @@ def early_stopping(
     Let s_c(t) be the score of class c after t steps: its spike count, plus potential over
     threshold if `readout="potential"`. The simulation of an image stops at the first t where the
     largest s_c(t) is at least `margin` above the second largest, or at T.
-    `examples/on_device.py --stop margin` applies the same rule step by step, and always adds the
+    `on_device.py --stop margin` applies the same rule step by step, and always adds the
     potential. Choose a margin on images that are used neither for training nor for the test.
 
     Args:

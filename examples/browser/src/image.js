@@ -1,4 +1,4 @@
-// From a picture to the network's input: the same rules as `examples/on_device.py`.
+// From a picture to the network's input: the same rules as `on_device.py`.
 
 /** Weights `[new][old]` of linear interpolation that averages what it makes smaller. */
 function resampling(from, to) {

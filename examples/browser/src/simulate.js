@@ -1,4 +1,4 @@
-// Time steps of an exported network: the same rules as `examples/on_device.py`.
+// Time steps of an exported network: the same rules as `on_device.py`.
 
 /**
  * Whether the scores after `step` of `timeSteps` steps tell the class.

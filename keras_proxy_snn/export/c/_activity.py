@@ -1,4 +1,4 @@
-"""Work of a C file per image: the number of spikes, and of the additions that they cause."""
+"""The work of a C file per image: how many spikes there are, and how many additions they cause."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,12 +13,13 @@ __all__ = ["Activity", "activity"]
 
 
 class Activity(NamedTuple):
-    """Averages over images, of all time steps.
+    """The work of all time steps for one image, averaged over images.
 
     Attributes:
-        spikes: Of all neurons.
-        additions: Additions of weights to potentials, without the image's constant current.
-        multiply_adds: Of the ANN with the same weights, for comparison.
+        spikes: Number of spikes of all neurons.
+        additions: Number of weights that are added to potentials. The constant current of the first
+            layer is not counted, because it is computed once per image.
+        multiply_adds: Number of multiply-adds of the ANN with the same weights, for comparison.
     """
 
     spikes: float
@@ -31,7 +32,7 @@ def activity(program: Program, images: Images) -> Activity:
 
     Args:
         program: The network.
-        images: `(batch, height, width, channels)`, pixels in [0, 1].
+        images: `(batch, height, width, channels)`, pixels in `program.input_range`.
 
     Returns:
         An `Activity`.
@@ -66,7 +67,7 @@ def activity(program: Program, images: Images) -> Activity:
 
 
 def _additions(program: Program, fired: list[np.ndarray]) -> int:
-    """Additions of a time step, by the spikes of all neurons in it."""
+    """Number of weights that the spikes of one time step add to potentials."""
     first = program.layers.index(program.neurons[0])
     done, neurons = 0, iter(fired)
     signal = next(neurons)
@@ -84,7 +85,7 @@ def _additions(program: Program, fired: list[np.ndarray]) -> int:
 
 
 def _reached(layer: Conv | Dense | Shortcut, x: np.ndarray) -> int:
-    """How many neurons spikes reach, all together."""
+    """Number of neurons that each spike reaches, summed over all spikes."""
     filters = layer.kernel.shape[-1]
     if isinstance(layer, Dense):
         return int(x.sum()) * filters
@@ -93,7 +94,7 @@ def _reached(layer: Conv | Dense | Shortcut, x: np.ndarray) -> int:
 
 
 def _multiply_adds(program: Program) -> int:
-    """Of one pass of the ANN, where all inputs are other than zero."""
+    """Number of multiply-adds of one pass of the ANN; multiplications by padding are left out."""
     total = 0
     shape: tuple[int, ...] = program.input_shape
     shapes: dict[str, tuple[int, ...]] = {}

@@ -19,16 +19,10 @@ LANES = """
  * words. The second word also holds the first word's high potential, times 256, so that a word of
  * four weights is added to both words with a mask and a shift. Weights are stored plus 128, as
  * bytes from 0 to 255. The first word of a pixel counts the added rows of weights, in both halves;
- * firing subtracts 128 per row. */
-static int32_t $p_low(uint32_t pair)
-{
-    return (int32_t)((pair & 0xffffu) ^ 0x8000u) - 0x8000;
-}
-
-static int32_t $p_high(uint32_t pair)
-{
-    return (int32_t)(((pair + 0x8000u) >> 16) ^ 0x8000u) - 0x8000;
-}
+ * firing subtracts 128 per row. The two halves of a word are macros, because a
+ * compiler that optimises for size would call functions; they evaluate the word once. */
+#define $p_low(pair) ((int32_t)(((pair) & 0xffffu) ^ 0x8000u) - 0x8000)
+#define $p_high(pair) ((int32_t)((((pair) + 0x8000u) >> 16) ^ 0x8000u) - 0x8000)
 """
 
 _PACKED = """

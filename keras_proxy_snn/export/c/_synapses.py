@@ -1,7 +1,5 @@
 """C code of synapses, which add rows of weights to potentials, and of spike pooling."""
 
-from typing import Any
-
 import numpy as np
 
 from ._parts import block, deliver, pair_words, window_taps
@@ -11,7 +9,9 @@ from ._tables import Tables, packed_rows, padded
 __all__ = ["pooling_text", "synapses_text"]
 
 # Number of words that a loop adds per round, before it tests for the end of the row.
-_UNROLLED = 8
+_UNROLLED = 16
+# Numbers of rows that are added at a time. Potentials are loaded and stored once for all of them.
+_TOGETHER = (1, 2, 4)
 
 _ARGUMENTS = "$p_state *s, uint32_t y, uint32_t x, const $p_channel *spikes, uint32_t count"
 
@@ -31,25 +31,22 @@ static void $p_$name({_ARGUMENTS})
     const uint32_t rows = count + (count << 16);{_WINDOWS}
             const uint32_t *const from = $p_$name_weights + row->at + column->at;
             uint32_t *const pixel = s->v_$target + row->to + column->to;
-            uint32_t i = count & 1u, n;
+            uint32_t i = 0, n;
             *pixel += rows;
-            if (i != 0) {{
-                const uint32_t *w = from + $p_$name_channels[spikes[0]];
-                uint32_t *v = pixel + 1;
-                for (n = $rounds; n != 0; --n, w += $step, v += $neurons) {{
-                    $one
-                }}
-            }}
-            for (; i < count; i += 2) {{
-                const uint32_t *w = from + $p_$name_channels[spikes[i]];
-                const uint32_t *u = from + $p_$name_channels[spikes[i + 1]];
-                uint32_t *v = pixel + 1;
-                for (n = $rounds; n != 0; --n, w += $step, u += $step, v += $neurons) {{
-                    $two
-                }}
-            }}
+            $additions
         }}
 }}
+"""
+
+_ADDITIONS = """
+$condition {
+    $weights
+    uint32_t *v = pixel + 1;
+    for (n = $rounds; n != 0; --n, $onward, v += $neurons) {
+        $sums
+    }
+    $done
+}
 """
 
 _WIDE = f"""
@@ -121,20 +118,35 @@ def synapses_text(plan: Plan, tables: Tables, synapses: Synapses) -> list[str]:
         **{"rows": height, "columns": width, "filters": filters},
         inputs=_size(synapses.inputs),
         outputs=_size(target.shape),
-        **_additions(row),
+        additions=[
+            line for many in _TOGETHER for line in _additions(f"{plan.prefix}_{name}", row, many)
+        ],
     )
 
 
-def _additions(row: int) -> dict[str, Any]:
-    """A C loop over a packed row of `row` words, which adds several words per round."""
+def _additions(name: str, row: int, many: int) -> list[str]:
+    """A C loop that adds `many` packed rows of `row` words at a time, several words per round."""
     step = max(n for n in range(1, _UNROLLED + 1) if row % n == 0)
-    one, two = [], []
+    weights = [f"w{j}" for j in range(many)]
+    sums = []
     for k in range(step):
-        low, high = f"v[{2 * k}]", f"v[{2 * k + 1}]"
-        one += [f"{low} += w[{k}] & 0x00ff00ffu;", f"{high} += w[{k}] >> 8;"]
-        two += [f"{low} += (w[{k}] & 0x00ff00ffu) + (u[{k}] & 0x00ff00ffu);"]
-        two += [f"{high} += (w[{k}] >> 8) + (u[{k}] >> 8);"]
-    return {"rounds": row // step, "step": step, "neurons": 2 * step, "one": one, "two": two}
+        low = " + ".join(f"({w}[{k}] & 0x00ff00ffu)" for w in weights)
+        high = " + ".join(f"({w}[{k}] >> 8)" for w in weights)
+        sums += [f"v[{2 * k}] += {low};", f"v[{2 * k + 1}] += {high};"]
+    last = many == _TOGETHER[-1]  # a loop; the rest of the division by it comes before
+    return block(
+        _ADDITIONS,
+        condition=f"for (; i < count; i += {many})" if last else f"if ((count & {many}u) != 0)",
+        done=[] if last else [f"i += {many};"],
+        rounds=row // step,
+        neurons=2 * step,
+        onward=", ".join(f"{w} += {step}" for w in weights),
+        weights=[
+            f"const uint32_t *{w} = from + {name}_channels[spikes[i + {j}]];"
+            for j, w in enumerate(weights)
+        ],
+        sums=sums,
+    )
 
 
 def pooling_text(plan: Plan, tables: Tables, pooling: Pooling) -> list[str]:

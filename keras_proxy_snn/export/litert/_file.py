@@ -10,6 +10,7 @@ import numpy as np
 from ..._checks import check_choice, positive_integer
 from ..._files import replacing
 from ..program import Pool, Program
+from ..seal import UNSEALED, sealed
 from . import _forms
 from ._flatbuffer import ModelBuilder, parse
 
@@ -80,13 +81,13 @@ def write(
     [[4]]
     """
     refuse(program, form, weights, batch_size)
-    facts = _facts(program, form, weights)
+    facts = {**_facts(program, form, weights), "seal": UNSEALED}
     model = ModelBuilder(_description(program, form))
     build = {"unrolled": _forms.unrolled, "step": _forms.step, "stateful": _forms.stateful}[form]
     build(program, model, batch_size, weights == "float16")
     model.add_metadata(_METADATA, json.dumps(facts).encode())
     with replacing(path) as draft:
-        draft.write_bytes(model.to_bytes())
+        draft.write_bytes(sealed(model.to_bytes()))
 
 
 def refuse(program: Program, form: str, weights: str = "float32", batch_size: int = 1) -> None:

@@ -33,8 +33,9 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     Args:
         path: The file.
         time_steps: Number T of time steps; the T in the file's metadata if `None`.
-        dt: Length of a time step. `r` of every `IF` must be `1 / dt`, so that a step adds the
-            current to the potential. SpikingJelly writes files for `dt=1e-4`.
+        dt: Length of a time step. A step adds `r dt` times the current to the potential.
+            SpikingJelly writes files for `dt=1e-4`, with `r = 1 / dt`. Another factor is divided
+            out of threshold and reset, which then are rounded to float32 once.
 
     Returns:
         A `Program`.
@@ -92,8 +93,10 @@ def _program(path: str | Path, graph: Any, time_steps: int | None, dt: float) ->
                     averages.add(name)
                 continue
             neuron = rest.pop(0) if rest else nodes[-1]
-            _check_neuron(name, node, neuron, dt)
-            layers.append(_LAYERS[kind](name, node, neuron, maps))
+            if type(neuron[1]).__name__ != "IF":
+                found = f"{neuron[0]!r} ({type(neuron[1]).__name__})"
+                raise _refused(name, node, "IF to follow", found)
+            layers.append(_LAYERS[kind](name, node, _Neuron(*neuron, dt), maps))
             maps = ()
         else:
             raise _refused(name, node, f"a node of {(*_LAYERS, 'Flatten')}", "another")
@@ -163,31 +166,35 @@ def _has_neurons(layers: list[Layer]) -> bool:
     return any(isinstance(layer, Conv | Dense) for layer in layers)
 
 
-def _check_neuron(before: str, layer: Any, neuron: tuple[str, Any], dt: float) -> None:
-    name, node = neuron
-    if type(node).__name__ != "IF":
-        raise _refused(before, layer, "IF to follow", f"{name!r} ({type(node).__name__})")
-    if not np.allclose(node.r * dt, 1.0, rtol=1e-6, atol=0.0):
-        found = f"r from {node.r.min():g} to {node.r.max():g}"
-        raise _refused(name, node, f"r = 1 / dt = {1 / dt:g} (see the argument `dt`)", found)
+class _Neuron:
+    """An `IF` node; its threshold and reset are divided by `r dt`, to be sums of currents."""
 
+    def __init__(self, name: str, node: Any, dt: float):
+        self.name, self.node = name, node
+        factor = np.asarray(node.r, "float64") * dt
+        if not (np.isfinite(factor).all() and (factor > 0).all()):
+            raise _refused(name, node, "positive finite r", f"{node.r.min():g}")
+        if np.allclose(factor, 1.0, rtol=1e-6, atol=0.0):
+            factor = np.ones_like(factor)  # `1 / dt` is rounded in the file
+        if not (np.isfinite(node.v_reset) & (node.v_reset <= 0)).all():
+            raise _refused(name, node, "v_reset of 0 or below", f"{node.v_reset.max():g}")
+        self.strict = np.asarray(node.v_threshold, "float64") / factor
+        self.v_0 = (0.0 - np.asarray(node.v_reset, "float64")) / factor
 
-def _neuron(name: str, node: Any) -> dict[str, Any]:
-    """`v_threshold` and `v_0`, each a number or a number per filter, and the reset."""
-    if not (np.isfinite(node.v_reset) & (node.v_reset <= 0)).all():
-        raise _refused(name, node, "v_reset of 0 or below", f"{node.v_reset.max():g}")
-    strict = np.asarray(node.v_threshold, "float64")
-    near = strict.astype("float32")
-    level = np.where(near > strict, near, np.nextafter(near, np.float32(np.inf)))
-    if not np.isfinite(level).all() or not (level > 0).all():
-        raise _refused(name, node, "positive finite thresholds", f"{strict.min():g}")
-    theta = level = _each_filter(name, node, "threshold", level)
-    v_0 = _each_filter(name, node, "v_reset", 0.0 - node.v_reset)
-    if np.any(v_0):
-        # The sum is in float64, so that no bit of the level is lost.
-        theta = np.add(level, v_0, dtype="float64")
-        theta = theta if theta.ndim else float(theta)
-    return {"v_threshold": theta, "v_0": v_0, "reset": "zero"}
+    def settings(self) -> dict[str, Any]:
+        """`v_threshold` and `v_0`, each a number or a number per filter, and the reset."""
+        near = self.strict.astype("float32")
+        level = np.where(near > self.strict, near, np.nextafter(near, np.float32(np.inf)))
+        if not np.isfinite(level).all() or not (level > 0).all():
+            found = f"{self.strict.min():g}"
+            raise _refused(self.name, self.node, "positive finite thresholds", found)
+        theta = level = _each_filter(self.name, self.node, "threshold", level)
+        v_0 = _each_filter(self.name, self.node, "v_reset", self.v_0)
+        if np.any(v_0):
+            # The sum is in float64, so that no bit of the level is lost.
+            theta = np.add(level, v_0, dtype="float64")
+            theta = theta if theta.ndim else float(theta)
+        return {"v_threshold": theta, "v_0": v_0, "reset": "zero"}
 
 
 def _each_filter(name: str, node: Any, what: str, values: np.ndarray) -> Any:
@@ -198,7 +205,7 @@ def _each_filter(name: str, node: Any, what: str, values: np.ndarray) -> Any:
     return float(each[0]) if (each == each[0]).all() else each
 
 
-def _conv(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) -> Conv:
+def _conv(name: str, node: Any, neuron: _Neuron, maps: tuple[int, ...]) -> Conv:
     if int(node.groups) != 1:
         raise _refused(name, node, "groups = 1", f"{node.groups}")
     strides, dilation = _pair(node.stride), _pair(node.dilation)
@@ -215,11 +222,11 @@ def _conv(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) 
         strides=strides,
         padding=padding,
         dilation=dilation,
-        **_neuron(*neuron),
+        **neuron.settings(),
     )
 
 
-def _dense(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) -> Dense:
+def _dense(name: str, node: Any, neuron: _Neuron, maps: tuple[int, ...]) -> Dense:
     if node.weight.ndim != 2:
         raise _refused(name, node, "a matrix", f"weights of shape {node.weight.shape}")
     kernel = np.asarray(node.weight, "float32").T
@@ -229,18 +236,19 @@ def _dense(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...])
         kernel = rows.transpose(1, 2, 0, 3).reshape(kernel.shape)
     bias = getattr(node, "bias", None)
     bias = None if bias is None else np.asarray(bias, "float32")
-    return Dense(name, np.ascontiguousarray(kernel), bias, **_neuron(*neuron))
+    return Dense(name, np.ascontiguousarray(kernel), bias, **neuron.settings())
 
 
-def _pool(name: str, node: Any, neuron: tuple[str, Any], maps: tuple[int, ...]) -> Pool:
+def _pool(name: str, node: Any, neuron: _Neuron, maps: tuple[int, ...]) -> Pool:
     pool = _window(name, node, "or")
     one_spike = 1.0 if type(node).__name__ == "SumPool2d" else 1.0 / float(np.prod(pool.size))
-    threshold = neuron[1].v_threshold
-    if not ((threshold >= 0) & (threshold < one_spike)).all():
-        found = f"{threshold.min():g} to {threshold.max():g}"
-        raise _refused(neuron[0], neuron[1], f"thresholds from 0 to below {one_spike:g}", found)
-    if neuron[1].v_reset.any():
-        raise _refused(neuron[0], neuron[1], "v_reset = 0", f"{neuron[1].v_reset.min():g}")
+    if not ((neuron.strict >= 0) & (neuron.strict < one_spike)).all():
+        found = f"{neuron.strict.min():g} to {neuron.strict.max():g}"
+        expected = f"thresholds from 0 to below {one_spike:g}"
+        raise _refused(neuron.name, neuron.node, expected, found)
+    if neuron.v_0.any():
+        found = f"{neuron.node.v_reset.min():g}"
+        raise _refused(neuron.name, neuron.node, "v_reset = 0", found)
     return pool
 
 

@@ -193,7 +193,9 @@ def _pool(nir: Any, layer: Pool, shape: tuple[int, ...], pooling: str) -> tuple[
 
 
 def _flatten(nir: Any, shape: tuple[int, ...]) -> Any:
-    return nir.Flatten({"input": np.array(_channels_first(shape))}, start_dim=0, end_dim=-1)
+    # Counted from the end, so that a library which adds a batch axis flattens the maps alone.
+    channels_first = np.array(_channels_first(shape))
+    return nir.Flatten({"input": channels_first}, start_dim=-len(shape), end_dim=-1)
 
 
 def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:

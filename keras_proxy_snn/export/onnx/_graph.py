@@ -1,8 +1,6 @@
 """`Graph`: a builder of ONNX graphs."""
 
-import itertools
-import string
-from collections.abc import Iterator
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -15,19 +13,18 @@ __all__ = ["Graph", "split"]
 class Graph:
     """Nodes and initializers of a graph; every tensor has a unique name.
 
-    Names of inner tensors are as short as possible. An unrolled graph has new names for every time
-    step, and they take half of the bytes of a step.
+    A name says layer and role: `conv2/current`, `conv2/v`. The tensor of a role at the n-th time
+    step has `/n` behind its name, from n = 2 on. A node has the name of its first output.
 
     Attributes:
         nodes: `NodeProto`s in order.
-        initializers: Name to `TensorProto`; equal constants are stored once.
+        initializers: Name to `TensorProto`.
     """
 
     def __init__(self) -> None:
         self._helper = require("onnx.helper")
         self._numpy_helper = require("onnx.numpy_helper")
-        self._names = _short_names()
-        self._constants: dict[tuple[Any, ...], str] = {}
+        self._uses: Counter[str] = Counter()
         self.nodes: list[Any] = []
         self.initializers: dict[str, Any] = {}
 
@@ -37,39 +34,33 @@ class Graph:
         No name in the subgraph repeats an outer name: OpenVINO would refuse that.
         """
         inner = Graph()
-        inner._names, inner._constants = self._names, self._constants
-        inner.initializers = self.initializers
+        inner._uses, inner.initializers = self._uses, self.initializers
         return inner
 
-    def fresh(self) -> str:
-        """A new name."""
-        return next(self._names)
+    def fresh(self, name: str) -> str:
+        """A new name: the given one, or the given one with a number if it is taken."""
+        self._uses[name] += 1
+        return name if self._uses[name] == 1 else f"{name}/{self._uses[name]}"
 
-    def add(self, op: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Append a node with one output; return the output's name (a new name unless given)."""
-        return self.add_many(op, inputs, (output or self.fresh(),), **attributes)[0]
+    def add(self, op: str, *inputs: str, name: str, **attributes: Any) -> str:
+        """Append a node with one output; return the output's name, from `fresh`."""
+        return self.add_many(op, inputs, (self.fresh(name),), **attributes)[0]
 
     def add_many(
         self, op: str, inputs: tuple[str, ...], outputs: tuple[str, ...], **attributes: Any
     ) -> tuple[str, ...]:
         """Append a node with named outputs; return their names."""
-        self.nodes.append(self._helper.make_node(op, inputs, outputs, **attributes))
+        node = self._helper.make_node(op, inputs, outputs, name=outputs[0], **attributes)
+        self.nodes.append(node)
         return outputs
 
-    def weights(self, name: str, array: np.ndarray) -> str:
-        """Store an array under a readable name; return the name."""
-        # `ascontiguousarray` would turn a scalar into a vector.
-        contiguous = np.asarray(array, order="C")
-        self.initializers[name] = self._numpy_helper.from_array(contiguous, name)
+    def constant(self, name: str, value: Any, dtype: Any = None) -> str:
+        """Store a number or an array, unless one has this name already; return the name."""
+        if name not in self.initializers:
+            # `ascontiguousarray` would turn a scalar into a vector.
+            array = np.asarray(value, dtype, order="C")
+            self.initializers[name] = self._numpy_helper.from_array(array, name)
         return name
-
-    def constant(self, value: Any, dtype: str) -> str:
-        """Store a number or a small array, equal constants once; return its name."""
-        array = np.asarray(value, dtype)
-        key = (dtype, array.shape, array.tobytes())
-        if key not in self._constants:
-            self._constants[key] = self.weights(self.fresh(), array)
-        return self._constants[key]
 
     def prune(self, *outputs: str) -> None:
         """Remove nodes and initializers that the outputs do not need."""
@@ -82,17 +73,10 @@ class Graph:
         self.initializers = {k: v for k, v in self.initializers.items() if k in needed}
 
 
-def split(graph: Graph, x: str, parts: int) -> tuple[str, ...]:
-    """Cut a tensor into equal parts along its first axis."""
+def split(graph: Graph, x: str, parts: int, name: str) -> tuple[str, ...]:
+    """Cut a tensor into equal parts along its first axis; their names are from `fresh`."""
     if parts == 1:
         return (x,)
-    names = tuple(graph.fresh() for _ in range(parts))
-    return graph.add_many("Split", (x,), names, axis=0, num_outputs=parts)
-
-
-def _short_names() -> Iterator[str]:
-    """Names `a`, `b`, ... `9`, `aa`, ... without `_` and `.`, which all readable names have."""
-    alphabet = string.ascii_letters + string.digits
-    for length in itertools.count(1):
-        for letters in itertools.product(alphabet, repeat=length):
-            yield "".join(letters)
+    names = tuple(graph.fresh(name) for _ in range(parts))
+    # Without lengths, the batch would have to be known, or opset 18.
+    return graph.add_many("Split", (x,), names, axis=0)

@@ -45,14 +45,16 @@ class Network:
         """Append the first layer's current, which is the same at every step; return its name."""
         x = "image"
         if self.program.input_scale != 1.0:
-            x = graph.add("Mul", x, graph.constant(self.program.input_scale, "float32"))
+            scale = graph.constant("image/scale", self.program.input_scale, "float32")
+            x = graph.add("Mul", x, scale, name="image/scaled")
         if self.program.is_integer:
-            x = graph.add("Cast", graph.add("Round", x), to=UINT8)
+            whole = graph.add("Round", x, name="image/rounded")
+            x = graph.add("Cast", whole, to=UINT8, name="image/bytes")
         if self._has_maps:
-            x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
+            x = graph.add("Transpose", x, perm=[0, 3, 1, 2], name="image/channels_first")
         for index in range(self._first):
-            x = self._apply(graph, index, x)
-        return self._linear(graph, self._first, x)
+            x = self._apply(graph, index, x, "values")
+        return self._linear(graph, self._first, x, "current")
 
     def advance(
         self, graph: Graph, current: str, potentials: list[str], steps: int
@@ -75,28 +77,44 @@ class Network:
                 if index == self._first:
                     currents: tuple[str, ...] = (current,) * steps
                 else:
-                    charge = self._linear(graph, index, signal)
-                    for place, shortcut in enumerate(layer.shortcuts):
-                        name = f"{layer.name}.shortcut{place}"
-                        further = self._shortcut(graph, name, shortcut, *spikes[shortcut.source])
-                        charge = graph.add("Add", charge, further)
-                    currents = split(graph, charge, steps)
+                    charge = self._currents(graph, index, signal, spikes, steps)
+                    currents = split(graph, charge, steps, f"{layer.name}/current")
                 silent, v = self._fire(graph, layer, next(before), currents)
                 after.append(v)
-                quiet = silent[0] if steps == 1 else graph.add("Concat", *silent, axis=0)
-                signal = graph.add("Cast", graph.add("Not", quiet), to=self._spike_type)
+                signal = self._spikes(graph, layer.name, silent)
             else:
-                signal = self._apply(graph, index, signal)
+                signal = self._apply(graph, index, signal, "spikes")
             spikes[layer.name] = signal, self._shapes[index]
         return signal, after
 
-    def _shortcut(
-        self, graph: Graph, name: str, shortcut: Shortcut, x: str, shape: tuple[int, ...]
+    def _currents(
+        self, graph: Graph, index: int, x: str, spikes: dict[str, Any], steps: int
     ) -> str:
-        if name not in graph.initializers:
-            graph.weights(name, shortcut.kernel.transpose(3, 2, 0, 1))
+        """Append the currents of all steps, with the shortcuts'."""
+        layer = self.program.layers[index]
+        assert isinstance(layer, Conv | Dense)
+        whole = "current" if steps == 1 else "currents"
+        charge = self._linear(graph, index, x, "partial" if layer.shortcuts else whole)
+        for place, shortcut in enumerate(layer.shortcuts):
+            own = f"{layer.name}/shortcut{place}"
+            further = self._shortcut(graph, own, shortcut, *spikes[shortcut.source])
+            role = "partial" if shortcut is not layer.shortcuts[-1] else whole
+            charge = graph.add("Add", charge, further, name=f"{layer.name}/{role}")
+        return charge
+
+    def _shortcut(
+        self, graph: Graph, own: str, shortcut: Shortcut, x: str, shape: tuple[int, ...]
+    ) -> str:
+        kernel = graph.constant(f"{own}/kernel", shortcut.kernel.transpose(3, 2, 0, 1))
         op = "ConvInteger" if self.program.is_integer else "Conv"
-        return graph.add(op, x, name, **_convolution(shortcut, shape))
+        return graph.add(op, x, kernel, **_convolution(shortcut, shape), name=f"{own}/current")
+
+    def _spikes(self, graph: Graph, layer: str, silent: list[str]) -> str:
+        quiet = silent[0]
+        if len(silent) > 1:
+            quiet = graph.add("Concat", *silent, axis=0, name=f"{layer}/all_silent")
+        fired = graph.add("Not", quiet, name=f"{layer}/fired")
+        return graph.add("Cast", fired, to=self._spike_type, name=f"{layer}/spikes")
 
     def _fire(
         self, graph: Graph, layer: Conv | Dense, v: str, currents: tuple[str, ...]
@@ -106,52 +124,64 @@ class Network:
         Returns the masks of neurons that do not fire, and the new potentials.
         """
 
-        def number(value: Any) -> str:
-            return graph.constant(self._per_channel(layer, value), self.dtype)
+        def number(role: str, value: Any) -> str:
+            array = self._per_channel(layer, value)
+            return graph.constant(f"{layer.name}/{role}", array, self.dtype)
+
+        def add(op: str, *inputs: str, role: str, **attributes: Any) -> str:
+            return graph.add(op, *inputs, name=f"{layer.name}/{role}", **attributes)
 
         silent = []
         for current in currents:
-            v = graph.add("Add", v, current) if v else current
-            silent.append(graph.add("Less", v, number(layer.firing_level)))
+            u = add("Add", v, current, role="charged") if v else current
+            silent.append(add("Less", u, number("firing_level", layer.firing_level), role="silent"))
             if layer.reset == "subtract":
-                spent = graph.add("Where", silent[-1], number(0), number(layer.v_threshold))
-                v = graph.add("Sub", v, spent)
+                theta = number("v_threshold", layer.v_threshold)
+                spent = add("Where", silent[-1], number("zero", 0), theta, role="spent")
+                v = add("Sub", u, spent, role="v")
             elif np.any(layer.v_reset):
-                v = graph.add("Where", silent[-1], v, number(layer.v_reset))
+                v = add("Where", silent[-1], u, number("v_reset", layer.v_reset), role="v")
             else:
                 # In ONNX Runtime a `Where` of v and zero takes twice as long.
-                keep = graph.add("Cast", silent[-1], to=self.potential_type)
-                v = graph.add("Mul", v, keep)
+                kept = add("Cast", silent[-1], to=self.potential_type, role="kept")
+                v = add("Mul", u, kept, role="v")
         return silent, v
 
-    def _apply(self, graph: Graph, index: int, x: str) -> str:
+    def _apply(self, graph: Graph, index: int, x: str, role: str) -> str:
         layer, shape = self.program.layers[index], self._input_shapes[index]
+        name = f"{layer.name}/{role}"
         if isinstance(layer, Flatten):
-            return graph.add("Flatten", x) if len(shape) > 1 else x
+            return graph.add("Flatten", x, name=name) if len(shape) > 1 else x
         assert isinstance(layer, Pool)
         options = _window(shape, layer.size, layer.strides, (1, 1), layer.padding)
         if layer.kind == "or":
-            return graph.add("MaxPool", x, kernel_shape=layer.size, **options)
+            return graph.add("MaxPool", x, kernel_shape=layer.size, **options, name=name)
         # A convolution of each map by itself gives exact sums; averages of runtimes are not exact.
         integer, maps = self.program.is_integer, shape[-1]
-        ones = graph.constant(np.ones((maps, 1, *layer.size)), "int8" if integer else "float32")
-        out = graph.add("ConvInteger" if integer else "Conv", x, ones, group=maps, **options)
-        return graph.add("Cast", out, to=UINT8) if integer else out
+        name = f"{layer.name}/sums"
+        kernel = np.ones((maps, 1, *layer.size), "int8" if integer else "float32")
+        inputs = x, graph.constant(f"{layer.name}/kernel", kernel)
+        if not integer:
+            return graph.add("Conv", *inputs, group=maps, **options, name=name)
+        wide = graph.add("ConvInteger", *inputs, group=maps, **options, name=f"{name}_int32")
+        return graph.add("Cast", wide, to=UINT8, name=name)
 
-    def _linear(self, graph: Graph, index: int, x: str) -> str:
+    def _linear(self, graph: Graph, index: int, x: str, role: str) -> str:
         layer = self.program.layers[index]
         assert isinstance(layer, Conv | Dense)
         inputs = [x, *self._kernel(graph, index)]
         options: dict[str, Any] = {}
         if isinstance(layer, Conv):
             options = _convolution(layer, self._input_shapes[index])
-        bias = self._bias(graph, layer)
+        name, bias = f"{layer.name}/{role}", self._bias(graph, layer)
         if self.program.is_integer:
             op = "ConvInteger" if isinstance(layer, Conv) else "MatMulInteger"
-            charge = graph.add(op, *inputs, **options)
-            return graph.add("Add", charge, *bias) if bias else charge
+            if not bias:
+                return graph.add(op, *inputs, **options, name=name)
+            products = graph.add(op, *inputs, **options, name=f"{layer.name}/without_bias")
+            return graph.add("Add", products, *bias, name=name)
         op = "Conv" if isinstance(layer, Conv) else "Gemm"
-        return graph.add(op, *inputs, *bias, **options)
+        return graph.add(op, *inputs, *bias, **options, name=name)
 
     def _kernel(self, graph: Graph, index: int) -> list[str]:
         """Name of the kernel, and names of its zero points, if it has any.
@@ -162,16 +192,14 @@ class Network:
         """
         layer = self.program.layers[index]
         assert isinstance(layer, Conv | Dense)
-        name = f"{layer.name}.kernel"
-        offset = self.program.is_integer and index == self._first
-        if name not in graph.initializers:
-            kernel = self._channels_first_kernel(index)
-            if offset:
-                kernel = (kernel.astype("int16") + _ZERO_POINT).astype("uint8")
-            graph.weights(name, kernel)
-        if not offset:
-            return [name]
-        return [name, graph.constant(0, "uint8"), graph.constant(_ZERO_POINT, "uint8")]
+        name, kernel = f"{layer.name}/kernel", self._channels_first_kernel(index)
+        if not (self.program.is_integer and index == self._first):
+            return [graph.constant(name, kernel)]
+        return [
+            graph.constant(name, (kernel.astype("int16") + _ZERO_POINT).astype("uint8")),
+            graph.constant("image/zero_point", 0, "uint8"),
+            graph.constant(f"{name}/zero_point", _ZERO_POINT, "uint8"),
+        ]
 
     def _channels_first_kernel(self, index: int) -> np.ndarray:
         layer = self.program.layers[index]
@@ -189,11 +217,8 @@ class Network:
     def _bias(self, graph: Graph, layer: Conv | Dense) -> list[str]:
         if layer.bias is None:
             return []
-        name = f"{layer.name}.bias"
-        if name not in graph.initializers:
-            bias = layer.bias.astype(self.dtype)
-            graph.weights(name, self._per_channel(layer, bias) if self.dtype == "int32" else bias)
-        return [name]
+        bias = self._per_channel(layer, layer.bias) if self.program.is_integer else layer.bias
+        return [graph.constant(f"{layer.name}/bias", bias, self.dtype)]
 
     def _per_channel(self, layer: Conv | Dense, value: Any) -> np.ndarray:
         """A number, or a number per filter in a shape that broadcasts over maps."""

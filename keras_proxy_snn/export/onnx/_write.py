@@ -10,14 +10,16 @@ from ..._checks import check_choice, positive_integer, require
 from ..._files import replacing
 from ..._version import __version__
 from ..program import Conv, Dense, Program
+from ..seal import UNSEALED, sealed
 from . import _forms
 
 __all__ = ["FORMS", "metadata", "refuse", "write"]
 
 FORMS: tuple[str, ...] = ("unrolled", "step", "loop")
 
-# In opset 18 (ONNX 1.13, ONNX Runtime 1.14) `Split` first accepts a number of outputs.
-_OPSET, _IR_VERSION = 18, 8
+# Opset 15 (ONNX 1.10, ONNX Runtime 1.10) is the first whose `Shape` gives a single dimension. The
+# version converter of ONNX turns the files into any later opset.
+_OPSET, _IR_VERSION = 15, 8
 
 _FORMATS = ("float32", "int8")
 
@@ -47,9 +49,11 @@ def write(
     `readout="potential"`, the forms `"unrolled"` and `"loop"` have a second output
     `v_<readout>_out`: the readout's potentials after the last step, for `Program.scores`.
 
-    Weights are stored once. Each step of the unrolled form takes some 90 bytes per layer of
-    neurons. If weights take 6 KB per layer or more, a file of 50 steps is at most 1.5 times as
-    large as a file of 10 steps. For the smallest file of a tiny network use `"loop"`.
+    Names of values and nodes say layer and role: `conv2/current`, `conv2/v`, `conv2/spikes`; those
+    of the n-th time step in an unrolled file end in `/n`, from n = 2 on.
+
+    Weights are stored once. Each step of the unrolled form takes some 330 bytes per layer of
+    neurons, most of them names. For the smallest file of a tiny network use `"loop"`.
 
     An integer program has the operators `ConvInteger` and `MatMulInteger` on uint8 spikes and int8
     weights (the first kernel is uint8 with zero point 128), and int32 potentials. Its counts are
@@ -97,9 +101,9 @@ def write(
         producer_name="keras_proxy_snn",
         producer_version=__version__,
     )
-    helper.set_model_props(model, metadata(program, form))
+    helper.set_model_props(model, {**metadata(program, form), "seal": UNSEALED})
     with replacing(path) as draft:
-        draft.write_bytes(model.SerializeToString())
+        draft.write_bytes(sealed(model.SerializeToString()))
 
 
 def refuse(program: Program, form: str = "unrolled") -> None:

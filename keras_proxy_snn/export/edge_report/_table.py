@@ -1,31 +1,36 @@
-"""Markdown text of the report of `edge_report.py`."""
+"""Markdown text of the edge report."""
 
 import datetime
 import os
 import platform
-import shlex
-import sys
+from collections.abc import Iterable
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
-import keras
+import numpy as np
 
-NPUS = ["u55-128", "u65-256", "u85-256"]
-FILE = ["format", "form", "numbers"]
+from ..program import Program
+
+__all__ = ["NPUS", "TIMES", "accuracy", "circumstances", "conclusions", "render"]
+
+NPUS = ("u55-128", "u65-256", "u85-256")
 TIMES = {1: "ms, 1 thread", 2: "ms, 2 threads"}
-RUNS = [*FILE, "runtime", "KiB", "nodes", "mismatches", "borderline", "accuracy", *TIMES.values()]
-PACKAGES = ["keras-proxy-snn", "keras", "tensorflow", "tensorflow-cpu", "numpy", "ai-edge-litert"]
-PACKAGES += ["onnx", "onnxruntime", "openvino", "nir", "ethos-u-vela", "tflite-micro"]
-NOTES = """
+_FILE = ["format", "form", "numbers"]
+_RUNS = [*_FILE, "runtime", "KiB", "nodes", "mismatches", "borderline", "accuracy", *TIMES.values()]
+_PACKAGES = ["keras-proxy-snn", "keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy"]
+_PACKAGES += ["ai-edge-litert", "onnx", "onnxruntime", "openvino", "nir", "ethos-u-vela"]
+_PACKAGES += ["tflite-micro"]
+_NOTES = """
 **mismatches**: number of spike counts that differ from the NumPy interpreter's counts for the same
 network; it must be 0. float16 is the network with rounded weights; int8 is the integer network,
 calibrated on 500 training images. **borderline**: images on which rounding alone decides a spike;
 their counts are not mismatches. **accuracy**: the class is the first class with the most spikes.
 **ms**: time for one image and all time steps; median (lowest to highest) of 5 rounds over all rows;
 each round gives the median of 20 runs. **twin**: the model's ANN, with the same weights; its int8
-file is from TensorFlow's post-training quantisation.
+file is from TensorFlow's post-training quantisation. **nodes** of C are functions.
 """
-DEVICE_NOTES = """
+_DEVICE_NOTES = """
 **arena**: memory for tensors in TensorFlow Lite Micro, in KiB. **u55-128 ...**: share of operators
 that Vela places on this Arm Ethos-U, and Vela's estimate of the time for one run of the file. A run
 is all time steps for an unrolled file, one time step otherwise. Only int8 files have these columns,
@@ -33,7 +38,7 @@ because NPUs compute with integers only. **refused**: the tool does not accept t
 """
 
 
-def cell(row, key):
+def _cell(row: dict[str, Any], key: str) -> str:
     value = row.get(key, "-")
     if key not in row and key == ("mismatches" if "KiB" in row else "KiB"):
         value = row.get("reason", value).replace("|", "/")
@@ -48,14 +53,21 @@ def cell(row, key):
     return f"{value / 1024 if key == 'arena' else value:.1f}"
 
 
-def table(columns, rows):
-    cells = [columns, ["---"] * len(columns), *([cell(r, c) for c in columns] for r in rows)]
+def _table(columns: list[str], rows: Iterable[dict[str, Any]]) -> str:
+    cells = [columns, ["---"] * len(columns), *([_cell(r, c) for c in columns] for r in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
-def head(name, program, images):
-    """Facts that the measured numbers depend on."""
-    words = [Path(a).name if Path(a).is_absolute() else a for a in sys.argv[1:]]
+def circumstances(program: Program, backend: str) -> dict[str, str]:
+    """Facts that the measured numbers depend on.
+
+    Args:
+        program: The network.
+        backend: Keras's backend.
+
+    Returns:
+        Network, neurons, date, hardware and versions.
+    """
     cpu = Path("/proc/cpuinfo")
     names = [s for s in cpu.read_text().splitlines() if "model name" in s] if cpu.is_file() else []
     processor = names[0].split(": ")[1] if names else platform.processor() or platform.machine()
@@ -63,32 +75,42 @@ def head(name, program, images):
     found = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
     now = datetime.datetime.now(datetime.UTC)
     return {
-        "model": name,
-        "network": f"{program.metadata['spec']} on {program.input_shape}",
+        "network": f"{program.metadata.get('spec', 'unnamed')} on {program.input_shape}",
         "neurons": f"T={program.time_steps}, reset {program.neurons[0].reset!r}",
-        "images": images,
-        "command": f"`python examples/edge_report.py {shlex.join(words)}`",
         "date": f"{now:%Y-%m-%d %H:%M} UTC",
         "hardware": f"{processor}, {os.cpu_count()} cores{load} at the start",
         "versions": ", ".join(
-            [f"Python {platform.python_version()}", f"Keras on {keras.backend.backend()}"]
-            + [f"{package} {found[package]}" for package in PACKAGES if package in found]
+            [f"Python {platform.python_version()}", f"Keras on {backend}"]
+            + [f"{package} {found[package]}" for package in _PACKAGES if package in found]
         ),
     }
 
 
-def accuracy(counts, y):
-    """Share of right classes; the class is the first one with the most spikes."""
-    return float((counts.argmax(axis=1) == y).mean())
+def accuracy(scores: np.ndarray, labels: Any) -> dict[str, float]:
+    """Share of right classes, the first one with the highest score; empty without labels."""
+    if labels is None:
+        return {}
+    return {"accuracy": float((scores.argmax(axis=1) == labels).mean())}
 
 
-def summary(rows, expected, y):
+def conclusions(
+    rows: list[dict[str, Any]], expected: dict[str, np.ndarray], labels: Any
+) -> list[str]:
+    """Sentences that sum up the rows.
+
+    Args:
+        rows: The rows of the report.
+        expected: The interpreter's scores by number format.
+        labels: Labels of the images, or `None`.
+    """
     wrong = sum(row.get("mismatches", 0) for row in rows)
     lines = [f"spike counts that differ and must not: {wrong}"]
-    if "int8" in expected:
-        right = {number: 100 * accuracy(expected[number], y) for number in ("float32", "int8")}
-        lost = "accuracy lost by the integer network: {:.2f} points ({float32:.2f}% to {int8:.2f}%)"
-        lines += [lost.format(right["float32"] - right["int8"], **right)]
+    if "int8" in expected and labels is not None:
+        before, after = (
+            100 * accuracy(expected[number], labels)["accuracy"] for number in ("float32", "int8")
+        )
+        lost = f"{before - after:.2f} points ({before:.2f}% to {after:.2f}%)"
+        lines += [f"accuracy lost by the integer network: {lost}"]
     runs = {(r["format"], r["form"], r["numbers"]): r.get(TIMES[1]) for r in rows}
     network = runs.get(("litert", "unrolled", "float32"))
     twin = runs.get(("twin", "one pass", "float32"))
@@ -98,14 +120,20 @@ def summary(rows, expected, y):
     return lines
 
 
-def render(facts, rows, conclusions):
-    """Markdown text of the whole report."""
-    devices = {row["file"]: row for row in rows if "arena" in row}
-    parts = [f"# Edge report: {facts['model']}"]
+def render(title: str, facts: dict[str, str], report: Any) -> str:
+    """Markdown text of a report.
+
+    Args:
+        title: What the heading names.
+        facts: What the numbers depend on, from `circumstances`.
+        report: The `Report`.
+    """
+    devices = {row["file"]: row for row in report.rows if "arena" in row}
+    parts = [f"# Edge report: {title}"]
     parts += ["\n".join(f"- {key}: {value}" for key, value in facts.items())]
-    parts += ["\n".join(f"- {line}" for line in conclusions)]
-    parts += ["## Runtimes", table(RUNS, rows), NOTES.strip()]
+    parts += ["\n".join(f"- {line}" for line in report.conclusions)]
+    parts += ["## Runtimes", _table(_RUNS, report.rows), _NOTES.strip()]
     if devices:
         parts += ["## NPUs and microcontrollers"]
-        parts += [table([*FILE, "arena", *NPUS], devices.values()), DEVICE_NOTES.strip()]
+        parts += [_table([*_FILE, "arena", *NPUS], devices.values()), _DEVICE_NOTES.strip()]
     return "\n\n".join(parts) + "\n"

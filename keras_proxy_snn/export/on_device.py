@@ -1,5 +1,6 @@
 """Run an exported spiking network on a device: print classes, scores and latency of images.
 
+    keras-proxy-snn export net.keras --format litert --with-runner   # puts this script beside it
     pip install numpy ai-edge-litert      # for .tflite files; onnxruntime for .onnx files
     python on_device.py net.tflite picture.png folder/ --labels names.txt
 
@@ -21,9 +22,11 @@ The class is the first one with the highest score. Scores are spike counts. With
 network was exported with `readout="potential"`, a score is the count plus the fraction of a spike
 that remains in the potential; the output shows it as `scores` beside the counts. With this readout
 `certain` runs all T steps, because one step can add any number to a potential.
+A file that a tool has changed since its export is run too, after a warning: its counts may differ.
 Exit status: 0, or 2 with an error message.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -44,7 +47,9 @@ MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
 
 
-class Network(NamedTuple):  # a file opened in its runtime
+class Network(NamedTuple):
+    """A file opened in its runtime."""
+
     inputs: dict[str, tuple[tuple[int, ...], Any]]  # name: shape and NumPy type
     outputs: list[str]
     facts: dict[str, Any]  # what the exporter wrote into the file
@@ -52,6 +57,8 @@ class Network(NamedTuple):  # a file opened in its runtime
 
 
 class Result(NamedTuple):
+    """What running an image gave."""
+
     steps: int
     spike_counts: np.ndarray
     scores: np.ndarray  # the highest one tells the class: counts, perhaps with fractions
@@ -119,6 +126,7 @@ def takes_steps(network: Network) -> bool:
 
 
 def by_potential(network: Network) -> bool:
+    """Whether potentials of the readout count beside its spikes."""
     return network.facts.get("readout") == "potential"
 
 
@@ -154,6 +162,7 @@ def check_regular(path: Path) -> None:
 
 
 def open_network(path: Path, threads: int) -> Network:
+    """Open a file in the runtime of its format; warn if a tool has changed it."""
     openers = {".tflite": open_litert, ".onnx": open_onnx}
     check_regular(path)
     if path.suffix not in openers:
@@ -167,10 +176,24 @@ def open_network(path: Path, threads: int) -> Network:
         raise ValueError(f"{path} is not a network that runs here: {error}") from error
     if "image" not in network.inputs or not {"spikes", "spike_counts"} & {*network.outputs}:
         raise ValueError(f"{path} is not an exported spiking network")
+    if is_changed(content, network.facts.get("seal", "")):
+        print(
+            f"warning: {path} was changed after its export, by a quantiser or another tool: its "
+            "spike counts may differ from those that were checked",
+            file=sys.stderr,
+        )
     return network
 
 
+def is_changed(content: bytes, seal: str) -> bool:
+    """Whether the hash in a file's seal is not the file's; false for a file without a seal."""
+    blank = seal[:-64] + "0" * 64
+    plain = content.replace(seal.encode(), blank.encode()) if seal else content
+    return bool(seal) and hashlib.sha256(plain).hexdigest() != seal[-64:]
+
+
 def open_litert(content: bytes, threads: int) -> Network:
+    """Open the content of a .tflite file."""
     from ai_edge_litert.interpreter import Interpreter
     from ai_edge_litert.schema_py_generated import Model
 
@@ -195,6 +218,7 @@ def open_litert(content: bytes, threads: int) -> Network:
 
 
 def open_onnx(content: bytes, threads: int) -> Network:
+    """Open the content of an .onnx file."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
@@ -213,6 +237,7 @@ def open_onnx(content: bytes, threads: int) -> Network:
 
 
 def choose_time_steps(network: Network, wanted: int | None, stop: str) -> int:
+    """The number of steps to run: the wanted one or the network's own."""
     own = int(network.facts.get("time_steps", 0))
     steps = wanted or own
     if not steps:
@@ -340,6 +365,7 @@ def resampling(old: int, new: int) -> np.ndarray:
 
 
 def read_labels(path: Path) -> list[str]:
+    """Names of the classes, one per line of a file."""
     check_regular(path)
     return path.read_text(encoding="utf-8").splitlines()
 
@@ -381,11 +407,13 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
 
 
 def as_text(row: dict[str, Any]) -> str:
+    """A row of `run` as a line for people."""
     scores = f" scores {[round(score, 3) for score in row['scores']]}" if "scores" in row else ""
     return f"{LINE.format(**row)} spikes {row['spike_counts']}{scores}"
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """Run the script; exit with status 2 after an error."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     add = parser.add_argument
     add("model", type=Path, help=".tflite or .onnx file")

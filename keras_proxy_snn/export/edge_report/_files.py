@@ -1,0 +1,116 @@
+"""The files of the edge report: every format, form and number format."""
+
+import itertools
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..._files import check_target
+from ..._types import Images
+from .. import litert, vela
+from ..exporter import writer
+from ..formats import FORMATS
+from ..program import Program, with_shortcuts
+from ..quantise import quantise
+from ._table import NPUS
+from ._twin import write_twin
+
+__all__ = ["number_formats", "write_files"]
+
+# Number formats of the files. A program of float16 is one with rounded weights.
+_NUMBERS = {
+    "litert": ("float32", "float16", "int8"),
+    "onnx": ("float32", "int8"),
+    "nir": ("float32",),
+    "c": ("int8",),
+    "twin": ("float32", "int8"),
+}
+Programs = dict[str, Program | ValueError]
+Row = dict[str, Any]
+
+
+def number_formats(program: Program, calibration: Images) -> Programs:
+    """The program in three number formats: float32, kernels rounded to float16, and integers.
+
+    In place of a program that cannot be made there is the error that says why.
+    """
+    half = tuple(_in_half(layer) if layer in program.neurons else layer for layer in program.layers)
+    programs: Programs = {"float32": program, "float16": replace(program, layers=half)}
+    try:
+        if calibration is None:
+            raise ValueError("An integer network needs training images. Received: none.")
+        programs["int8"] = quantise(program, calibration)
+    except ValueError as error:
+        programs["int8"] = error
+    return programs
+
+
+def _in_half(layer: Any) -> Any:
+    """Round the kernels of a layer of neurons to float16."""
+
+    def rounded(part: Any) -> Any:
+        return replace(part, kernel=part.kernel.astype("float16").astype("float32"))
+
+    return with_shortcuts(rounded(layer), map(rounded, layer.shortcuts))
+
+
+def write_files(
+    programs: Programs,
+    calibration: Images,
+    folder: Path,
+    formats: Collection[str],
+    overwrite: bool,
+) -> list[Row]:
+    """Write all files; return facts about each, or the reason why it cannot be written."""
+    files = []
+    for format in formats:
+        forms = writer(format).FORMS if format in FORMATS else ("one pass",)
+        suffix = FORMATS[format].suffix if format in FORMATS else ".tflite"
+        for form, number in itertools.product(forms, _NUMBERS[format]):
+            path = folder / f"{format}-{form}-{number}{suffix}".replace(" ", "-")
+            check_target(path, overwrite)
+            files.append(_write(programs, calibration, format, form, number, path))
+    there = [f for f in files if f["file"].endswith(".tflite") and "reason" not in f]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(partial(_ask_devices, folder), there))
+    return files
+
+
+def _write(
+    programs: Programs, calibration: Images, format: str, form: str, number: str, path: Path
+) -> Row:
+    facts = {"format": format, "form": form, "numbers": number, "file": path.name}
+    module: Any = litert if format == "twin" else writer(format)
+    options = {"weights": "float16"} if number == "float16" else {}
+    try:
+        program = programs[number]
+        if isinstance(program, ValueError):
+            raise program
+        if format == "twin":
+            original = programs["float32"]
+            assert isinstance(original, Program)
+            write_twin(original, calibration, number, path)
+        else:
+            module.write(program, path, form=form, **options)
+        return facts | {"KiB": path.stat().st_size / 1024, "nodes": module.node_count(path)}
+    except (ValueError, ImportError) as error:
+        return facts | {"reason": str(error)}
+
+
+def _ask_devices(folder: Path, file: Row) -> None:
+    """Add facts about a `.tflite` file from the Ethos-U compiler and TensorFlow Lite Micro."""
+    npus = NPUS if file["numbers"] == "int8" else ()  # NPUs compute with integers only
+    questions: dict[str, Any] = {"arena": litert.arena_bytes}
+    for npu in npus:
+        questions[npu] = partial(vela.report, accelerator=f"ethos-{npu}")
+    for name, ask in questions.items():
+        try:
+            known = ask(folder / file["file"])
+            file[name] = known if name == "arena" else [known.npu_share, known.milliseconds]
+        except ImportError as error:
+            file[name] = str(error)
+        except RuntimeError:
+            file[name] = "refused"
