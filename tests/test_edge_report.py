@@ -185,11 +185,11 @@ def test_a_wrong_file_is_found_out(tmp_path, digits):
     ("arguments", "message"),
     [
         (["nothing.keras"], "There is no file nothing.keras"),
-        ([__file__], "not a saved ProxyModel"),
+        ([__file__], "is not a saved Keras model"),
         (["{net}", "--output", "{net}"], "net.keras exists already; --force replaces it"),
         (["{net}", "--output", "{net}.d/report.md"], "does not exist"),
         (["{net}", "--time-steps", "0"], "positive integer. Received: 0"),
-        (["{net}", "--images", "0"], "at least 1. Received: 0"),
+        (["{net}", "--images", "0"], "positive integer. Received: 0"),
     ],
 )
 def test_bad_input_is_one_clear_line(arguments, message, tmp_path, monkeypatch, capsys):

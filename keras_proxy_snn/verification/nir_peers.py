@@ -56,12 +56,7 @@ def nirtorch(path: str | Path, program: Program, images: np.ndarray) -> np.ndarr
         module.weight.data, module.bias.data = map(torch.tensor, (node.weight, node.bias))
         return module
 
-    nodes = {
-        nir.IF: Neuron,
-        nir.SumPool2d: sum_pool,
-        nir.Affine: affine,
-        nir.Flatten: lambda node: torch.nn.Flatten(1),
-    }
+    nodes = {nir.IF: Neuron, nir.SumPool2d: sum_pool, nir.Affine: affine}
     network = require("nirtorch", "nirtorch").nir_to_torch(nir.read(path), nodes)
     return _counts(network, program, images)
 
