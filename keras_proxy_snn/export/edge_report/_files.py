@@ -86,13 +86,11 @@ def _write(
     module: Any = litert if format == "twin" else writer(format)
     options = {"weights": "float16"} if number == "float16" else {}
     try:
-        program = programs[number]
+        program = programs["float32" if format == "twin" else number]
         if isinstance(program, ValueError):
             raise program
         if format == "twin":
-            original = programs["float32"]
-            assert isinstance(original, Program)
-            write_twin(original, calibration, number, path)
+            write_twin(program, calibration, number, path)
         else:
             module.write(program, path, form=form, **options)
         return facts | {"KiB": path.stat().st_size / 1024, "nodes": module.node_count(path)}
