@@ -10,10 +10,10 @@ import keras
 
 from .. import datasets
 from .._checks import positive_integer
-from .._files import check_target, replacing
+from .._files import replacing
 from ..export import Program, from_model
 from ..export.edge_report import RUNTIMES, Report, circumstances, measure, render
-from ._export import images_for
+from ._export import check_output, images_for
 from ._shared import load_network
 
 __all__ = ["run"]
@@ -59,7 +59,7 @@ def run(
     """
     images = positive_integer("images", images)
     for path in filter(None, (output, json_output)):
-        check_target(path, overwrite=force)
+        check_output(path, force)
     network = load_network(model, weights="pretrained")
     program = _program(network)
     if time_steps is not None:

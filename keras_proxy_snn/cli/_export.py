@@ -20,7 +20,7 @@ from ..export.runner import RUNNER, check_runner, place_runner
 from ._pictures import read_array
 from ._shared import load_network, reading, reason
 
-__all__ = ["images_for", "main", "print_table", "run"]
+__all__ = ["check_output", "images_for", "main", "print_table", "run"]
 
 _CONVERTERS = {"tf2onnx": tf2onnx, "tflite": tflite}
 _BITS = 8
@@ -136,9 +136,7 @@ def run(
     """
     form = form or writer(format).FORMS[0]
     output = output or model.with_suffix(FORMATS[format].suffix)
-    if output.exists() and not force:
-        raise FileExistsError(f"{output} exists already; --force replaces it.")
-    check_target(output, overwrite=True)
+    check_output(output, force)
     if with_runner:
         check_runner(format, output, force)
     source = _source(model)
@@ -179,6 +177,17 @@ def _source(path: Path) -> Any:
         if not path.is_file():
             raise FileNotFoundError("There is no such file.")
         return load(path)
+
+
+def check_output(path: Path, force: bool) -> None:
+    """Raise an error if a file cannot be written to a path.
+
+    Raises:
+        OSError: If so; a file that exists is replaced only with `force`.
+    """
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists already; --force replaces it.")
+    check_target(path, overwrite=True)
 
 
 def images_for(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...]]:
