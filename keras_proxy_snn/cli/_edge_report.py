@@ -80,9 +80,9 @@ def run(
         )
     text = render(Path(model).name, head, report)
     numbers = {"head": head, "summary": report.conclusions, "rows": report.rows}
-    for path, content in ((output, text), (json_output, json.dumps(numbers, indent=1) + "\n")):
-        if path is not None:
-            with replacing(path) as draft:
+    for target, content in ((output, text), (json_output, json.dumps(numbers, indent=1) + "\n")):
+        if target is not None:
+            with replacing(target) as draft:
                 draft.write_text(content, encoding="utf-8")
     return text, report
 
