@@ -1,13 +1,11 @@
 """`check_labels`: check an array of labels, without Keras."""
 
-from typing import Any
-
 import numpy as np
 
 __all__ = ["check_labels"]
 
 
-def check_labels(y: Any, classes: int, *, shares: bool = True) -> None:
+def check_labels(y: object, classes: int, *, shares: bool = True) -> None:
     """Check labels in an array.
 
     Args:

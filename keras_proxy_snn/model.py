@@ -151,7 +151,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         # `build` is too late: after it, Keras refuses layers and metrics of a subclass.
         self.built = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute; the two networks and what ties them stay as they were built."""
         if name in _PARTS and getattr(self, name, None) is not None:
             raise AttributeError(

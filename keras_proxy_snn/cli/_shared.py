@@ -69,7 +69,7 @@ def reason(error: BaseException) -> str:
 
 
 @contextmanager
-def reading(what: Any) -> Iterator[None]:
+def reading(what: object) -> Iterator[None]:
     """Turn every error while a user's file or setting is read into `BadInput`.
 
     A file can hold anything, and its readers raise anything: `SyntaxError`, `zlib.error`,
@@ -201,7 +201,7 @@ def training_record(path: str | Path) -> dict[str, Any] | None:
     return record
 
 
-def _check_fields(record: Any, kinds: dict[str, Any]) -> None:
+def _check_fields(record: object, kinds: dict[str, Any]) -> None:
     if not isinstance(record, dict):
         raise ValueError(f"It must be a mapping. Received: {record!r}.")
     for name, kind in kinds.items():
@@ -236,7 +236,7 @@ def names_in(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print a value as JSON, on one line of standard output."""
     click.echo(json.dumps(value))
 

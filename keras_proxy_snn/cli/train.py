@@ -78,7 +78,7 @@ def train(
     resume: bool,
     force: bool,
     as_json: bool,
-    **settings: Any,
+    **settings: object,
 ) -> None:
     """Train a preset, or an architecture such as 16C3-P2-10F, and evaluate it.
 

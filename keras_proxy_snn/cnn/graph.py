@@ -27,7 +27,7 @@ class Call(NamedTuple):
         shape: Shape of the result, `(None, ...)`.
     """
 
-    layer: Any
+    layer: keras.layers.Layer
     inputs: tuple[int, ...]
     shape: tuple[int | None, ...]
 
@@ -117,7 +117,7 @@ class LinearPart:
         return z if layer.bias is None else ops.add(z, ops.cast(layer.bias, dtype))
 
 
-def read_graph(model: Any) -> Graph:
+def read_graph(model: keras.Model) -> Graph:
     """Calls of a Keras model; models inside it are opened.
 
     Args:
@@ -154,7 +154,7 @@ def read_graph(model: Any) -> Graph:
     return Graph(tuple(calls), tuple(functional.inputs[0].shape[1:]))
 
 
-def _functional(model: Any) -> Any:
+def _functional(model: keras.layers.Layer) -> Any:
     """The functional model that a model is or holds, or `None`."""
     if not type(model).call.__module__.startswith("keras."):
         return None  # A user's own class may call its layers in any way.
@@ -164,7 +164,7 @@ def _functional(model: Any) -> Any:
     return model if hasattr(model, "_nodes_by_depth") else None
 
 
-def _read(model: Any, inputs: list[int], calls: list[Call]) -> list[int]:
+def _read(model: keras.Model, inputs: list[int], calls: list[Call]) -> list[int]:
     """Append the calls of a model; return the positions of its outputs."""
     places = {id(tensor): place for tensor, place in zip(model.inputs, inputs, strict=True)}
     # Keras has no public attribute for the order in which such a model calls its layers.

@@ -86,7 +86,7 @@ class QuantisedANN(keras.Model):
         v_0 = self._draw if dithers else model.v_0
         return proxy_output(model.twin, images, "qcfs", self.levels, v_0, training)
 
-    def fit(self, x: Images = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Images = None, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.fit`; the model notes the range of the images."""
         return super().fit(self.model.note_input_range(x), *args, **kwargs)
 

@@ -13,7 +13,7 @@ import numpy as np
 from .._checks import check_choice, check_flag
 from .._files import check_target, replacing
 from .._labels import check_labels
-from .._types import Images
+from .._types import Images, Tensor
 from .check import Check, check
 from .formats import FORMATS
 from .frontend.from_model import from_model
@@ -240,7 +240,7 @@ def _check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | 
     check_labels(y, program.shapes()[-1][0])
 
 
-def _with_accuracy(program: Program, scores: np.ndarray, labels: Any) -> Program:
+def _with_accuracy(program: Program, scores: np.ndarray, labels: Tensor) -> Program:
     right = float((scores.argmax(axis=1) == np.asarray(labels)).mean())
     facts = {"accuracy": right, "accuracy_images": len(labels)}
     return replace(program, metadata={**program.metadata, **facts})

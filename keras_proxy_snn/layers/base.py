@@ -46,7 +46,7 @@ class TiedIF(IF):
     def __init__(
         self,
         twin: keras.layers.Layer,
-        batch_norm: Any,
+        batch_norm: keras.layers.BatchNormalization | bool | None,
         current_dtype: str = "float32",
         input_scale: Any = 1.0,
         **kwargs: Any,
@@ -61,11 +61,11 @@ class TiedIF(IF):
         self.twin = twin
         if batch_norm is True:
             batch_norm = keras.layers.BatchNormalization(name=f"{twin.name}_batch_norm")
-        self.batch_norm = batch_norm or None
+        self.batch_norm: keras.layers.BatchNormalization | None = batch_norm or None
         if self.batch_norm is not None:
             self._check_batch_norm(self.batch_norm)
 
-    def _check_twin(self, twin: Any) -> None:
+    def _check_twin(self, twin: keras.layers.Layer) -> None:
         cls = type(self).__name__
         if type(twin) is not self.twin_class:
             raise ValueError(
@@ -84,7 +84,7 @@ class TiedIF(IF):
                 f"Received: {twin.data_format!r} in layer {twin.name!r}."
             )
 
-    def _check_batch_norm(self, batch_norm: Any) -> None:
+    def _check_batch_norm(self, batch_norm: keras.layers.BatchNormalization) -> None:
         if type(batch_norm) is not keras.layers.BatchNormalization:
             raise ValueError(
                 "`batch_norm` must be True, False or a keras.layers.BatchNormalization. "
@@ -211,7 +211,7 @@ class TiedIF(IF):
         return super().from_config(config)
 
 
-def check_scale(scale: Any) -> float | tuple[float, ...]:
+def check_scale(scale: object) -> float | tuple[float, ...]:
     """A scale of spikes as a number, or as a tuple with one number per channel.
 
     Raises:

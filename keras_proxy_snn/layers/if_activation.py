@@ -49,7 +49,7 @@ class IFActivation(TiedIF):
     def __init__(self, *, twin: keras.layers.Layer, batch_norm: None = None, **kwargs: Any):
         super().__init__(twin, batch_norm, **kwargs)
 
-    def _check_twin(self, twin: Any) -> None:
+    def _check_twin(self, twin: keras.layers.Layer) -> None:
         if activation_kind(twin) is None:
             raise ValueError(f"The twin of IFActivation must be a ReLU. Received: {twin!r}.")
 

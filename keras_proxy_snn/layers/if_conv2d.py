@@ -75,7 +75,7 @@ class IFConv2D(TiedIF):
         kernel_size: int | tuple[int, int] | None = None,
         *,
         twin: keras.layers.Conv2D | None = None,
-        batch_norm: Any = False,
+        batch_norm: keras.layers.BatchNormalization | bool | None = False,
         current_dtype: str = "float32",
         **kwargs: Any,
     ):

@@ -67,7 +67,7 @@ class IFDense(TiedIF):
         units: int | None = None,
         *,
         twin: keras.layers.Dense | None = None,
-        batch_norm: Any = False,
+        batch_norm: keras.layers.BatchNormalization | bool | None = False,
         current_dtype: str = "float32",
         **kwargs: Any,
     ):

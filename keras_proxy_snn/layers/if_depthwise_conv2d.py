@@ -47,7 +47,11 @@ class IFDepthwiseConv2D(TiedIF):
     twin_class = keras.layers.DepthwiseConv2D
 
     def __init__(
-        self, *, twin: keras.layers.DepthwiseConv2D, batch_norm: Any = False, **kwargs: Any
+        self,
+        *,
+        twin: keras.layers.DepthwiseConv2D,
+        batch_norm: keras.layers.BatchNormalization | bool | None = False,
+        **kwargs: Any,
     ):
         super().__init__(twin, batch_norm, **kwargs)
 

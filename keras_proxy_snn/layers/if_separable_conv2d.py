@@ -48,7 +48,11 @@ class IFSeparableConv2D(TiedIF):
     twin_class = keras.layers.SeparableConv2D
 
     def __init__(
-        self, *, twin: keras.layers.SeparableConv2D, batch_norm: Any = False, **kwargs: Any
+        self,
+        *,
+        twin: keras.layers.SeparableConv2D,
+        batch_norm: keras.layers.BatchNormalization | bool | None = False,
+        **kwargs: Any,
     ):
         super().__init__(twin, batch_norm, **kwargs)
 

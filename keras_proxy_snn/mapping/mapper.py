@@ -256,7 +256,7 @@ def _check_float32(layer: keras.layers.Layer) -> None:
         )
 
 
-def _advice(layer: Any) -> str:
+def _advice(layer: keras.layers.Layer) -> str:
     if type(layer) in _FIXED_PREPARING:
         return "It can be at the input, before all weights, or scale values before a ReLU."
     if isinstance(layer, PREPARING):
@@ -272,14 +272,14 @@ def _advice(layer: Any) -> str:
     return "Replace it and train the CNN again, or leave it out of the CNN."
 
 
-def _plain_class(layer: Any) -> Any:
+def _plain_class(layer: keras.layers.Layer) -> Any:
     """The Keras class that a user's layer class extends; `None` if the class is Keras's own."""
     found = [cls for cls in type(layer).__mro__ if cls.__module__.startswith("keras.src.layers.")]
     known = found and vars(keras.layers).get(found[0].__name__) is found[0]
     return found[0] if known and found[0] not in (type(layer), keras.layers.Layer) else None
 
 
-def _refusal(layer: Any, advice: str) -> ValueError:
+def _refusal(layer: keras.layers.Layer, advice: str) -> ValueError:
     return ValueError(
         "Layers must be of the kinds that keras_proxy_snn.mapping.twin.spiking_twin lists. "
         f"{advice} Received: layer {layer.name!r} ({type(layer).__name__})."

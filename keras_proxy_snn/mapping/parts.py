@@ -86,7 +86,7 @@ class Part(NamedTuple):
         neurons: Whether the part has neurons: it ends with a ReLU, or it is the readout.
     """
 
-    layer: Any
+    layer: keras.layers.Layer
     inputs: tuple[int, ...]
     last: int
     norm: keras.layers.BatchNormalization | None = None
@@ -210,19 +210,19 @@ def _take_activation(
     return scale, learned, relu
 
 
-def is_identity(layer: Any) -> bool:
+def is_identity(layer: keras.layers.Layer) -> bool:
     """Whether a layer has no effect outside training."""
     if type(layer) is keras.layers.Activation:
         return activation_kind(layer) == "linear"
     return type(layer) in _TRAINING_ALONE
 
 
-def is_relu(layer: Any) -> bool:
+def is_relu(layer: keras.layers.Layer) -> bool:
     """Whether a layer is a ReLU, bounded or not, but not leaky."""
     return activation_kind(layer) == "relu"
 
 
-def is_scale(layer: Any) -> bool:
+def is_scale(layer: keras.layers.Layer) -> bool:
     """Whether a layer multiplies its input by a positive number."""
     if type(layer) is not keras.layers.Rescaling or np.ndim(layer.scale):
         return False

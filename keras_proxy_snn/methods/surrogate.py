@@ -55,7 +55,7 @@ def arctangent_spike(v: Tensor, v_threshold: float) -> Any:
 
     @ops.custom_gradient
     def spike(v: Tensor) -> tuple[Any, Any]:
-        def grad(*args: Any, upstream: Tensor = None) -> Any:
+        def grad(*args: object, upstream: Tensor = None) -> Any:
             # PyTorch passes the upstream gradient by keyword, after the arguments.
             if upstream is None:
                 (upstream,) = args
@@ -101,7 +101,7 @@ class SurrogateModel(keras.Model):
     (2, 10)
     """
 
-    def __init__(self, network: ProxyModel, **kwargs: Any):
+    def __init__(self, network: ProxyModel, **kwargs: object):
         super().__init__(autocast=False, **kwargs)
         self.network = network
         self.built = True

@@ -95,7 +95,7 @@ class TandemModel(keras.Model):
     """
 
     def __init__(
-        self, network: ProxyModel, spiking: int | None = None, clip: bool = False, **kwargs: Any
+        self, network: ProxyModel, spiking: int | None = None, clip: bool = False, **kwargs: object
     ):
         super().__init__(autocast=False, **kwargs)
         snn = network.snn

@@ -51,7 +51,9 @@ def pretrained_card(name: str) -> Path:
     return _PRETRAINED / f"{name}.json"
 
 
-def save_weights(model: Any, card: str | Path, *, overwrite: bool = False, **facts: Any) -> None:
+def save_weights(
+    model: keras.Model, card: str | Path, *, overwrite: bool = False, **facts: object
+) -> None:
     """Write a model's weights as float16, and a card that describes them.
 
     The card never names an incomplete file. While the file of weights is replaced, the card names
@@ -140,7 +142,7 @@ def read_card(source: str | Path) -> dict[str, Any]:
     return card
 
 
-def load_weights(model: Any, source: str | Path) -> dict[str, Any]:
+def load_weights(model: keras.Model, source: str | Path) -> dict[str, Any]:
     """Check the SHA-256 of a card's weights, and load them into a model.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from .._types import Images, Shape
+from .._types import Images, Shape, Tensor
 from ..layers import AtEachStep, Synapses
 from ..layers.base import SynapticWeights, TiedIF
 from ..layers.time_axis import over_time
@@ -33,7 +33,7 @@ class Prepared(NamedTuple):
     weights: dict[str, SynapticWeights]
     signals: dict[str, Any]
     currents: dict[str, Any]
-    batch: Any
+    batch: Tensor
     source: str
     frames: Images | None
 
@@ -226,5 +226,5 @@ def _check_no_augmentation(stages: list[AtEachStep]) -> None:
             )
 
 
-def _stop_gradient(weights: Any) -> Any:
+def _stop_gradient(weights: Tensor) -> Any:
     return None if weights is None else ops.stop_gradient(weights)

@@ -8,6 +8,7 @@ import numpy as np
 from .._types import Images
 from ..layers import AtEachStep, CurrentSum, IFActivation, Synapses
 from ..layers.base import TiedIF
+from ..model import ProxyModel
 from ._connections import fan_out
 from ._energy import HOROWITZ_45NM, EnergyTable, Estimate, estimates
 from ._groups import Source
@@ -82,7 +83,7 @@ class Costs:
 
 
 def costs(
-    model: Any, x: Images, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
+    model: ProxyModel, x: Images, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
 ) -> Costs:
     """Count operations and bytes of both networks, and estimate their energy.
 

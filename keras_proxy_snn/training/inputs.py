@@ -64,15 +64,15 @@ class CheckedInputs(Settings):
         """As `keras.Model.predict`; images are checked."""
         return super().predict(**self._checked(super().predict, args, kwargs))
 
-    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def train_on_batch(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.train_on_batch`; images and labels are checked."""
         return super().train_on_batch(**self._checked(super().train_on_batch, args, kwargs))
 
-    def test_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def test_on_batch(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.test_on_batch`; images and labels are checked."""
         return super().test_on_batch(**self._checked(super().test_on_batch, args, kwargs))
 
-    def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+    def predict_on_batch(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.predict_on_batch`; images are checked."""
         return super().predict_on_batch(**self._checked(super().predict_on_batch, args, kwargs))
 

@@ -64,7 +64,7 @@ def proxy_run(
     yield last, result
 
 
-def response(a: Any, gain: float, activation: str, time_steps: int, v_0: Any) -> Any:
+def response(a: Tensor, gain: float, activation: str, time_steps: int, v_0: Tensor) -> Any:
     """Activations that an IF neuron can represent: the firing rate times `gain`.
 
         "clip":  min(max(0, a), gain)                       (at most one spike per step)
@@ -102,7 +102,7 @@ def response(a: Any, gain: float, activation: str, time_steps: int, v_0: Any) ->
     return ops.cast(gain * (whole(level) / time_steps), a.dtype)
 
 
-def quantisation_level(x: Tensor, step: Any, levels: int, shift: Any = 0.5) -> Any:
+def quantisation_level(x: Tensor, step: Tensor, levels: int, shift: Tensor = 0.5) -> Any:
     """Quantisation level of currents, before it is rounded down.
 
     (Eq. 15 of Bu et al., "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency
@@ -129,7 +129,7 @@ def quantisation_level(x: Tensor, step: Any, levels: int, shift: Any = 0.5) -> A
     return ops.clip(x * levels / step + shift, 0.0, float(levels))
 
 
-def whole(level: Any) -> Any:
+def whole(level: Tensor) -> Any:
     """`floor(level)` with a derivative of 1 (straight-through).
 
     Example:

@@ -33,7 +33,7 @@ class Runtime:
     run: Callable[[Program, Path, np.ndarray, int], np.ndarray]
 
 
-def _written(module: Any, suffix: str, run: Callable[..., np.ndarray], **options: Any) -> Any:
+def _written(module: Any, suffix: str, run: Callable[..., np.ndarray], **options: object) -> Any:
     """Write a file in one of its forms, then run it."""
 
     def written_and_run(

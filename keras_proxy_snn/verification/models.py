@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .._types import Images
 from ..cnn.build import build_ann
 from ..cnn.spec import parse_spec
 from ..export.layers import Conv, Dense, Flatten, Pool
@@ -67,7 +68,7 @@ def _spec_ann(network: Network) -> Any:
 
 def _residual_ann(program: Program) -> Any:
     image = keras.Input(program.input_shape)
-    x: Any = image
+    x: Images = image
     outputs: dict[str, Any] = {}
     for layer in program.layers:
         if isinstance(layer, Flatten):

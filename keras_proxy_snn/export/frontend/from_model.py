@@ -8,7 +8,7 @@ from ..program import Program
 __all__ = ["from_model"]
 
 
-def from_model(model: Any, **metadata: Any) -> Program:
+def from_model(model: Any, **metadata: object) -> Program:
     """Make the program of a `ProxyModel`, with batch normalisation folded into the weights.
 
     A program is a chain of layers, with shortcuts at the ends of residual blocks.

@@ -190,7 +190,7 @@ def _term(source: str, kernel: np.ndarray, twin: Any) -> Shortcut:
     return Shortcut(source, kernel, tuple(twin.strides), twin.padding, tuple(twin.dilation_rate))
 
 
-def _conv(stage: Any, currents: _Currents) -> Conv:
+def _conv(stage: keras.layers.Layer, currents: _Currents) -> Conv:
     own, *shortcuts = currents.terms
     return Conv(
         stage.twin.name,
@@ -220,7 +220,7 @@ def _pool(stage: Any) -> Pool:
     return Pool(stage.name, size, strides, window["padding"])
 
 
-def _factor(stage: Any, shape: tuple[Any, ...]) -> float | None:
+def _factor(stage: keras.layers.Layer, shape: tuple[Any, ...]) -> float | None:
     """Factor of a stage that only multiplies images; `None` if it does anything else."""
     if not isinstance(stage, AtEachStep):
         return None
@@ -235,7 +235,7 @@ def _factor(stage: Any, shape: tuple[Any, ...]) -> float | None:
     return 1.0 if np.array_equal(prepared, image) else None
 
 
-def _is_global_average(stage: Any) -> bool:
+def _is_global_average(stage: keras.layers.Layer) -> bool:
     layer = getattr(stage, "layer", None)
     return isinstance(layer, keras.layers.GlobalAveragePooling2D) and not layer.keepdims
 

@@ -155,7 +155,7 @@ class GraphBuilder:
         outputs: list[Tensor],
         options: str | None = None,
         version: int = 1,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         """Add a builtin operator.
 

@@ -3,6 +3,7 @@
 import json
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
 
 
 def _spiking(
-    nir: Any,
+    nir: ModuleType,
     layer: Conv | Dense | Pool,
     before: tuple[int, ...],
     after: tuple[int, ...],
@@ -118,7 +119,7 @@ def _each_neuron(value: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(values.transpose(2, 0, 1) if len(shape) == 3 else values)
 
 
-def _conv(nir: Any, layer: Conv, shape: tuple[int, ...]) -> Any:
+def _conv(nir: ModuleType, layer: Conv, shape: tuple[int, ...]) -> Any:
     padding, taps = _padding(layer, shape)
     kernel = np.asarray(layer.kernel, "float32").transpose(3, 2, 0, 1)
     kernel = np.pad(kernel, ((0, 0), (0, 0), (taps[0], 0), (taps[1], 0)))

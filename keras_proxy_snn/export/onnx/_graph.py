@@ -47,7 +47,7 @@ class Graph:
         return self.add_many(op, inputs, (self.fresh(name),), **attributes)[0]
 
     def add_many(
-        self, op: str, inputs: tuple[str, ...], outputs: tuple[str, ...], **attributes: Any
+        self, op: str, inputs: tuple[str, ...], outputs: tuple[str, ...], **attributes: object
     ) -> tuple[str, ...]:
         """Append a node with named outputs; return their names."""
         node = self._helper.make_node(op, inputs, outputs, name=outputs[0], **attributes)
