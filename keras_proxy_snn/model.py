@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -199,7 +200,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
             f"readout={self.readout!r}>"
         )
 
-    def save(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+    def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
         """As `keras.Model.save`, but a `.keras` file is whole even if the process is killed."""
         self.get_config()
         path = str(filepath)
@@ -209,7 +210,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         else:
             super().save(filepath, overwrite=overwrite, **kwargs)
 
-    def export(self, filepath: Any, format: str | None = None, **options: Any) -> Any:
+    def export(self, filepath: str | Path, format: str | None = None, **options: Any) -> Any:
         """Write the spiking network for a device, and check the file in its real runtime.
 
         Args:

@@ -81,7 +81,7 @@ def export(
     form: str | None = None,
     time_steps: int | None = None,
     quantise: bool | int | None = None,
-    calibration: Any = None,
+    calibration: Images = None,
     images: Images = None,
     test: tuple[Any, Any] | None = None,
     verify: bool = True,
@@ -206,7 +206,7 @@ def _check_options(format: str, module: Any, options: dict[str, Any]) -> None:
             )
 
 
-def _integers(format: str, program: Program, bits: bool | int, calibration: Any) -> Program:
+def _integers(format: str, program: Program, bits: bool | int, calibration: Images) -> Program:
     """Quantise a network, because the caller asks for it or the format has integers only."""
     if calibration is None:
         raise ValueError(
@@ -254,7 +254,7 @@ def noise_images(program: Program, images: int = 8) -> np.ndarray:
     return in_range(x, program)
 
 
-def in_range(pixels: Any, program: Program) -> np.ndarray:
+def in_range(pixels: Images, program: Program) -> np.ndarray:
     """Scale pixels from [0, 1] to the program's input range, float32."""
     black, white = map(np.float32, program.input_range)
     scaled: np.ndarray = np.asarray(pixels, "float32") * (white - black) + black

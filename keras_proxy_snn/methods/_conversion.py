@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from .._types import Tensor
 from ..mapping.twin import spiking_twin
 from ..model import ProxyModel
 from ..presets import Preset
@@ -132,5 +133,5 @@ def _normalised(
     return normalised
 
 
-def _to_numpy(weights: Any) -> Any:
+def _to_numpy(weights: Tensor | None) -> Any:
     return None if weights is None else ops.convert_to_numpy(weights)

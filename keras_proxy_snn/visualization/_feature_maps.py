@@ -175,7 +175,7 @@ def _draw_row(
     label = "SNN\nspikes" if spikes else "ANN\nactivation"
     sheet.text(_LEFT - 0.1, top + height / 2, label, ha="right", fontsize="small")
     most = float(maps.max()) or 1.0
-    style: Any = {"cmap": "viridis", "aspect": "auto", "interpolation": "nearest"}
+    style: dict[str, Any] = {"cmap": "viridis", "aspect": "auto", "interpolation": "nearest"}
     for column in range(maps.shape[-1]):
         axes = sheet.axes(_LEFT + column * (width + _GAP), top, width, height)
         picture = axes.imshow(maps[..., column], vmin=0, vmax=most, **style)

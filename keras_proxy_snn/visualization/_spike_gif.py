@@ -173,7 +173,7 @@ class _Film:
         frame = round(1000 / frames_per_second)
         durations = [*[frame] * len(others), _REST * frame]
         gif = io.BytesIO()
-        more: Any = {"append_images": others, "duration": durations, "loop": 0}
+        more: dict[str, Any] = {"append_images": others, "duration": durations, "loop": 0}
         first.save(gif, "GIF", save_all=True, **more)
         with replacing(path) as draft:
             draft.write_bytes(gif.getvalue())

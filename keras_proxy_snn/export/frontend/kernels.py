@@ -1,7 +1,5 @@
 """`weights_of`: weights of a spiking layer in the form that a program needs."""
 
-from typing import Any
-
 import keras
 import numpy as np
 
@@ -11,7 +9,9 @@ from ...layers import IFDense, IFDepthwiseConv2D
 __all__ = ["weights_of"]
 
 
-def weights_of(stage: Any, scale: float = 1.0) -> tuple[np.ndarray, np.ndarray | None]:
+def weights_of(
+    stage: keras.layers.Layer, scale: float = 1.0
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Full kernel times a scale, and bias, both with normalisation folded in."""
     weights = stage.synaptic_weights()
     kernel = _array(weights.kernel)
@@ -25,7 +25,7 @@ def _array(weights: Tensor) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(weights), "float32")
 
 
-def _full(kernel: np.ndarray, stage: Any) -> np.ndarray:
+def _full(kernel: np.ndarray, stage: keras.layers.Layer) -> np.ndarray:
     """The full kernel that gives the same result as a grouped or depthwise kernel."""
     height, width, channels, filters = kernel.shape
     groups = getattr(stage.twin, "groups", 1)

@@ -186,7 +186,7 @@ def _times(term: Shortcut, factor: np.ndarray) -> Shortcut:
     return replace(term, kernel=term.kernel * factor)
 
 
-def _term(source: str, kernel: np.ndarray, twin: Any) -> Shortcut:
+def _term(source: str, kernel: np.ndarray, twin: keras.layers.Layer) -> Shortcut:
     return Shortcut(source, kernel, tuple(twin.strides), twin.padding, tuple(twin.dilation_rate))
 
 
@@ -206,7 +206,7 @@ def _conv(stage: keras.layers.Layer, currents: _Currents) -> Conv:
     )
 
 
-def _dense(stage: Any, scale: float, repeats: int) -> Dense:
+def _dense(stage: keras.layers.Layer, scale: float, repeats: int) -> Dense:
     """A Dense with weights times a scale, repeated for each pixel of a global average."""
     kernel, bias = weights_of(stage, scale)
     kernel = np.tile(kernel, (repeats, 1))
@@ -214,7 +214,7 @@ def _dense(stage: Any, scale: float, repeats: int) -> Dense:
     return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
 
 
-def _pool(stage: Any) -> Pool:
+def _pool(stage: keras.layers.Layer) -> Pool:
     window = stage.get_config()
     size, strides = tuple(window["pool_size"]), tuple(window["strides"])
     return Pool(stage.name, size, strides, window["padding"])

@@ -165,7 +165,7 @@ def _padding(layer: Conv, shape: tuple[int, ...]) -> tuple[Any, tuple[int, int]]
     return (bottom, right), taps
 
 
-def _dense(nir: Any, layer: Dense, maps: tuple[int, ...]) -> Any:
+def _dense(nir: ModuleType, layer: Dense, maps: tuple[int, ...]) -> Any:
     kernel = np.asarray(layer.kernel, "float32")
     if maps:
         rows = kernel.reshape(*maps, -1)
@@ -176,7 +176,7 @@ def _dense(nir: Any, layer: Dense, maps: tuple[int, ...]) -> Any:
     return nir.Affine(weight=weight, bias=np.asarray(layer.bias, "float32"))
 
 
-def _pool(nir: Any, layer: Pool, shape: tuple[int, ...], pooling: str) -> tuple[Any, Any]:
+def _pool(nir: ModuleType, layer: Pool, shape: tuple[int, ...], pooling: str) -> tuple[Any, Any]:
     padding = (0, 0)
     if layer.padding == "same":
         axes = zip(shape[:2], layer.size, layer.strides, (1, 1), strict=True)
@@ -193,7 +193,7 @@ def _pool(nir: Any, layer: Pool, shape: tuple[int, ...], pooling: str) -> tuple[
     return kind(*window, metadata={"padding": layer.padding}), np.float32(0.5 * one_spike)
 
 
-def _flatten(nir: Any, shape: tuple[int, ...]) -> Any:
+def _flatten(nir: ModuleType, shape: tuple[int, ...]) -> Any:
     # Counted from the end, so that a library which adds a batch axis flattens the maps alone.
     channels_first = np.array(_channels_first(shape))
     return nir.Flatten({"input": channels_first}, start_dim=-len(shape), end_dim=-1)

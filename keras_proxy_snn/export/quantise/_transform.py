@@ -1,11 +1,11 @@
 """`quantise`: turn a float program into an integer program."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..._checks import positive_integer
+from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Conv, Dense, Program
 from ._bounds import INT32, MOST_SPIKES, input_tops, largest_sum, threshold
@@ -24,7 +24,7 @@ _MOST_VALUES = 2**12  # largest number of pixel values on a grid
 
 def quantise(
     program: Program,
-    calibration: Any,
+    calibration: Images,
     *,
     bits: int = 8,
     per_filter: bool = True,
@@ -223,7 +223,7 @@ def _check_settings(
         )
 
 
-def _check_images(program: Program, calibration: Any) -> np.ndarray:
+def _check_images(program: Program, calibration: Images) -> np.ndarray:
     images = np.asarray(calibration)
     prepare_images(program, images)
     if not len(images):
