@@ -40,6 +40,11 @@ class Network:
         self._shapes = program.shapes()
         self._input_shapes = (program.input_shape, *self._shapes[:-1])
         self._has_maps = any(isinstance(layer, Conv | Pool) for layer in program.layers)
+        self._weighted = {
+            index: layer
+            for index, layer in enumerate(program.layers)
+            if isinstance(layer, Conv | Dense)
+        }
 
     def first_current(self, graph: Graph) -> str:
         """Append the first layer's current, which is the same at every step; return its name."""
@@ -91,8 +96,7 @@ class Network:
         self, graph: Graph, index: int, x: str, spikes: dict[str, Any], steps: int
     ) -> str:
         """Append the currents of all steps, with the shortcuts'."""
-        layer = self.program.layers[index]
-        assert isinstance(layer, Conv | Dense)
+        layer = self._weighted[index]
         whole = "current" if steps == 1 else "currents"
         charge = self._linear(graph, index, x, "partial" if layer.shortcuts else whole)
         for place, shortcut in enumerate(layer.shortcuts):
@@ -150,9 +154,8 @@ class Network:
     def _apply(self, graph: Graph, index: int, x: str, role: str) -> str:
         layer, shape = self.program.layers[index], self._input_shapes[index]
         name = f"{layer.name}/{role}"
-        if isinstance(layer, Flatten):
+        if not isinstance(layer, Pool):
             return graph.add("Flatten", x, name=name) if len(shape) > 1 else x
-        assert isinstance(layer, Pool)
         options = _window(shape, layer.size, layer.strides, (1, 1), layer.padding)
         if layer.kind == "or":
             return graph.add("MaxPool", x, kernel_shape=layer.size, **options, name=name)
@@ -167,8 +170,7 @@ class Network:
         return graph.add("Cast", wide, to=UINT8, name=name)
 
     def _linear(self, graph: Graph, index: int, x: str, role: str) -> str:
-        layer = self.program.layers[index]
-        assert isinstance(layer, Conv | Dense)
+        layer = self._weighted[index]
         inputs = [x, *self._kernel(graph, index)]
         options: dict[str, Any] = {}
         if isinstance(layer, Conv):
@@ -190,8 +192,7 @@ class Network:
         at 16 bits. Spikes of 1 cannot reach 16 bits, but pixels of 255 can. So the first kernel is
         stored as uint8 with a zero point.
         """
-        layer = self.program.layers[index]
-        assert isinstance(layer, Conv | Dense)
+        layer = self._weighted[index]
         name, kernel = f"{layer.name}/kernel", self._channels_first_kernel(index)
         if not (self.program.is_integer and index == self._first):
             return [graph.constant(name, kernel)]
@@ -202,10 +203,9 @@ class Network:
         ]
 
     def _channels_first_kernel(self, index: int) -> np.ndarray:
-        layer = self.program.layers[index]
+        layer = self._weighted[index]
         if isinstance(layer, Conv):
             return layer.kernel.transpose(3, 2, 0, 1)
-        assert isinstance(layer, Dense)
         while index and isinstance(self.program.layers[index - 1], Flatten):
             index -= 1
         shape = self._input_shapes[index]
