@@ -44,6 +44,13 @@ def new_folder(parent, name):
     return folder
 
 
+def write(path, text):
+    """Write a file beside its place and rename it, so that a kill leaves no half of one."""
+    draft = path.with_name(f".draft-{path.name}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -89,7 +96,7 @@ def main():
     folder = new_folder(arguments.output, f"{dataset}-{keras.backend.backend()}")
     model.save(folder / "model.keras")
     numbers = {"preset": preset, "seed": arguments.seed, "test": scores, "fit": history.history}
-    (folder / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    write(folder / "numbers.json", json.dumps(numbers, indent=1) + "\n")
     names = kps.datasets.class_names(dataset)
     pictures = {
         "training_curve": kps.visualization.training_curve(history),

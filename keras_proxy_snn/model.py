@@ -1,13 +1,14 @@
 """`ProxyModel`: an ANN and an SNN with one architecture and one set of weights."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from ._files import replacing
+from ._checks import check_choice, check_flag
+from ._files import check_target, replacing
 from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
 from .neurons.neuron import Neuron
@@ -201,14 +202,28 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         )
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
-        """As `keras.Model.save`, but a `.keras` file is whole even if the process is killed."""
+        """As `keras.Model.save`, but a `.keras` file is whole even if the process is killed.
+
+        Raises:
+            FileExistsError: If the file exists and `overwrite` is false, where Keras would ask.
+        """
         self.get_config()
-        path = str(filepath)
-        if overwrite and path.endswith(".keras") and "://" not in path:
-            with replacing(path) as draft:
-                super().save(draft, overwrite=overwrite, **kwargs)
-        else:
-            super().save(filepath, overwrite=overwrite, **kwargs)
+        with _draft(filepath, ".keras", overwrite) as draft:
+            super().save(draft, overwrite=overwrite, **kwargs)
+
+    def save_weights(
+        self, filepath: str | Path, overwrite: bool = True, max_shard_size: float | None = None
+    ) -> None:
+        """As `keras.Model.save_weights`, but one `.weights.h5` file is whole after a kill too.
+
+        Several files (`max_shard_size`) are written by Keras in place.
+
+        Raises:
+            FileExistsError: If the file exists and `overwrite` is false, where Keras would ask.
+        """
+        suffix = ".weights.h5" if max_shard_size is None else None
+        with _draft(filepath, suffix, overwrite) as draft:
+            super().save_weights(draft, overwrite=overwrite, max_shard_size=max_shard_size)
 
     def export(self, filepath: str | Path, format: str | None = None, **options: Any) -> Any:
         """Write the spiking network for a device, and check the file in its real runtime.
@@ -232,8 +247,9 @@ class ProxyModel(CheckedInputs, ProxyLearning):
             signature = options.pop("input_signature", [image])
             return super().export(filepath, format=format, input_signature=signature, **options)
         # The only import of a higher room. It is inside the function, so the core needs no export.
-        from .export import export
+        from .export import FORMATS, export
 
+        check_choice("format", format, (None, *FORMATS, *_KERAS_FORMATS))
         return export(self, filepath, format=format, **options)
 
     def get_config(self) -> dict[str, Any]:
@@ -259,3 +275,15 @@ class ProxyModel(CheckedInputs, ProxyLearning):
     def from_config(cls, config: dict[str, Any]) -> "ProxyModel":
         """Recreate the model; Keras loads its weights afterwards."""
         return cls(**{**config, "ann": keras.saving.deserialize_keras_object(config["ann"])})
+
+
+def _draft(
+    filepath: str | Path, suffix: str | None, overwrite: bool
+) -> AbstractContextManager[str | Path]:
+    """What Keras is to write: a draft of a file on this machine; what else there is, as it is."""
+    check_flag("overwrite", overwrite)
+    path = str(filepath)
+    if suffix is None or not path.endswith(suffix) or "://" in path:
+        return nullcontext(filepath)
+    check_target(path, overwrite)
+    return replacing(path)

@@ -7,6 +7,8 @@ os.environ.setdefault(
     os.path.abspath(f"{os.path.dirname(__file__)}/../.pytest_cache/jax"),
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+# Four devices of JAX's, among which a model can be shared out.
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
 # A test must not depend on a user's ~/.keras/keras.json, so the backend is always explicit.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 

@@ -329,6 +329,10 @@ def test_formats_of_keras_are_its_own(model, monkeypatch):
         ({"path": "net.tflite", "chunk_steps": 2}, TypeError, "weights, batch_size. Received: ch"),
         ({"input_signature": []}, TypeError, "image of the model's shape"),
         ({"format": "coreml"}, ValueError, "Received: 'coreml'"),
+        ({"overwrite": "yes"}, TypeError, "`overwrite` must be True or False. Received: 'yes'"),
+        ({"verify": "no"}, TypeError, "`verify` must be True or False. Received: 'no'"),
+        ({"verbose": "x"}, TypeError, "`verbose` must be True or False. Received: 'x'"),
+        ({"time_steps": 10**9}, ValueError, "`time_steps` must be at most 1048576"),
         ({"form": "scan"}, ValueError, r"'unrolled'.*Received: 'scan'"),
         ({"time_steps": 0}, ValueError, "positive integer. Received: 0"),
         ({"path": "missing/net.onnx"}, FileNotFoundError, "missing does not exist"),
@@ -344,6 +348,14 @@ def test_bad_arguments_are_refused(arguments, error, message, model, tmp_path):
     with pytest.raises(error, match=message):
         export(model, path, **arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_door_names_paths_and_all_formats(model, tmp_path):
+    with pytest.raises(TypeError, match=r"A path is expected, such as 'net.onnx'. Received: None"):
+        model.export(None)
+    with pytest.raises(ValueError, match=r"'c', 'tf_saved_model', 'openvino', 'torch'\).*'coreml'"):
+        model.export(tmp_path / "net.bin", format="coreml")
+    assert model.export(tmp_path / "NET.NIR").format == "nir"
 
 
 def test_only_a_proxy_model_is_exported(tmp_path):

@@ -1,5 +1,7 @@
 """What enters a model: wrong images, labels and settings of Keras are named, on every backend."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -122,6 +124,14 @@ def test_pixels_that_are_no_numbers_are_refused(x, bad):
             method()
 
 
+@pytest.mark.parametrize("wrong", [None, "a.png", Path("a.png")], ids=str)
+def test_what_is_no_image_at_all_is_refused(wrong):
+    model = small()
+    for method in (model.predict, model.fit, model.evaluate, model.predict_on_batch):
+        with pytest.raises(ValueError, match=rf"\(batch, 4, 4, 1\).*Received: .*{wrong}"):
+            method(wrong)
+
+
 @pytest.mark.parametrize(
     ("change", "received"),
     [
@@ -198,7 +208,11 @@ def test_weights_in_another_dtype_are_refused_by_the_settings_name(name, restore
 def test_images_that_keras_would_round_are_refused(x, name, restored):
     model = small()
     restored.set_floatx(name)
-    for method in (lambda: model.predict(x, verbose=0), lambda: model.fit(x, GOOD, verbose=0)):
+    for method in (
+        lambda: model.predict(x, verbose=0),
+        lambda: model.fit(x, GOOD, verbose=0),
+        lambda: model(x),
+    ):
         with pytest.raises(
             ValueError, match=f"`keras.config.floatx.*'float32'.*Received: '{name}'"
         ):

@@ -1,6 +1,5 @@
 """Programs, NIR files and cards of unknown origin: what is no network raises a ValueError."""
 
-import contextlib
 import hashlib
 import io
 import json
@@ -12,8 +11,9 @@ import pytest
 
 import keras_proxy_snn as kps
 from keras_proxy_snn._archives import read_array
-from keras_proxy_snn.export import Program, load, nir
+from keras_proxy_snn.export import Program, litert, load, nir
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool
+from keras_proxy_snn.saving.model_file import load_model, read_record
 from keras_proxy_snn.saving.weights import load_weights, read_card, save_weights
 
 
@@ -58,13 +58,14 @@ HEADS = [
     ({"time_steps": -1}, "time_steps.*positive integer. Received: -1"),
     ({"time_steps": "x"}, "time_steps.*positive integer. Received: 'x'"),
     ({"time_steps": 1.5}, "time_steps"),
+    ({"time_steps": 10**9}, "`time_steps` must be at most 1048576"),
     ({"layers": []}, "last layer of a program must be a Dense"),
     ({"layers": {}}, "last layer"),
     ({"layers": None}, "A program file"),
     ({"input_shape": [4, 4]}, "input_shape"),
     ({"input_shape": [4, 4, -1]}, "input_shape"),
     ({"input_shape": 5}, "A program file"),
-    ({"input_shape": [4, 4, 2]}, "A kernel for 2 inputs"),
+    ({"input_shape": [4, 4, 2]}, "kernel must have 2 inputs"),
     ({"number_format": "int4"}, "number_format"),
     ({"number_format": "int8"}, "finite integers"),
     ({"input_scale": 0}, "input_scale"),
@@ -98,9 +99,9 @@ LAYERS = [
 ARRAYS = [
     (np.full((8, 3), np.nan, "float32"), "finite floats"),
     (np.full((8, 3), np.inf, "float32"), "finite floats"),
-    (np.ones((7, 3), "float32"), "A kernel for 8 inputs"),
-    (np.ones(24, "float32"), "A kernel for 8 inputs"),
-    (np.ones((8, 0), "float32"), "A kernel for 8 inputs"),
+    (np.ones((7, 3), "float32"), "kernel must have 8 inputs"),
+    (np.ones(24, "float32"), "kernel must have 8 inputs"),
+    (np.ones((8, 0), "float32"), "kernel must have 8 inputs"),
     (np.ones((8, 3), "int8"), "finite floats"),
     (np.full((8, 3), "x"), "array of numbers"),
 ]
@@ -135,16 +136,67 @@ def test_json_that_is_no_head_is_refused(tmp_path, members, text):
     refused(tmp_path, {**members, "program.json": text.encode(errors="surrogateescape")})
 
 
-def test_a_damaged_archive_is_refused(tmp_path, members):
-    good = (tmp_path / "good.kps").read_bytes()
-    rng, path = np.random.default_rng(0), tmp_path / "bad.kps"
-    for _ in range(300):
+def try_mutations(good, path, read, times):
+    """Read a file with three wrong bytes, whole or cut; only documented errors may come."""
+    rng, refused = np.random.default_rng(0), 0
+    for number in range(times):
         damaged = bytearray(good)
         for place in rng.integers(0, len(good), 3):
             damaged[place] = rng.integers(256)
-        path.write_bytes(damaged[: rng.integers(1, len(good) + 1)])
-        with contextlib.suppress(ValueError):  # a fault in unused bytes does no harm
-            load(path)
+        path.write_bytes(damaged[: rng.integers(1, len(good) + 1)] if number % 2 else damaged)
+        try:
+            read(path)
+        except (ValueError, OSError):  # a fault in unused bytes does no harm
+            refused += 1
+    assert refused > times // 4
+
+
+def test_a_damaged_archive_is_refused(tmp_path, members):
+    try_mutations((tmp_path / "good.kps").read_bytes(), tmp_path / "bad.kps", load, 300)
+
+
+def test_facts_in_a_damaged_litert_file_are_refused(tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    litert.write(program(), tmp_path / "good.tflite", form="step")
+    assert litert.read_metadata(tmp_path / "good.tflite")["time_steps"] == 3
+    good = (tmp_path / "good.tflite").read_bytes()
+    try_mutations(good, tmp_path / "bad.tflite", litert.read_metadata, 500)
+    try_mutations(good, tmp_path / "bad.tflite", litert.node_count, 50)
+
+
+def saved_model(tmp_path, config, record):
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("metadata.json", "{}")
+        file.writestr("config.json", json.dumps(config))
+        file.writestr("model.weights.h5", bytes(1000))
+        file.writestr("keras_proxy_snn.json", record)
+    return path
+
+
+def test_a_damaged_record_is_refused(tmp_path):
+    path = saved_model(tmp_path, {}, json.dumps({"settings": {"seed": 0}, "history": [1, 2]}))
+    assert read_record(path)["history"] == [1, 2]
+    try_mutations(path.read_bytes(), path, read_record, 500)
+    for text in ("[1]", "{", "[" * 100_000):
+        with pytest.raises(ValueError, match=r"net\.keras"):
+            read_record(saved_model(tmp_path, {}, text))
+
+
+@pytest.mark.parametrize(
+    ("layer", "built"),
+    [
+        ({"units": 10**10}, None),
+        ({"units": 10**4}, {"input_shape": [None, 10**4]}),
+        ({"filters": 512, "kernel_size": [3, 3], "groups": 1}, {"input_shape": [None, 8, 8, 512]}),
+        ({"depth_multiplier": 10**5, "kernel_size": [9, 9]}, None),
+    ],
+)
+def test_a_model_that_declares_more_weights_than_it_holds_takes_no_memory(tmp_path, layer, built):
+    layer = {"class_name": "Layer", "config": {"name": "wide", **layer}, "build_config": built}
+    path = saved_model(tmp_path, {"config": {"ann": {"config": {"layers": [layer]}}}}, "{}")
+    with pytest.raises(ValueError, match=r"in layer 'wide', of which it can hold 2,000"):
+        load_model(path)
 
 
 def test_objects_are_never_unpickled():

@@ -481,3 +481,18 @@ def test_a_long_legend_of_accuracy_against_time_steps_is_whole():
     legend = figure.legends[0].get_window_extent()
     assert legend.y0 >= 0
     assert legend.x1 <= figure.bbox.x1
+
+
+def test_a_raster_names_the_class_that_the_readout_tells():
+    settings = {"v_threshold": 1.0, "reset": "subtract", "readout": "potential"}
+    model = make_model("2F", input_shape=(1, 2, 1), time_steps=2, **settings)
+    # Each class has one spike; the second has more potential left.
+    model.set_weights([np.float32([[0.75, 0.0], [0.0, 0.875]])])
+    image = np.ones((1, 2, 1), "float32")
+    ((raster, bars),) = raster_panels(spike_raster(model, image))
+    assert [bar.get_width() for bar in bars.patches] == [1, 1]
+    assert raster.get_title(loc="left").endswith("; highest score: class 1")
+    colours = [bar.get_facecolor() for bar in bars.patches]
+    assert colours == [to_rgba("#0072B2"), to_rgba("#D55E00")]
+    with pytest.raises(TypeError, match=r"`pooling` must be True or False. Received: 'no'"):
+        spike_raster(model, image, pooling="no")

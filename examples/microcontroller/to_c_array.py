@@ -118,6 +118,13 @@ def c_files(path, image_path):
     return header, "\n".join(('#include "model_data.h"\n', *arrays))
 
 
+def write(path, text):
+    """Write a file beside its place and rename it, so that a kill leaves no half of one."""
+    draft = path.with_name(f".draft-{path.name}")
+    draft.write_text(text)
+    draft.replace(path)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help=".tflite file of an integer network, unrolled")
@@ -126,8 +133,8 @@ def main():
     arguments = parser.parse_args()
     try:
         header, source = c_files(arguments.model, arguments.image)
-        (arguments.output / "model_data.h").write_text(header)
-        (arguments.output / "model_data.c").write_text(source)
+        write(arguments.output / "model_data.h", header)
+        write(arguments.output / "model_data.c", source)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print(f"{arguments.output / 'model_data.h'}, {arguments.output / 'model_data.c'}")

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from .._checks import check_flag
+
 __all__ = ["CollapseWarning", "ProxyMonitor"]
 
 
@@ -68,7 +70,7 @@ class ProxyMonitor(keras.callbacks.Callback):
         if patience < 1:
             raise ValueError(f"`patience` must be at least 1. Received: {patience!r}.")
         self.max_rate, self.min_rate, self.max_distance = max_rate, min_rate, max_distance
-        self.patience, self.stop = patience, stop
+        self.patience, self.stop = patience, check_flag("stop", stop)
         self.warned: list[str] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -15,7 +15,6 @@ from ..export import FORMATS, Exported, ExportError, Program, export, from_model
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
 from ..export.exporter import in_range, writer
-from ..export.quantise import quantise
 from ..export.runner import RUNNER, check_runner, place_runner
 from ._pictures import read_array
 from ._shared import load_network, reading, reason
@@ -146,21 +145,19 @@ def run(
     images, test, classes = images_for(program, calibration)
     if len(classes) == program.shapes()[-1][0]:
         program = replace(program, metadata={**program.metadata, "class_names": list(classes)})
-    if bits is None and program.number_format not in FORMATS[format].numbers:
-        bits = _BITS
-    if bits is not None:
-        if images is None:
-            raise ValueError("An integer network needs training images: give --calibration.")
-        program = quantise(program, images[:500], bits=bits)
     if converter != "own":
-        facts = _convert(format, converter, source, program, output, form)
+        facts = _convert(format, converter, source, program, output, form, bits)
         return {**facts, "runner": str(place_runner(output)) if with_runner else None}
+    integers = bits is not None or program.number_format not in FORMATS[format].numbers
+    if integers and images is None:
+        raise ValueError("An integer network needs training images: give --calibration.")
     exported = export(
         program,
         output,
         format=format,
         form=form,
-        images=None if images is None else images[:64],
+        quantise=bits,
+        calibration=images,
         test=None if no_check else test,
         verify=not no_check,
         with_runner=with_runner,
@@ -212,13 +209,19 @@ def images_for(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[st
 
 
 def _convert(
-    format: str, converter: str, model: Any, program: Program, output: Path, form: str
+    format: str,
+    converter: str,
+    model: Any,
+    program: Program,
+    output: Path,
+    form: str,
+    bits: int | None,
 ) -> dict[str, Any]:
     name = FORMATS[format].converter
     if converter != name:
         known = sorted({"own", name or "own"})
         raise ValueError(f"`converter` must be one of {known} here. Received: {converter!r}.")
-    if isinstance(model, Program) or program.is_integer:
+    if isinstance(model, Program) or bits is not None:
         raise ValueError("TensorFlow's converters take a float .keras model.")
     model.time_steps = program.time_steps
     _CONVERTERS[converter].write(model, output, form=form)

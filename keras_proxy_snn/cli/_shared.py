@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +35,6 @@ __all__ = [
     "without_standard_error",
 ]
 
-_LONGEST_CONFIG = 1 << 26  # bytes; a network of 1,000 layers needs some hundred thousand
 _NUMBER = (int, float)
 # Fields of the record that `train` writes into a file, as far as the commands read them.
 _SETTINGS: dict[str, Any] = {
@@ -163,20 +161,7 @@ def load_network(name: str | Path, weights: str | None = None, compile: bool = F
     if isinstance(name, str) and name in PRESETS:
         return build(name, weights=weights)
     with reading(name):
-        if Path(name).is_file() and zipfile.is_zipfile(name):
-            _check_members(Path(name))
         return load_model(name, compile=compile)
-
-
-def _check_members(path: Path) -> None:
-    """Raise if a file declares JSON members that are too large to be true."""
-    with zipfile.ZipFile(path) as file:
-        for member in file.infolist():
-            if member.filename.endswith(".json") and member.file_size > _LONGEST_CONFIG:
-                raise ValueError(
-                    f"JSON in a model must have at most {_LONGEST_CONFIG:,} bytes. "
-                    f"Received: {member.filename} of {member.file_size:,}."
-                )
 
 
 def training_record(path: str | Path) -> dict[str, Any] | None:

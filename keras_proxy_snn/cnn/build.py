@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from .._checks import check_choice
+from .._checks import check_choice, check_flag
 from ..layers import LearnedThreshold
 from ..neurons.neuron import Neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes
@@ -81,6 +81,7 @@ def build_ann(
 
     Raises:
         ValueError: If an argument is out of range.
+        TypeError: If a flag is not True or False.
 
     Example:
 
@@ -92,6 +93,9 @@ def build_ann(
     check_choice("proxy_activation", proxy_activation, PROXY_ACTIVATIONS)
     check_choice("readout_activation", readout_activation, READOUT_ACTIVATIONS)
     check_choice("pooling", pooling, POOLINGS)
+    check_flag("use_bias", use_bias)
+    check_flag("batch_norm", batch_norm)
+    check_flag("learn_threshold", learn_threshold)
     if learn_threshold and proxy_activation != "clip":
         raise ValueError(
             "`learn_threshold` needs proxy_activation='clip'. "

@@ -10,6 +10,7 @@ from keras import ops
 from .._types import Tensor
 from ..layers.activations import activation_kind
 from ..layers.kernels import kernel_of
+from ..layers.own_call import check_own_call
 from .operations import standard_layer
 
 __all__ = ["INPUT", "Call", "Graph", "LinearPart", "read_graph"]
@@ -124,7 +125,7 @@ def read_graph(model: keras.Model) -> Graph:
         model: A built `keras.Sequential` or functional model with one input and one output.
 
     Raises:
-        ValueError: If it is another kind of model.
+        ValueError: If it is another kind of model, or the `call` of a layer was replaced.
 
     Example:
 
@@ -136,6 +137,8 @@ def read_graph(model: keras.Model) -> Graph:
     >>> [(call.layer.name, call.inputs) for call in graph.calls]
     [('conv', (-1,)), ('add', (-1, 0))]
     """
+    if isinstance(model, keras.Model):
+        check_own_call(model)
     functional = _functional(model)
     if functional is None or len(functional.inputs) != 1 or len(functional.outputs) != 1:
         raise ValueError(
@@ -174,6 +177,7 @@ def _read(model: keras.Model, inputs: list[int], calls: list[Call]) -> list[int]
             if node.is_input:
                 continue
             layer, result = node.operation, node.outputs[0]
+            check_own_call(layer)
             sources = [places[id(tensor)] for tensor in node.input_tensors]
             nested = _functional(layer)
             if nested is not None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from .._checks import positive_integer
+from .._checks import check_flag, positive_integer
 from .._types import Images, Tensor
 from ..model import ProxyModel
 from ..training.responses import proxy_output
@@ -73,7 +73,7 @@ class QuantisedANN(keras.Model):
         kwargs.setdefault("dtype", model.dtype_policy)
         super().__init__(autocast=False, **kwargs)
         self.levels = levels
-        self.dither = dither
+        self.dither = check_flag("dither", dither)
         self._chance = keras.random.SeedGenerator(seed)
         self.model = model
         self.built = True

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -124,7 +125,8 @@ def export(
         FileExistsError: If the file exists and `overwrite` is false.
         OSError: If `path` is a folder, or its folder does not exist.
         ValueError: If the format cannot express the network, or an argument is out of range.
-        TypeError: If the format's writer has no such option; the error lists its options.
+        TypeError: If `path` is no path, a flag is not True or False, or the format's writer has no
+            such option; the error lists its options.
         ExportError: If the file's counts (or scores by potential) differ from the interpreter's.
             The file is kept as `<name>.failed`.
 
@@ -138,7 +140,10 @@ def export(
     >>> exported.form, exported.check.differing
     ('unrolled', 0)
     """
-    path = Path(path)
+    path = _checked_path(path)
+    check_flag("verify", verify)
+    check_flag("overwrite", overwrite)
+    check_flag("verbose", verbose is not None and verbose)
     format = format or _format_of(path)
     module = writer(format)
     program = source if isinstance(source, Program) else from_model(source)
@@ -186,6 +191,12 @@ def export(
     if verbose:
         print(f"{path}: {format}, {form}, {size} bytes; check: {result or 'not made'}")
     return Exported(path, format, form, size, nodes, result, program, accuracy)
+
+
+def _checked_path(path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"A path is expected, such as 'net.onnx'. Received: {path!r}.")
+    return Path(path)
 
 
 def _check_options(format: str, module: Any, options: dict[str, Any]) -> None:
@@ -263,7 +274,7 @@ def in_range(pixels: Images, program: Program) -> np.ndarray:
 
 def _format_of(path: Path) -> str:
     for name, format in FORMATS.items():
-        if path.suffix == format.suffix:
+        if path.suffix.lower() == format.suffix:
             return name
     suffixes = tuple(format.suffix for format in FORMATS.values())
     raise ValueError(

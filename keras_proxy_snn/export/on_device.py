@@ -165,11 +165,11 @@ def open_network(path: Path, threads: int) -> Network:
     """Open a file in the runtime of its format; warn if a tool has changed it."""
     openers = {".tflite": open_litert, ".onnx": open_onnx}
     check_regular(path)
-    if path.suffix not in openers:
+    if path.suffix.lower() not in openers:
         raise ValueError(f"{path} is neither a .tflite nor an .onnx file: export the model first")
     content = path.read_bytes()
     try:
-        network = openers[path.suffix](content, threads)
+        network = openers[path.suffix.lower()](content, threads)
     except ImportError:
         raise
     except Exception as error:  # each runtime raises its own kinds of errors

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._archives import UNREADABLE
-from .._checks import check_choice, positive_integer
+from .._checks import check_choice, check_flag, positive_integer
 from .._files import check_target
 from ..neurons.neuron import READOUTS
 from .layers import (
@@ -44,6 +44,9 @@ __all__ = [
     "with_shortcuts",
 ]
 
+# Networks answer within some hundred steps; a file that states more than these would not end.
+MOST_STEPS = 2**20
+
 
 @dataclass(frozen=True, eq=False)
 class Program:
@@ -56,7 +59,7 @@ class Program:
     Attributes:
         layers: Layers in order. The last layer is the readout, a `Dense`.
         input_shape: `(height, width, channels)` of an image.
-        time_steps: Number T of time steps.
+        time_steps: Number T of time steps, at most 2**20.
         number_format: `"float32"`, or `"int8"`: kernels are int8; biases, thresholds and
             potentials are integers.
         input_scale: Factor from pixels, which are in `input_range`, to the network's input.
@@ -64,7 +67,8 @@ class Program:
         readout: `"counts"` or `"potential"`: the quantity that decides the class, see `scores`.
 
     Raises:
-        ValueError: If `readout` has another value, a shortcut does not fit, or an OR reads sums.
+        ValueError: If `readout` or `time_steps` is out of range, a shortcut does not fit, or an OR
+            reads sums.
     """
 
     layers: tuple[Layer, ...]
@@ -77,6 +81,7 @@ class Program:
 
     def __post_init__(self) -> None:
         check_choice("readout", self.readout, READOUTS)
+        positive_integer("time_steps", self.time_steps, MOST_STEPS)
         self._check_sums()
         if self.sources:
             self._check_shortcuts()
@@ -221,9 +226,9 @@ class Program:
         """The same network with another number of time steps.
 
         Raises:
-            ValueError: If `time_steps` is not a positive integer.
+            ValueError: If `time_steps` is not a positive integer, at most 2**20.
         """
-        return replace(self, time_steps=positive_integer("time_steps", time_steps))
+        return replace(self, time_steps=time_steps)
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Write the program to one file: a zip archive of a JSON description and NumPy arrays.
@@ -231,8 +236,9 @@ class Program:
         Raises:
             FileExistsError: If the file exists and `overwrite` is false.
             OSError: If `path` is a folder, or its folder does not exist.
+            TypeError: If `overwrite` is not True or False.
         """
-        check_target(path, overwrite)
+        check_target(path, check_flag("overwrite", overwrite))
         facts = {name: value for name, value in vars(self).items() if name != "layers"}
         write_archive(path, facts, self.layers)
 

@@ -25,9 +25,9 @@ def check_program(program: "Program") -> "Program":
         program: The program, as it was read.
 
     Raises:
-        ValueError: If T is not a positive integer, the program has no layers, shapes do not fit
-            together, a weight is not finite, a threshold is not positive, or an attribute is out of
-            range. The error names the layer.
+        ValueError: If the program has no layers, shapes do not fit together, a weight is not
+            finite, a threshold is not positive, or an attribute is out of range. The error names
+            the layer.
 
     Example:
 
@@ -37,9 +37,8 @@ def check_program(program: "Program") -> "Program":
     >>> readout = Dense("readout", np.ones((5, 3), "float32"), None, 1.0, "zero")
     >>> check_program(Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=5))
     Traceback (most recent call last):
-    ValueError: A kernel for 4 inputs is expected. Received: (5, 3) in layer 'readout'.
+    ValueError: The kernel must have 4 inputs. Received: (5, 3) in layer 'readout'.
     """
-    positive_integer("time_steps", program.time_steps)
     check_choice("number_format", program.number_format, _NUMBER_FORMATS)
     scale = program.input_scale
     if not isinstance(scale, Real) or not np.isfinite(float(scale)) or not scale > 0:

@@ -12,6 +12,7 @@ from ..neurons.equations import biased
 from .activations import activation_kind
 from .integrate_and_fire import IF
 from .kernels import kernel_of
+from .own_call import check_own_call
 from .precision import warn_if_slow
 from .time_axis import over_time, without_time
 
@@ -72,6 +73,7 @@ class TiedIF(IF):
                 f"The twin of {cls} must be a keras.layers.{self.twin_class.__name__}. "
                 f"Received: {twin!r}."
             )
+        check_own_call(twin)
         if activation_kind(twin.activation) is None:
             name = getattr(twin.activation, "__name__", twin.activation)
             raise ValueError(
@@ -90,6 +92,7 @@ class TiedIF(IF):
                 "`batch_norm` must be True, False or a keras.layers.BatchNormalization. "
                 f"Received: {batch_norm!r}."
             )
+        check_own_call(batch_norm)
         if batch_norm.axis not in (-1, self.last_axis):
             raise ValueError(
                 "Batch normalisation folds into the weights only over the last axis, axis=-1. "

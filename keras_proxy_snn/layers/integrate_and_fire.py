@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._checks import positive_integer
+from .._checks import check_flag, positive_integer
 from .._types import Tensor
 from ..neurons import equations
 from ..neurons.neuron import Neuron
@@ -87,7 +87,7 @@ class IF(keras.layers.Layer):
         self._learned = learned
         self._neuron = neuron
         self.time_steps = time_steps
-        self.return_state = return_state
+        self.return_state = check_flag("return_state", return_state)
 
     @property
     def neuron(self) -> Neuron:

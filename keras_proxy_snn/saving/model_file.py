@@ -11,9 +11,11 @@ from typing import Any
 
 import keras
 
+from .._archives import UNREADABLE, read_json
 from .._files import replacing
 from ..model import ProxyModel
 from ..training.losses import LOSSES
+from ._declared import check_declared
 
 __all__ = ["load_model", "read_facts", "read_record", "save_model"]
 
@@ -31,7 +33,7 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file holds no `ProxyModel`.
+        ValueError: If the file holds no `ProxyModel`, or declares more weights than it can hold.
 
     Example:
 
@@ -48,8 +50,10 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a saved Keras model (it is no ZIP archive).")
     try:
+        if path.suffix == ".keras":
+            check_declared(path)
         model = keras.models.load_model(path, _LOSSES, compile=compile)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (OSError, *UNREADABLE) as error:
         raise ValueError(f"{path} is not a saved Keras model ({error}).") from error
     if not isinstance(model, ProxyModel):
         kind = type(model).__name__
@@ -72,18 +76,31 @@ def save_model(model: ProxyModel, path: str | Path, record: dict[str, Any]) -> N
 
 
 def read_record(path: str | Path) -> dict[str, Any] | None:
-    """The record in a `.keras` file, or None if the file has no record."""
+    """The record in a `.keras` file, or None if the file has no record.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If the file cannot be read.
+    """
     return _read(path, _RECORD)
 
 
 def read_facts(path: str | Path) -> dict[str, Any]:
-    """Facts that Keras writes into each file: its version and the date."""
+    """Facts that Keras writes into each file: its version and the date.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If the file cannot be read.
+    """
     return _read(path, "metadata.json") or {}
 
 
 def _read(path: str | Path, member: str) -> dict[str, Any] | None:
-    with zipfile.ZipFile(path) as file:
-        if member not in file.namelist():
-            return None
-        facts: dict[str, Any] = json.loads(file.read(member))
-        return facts
+    try:
+        with zipfile.ZipFile(path) as file:
+            facts = read_json(file, member) if member in file.namelist() else None
+    except UNREADABLE as error:
+        raise ValueError(f"A saved Keras model is expected. Received: {path} ({error}).") from error
+    if facts is not None and not isinstance(facts, dict):
+        raise ValueError(f"{member} must be a mapping. Received: {facts!r} in {path}.")
+    return facts

@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from .._archives import UNREADABLE, read_array
+from .._checks import check_flag
 from .._files import check_target, replacing
 from ._download import download
 
@@ -84,7 +85,7 @@ def save_weights(
     card = Path(card)
     file = card.with_suffix(".npz")
     for path in (card, file):
-        check_target(path, overwrite)
+        check_target(path, check_flag("overwrite", overwrite))
     arrays = {name: ops.convert_to_numpy(w) for name, w in _variables(model.ann)}
     with np.errstate(over="ignore"):  # the error below names the weight
         halves = {name: array.astype("float16") for name, array in arrays.items()}
@@ -176,10 +177,12 @@ def load_weights(model: keras.Model, source: str | Path) -> dict[str, Any]:
     if shapes != found:
         different = {name: found.get(name) for name, s in shapes.items() if found.get(name) != s}
         extra = sorted(set(found) - set(shapes))
+        wanted = {name: shapes[name] for name in different}
+        received = [str(different)] if different else []
+        received += [f"{extra} besides"] if extra else []
         raise ValueError(
-            "The weights must fit the model, whose shapes are "
-            f"{ {name: shapes[name] for name in different} }. Received: {different} in {place}"
-            + (f", and {extra} besides." if extra else ".")
+            f"The weights must fit the model{f', whose shapes are {wanted}' if different else ''}. "
+            f"Received: {', and '.join(received)}, in {place}."
         )
     for name, variable in variables.items():
         variable.assign(stored[name].astype("float32"))

@@ -1,5 +1,6 @@
 """Checks of images before a model sees them."""
 
+import os
 from collections.abc import Callable
 
 import keras
@@ -24,8 +25,8 @@ def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
         shape: Of one image.
 
     Raises:
-        ValueError: If `x` is a dictionary or a list, no image, of another shape, or a pixel is
-            not a finite number.
+        ValueError: If `x` is `None`, a dictionary, a list or a path, no image, of another shape,
+            or a pixel is not a finite number.
 
     Example:
 
@@ -37,10 +38,11 @@ def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
     ValueError: Pixels must be finite numbers. Received: nan or inf in image 0.
     """
     wanted = f"(batch, {', '.join(map(str, shape))})"
-    if isinstance(x, dict | list | tuple):
+    if x is None or isinstance(x, dict | list | tuple | str | os.PathLike):
+        received = f"a {type(x).__name__}" if isinstance(x, dict | list | tuple) else repr(x)
         raise ValueError(
             f"Images must be one array of shape {wanted}, or a dataset of batches (images, "
-            f"labels). Received: a {type(x).__name__}."
+            f"labels). Received: {received}."
         )
     if not is_array(x):
         return

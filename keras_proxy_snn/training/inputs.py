@@ -104,8 +104,7 @@ class CheckedInputs(Settings):
         return given
 
     def _check_data(self, x: Tensor, y: Tensor = None) -> None:
-        if x is not None:
-            check_images(x, self.image_shape)
+        check_images(x, self.image_shape)
         if isinstance(y, dict | list | tuple | str):
             raise ValueError(
                 "Labels must be one array: whole numbers (batch,) or one-hot rows (batch, "

@@ -8,6 +8,7 @@ from keras import ops
 from .._types import Images, Tensor
 from ..simulation.loop import Simulation
 from .gradient import proxy_gradient
+from .images import check_floatx
 from .metrics import FiringRates, readout_potential
 from .responses import proxy_output
 from .settings import Settings
@@ -37,6 +38,7 @@ class ProxyLearning(Settings, _Steps):
                 return self._proxy(inputs.images)
             self._regularise_activity(inputs.images)
             return self.answer(inputs.simulation)
+        check_floatx()
         images = self.snn.preprocess(inputs, training=True) if training else inputs
         counts = self.answer(self.snn.simulate(images, preprocessed=bool(training)))
         return proxy_gradient(self._proxy(images), counts) if training else counts

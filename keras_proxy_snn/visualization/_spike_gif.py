@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keras import ops
 
-from .._checks import positive_integer
+from .._checks import check_flag, positive_integer
 from .._files import check_target, replacing
 from .._types import Images
 from ..model import ProxyModel
@@ -86,7 +86,7 @@ def spike_gif(
     frames_per_second = positive_integer("frames_per_second", frames_per_second)
     if path.suffix != ".gif":
         raise ValueError(f"`path` must end in .gif. Received: {str(path)!r}.")
-    check_target(path, overwrite)
+    check_target(path, check_flag("overwrite", overwrite))
     pixels = one_image(image, model.snn.image_shape)
     record = model.snn.record(pixels)
     spikes = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from .._checks import positive_integer
+from .._checks import check_flag, positive_integer
 from .._types import Images
 from ..layers import SpikePool2D
 from ..model import ProxyModel
@@ -59,7 +59,8 @@ def spike_raster(
     fired, the most active on top. The title of a panel gives the number of rows, the number of
     neurons that fired, and the firing rate of the whole layer. The readout shows all classes. The
     spike counts stand at the right (Eq. 11 of Kheradpisheh et al., "Spiking neural networks
-    trained via proxy", for the readout). The classes with the most spikes are vermillion.
+    trained via proxy", for the readout). The classes with the most spikes are vermillion; with
+    `readout="potential"` the class with the highest score, which the title names.
 
     Each row is a `matplotlib.collections.EventCollection` with the label `"neuron INDEX"`, where
     INDEX is the neuron's index in its flattened layer. Steps are counted from 1.
@@ -92,9 +93,12 @@ def spike_raster(
     ('class', 'time step')
     """
     neurons = positive_integer("neurons", neurons)
+    check_flag("pooling", pooling)
     batch = one_image(image, model.snn.image_shape)
     names = class_labels(class_names, model.snn.stages[-1].twin.units)
     panels = _panels(model, batch, neurons, seed, names, pooling)
+    best = _best(model, batch, panels[-1])
+    panels[-1] = panels[-1]._replace(title=panels[-1].title + _answer(model.readout, best, names))
     rows = [0.036 * len(panel.neurons) for panel in panels[:-1]] + [0.17 * len(names)]
     heights = [1.0, *np.clip(rows, 1.1, 7.0)]
     figure = new_figure(0.45 + sum(heights) + 0.3 * len(panels))
@@ -107,11 +111,11 @@ def spike_raster(
         raster = figure.add_subplot(grid[row, 0])
         bars = figure.add_subplot(grid[row, 1], sharey=raster)
         last = row == len(panels)
-        _draw_panel(raster, bars, panel, _colours(panel, readout=last))
+        _draw_panel(raster, bars, panel, _colours(panel, best if last else ()))
         # Room for the numbers beside the bars of the readout.
         bars.set_xlim(0, 1.3 * most)
         if last:
-            _label_classes(raster, bars, panel, names)
+            _label_classes(raster, bars, panel, names, best)
         for axes in (raster, bars):
             axes.tick_params(labelbottom=last)
     return figure
@@ -135,7 +139,8 @@ def _panels(
         spikes = np.asarray(ops.convert_to_numpy(record[stage.name]))
         spikes = spikes.reshape(model.time_steps, -1)
         if stage is model.snn.if_layers[-1]:
-            panels.append(_readout(name, spikes, class_names))
+            title = f"{name}: all {len(class_names)} classes; rate {spikes.mean():.3f}; "
+            panels.append(_Panel(title, np.arange(len(class_names)), spikes))
         else:
             panels.append(_sample(name, spikes, neurons, np.random.default_rng(seed)))
     return panels
@@ -154,21 +159,24 @@ def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generato
     return _Panel(title, chosen, spikes[:, chosen])
 
 
-def _readout(name: str, spikes: np.ndarray, class_names: list[str]) -> _Panel:
-    """All classes, in order."""
-    counts = spikes.sum(axis=0)
+def _best(model: ProxyModel, batch: np.ndarray, readout: _Panel) -> np.ndarray:
+    """The classes that the model's readout tells."""
+    if model.readout == "counts":
+        return winners(readout.counts)
+    scores = ops.convert_to_numpy(model.answer(model.snn.simulate(batch)))[0]
+    return np.flatnonzero(scores == scores.max())
+
+
+def _answer(readout: str, best: np.ndarray, class_names: list[str]) -> str:
     # A number alone would look like a number of spikes.
-    names = {i: class_names[i] for i in winners(counts)}
-    best = [f"class {i}" if name == str(i) else name for i, name in names.items()]
-    answer = ", ".join(best) or "none" if len(best) < 4 else f"a tie of {len(best)} classes"
-    title = f"{name}: all {len(counts)} classes; rate {spikes.mean():.3f}; most spikes: {answer}"
-    return _Panel(title, np.arange(len(counts)), spikes)
+    names = [f"class {i}" if class_names[i] == str(i) else class_names[i] for i in best]
+    answer = ", ".join(names) or "none" if len(names) < 4 else f"a tie of {len(names)} classes"
+    return f"{'most spikes' if readout == 'counts' else 'highest score'}: {answer}"
 
 
-def _colours(panel: _Panel, readout: bool) -> list[str]:
+def _colours(panel: _Panel, best: Sequence[int] | np.ndarray) -> list[str]:
     colours = np.full(len(panel.neurons), BLUE, object)
-    if readout:
-        colours[winners(panel.counts)] = VERMILLION
+    colours[np.asarray(best, int)] = VERMILLION
     return colours.tolist()
 
 
@@ -221,14 +229,16 @@ def _draw_panel(raster: "Axes", bars: "Axes", panel: _Panel, colours: list[str])
     bars.barh(np.arange(rows), panel.counts, height=0.8, color=colours)
 
 
-def _label_classes(raster: "Axes", bars: "Axes", panel: _Panel, names: list[str]) -> None:
+def _label_classes(
+    raster: "Axes", bars: "Axes", panel: _Panel, names: list[str], best: np.ndarray
+) -> None:
     labelled = range(0, len(names), -(-len(names) // _LABELLED_CLASSES))
     raster.set_yticks(labelled, [names[i] for i in labelled], fontsize="small")
     raster.set_ylabel("class")
     raster.set_xlabel("time step")
     bars.set_xlabel("spikes")
     crowded = len(labelled) < len(names)
-    for i in winners(panel.counts)[:1] if crowded else labelled:
+    for i in best[:1] if crowded else labelled:
         bars.annotate(
             f"{panel.counts[i]:.0f}",
             (panel.counts[i], i),

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..._archives import UNREADABLE
 from ..._checks import check_choice, positive_integer
 from ..._files import replacing
 from ..program import Pool, Program
 from ..seal import UNSEALED, sealed
 from . import _forms
-from ._flatbuffer import ModelBuilder, parse
+from ._flatbuffer import ModelBuilder, parse, root
 
 __all__ = ["FORMS", "node_count", "read_metadata", "refuse", "with_facts", "write"]
 
@@ -222,7 +223,8 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         The facts; empty if the file is not from `write`.
 
     Raises:
-        ValueError: If the file is not a `.tflite` file.
+        OSError: If there is no such file.
+        ValueError: If the file is not a `.tflite` file, or its facts cannot be read.
 
     Example:
 
@@ -237,11 +239,16 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     ...     litert.read_metadata(f"{folder}/net.tflite")["form"]
     'step'
     """
-    model = parse(Path(path).read_bytes())
-    for entry in model.metadata or ():
-        if entry.name == _METADATA.encode():
-            facts: dict[str, Any] = json.loads(bytes(model.buffers[entry.buffer].data))
-            return facts
+    model = root(Path(path).read_bytes())
+    try:
+        for entry in map(model.Metadata, range(model.MetadataLength())):
+            if entry.Name() == _METADATA.encode():
+                facts = json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+                return dict(facts)
+    except UNREADABLE as error:
+        raise ValueError(
+            f"Facts in a .tflite file are expected. Received: {path} ({error})."
+        ) from error
     return {}
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from ..._archives import UNREADABLE
 from ..._checks import require
 
-__all__ = ["GraphBuilder", "ModelBuilder", "Tensor", "parse"]
+__all__ = ["GraphBuilder", "ModelBuilder", "Tensor", "parse", "root"]
 
 #: Integer types of values: real = 1.0 * (integer - 0). int32 is for shapes and axes.
 _QUANTISED = ("int8", "int16", "int64")
@@ -28,15 +29,30 @@ class Tensor:
     dtype: str
 
 
-def parse(content: bytes) -> Any:
-    """Read the bytes of a file as the schema's `ModelT` object.
+def root(content: bytes) -> Any:
+    """The schema's `Model` object, which reads from the bytes of a file what it is asked for.
 
     Raises:
         ValueError: If the bytes are not a `.tflite` file.
     """
     if content[4:8] != b"TFL3":
         raise ValueError("A .tflite file is expected: its bytes 4 to 8 must be 'TFL3'.")
-    return require("ai_edge_litert.schema_py_generated").ModelT.InitFromPackedBuf(content, 0)
+    return require("ai_edge_litert.schema_py_generated").Model.GetRootAs(content)
+
+
+def parse(content: bytes) -> Any:
+    """Read the bytes of a file as the schema's `ModelT` object, whole.
+
+    Raises:
+        ValueError: If the bytes are not a `.tflite` file.
+    """
+    model = root(content)
+    try:
+        return require("ai_edge_litert.schema_py_generated").ModelT.InitFromObj(model)
+    except UNREADABLE as error:
+        raise ValueError(
+            f"A .tflite file is expected. Received: a damaged one ({error})."
+        ) from error
 
 
 class ModelBuilder:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..._checks import positive_integer
+from ..._checks import check_flag, positive_integer
 from ..._types import Images
 from ..interpreter import prepare_images
 from ..program import Conv, Dense, Program
@@ -87,7 +87,7 @@ def quantise(
     _check_program(program)
     _check_settings(bits, input_scale, search_images, safety_factor, program.input_range[1])
     images = _check_images(program, calibration)
-    rounding = Rounding(2 ** (bits - 1) - 1, per_filter)
+    rounding = Rounding(2 ** (bits - 1) - 1, check_flag("per_filter", per_filter))
     sample = images[np.unique(np.linspace(0, len(images) - 1, search_images).astype("int64"))]
     wanted = layer_counts(program, sample)
     white = program.input_range[1]
