@@ -206,8 +206,9 @@ def main():
         row = [table[name][str(steps)] for name in columns]
         print(f"{steps:>4}" + "".join(f"{accuracy:>12.2%}" for accuracy in row))
     facts = {name: str(value) for name, value in vars(arguments).items()}
-    path = folder / "numbers.json"
-    path.write_text(json.dumps({"accuracy": table, "arguments": facts}, indent=1) + "\n")
+    draft = folder / "numbers.partial.json"
+    draft.write_text(json.dumps({"accuracy": table, "arguments": facts}, indent=1) + "\n")
+    draft.replace(folder / "numbers.json")
     files = ", ".join(f"{name}.keras" for name in ("cnn", *parts))
     print(f"\nWritten to {folder}/: {files}, numbers.json")
 

@@ -585,6 +585,7 @@ def test_examples_of_the_help_run(folder):
         (["train", "digits", "--output", "no/d.keras"], "folder of --output must exist"),
         (["train", "digits", "--output", "net.keras"], "--force replaces it, --resume"),
         (["train", "digits", "--output", "new.keras", "--resume"], "which is no file"),
+        (["train", "digits", "--output", "net.keras", "--resume", "--force"], "Received: both"),
         (["train", "digits", "--output", "plain.keras", "--resume"], "that `train` wrote"),
         (["train", "digits", "--resume", "--output", "net.keras"], "has all of its epochs"),
         (
@@ -608,6 +609,8 @@ def test_examples_of_the_help_run(folder):
         (["draw", "net.keras", "--image", "360"], "must be below 360"),
         (["draw", "none.keras"], "There is no file none.keras"),
         (["draw", "cifar10"], "Received: 'cifar10'"),
+        (["paper", "table2", "--draw-only", "--again"], "no effect: ['--again']"),
+        (["train", "digits", "--set", "use_bias=yes"], "True or False. Received: 'yes'"),
         (["bench", "none.keras"], "There is no file none.keras"),
     ],
 )

@@ -36,9 +36,13 @@ def run(
         Name and size of the experiment, its tables as text, and the written files.
 
     Raises:
-        BadInput: If the experiment has no such size, method or T.
+        BadInput: If the experiment has no such size, method or T, or an option has no effect.
         Interrupted: After Ctrl-C; the message tells how many trainings are done.
     """
+    training = {"--again": again, "--only": only, "--seed": seeds, "--time-steps": time_steps}
+    useless = [option for option, value in training.items() if draw_only and value]
+    if useless:
+        raise BadInput(f"--draw-only trains nothing, so these have no effect: {useless}.")
     name = size or ("full" if gpu_name() else "compact")
     if name not in experiment.sizes:
         raise BadInput(f"--size must be one of {tuple(experiment.sizes)}. Received: {name!r}.")

@@ -139,5 +139,6 @@ def _class_names(model: Path, labels: Path | None, classes: int) -> list[str]:
     else:
         names = [str(number) for number in range(classes)]
     if len(names) != classes:
-        raise BadInput(f"--labels must name {classes} classes. Received: {labels} of {len(names)}.")
+        where = labels or "the data set of the training"
+        raise BadInput(f"--labels must name {classes} classes. Received: {where} of {len(names)}.")
     return names

@@ -107,6 +107,8 @@ def train(
 
 
 def _check_output(output: Path, resume: bool, force: bool) -> None:
+    if resume and force:
+        raise BadInput("--resume goes on with a file, --force replaces it. Received: both.")
     if output.suffix != ".keras":
         raise BadInput(f"--output must end in .keras. Received: {output}.")
     if not output.parent.is_dir():

@@ -81,7 +81,8 @@ class Program:
 
     def __post_init__(self) -> None:
         check_choice("readout", self.readout, READOUTS)
-        positive_integer("time_steps", self.time_steps, MOST_STEPS)
+        steps = positive_integer("time_steps", self.time_steps, MOST_STEPS)
+        object.__setattr__(self, "time_steps", steps)  # an `int`, as JSON needs
         self._check_sums()
         if self.sources:
             self._check_shortcuts()
