@@ -323,8 +323,8 @@ def test_formats_of_keras_are_its_own(model, monkeypatch):
     ("arguments", "error", "message"),
     [
         ({"path": "net.bin"}, ValueError, r"ends in one of \('.onnx', '.tflite', '.nir', '.c'\)"),
-        ({"quantise": 8}, ValueError, "needs `calibration`"),
-        ({"quantise": 0}, ValueError, "needs `calibration`"),
+        ({"quantise": 8}, ValueError, "give `calibration`"),
+        ({"quantise": 0}, ValueError, "give `calibration`"),
         ({"batch": 2}, TypeError, r"form, time_steps, quantise,.*chunk_steps. Received: batch=2"),
         ({"path": "net.tflite", "chunk_steps": 2}, TypeError, "weights, batch_size. Received: ch"),
         ({"input_signature": []}, TypeError, "image of the model's shape"),

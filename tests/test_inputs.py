@@ -141,7 +141,7 @@ def test_what_is_no_image_at_all_is_refused(wrong):
             lambda x: np.tile(x, (1, 2, 2, 1)),
             r"an input of shape \(6, 8, 8, 1\)",
         ),
-        (lambda x: x[:0], "none"),
+        (lambda x: x[:0], "an empty array"),
         (lambda x: {"image": x}, "a dict"),
         (lambda x: [x], "a list"),
     ],

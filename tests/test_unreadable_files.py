@@ -283,7 +283,7 @@ def tiny():
 )
 def test_a_card_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "card.json").write_text(text)
-    with pytest.raises(ValueError, match="A card of weights"):
+    with pytest.raises(ValueError, match="card of weights"):
         read_card(tmp_path / "card.json")
 
 
