@@ -10,9 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.cli import _edge_report, commands
 from keras_proxy_snn.export import from_model, litert
+from keras_proxy_snn.export.edge_report import Report
 from keras_proxy_snn.export.edge_report._measure import expected_scores, run_file
 from keras_proxy_snn.export.interpreter import run as interpret
 
@@ -204,3 +207,53 @@ def test_bad_input_is_one_clear_line(arguments, message, tmp_path, monkeypatch, 
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert net.read_bytes() == before
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """What `bench --formats` measures, in place of some minutes of work."""
+    calls = []
+
+    def measure(program, folder, **options):
+        calls.append((program.time_steps, options["test"]))
+        row = {"format": "onnx", "form": "step", "numbers": "float32", "runtime": "ONNX Runtime"}
+        return Report([{**row, "KiB": 1.5, "nodes": 3, "mismatches": wrong[0]}], ["all is said"])
+
+    wrong = [0]
+    monkeypatch.setattr(_edge_report, "measure", measure)
+    return calls, wrong
+
+
+@pytest.mark.once
+def test_bench_prints_the_report(tmp_path, measured):
+    calls, wrong = measured
+    net = str(tmp_path / "net.keras")
+    save(net, time_steps=2)
+    done = CliRunner().invoke(commands, ["bench", net, "--formats", "--time-steps", "3"])
+    assert done.exit_code == 0, done.output
+    assert "# Edge report: net.keras" in done.stdout
+    assert "| onnx | step | float32 | ONNX Runtime | 1.5 | 3 | 0 |" in done.stdout
+    ((steps, (x, y)),) = calls
+    assert (steps, len(x), len(y)) == (3, 360, 360)
+    wrong[0] = 7
+    done = CliRunner().invoke(commands, ["bench", net, "--formats", "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["rows"][0]["mismatches"] == 7
+    assert "7 spike counts differ" in done.stderr
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--calibration", "digits"], "--calibration is for --formats. Received: digits"),
+        (
+            ["--formats", "--time-steps", "2", "--time-steps", "3"],
+            "--formats takes one --time-steps. Received: (2, 3)",
+        ),
+    ],
+)
+def test_options_of_bench_that_do_not_fit(options, message):
+    done = CliRunner().invoke(commands, ["bench", "digits", *options])
+    assert done.exit_code == 2
+    assert message in done.stderr
