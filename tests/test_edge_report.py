@@ -224,7 +224,7 @@ def measured(monkeypatch):
     return calls, wrong
 
 
-@pytest.mark.once
+@pytest.mark.any_backend
 def test_bench_prints_the_report(tmp_path, measured):
     calls, wrong = measured
     net = str(tmp_path / "net.keras")
