@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_proxy_snn.export.program import Conv, Flatten, Pool, same_padding
+from keras_proxy_snn.export.program import Conv, Flatten, Pool
 
 OPSET, IR_VERSION = 18, 10
 
@@ -61,10 +61,7 @@ def write(program, path, clip):
 def _operation(layer, shape):
     """Name, a function that puts the kernel into ONNX's order, and attributes."""
     if isinstance(layer, Conv):
-        geometry = shape[:2], layer.kernel.shape[:2], layer.strides, layer.dilation
-        pads = [same_padding(*numbers) for numbers in zip(*geometry, strict=True)]
-        if layer.padding == "valid":
-            pads = [(0, 0)] * 2
+        pads = layer.window.pads(shape)
         sides = [pad[end] for end in (0, 1) for pad in pads]
         options = {"pads": sides, "strides": layer.strides, "dilations": layer.dilation}
         return "Conv", lambda kernel: kernel.transpose(3, 2, 0, 1), options

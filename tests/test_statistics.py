@@ -14,7 +14,7 @@ from keras.layers import Conv2D, Dense, Flatten, MaxPooling2D, ReLU
 
 import keras_proxy_snn as kps
 from keras_proxy_snn import statistics
-from keras_proxy_snn.statistics._connections import fan_out
+from keras_proxy_snn.layers import IFConv2D
 
 from . import oracle
 
@@ -342,7 +342,7 @@ def test_fan_out_is_that_of_the_backends_own_convolution(options, size, padding)
     shape = (*size, 2)
     single = np.eye(np.prod(shape), dtype="float32").reshape(-1, *shape)
     reached = to_numpy(twin(single)).reshape(len(single), -1).sum(axis=1)
-    np.testing.assert_array_equal(fan_out(twin, shape).ravel(), reached)
+    np.testing.assert_array_equal(IFConv2D(twin=twin).fan_out(shape).ravel(), reached)
 
 
 def test_costs_by_hand():

@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import datasets, statistics, visualization
 from .._files import replacing
-from ..layers import IFConv2D
 from ..model import ProxyModel
 from ._shared import BadInput
 
@@ -56,7 +55,7 @@ class Artist:
         impossible = set()
         if self._history is None:
             impossible.add("training_curve")
-        if not any(isinstance(layer, IFConv2D) for layer in self._model.snn.if_layers):
+        if not any(layer.window is not None for layer in self._model.snn.if_layers):
             impossible.add("feature_maps")
         return [name for name in pictures if name not in impossible]
 

@@ -10,7 +10,6 @@ from keras import ops
 from .._arrays import as_float32
 from .._checks import positive_integer
 from .._types import Images
-from ..layers import CurrentSum, IFActivation, Synapses
 from ..layers.base import TiedIF
 from ..model import ProxyModel
 from ..simulation.nodes import IMAGE, Node
@@ -113,10 +112,10 @@ def _places(nodes: Sequence[Node]) -> list[tuple[TiedIF, Any]]:
     readers = Counter(name for node in nodes for name in node.inputs)
 
     def bias(node: Node) -> Any:
-        stage = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
-        if isinstance(stage, TiedIF) and stage.bias_variable is not None:
-            return stage.bias_variable
-        if not isinstance(stage, IFActivation | CurrentSum):
+        tied = node.stage.tied()
+        if tied is not None and tied.bias_variable is not None:
+            return tied.bias_variable
+        if not node.stage.adds_unweighted:
             return None
         # A bias of one summand is a bias of the sum, if no other stage reads this summand. The last
         # summand comes from the longest path.
@@ -124,8 +123,8 @@ def _places(nodes: Sequence[Node]) -> list[tuple[TiedIF, Any]]:
             if name == IMAGE or readers[name] > 1:
                 continue
             below = by_name[name]
-            passes = isinstance(below.stage, Synapses | CurrentSum)
-            if passes and (found := bias(below)) is not None:
+            gives_currents = below.stage.adds and not below.has_neurons
+            if gives_currents and (found := bias(below)) is not None:
                 return found
         return None
 

@@ -7,7 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .._checks import check_shape
 from .._types import Images
-from .program import Conv, Dense, Layer, Pool, Program, Shortcut, same_padding
+from .._window import Window
+from .program import Conv, Dense, Layer, Pool, Program, Shortcut
 
 __all__ = ["Trace", "initial_state", "prepare_images", "run", "scaled", "step"]
 
@@ -129,7 +130,7 @@ def _apply(layer: Layer, x: np.ndarray) -> np.ndarray:
     """Output of a layer without weights."""
     if not isinstance(layer, Pool):
         return x.reshape(len(x), -1)
-    windows = _windows(x, layer.size, layer.strides, (1, 1), layer.padding)
+    windows = _windows(x, layer.window)
     return windows.sum(axis=(-2, -1)) if layer.kind == "sum" else windows.max(axis=(-2, -1))
 
 
@@ -143,29 +144,20 @@ def _linear(layer: Conv | Dense, x: np.ndarray) -> np.ndarray:
 
 def _convolve(layer: Conv | Shortcut, x: np.ndarray) -> np.ndarray:
     kernel = layer.kernel.astype(x.dtype)
-    size = (kernel.shape[0], kernel.shape[1])
-    windows = _windows(x, size, layer.strides, layer.dilation, layer.padding)
-    out: np.ndarray = np.tensordot(windows, kernel, axes=((-2, -1, -3), (0, 1, 2)))
+    out: np.ndarray = np.tensordot(
+        _windows(x, layer.window), kernel, axes=((-2, -1, -3), (0, 1, 2))
+    )
     return out.astype(x.dtype, copy=False)
 
 
-def _windows(
-    x: np.ndarray,
-    size: tuple[int, int],
-    strides: tuple[int, int],
-    dilation: tuple[int, int],
-    padding: str,
-) -> np.ndarray:
+def _windows(x: np.ndarray, window: Window) -> np.ndarray:
     """Windows `(batch, height, width, channels, *size)` of zero-padded maps.
 
     Padding with zeros is right for pooling too, because spikes are 0 or 1.
     """
-    if padding == "same":
-        pads = [
-            same_padding(n, k, s, d)
-            for n, k, s, d in zip(x.shape[1:3], size, strides, dilation, strict=True)
-        ]
+    pads = window.pads(x.shape[1:3])
+    if any(map(any, pads)):
         x = np.pad(x, ((0, 0), *pads, (0, 0)))
-    spans = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
-    windows = sliding_window_view(x, spans, axis=(1, 2))
-    return windows[:, :: strides[0], :: strides[1], :, :: dilation[0], :: dilation[1]]
+    (down, right), (every_row, every_column) = window.strides, window.dilation
+    windows = sliding_window_view(x, window.spans, axis=(1, 2))
+    return windows[:, ::down, ::right, :, ::every_row, ::every_column]

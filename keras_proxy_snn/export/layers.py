@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .._window import Window
+
 __all__ = [
     "Conv",
     "Dense",
@@ -15,14 +17,28 @@ __all__ = [
     "Pool",
     "Shortcut",
     "output_shape",
-    "same_padding",
     "weights_after_sums",
     "with_shortcuts",
 ]
 
 
+class _Windowed:
+    """A convolution; see `Conv`."""
+
+    kernel: np.ndarray
+    strides: tuple[int, int]
+    padding: str
+    dilation: tuple[int, int]
+
+    @property
+    def window(self) -> Window:
+        """The window of the kernel."""
+        height, width = self.kernel.shape[:2]
+        return Window((height, width), self.strides, self.padding, self.dilation)
+
+
 @dataclass(frozen=True, eq=False)
-class Shortcut:
+class Shortcut(_Windowed):
     """A convolution of an earlier layer's spikes, added to the current of a `Conv`.
 
     At the end of a residual block the currents of several layers are added:
@@ -84,7 +100,7 @@ def _wide(value: Any) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class Conv(_Neurons):
+class Conv(_Neurons, _Windowed):
     """Convolution into IF neurons.
 
     The potential v of a neuron is `v_0` before the first step. The interpreter and every file count
@@ -159,6 +175,11 @@ class Pool:
     kind: str = "or"
 
     @property
+    def window(self) -> Window:
+        """The window."""
+        return Window(self.size, self.strides, self.padding)
+
+    @property
     def largest(self) -> int:
         """Largest output if the inputs are spikes."""
         return math.prod(self.size) if self.kind == "sum" else 1
@@ -205,28 +226,11 @@ def weights_after_sums(
     return tuple(changed)
 
 
-def same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Pixels that padding `"same"` adds before and after an axis, as TensorFlow defines it."""
-    span = (kernel - 1) * dilation + 1
-    total = max(0, (math.ceil(size / stride) - 1) * stride + span - size)
-    return total // 2, total - total // 2
-
-
 def output_shape(layer: Layer | Shortcut, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape of a layer's output from the shape of its input, both without batch."""
     if isinstance(layer, Flatten):
         return (math.prod(shape),)
     if isinstance(layer, Dense):
         return (layer.kernel.shape[-1],)
-    if isinstance(layer, Conv | Shortcut):
-        spans = [
-            (k - 1) * d + 1 for k, d in zip(layer.kernel.shape[:2], layer.dilation, strict=True)
-        ]
-        channels = layer.kernel.shape[-1]
-    else:
-        spans, channels = list(layer.size), shape[-1]
-    sizes = [
-        math.ceil(size / stride) if layer.padding == "same" else (size - span) // stride + 1
-        for size, span, stride in zip(shape[:2], spans, layer.strides, strict=True)
-    ]
-    return (*sizes, channels)
+    channels = shape[-1] if isinstance(layer, Pool) else layer.kernel.shape[-1]
+    return (*layer.window.counts(shape), channels)

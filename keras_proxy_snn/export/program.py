@@ -23,7 +23,6 @@ from .layers import (
     Pool,
     Shortcut,
     output_shape,
-    same_padding,
     weights_after_sums,
     with_shortcuts,
 )
@@ -39,7 +38,6 @@ __all__ = [
     "Program",
     "Shortcut",
     "load",
-    "same_padding",
     "weights_after_sums",
     "with_shortcuts",
 ]

@@ -13,10 +13,12 @@ from .learned_threshold import LearnedThreshold
 from .spike_concatenate import SpikeConcatenate
 from .spike_flatten import SpikeFlatten
 from .spike_pool2d import SpikePool2D
+from .stage import Stage
 from .synapses import Synapses
 
 __all__ = [
     "IF",
+    "OF_TWINS",
     "AtEachStep",
     "CurrentSum",
     "IFActivation",
@@ -29,5 +31,11 @@ __all__ = [
     "SpikeConcatenate",
     "SpikeFlatten",
     "SpikePool2D",
+    "Stage",
     "Synapses",
 ]
+
+_WITH_WEIGHTS = (IFBatchNormalization, IFConv2D, IFDense, IFDepthwiseConv2D, IFSeparableConv2D)
+
+OF_TWINS: dict[type, type] = {layer.twin_class: layer for layer in _WITH_WEIGHTS}
+"""Spiking layer for each class of Keras's layers with weights; `from_keras` reads this table."""

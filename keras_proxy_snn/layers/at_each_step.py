@@ -7,13 +7,28 @@ import keras
 from keras import ops
 
 from .._types import Tensor
+from .._window import Window
+from .stage import Stage
 from .time_axis import over_time, without_time
 
-__all__ = ["AtEachStep"]
+__all__ = ["AVERAGES", "KEEP_CHANNELS", "MAXIMA", "MOVES", "AtEachStep"]
+
+# Keras's layers that can run at each step of spikes, by what they do to zeros and ones.
+AVERAGES = (keras.layers.AveragePooling2D, keras.layers.GlobalAveragePooling2D)
+MAXIMA = (keras.layers.MaxPooling2D, keras.layers.GlobalMaxPooling2D)
+MOVES = (
+    keras.layers.ZeroPadding2D,
+    keras.layers.Cropping2D,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Permute,
+)
+# Of these, the layers whose outputs have the channels of the inputs.
+KEEP_CHANNELS = (*AVERAGES, keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class AtEachStep(keras.layers.Layer):
+class AtEachStep(Stage):
     """A standard Keras layer without weights, applied at each step.
 
     A layer that only moves spikes (zero padding, reshaping) gives spikes. A layer that is linear
@@ -46,11 +61,19 @@ class AtEachStep(keras.layers.Layer):
     """
 
     def __init__(self, layer: keras.layers.Layer, prepares_images: bool = False, **kwargs: Any):
-        if kwargs.get("dtype") is None:
-            kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.layer = layer
         self.prepares_images = prepares_images
+        self.passes_spikes = type(layer) in (*MAXIMA, *MOVES)
+        self.adds = isinstance(layer, AVERAGES)
+
+    @property
+    def window(self) -> Window | None:
+        """The window of an average pooling."""
+        layer = self.layer
+        if not isinstance(layer, keras.layers.AveragePooling2D):
+            return None
+        return Window(tuple(layer.pool_size), tuple(layer.strides), layer.padding)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the inner layer, unless it is built already."""

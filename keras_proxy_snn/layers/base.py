@@ -14,6 +14,7 @@ from .integrate_and_fire import IF
 from .kernels import kernel_of
 from .own_call import check_own_call
 from .precision import warn_if_slow
+from .stage import Stage
 from .time_axis import over_time, without_time
 
 __all__ = [
@@ -33,16 +34,18 @@ class SynapticWeights(NamedTuple):
     bias: Tensor | None
 
 
-class TiedIF(IF):
+class TiedIF(IF, Stage):
     """IF neurons whose weights belong to a standard Keras layer, the twin.
 
-    Subclasses name the class of the twin and define how weights act on inputs. An input spike
-    stands for the value `input_scale`: a number, or one number per input channel. The weights are
-    multiplied by this value, so spikes are always zeros and ones.
+    Subclasses name the class of the twin, define how weights act on inputs, and say the facts of a
+    `Stage`. An input spike stands for the value `input_scale`: a number, or one number per input
+    channel. The weights are multiplied by this value, so spikes are always zeros and ones.
     """
 
     twin_class: type[keras.layers.Layer]
     last_axis = 3  # of the twin's output
+    has_neurons = True
+    adds = True
 
     def __init__(
         self,
@@ -98,6 +101,27 @@ class TiedIF(IF):
                 "Batch normalisation folds into the weights only over the last axis, axis=-1. "
                 f"Received: axis={batch_norm.axis} in layer {batch_norm.name!r}."
             )
+
+    def tied(self) -> "TiedIF":
+        """The layer itself."""
+        return self
+
+    @property
+    def sums_events(self) -> bool:
+        """Whether spikes can be summed one by one, by a full kernel as `full_kernel` gives it."""
+        return False
+
+    def full_kernel(self, kernel: np.ndarray) -> np.ndarray | None:
+        """The kernel of an ordinary convolution or matrix product that gives the same sums.
+
+        Args:
+            kernel: The kernel of `synaptic_weights`, as a NumPy array.
+
+        Returns:
+            `(height, width, channels, filters)` with a `window`, `(features, units)` without;
+            `None` if the layer is neither a convolution nor a matrix product.
+        """
+        return None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the twin and the batch normalisation, unless they are built already."""

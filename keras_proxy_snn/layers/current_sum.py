@@ -8,12 +8,13 @@ from keras import ops
 
 from .._types import Tensor
 from .base import check_scale
+from .stage import Stage
 
 __all__ = ["CurrentSum"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class CurrentSum(keras.layers.Layer):
+class CurrentSum(Stage):
     """Sum of several inputs at each step; each input is multiplied by the value of its spikes.
 
         current[t] = sum_i scales_i * inputs_i[t]
@@ -42,9 +43,10 @@ class CurrentSum(keras.layers.Layer):
     [[[0.5], [2.5]]]
     """
 
+    adds = True
+    adds_unweighted = True
+
     def __init__(self, scales: Sequence[Any], **kwargs: Any):
-        if kwargs.get("dtype") is None:
-            kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.scales = tuple(check_scale(scale) for scale in scales)
 

@@ -45,6 +45,7 @@ class IFActivation(TiedIF):
     """
 
     twin_class = keras.layers.ReLU
+    adds_unweighted = True
 
     def __init__(self, *, twin: keras.layers.Layer, batch_norm: None = None, **kwargs: Any):
         super().__init__(twin, batch_norm, **kwargs)

@@ -8,10 +8,11 @@ import numpy as np
 from keras import ops
 
 from .._types import Tensor
+from .._window import Window
 from ._maps import on_maps
 from .base import TiedIF, make_twin, split_layer_arguments
 
-__all__ = ["IFConv2D"]
+__all__ = ["IFConv2D", "ungrouped", "window_of"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
@@ -85,6 +86,25 @@ class IFConv2D(TiedIF):
             make_twin(self.twin_class, twin, new, own), batch_norm, current_dtype, **own
         )
 
+    @property
+    def window(self) -> Window:
+        """The window of the kernel."""
+        return window_of(self.twin)
+
+    @property
+    def outputs_per_window(self) -> int:
+        """Number of feature maps that an input reaches."""
+        return int(self.twin.filters // self.twin.groups)
+
+    @property
+    def sums_events(self) -> bool:
+        """Whether the convolution has no groups."""
+        return bool(self.twin.groups == 1)
+
+    def full_kernel(self, kernel: np.ndarray) -> np.ndarray:
+        """The kernel with zeros between groups."""
+        return ungrouped(kernel, self.twin.groups)
+
     def scale_inputs(self, kernel: Tensor) -> Any:
         """As in other layers; with groups, the kernel of each group has its own input channels."""
         groups = self.twin.groups
@@ -105,3 +125,33 @@ class IFConv2D(TiedIF):
             dilation_rate=twin.dilation_rate,
         )
         return on_maps(convolve, inputs)
+
+
+def window_of(twin: keras.layers.Layer) -> Window:
+    """The window of a convolution of Keras."""
+    size, strides, dilation = (
+        tuple(pair) for pair in (twin.kernel_size, twin.strides, twin.dilation_rate)
+    )
+    return Window(size, strides, twin.padding, dilation)
+
+
+def ungrouped(kernel: np.ndarray, groups: int) -> np.ndarray:
+    """The kernel of a convolution without groups that gives the same result, with zeros.
+
+    Args:
+        kernel: `(height, width, channels per group, filters)`.
+        groups: Number of groups.
+
+    Returns:
+        `(height, width, channels, filters)`.
+    """
+    if groups == 1:
+        return kernel
+    height, width, channels, filters = kernel.shape
+    full = np.zeros((height, width, groups * channels, filters), kernel.dtype)
+    per_group = filters // groups
+    for group in range(groups):
+        inputs = slice(group * channels, (group + 1) * channels)
+        outputs = slice(group * per_group, (group + 1) * per_group)
+        full[:, :, inputs, outputs] = kernel[..., outputs]
+    return full

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from .._types import Tensor
@@ -61,6 +62,7 @@ class IFDense(TiedIF):
 
     twin_class = keras.layers.Dense
     last_axis = 1
+    sums_events = True
 
     def __init__(
         self,
@@ -76,6 +78,15 @@ class IFDense(TiedIF):
         super().__init__(
             make_twin(self.twin_class, twin, new, own), batch_norm, current_dtype, **own
         )
+
+    @property
+    def outputs_per_window(self) -> int:
+        """All neurons."""
+        return int(self.twin.units)
+
+    def full_kernel(self, kernel: np.ndarray) -> np.ndarray:
+        """The kernel itself."""
+        return kernel
 
     def weighted_sum(self, inputs: Tensor, kernel: Tensor) -> Any:
         """Multiply `(batch, features)` by a kernel."""

@@ -4,11 +4,14 @@ from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from .._types import Tensor
+from .._window import Window
 from ._maps import on_maps
 from .base import TiedIF
+from .if_conv2d import ungrouped, window_of
 
 __all__ = ["IFDepthwiseConv2D"]
 
@@ -54,6 +57,21 @@ class IFDepthwiseConv2D(TiedIF):
         **kwargs: Any,
     ):
         super().__init__(twin, batch_norm, **kwargs)
+
+    @property
+    def window(self) -> Window:
+        """The window of the kernel."""
+        return window_of(self.twin)
+
+    @property
+    def outputs_per_window(self) -> int:
+        """Number of feature maps that an input reaches."""
+        return int(self.twin.depth_multiplier)
+
+    def full_kernel(self, kernel: np.ndarray) -> np.ndarray:
+        """The kernel with zeros between channels."""
+        height, width, channels, multiplier = kernel.shape
+        return ungrouped(kernel.reshape(height, width, 1, channels * multiplier), channels)
 
     def scale_outputs(self, kernel: Tensor, scale: Any) -> Any:
         """Multiply a kernel `(height, width, channels, multiplier)` by one scale per output."""

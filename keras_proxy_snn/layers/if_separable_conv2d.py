@@ -3,10 +3,12 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from .._window import Window
 from .base import TiedIF
-from .if_conv2d import IFConv2D
+from .if_conv2d import IFConv2D, window_of
 from .kernels import kernel_of
 
 __all__ = ["IFSeparableConv2D"]
@@ -55,6 +57,20 @@ class IFSeparableConv2D(TiedIF):
         **kwargs: Any,
     ):
         super().__init__(twin, batch_norm, **kwargs)
+
+    @property
+    def window(self) -> Window:
+        """The window of the kernel."""
+        return window_of(self.twin)
+
+    @property
+    def outputs_per_window(self) -> int:
+        """Number of feature maps that an input reaches through the product of the kernels."""
+        return int(self.twin.filters)
+
+    def full_kernel(self, kernel: np.ndarray) -> np.ndarray:
+        """The kernel itself."""
+        return kernel
 
     def twin_kernel(self) -> Any:
         """Product of the twin's kernels, `(height, width, channels, filters)`."""

@@ -6,12 +6,13 @@ import keras
 from keras import ops
 
 from .._types import Tensor
+from .stage import Stage
 
 __all__ = ["SpikeConcatenate"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikeConcatenate(keras.layers.Layer):
+class SpikeConcatenate(Stage):
     """Concatenate spikes or currents at each step.
 
     An input that is constant in time has a time axis of length 1 and is repeated.
@@ -35,9 +36,9 @@ class SpikeConcatenate(keras.layers.Layer):
     True
     """
 
+    passes_spikes = True
+
     def __init__(self, axis: int = -1, **kwargs: Any):
-        if kwargs.get("dtype") is None:
-            kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.axis = axis
 

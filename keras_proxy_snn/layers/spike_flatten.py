@@ -7,13 +7,14 @@ import keras
 from keras import ops
 
 from .._types import Tensor
+from .stage import Stage
 from .time_axis import over_time
 
 __all__ = ["SpikeFlatten"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikeFlatten(keras.layers.Layer):
+class SpikeFlatten(Stage):
     """Flatten all axes except batch and time, in the order of `keras.layers.Flatten`.
 
     Args:
@@ -33,10 +34,7 @@ class SpikeFlatten(keras.layers.Layer):
     True
     """
 
-    def __init__(self, **kwargs: Any):
-        if kwargs.get("dtype") is None:
-            kwargs["dtype"] = "float32"
-        super().__init__(**kwargs)
+    passes_spikes = True
 
     def call(self, inputs: Tensor) -> Any:
         """Flatten each step; see the class."""

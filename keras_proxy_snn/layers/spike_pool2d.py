@@ -7,14 +7,16 @@ import keras
 from keras import ops
 
 from .._types import Tensor
+from .._window import Window
 from ._maps import on_maps
+from .stage import Stage
 from .time_axis import over_time, without_time
 
 __all__ = ["SpikePool2D"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikePool2D(keras.layers.Layer):
+class SpikePool2D(Stage):
     """Spike pooling: the logical OR of the spikes in a window, at each step.
 
     A pooling neuron fires at step t if there is at least one spike in its window at t
@@ -47,6 +49,8 @@ class SpikePool2D(keras.layers.Layer):
     [1.0, 0.0]
     """
 
+    passes_spikes = True
+
     def __init__(
         self,
         pool_size: int | tuple[int, int] = 2,
@@ -54,36 +58,30 @@ class SpikePool2D(keras.layers.Layer):
         padding: str = "valid",
         **kwargs: Any,
     ):
-        if kwargs.get("dtype") is None:
-            kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         # Keras's own layer checks the arguments and computes the output shape.
-        self._window = keras.layers.MaxPooling2D(
+        self._pooling = keras.layers.MaxPooling2D(
             pool_size, strides, padding, data_format="channels_last"
         )
 
+    @property
+    def window(self) -> Window:
+        """The window."""
+        pooling = self._pooling
+        return Window(tuple(pooling.pool_size), tuple(pooling.strides), pooling.padding)
+
     def call(self, inputs: Tensor) -> Any:
         """Pool each step; see the class."""
-        window = self._window
-        pool = partial(
-            ops.max_pool,
-            pool_size=window.pool_size,
-            strides=window.strides,
-            padding=window.padding,
-        )
+        size, strides, padding, _ = self.window
+        pool = partial(ops.max_pool, pool_size=size, strides=strides, padding=padding)
         return over_time(partial(on_maps, pool), inputs)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
         """`(batch, time, pooled height, pooled width, channels)`."""
-        shape = self._window.compute_output_shape(without_time(tuple(input_shape)))
+        shape = self._pooling.compute_output_shape(without_time(tuple(input_shape)))
         return (shape[0], input_shape[1], *shape[1:])
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments."""
-        window = self._window
-        return {
-            **super().get_config(),
-            "pool_size": window.pool_size,
-            "strides": window.strides,
-            "padding": window.padding,
-        }
+        size, strides, padding, _ = self.window
+        return {**super().get_config(), "pool_size": size, "strides": strides, "padding": padding}

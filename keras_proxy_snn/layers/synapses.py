@@ -5,13 +5,15 @@ from typing import Any
 import keras
 
 from .._types import Tensor
+from .._window import Window
 from .base import SynapticWeights, TiedIF
+from .stage import Stage
 
 __all__ = ["Synapses"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class Synapses(keras.layers.Layer):
+class Synapses(Stage):
     """The currents of a layer, without its neurons.
 
     An example is a convolution in a residual block: its result is added to another result before
@@ -38,9 +40,9 @@ class Synapses(keras.layers.Layer):
     [[[2.0], [1.0]]]
     """
 
+    adds = True
+
     def __init__(self, layer: TiedIF, **kwargs: Any):
-        if kwargs.get("dtype") is None:
-            kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
         self.layer = layer
 
@@ -48,6 +50,20 @@ class Synapses(keras.layers.Layer):
     def twin(self) -> keras.layers.Layer:
         """The standard layer that owns the weights."""
         return self.layer.twin
+
+    def tied(self) -> TiedIF:
+        """The layer with the weights."""
+        return self.layer
+
+    @property
+    def window(self) -> Window | None:
+        """The window of the layer."""
+        return self.layer.window
+
+    @property
+    def outputs_per_window(self) -> int:
+        """As of the layer."""
+        return self.layer.outputs_per_window
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build the twin, unless it is built already."""

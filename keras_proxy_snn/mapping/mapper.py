@@ -9,23 +9,20 @@ import numpy as np
 
 from ..cnn.graph import INPUT, Graph
 from ..layers import (
+    OF_TWINS,
     AtEachStep,
     CurrentSum,
     IFActivation,
-    IFBatchNormalization,
-    IFConv2D,
-    IFDense,
-    IFDepthwiseConv2D,
-    IFSeparableConv2D,
     SpikeConcatenate,
     SpikeFlatten,
     SpikePool2D,
     Synapses,
 )
 from ..layers.activations import activation_kind
+from ..layers.at_each_step import AVERAGES, KEEP_CHANNELS, MAXIMA, MOVES
 from ..neurons.neuron import Neuron
 from ..simulation.nodes import IMAGE, Node
-from .parts import PREPARING, WITH_WEIGHTS, Part, is_identity
+from .parts import PREPARING, Part, is_identity
 
 __all__ = ["Mapper"]
 
@@ -87,19 +84,19 @@ class Mapper:
         kind = activation_kind(getattr(layer, "activation", None))
         if kind == "softmax" and part.last != len(self._graph.calls) - 1:
             raise _refusal(layer, "A softmax can be only the last layer, where it is left out.")
-        if type(layer) in WITH_WEIGHTS or part.neurons:
+        if type(layer) in OF_TWINS or part.neurons:
             self._add_synapses(part, sources[0])
         elif is_identity(layer):
             self._signals[part.last] = sources[0]
         elif getattr(layer, "data_format", "channels_last") != "channels_last":
             raise _refusal(layer, "It must have data_format='channels_last'.")
-        elif type(layer) in _MAXIMA and sources[0].kind != "image":
+        elif type(layer) in MAXIMA and sources[0].kind != "image":
             self._add_maximum(part, sources[0])
         elif type(layer) is keras.layers.Add:
             self._add_sum(part, sources)
         elif type(layer) is keras.layers.Concatenate:
             self._add_concatenation(part, sources)
-        elif type(layer) in _AT_EACH_STEP:
+        elif type(layer) in (*AVERAGES, *MAXIMA, *MOVES):
             self._add_at_each_step(part, sources[0])
         elif sources[0].kind == "image" and isinstance(layer, _FIXED_PREPARING):
             self._put(part.last, AtEachStep(layer, name=f"image_{layer.name}"), sources, "image")
@@ -129,7 +126,7 @@ class Mapper:
         _check_float32(layer)
         neuron = self._neurons.get(layer.name, Neuron())
         learned = {"v_threshold": part.learned, "reset": neuron.reset, "v_0": neuron.v_0}
-        stage = _NEURONS.get(type(layer), IFActivation)(
+        stage = OF_TWINS.get(type(layer), IFActivation)(
             twin=layer,
             batch_norm=part.norm,
             input_scale=source.unit,
@@ -165,9 +162,9 @@ class Mapper:
 
     def _add_at_each_step(self, part: Part, source: _Signal) -> None:
         layer, unit, kind = part.layer, source.unit, source.kind
-        if type(layer) in _AVERAGES and kind == "spikes":
+        if type(layer) in AVERAGES and kind == "spikes":
             kind = "currents"
-        if isinstance(unit, tuple) and type(layer) not in _KEEP_CHANNELS:
+        if isinstance(unit, tuple) and type(layer) not in KEEP_CHANNELS:
             if type(layer) is keras.layers.Flatten:
                 unit = tuple(np.tile(unit, int(np.prod(self._shape(part.inputs[0])[1:-1]))))
             else:
@@ -221,23 +218,6 @@ class Mapper:
         return self._graph.calls[place].shape
 
 
-_NEURONS: dict[type, Any] = {
-    keras.layers.Conv2D: IFConv2D,
-    keras.layers.DepthwiseConv2D: IFDepthwiseConv2D,
-    keras.layers.SeparableConv2D: IFSeparableConv2D,
-    keras.layers.Dense: IFDense,
-    keras.layers.BatchNormalization: IFBatchNormalization,
-}
-_MAXIMA = (keras.layers.MaxPooling2D, keras.layers.GlobalMaxPooling2D)
-_AVERAGES = (keras.layers.AveragePooling2D, keras.layers.GlobalAveragePooling2D)
-_KEEP_CHANNELS = (*_AVERAGES, keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
-_AT_EACH_STEP = (
-    *_MAXIMA,
-    *_KEEP_CHANNELS,
-    keras.layers.Flatten,
-    keras.layers.Reshape,
-    keras.layers.Permute,
-)
 _FIXED_PREPARING = (
     keras.layers.Rescaling,
     keras.layers.Normalization,

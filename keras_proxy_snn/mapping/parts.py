@@ -7,26 +7,17 @@ import keras
 import numpy as np
 
 from ..cnn.graph import Graph, LinearPart
-from ..layers import LearnedThreshold
+from ..layers import OF_TWINS, LearnedThreshold
 from ..layers.activations import activation_kind
 
 __all__ = [
     "PREPARING",
-    "WITH_WEIGHTS",
     "Part",
     "find_parts",
     "is_identity",
     "is_relu",
     "preprocessing_length",
 ]
-
-WITH_WEIGHTS = (
-    keras.layers.Conv2D,
-    keras.layers.DepthwiseConv2D,
-    keras.layers.SeparableConv2D,
-    keras.layers.Dense,
-    keras.layers.BatchNormalization,
-)
 
 _TRAINING_ALONE = (
     keras.layers.Dropout,
@@ -178,7 +169,7 @@ def _part(chain: _Chain) -> Part:
     layer = _layer(chain.call.layer)
     inputs = chain.call.inputs
     norm, scale, learned, neurons = None, 1.0, None, is_relu(layer)
-    if type(layer) in WITH_WEIGHTS:
+    if type(layer) in OF_TWINS:
         is_norm = _is(keras.layers.BatchNormalization)
         neurons = activation_kind(getattr(layer, "activation", None)) == "relu"
         if not neurons and not is_norm(layer):

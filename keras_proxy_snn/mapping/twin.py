@@ -7,8 +7,7 @@ import keras
 
 from .._checks import check_choice
 from ..cnn.graph import Graph, read_graph
-from ..layers import Synapses
-from ..layers.base import CURRENT_DTYPES, TiedIF
+from ..layers.base import CURRENT_DTYPES
 from ..neurons.neuron import Neuron
 from ..simulation.nodes import Node, Readers
 from .mapper import Mapper
@@ -49,7 +48,7 @@ class SpikingTwin:
     def current_dtype(self) -> str:
         """Dtype in which hidden layers sum weighted spikes: `"float32"` or `"bfloat16"`."""
         dtypes = {
-            layer.current_dtype for layer in map(_weights_of, self.nodes) if layer is not None
+            tied.current_dtype for node in self.nodes if (tied := node.stage.tied()) is not None
         }
         return "bfloat16" if "bfloat16" in dtypes else "float32"
 
@@ -166,12 +165,6 @@ def _of_layers(neurons: Neuron | Mapping[str, Neuron], names: list[str]) -> Mapp
 def _set_current_dtype(nodes: tuple[Node, ...], current_dtype: str) -> None:
     constant = Readers(nodes).constant
     for node in nodes[:-1]:
-        layer = _weights_of(node)
+        layer = node.stage.tied()
         if layer is not None and not set(node.inputs) <= constant:
             layer.current_dtype = current_dtype
-
-
-def _weights_of(node: Node) -> TiedIF | None:
-    """The layer that sums a stage's weighted inputs; `None` for a stage without weights."""
-    layer = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
-    return layer if isinstance(layer, TiedIF) else None

@@ -9,7 +9,6 @@ import keras
 from keras import ops
 
 from .._types import Images, Tensor
-from ..layers.base import TiedIF
 from ..layers.time_axis import over_time
 from ..model import ProxyModel
 from ..neurons.equations import heaviside, simulate
@@ -118,7 +117,7 @@ class SurrogateModel(keras.Model):
         current = layer_current(first, first_input(snn, images), training=True)
         spikes, v = first.fire(current, time_steps=snn.time_steps, simulate=run)
         for stage in stages:
-            if isinstance(stage, TiedIF):
+            if stage.has_neurons:
                 current = over_time(partial(layer_current, stage, training=True), spikes)
                 spikes, v = stage.fire(current, simulate=run)
             else:

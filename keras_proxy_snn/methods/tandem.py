@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from .._types import Images, Tensor
-from ..layers.base import TiedIF
+from ..layers import Stage
 from ..model import ProxyModel
 from ..presets import Preset
 from ..simulation.network import SpikingNetwork
@@ -138,8 +138,8 @@ class TandemModel(keras.Model):
             if stage.name in rates:
                 signal = proxy_gradient(signal, rates[stage.name])
 
-    def _layer(self, stage: keras.layers.Layer, signal: Any, training: bool) -> Any:
-        if not isinstance(stage, TiedIF):
+    def _layer(self, stage: Stage, signal: Any, training: bool) -> Any:
+        if not stage.has_neurons:
             return ops.squeeze(stage.call(ops.expand_dims(signal, 1)), axis=1)
         current = layer_current(stage, signal, training)
         snn = self.network.snn

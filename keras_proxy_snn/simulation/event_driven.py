@@ -9,7 +9,6 @@ import keras
 
 from .._checks import check_flag
 from .._types import Tensor
-from ..layers import IFConv2D, IFDense
 from ..layers.base import SynapticWeights, TiedIF
 from .chunks import on_gpu
 from .nodes import Node, carry_spikes
@@ -41,21 +40,19 @@ def check_event_driven(value: bool, nodes: Sequence[Node]) -> bool:
 def summers(nodes: Sequence[Node]) -> dict[str, Summer]:
     """Replacements for `sum_inputs`, one per stage that can sum event by event.
 
-    These stages are convolutions without groups and dense layers whose inputs are only spikes
-    and whose number of outputs is a multiple of 16.
+    These stages have `sums_events`, inputs that are only spikes, and a number of outputs that is a
+    multiple of 16.
     """
     spikes = carry_spikes(nodes)
     return {
         node.name: partial(_sum, node.stage)
         for node in nodes
-        if set(node.inputs) <= spikes and _can(node.stage)
+        if node.has_neurons and set(node.inputs) <= spikes and _can(node.stage)
     }
 
 
-def _can(stage: Any) -> bool:
-    if isinstance(stage, IFConv2D):
-        return bool(stage.twin.groups == 1 and stage.twin.filters % _GROUP == 0)
-    return isinstance(stage, IFDense) and stage.twin.units % _GROUP == 0
+def _can(stage: TiedIF) -> bool:
+    return stage.sums_events and stage.outputs_per_window % _GROUP == 0
 
 
 def _sum(stage: TiedIF, inputs: Tensor, weights: SynapticWeights) -> Any:
@@ -75,21 +72,16 @@ def _sum(stage: TiedIF, inputs: Tensor, weights: SynapticWeights) -> Any:
 
     kernel: Callable[..., Any] = kernels.multiply
     shape = tuple(stage.twin.compute_output_shape((None, *inputs.shape[1:]))[1:])
-    if isinstance(stage, IFConv2D):
-        kernel = partial(kernels.convolve, shape=shape, **_geometry(stage.twin, inputs.shape[1:3]))
-    return _on_host(kernel, shape, inputs, weights.kernel)
-
-
-def _geometry(conv: keras.layers.Conv2D, size: tuple[int, int]) -> dict[str, Any]:
-    """Padding before the maps, strides and dilation, each for rows and columns."""
-    padding = (0, 0)
-    if conv.padding == "same":
-        terms = zip(size, conv.kernel_size, conv.strides, conv.dilation_rate, strict=True)
-        padding = tuple(
-            max(0, (-(-length // stride) - 1) * stride + (taps - 1) * dilation + 1 - length) // 2
-            for length, taps, stride, dilation in terms
+    if (window := stage.window) is not None:
+        (top, _), (left, _) = window.pads(inputs.shape[1:3])
+        kernel = partial(
+            kernels.convolve,
+            shape=shape,
+            padding=(top, left),
+            strides=window.strides,
+            dilation=window.dilation,
         )
-    return {"padding": padding, "strides": conv.strides, "dilation": conv.dilation_rate}
+    return _on_host(kernel, shape, inputs, weights.kernel)
 
 
 def _on_host(

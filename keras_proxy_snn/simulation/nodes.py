@@ -3,10 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import keras
-
-from ..layers import SpikeConcatenate, SpikeFlatten, SpikePool2D, Synapses
-from ..layers.base import TiedIF
+from ..layers import Stage
 
 __all__ = ["IMAGE", "Node", "Readers", "as_nodes", "carry_spikes", "spike_dtypes"]
 
@@ -21,7 +18,7 @@ class Node(NamedTuple):
         inputs: Names of the stages that the stage reads; `IMAGE` for the image.
     """
 
-    stage: keras.layers.Layer
+    stage: Stage
     inputs: tuple[str, ...]
 
     @property
@@ -32,13 +29,14 @@ class Node(NamedTuple):
     @property
     def has_neurons(self) -> bool:
         """Whether the stage has membrane potentials."""
-        return isinstance(self.stage, TiedIF)
+        return self.stage.has_neurons
 
 
-def as_nodes(stages: Iterable[keras.layers.Layer | Node]) -> tuple[Node, ...]:
+def as_nodes(stages: Iterable[Stage | Node]) -> tuple[Node, ...]:
     """Nodes in order; a layer that is not a `Node` reads the stage before it.
 
     Raises:
+        TypeError: If a stage is not a `Stage`.
         ValueError: If there is no stage, if two stages have the same name, or if a stage reads a
             stage that is not before it.
     """
@@ -46,6 +44,11 @@ def as_nodes(stages: Iterable[keras.layers.Layer | Node]) -> tuple[Node, ...]:
     known = [IMAGE]
     for stage in stages:
         node = stage if isinstance(stage, Node) else Node(stage, (known[-1],))
+        if not isinstance(node.stage, Stage):
+            raise TypeError(
+                "Stages of a spiking network must be layers such as IFConv2D, SpikePool2D, or "
+                f"AtEachStep around a layer of Keras. Received: {node.stage!r}."
+            )
         if node.name in known or not node.inputs or not set(node.inputs) <= set(known):
             raise ValueError(
                 "Stages must have different names and read stages before them. Received: stage "
@@ -100,14 +103,9 @@ def carry_spikes(nodes: Sequence[Node]) -> set[str]:
     """
     found: set[str] = set()
     for node in nodes:
-        if node.has_neurons or (_passes_on(node.stage) and set(node.inputs) <= found):
+        if node.has_neurons or (node.stage.passes_spikes and set(node.inputs) <= found):
             found.add(node.name)
     return found
-
-
-def _passes_on(stage: keras.layers.Layer) -> bool:
-    """Whether a stage turns zeros and ones into zeros and ones."""
-    return isinstance(stage, SpikePool2D | SpikeFlatten | SpikeConcatenate)
 
 
 def spike_dtypes(nodes: Sequence[Node]) -> dict[str, str]:
@@ -120,9 +118,9 @@ def spike_dtypes(nodes: Sequence[Node]) -> dict[str, str]:
     """
     read_in: dict[str, set[str]] = {node.name: set() for node in nodes}
     for node in reversed(nodes):
-        stage = node.stage.layer if isinstance(node.stage, Synapses) else node.stage
-        own = {getattr(stage, "current_dtype", "float32")}
-        dtypes = read_in[node.name] if _passes_on(stage) else own
+        tied = node.stage.tied()
+        own = {"float32" if tied is None else tied.current_dtype}
+        dtypes = read_in[node.name] if node.stage.passes_spikes else own
         for name in set(node.inputs) & set(read_in):
             read_in[name] |= dtypes
     return {

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from .._types import Images, Shape, Tensor
-from ..layers import AtEachStep, Synapses
-from ..layers.base import SynapticWeights, TiedIF
+from ..layers import AtEachStep, Stage
+from ..layers.base import SynapticWeights
 from ..layers.time_axis import over_time
 from ..neurons import equations, fastest
 from . import event_driven
@@ -122,7 +122,7 @@ class Wiring:
         """
         weights = {}
         for node in self.nodes:
-            if isinstance(node.stage, TiedIF | Synapses):
+            if node.stage.tied() is not None:
                 # The SNN is never differentiated, whatever training loop runs it.
                 synaptic = map(_stop_gradient, node.stage.synaptic_weights())
                 weights[node.name] = SynapticWeights(*synaptic)
@@ -150,7 +150,7 @@ class Wiring:
         frames: Images | None,
         fused: bool = False,
         event_driven: bool = False,
-    ) -> Iterator[tuple[keras.layers.Layer, Any, Any]]:
+    ) -> Iterator[tuple[Stage, Any, Any]]:
         """Yield each stage with its spikes `(batch, steps, ...)` and its potentials afterwards.
 
         A stage without neurons has no potentials. The stages run one at a time, and a signal is
@@ -205,12 +205,10 @@ def _preprocessing(nodes: tuple[Node, ...]) -> list[AtEachStep]:
     return found
 
 
-def _pass_on(
-    stage: keras.layers.Layer, arguments: list[Any], weights: dict[str, SynapticWeights]
-) -> Any:
+def _pass_on(stage: Stage, arguments: list[Any], weights: dict[str, SynapticWeights]) -> Any:
     """Output of a stage without neurons."""
-    if isinstance(stage, Synapses):
-        return over_time(partial(stage.linear, weights=weights[stage.name]), arguments[0])
+    if (tied := stage.tied()) is not None:
+        return over_time(partial(tied.linear, weights=weights[stage.name]), arguments[0])
     # `__call__` would record spikes and keep them in memory until the next garbage collection.
     return stage.call(*arguments)
 

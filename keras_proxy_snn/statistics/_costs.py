@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from .._types import Images
-from ..layers import AtEachStep, CurrentSum, IFActivation, Synapses
-from ..layers.base import TiedIF
+from ..layers import Stage
 from ..model import ProxyModel
-from ._connections import fan_out
 from ._energy import HOROWITZ_45NM, EnergyTable, Estimate, estimates
 from ._groups import Source
 from ._signals import LayerSignals, batches
@@ -159,7 +157,7 @@ def _data_sums(signals: LayerSignals) -> np.ndarray:
     total = np.zeros(4)
     for connection in signals.connections:
         source = connection.source
-        reach = fan_out(_layer(source.stage), connection.inputs.shape[1:])
+        reach = source.stage.fan_out(connection.inputs.shape[1:])
         if _has_weights(source.stage):
             nonzero = np.asarray(connection.ann_inputs) != 0
             total[:2] += (nonzero * reach).sum(), nonzero.sum()
@@ -178,7 +176,7 @@ def _layer_costs(signals: LayerSignals, means: np.ndarray) -> LayerCosts:
             kernel, bias = stage.synaptic_weights()
             weights += sum(int(np.prod(w.shape)) for w in (kernel, bias) if w is not None)
             has_bias = has_bias or bias is not None
-            multiply_adds += int(fan_out(_layer(stage), shape).sum())
+            multiply_adds += int(stage.fan_out(shape).sum())
     nonzero_multiply_adds, nonzero_inputs, spikes, synops = means.tolist()
     return LayerCosts(
         name=signals.layer.twin.name,
@@ -194,21 +192,13 @@ def _layer_costs(signals: LayerSignals, means: np.ndarray) -> LayerCosts:
     )
 
 
-def _layer(stage: Any) -> Any:
-    """The standard layer that a stage stands for; a sum is itself."""
-    if isinstance(stage, AtEachStep):
-        return stage.layer
-    return stage if isinstance(stage, CurrentSum) else stage.twin
-
-
-def _has_weights(stage: Any) -> bool:
-    return isinstance(stage, TiedIF | Synapses) and not isinstance(stage, IFActivation)
+def _has_weights(stage: Stage) -> bool:
+    return stage.tied() is not None and not stage.adds_unweighted
 
 
 def _adds(source: Source) -> bool:
     """Whether each event is an addition. Currents that enter a potential were added before."""
-    only_passes = isinstance(source.stage, IFActivation | CurrentSum)
-    return source.spikes or not only_passes
+    return source.spikes or not source.stage.adds_unweighted
 
 
 def _check_image(batch: list[LayerSignals]) -> None:

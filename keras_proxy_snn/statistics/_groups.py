@@ -1,19 +1,14 @@
 """Stages of a spiking network, grouped by the layer of neurons that they lead to."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import keras
-
-from ..layers import AtEachStep, CurrentSum, Synapses
+from ..layers import Stage
 from ..layers.base import TiedIF
 from ..model import ProxyModel
 from ..simulation.network import SpikingNetwork
-from ..simulation.nodes import IMAGE, Node
+from ..simulation.nodes import IMAGE, carry_spikes
 
 __all__ = ["Group", "Source", "ann_units", "groups"]
-
-_AVERAGES = (keras.layers.AveragePooling2D, keras.layers.GlobalAveragePooling2D)
 
 
 @dataclass(frozen=True)
@@ -27,7 +22,7 @@ class Source:
         constant: Whether the input depends only on the image, and not on time.
     """
 
-    stage: keras.layers.Layer
+    stage: Stage
     name: str
     spikes: bool
     constant: bool
@@ -53,7 +48,7 @@ class Group:
 def groups(snn: SpikingNetwork) -> list[Group]:
     """Groups in order. A stage that several layers read belongs to the first of these layers."""
     nodes = {node.name: node for node in snn.nodes}
-    constant = snn.constant_stages
+    constant, spikes = snn.constant_stages, carry_spikes(snn.nodes)
     taken: set[str] = set()
     result = []
     for node in snn.nodes:
@@ -65,32 +60,15 @@ def groups(snn: SpikingNetwork) -> list[Group]:
             if one.name in taken:
                 continue
             taken.add(one.name)
-            if _works(one):
+            if one.stage.adds:
                 found += [
-                    Source(one.stage, name, _are_spikes(nodes, name), name in constant)
-                    for name in one.inputs
+                    Source(one.stage, name, name in spikes, name in constant) for name in one.inputs
                 ]
             below = [nodes[name] for name in one.inputs if name != IMAGE]
             waiting += [other for other in below if not other.has_neurons]
         name = node.inputs[0]
         result.append(Group(node.stage, name, name in constant, tuple(found)))
     return result
-
-
-def _works(node: Node) -> bool:
-    """Whether a stage multiplies or adds; other stages only move values."""
-    stage = node.stage
-    averages = isinstance(stage, AtEachStep) and isinstance(stage.layer, _AVERAGES)
-    return averages or isinstance(stage, TiedIF | Synapses | CurrentSum)
-
-
-def _are_spikes(nodes: dict[str, Node], name: str) -> bool:
-    if name == IMAGE:
-        return False
-    node = nodes[name]
-    if node.has_neurons:
-        return True
-    return not _works(node) and all(_are_spikes(nodes, below) for below in node.inputs)
 
 
 def ann_units(model: ProxyModel) -> dict[str, float | None]:
@@ -118,5 +96,6 @@ def ann_units(model: ProxyModel) -> dict[str, float | None]:
     return found
 
 
-def _is_biased(stage: Any) -> bool:
-    return isinstance(stage, TiedIF | Synapses) and stage.synaptic_weights().bias is not None
+def _is_biased(stage: Stage) -> bool:
+    tied = stage.tied()
+    return tied is not None and tied.synaptic_weights().bias is not None

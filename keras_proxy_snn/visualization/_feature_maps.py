@@ -8,7 +8,6 @@ from keras import ops
 from .._arrays import as_float32
 from .._checks import positive_integer
 from .._types import Images
-from ..layers import IFConv2D
 from ..model import ProxyModel
 from .figure import WIDTH, draw_image, new_figure, one_image
 
@@ -109,7 +108,7 @@ def _layers(
     record, activations = model.snn.record(batch), _activations(model, batch)
     layers = []
     for stage in model.snn.if_layers:
-        if not isinstance(stage, IFConv2D):
+        if stage.window is None:
             continue
         name, (rows, columns, count) = stage.twin.name, activations[stage.twin.name].shape
         chosen = np.sort(rng.permutation(count)[:filters])

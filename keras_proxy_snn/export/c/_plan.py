@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..program import Conv, Dense, Flatten, Pool, Program, Shortcut, same_padding
+from ..program import Conv, Dense, Flatten, Pool, Program, Shortcut
 from ..quantise._bounds import INT16, input_tops, potential_range, threshold
 from ._names import Names
 
@@ -156,7 +156,7 @@ def plan(program: Program, prefix: str) -> Plan:
         before, shape = shape, _map(output)
         if isinstance(layer, Pool):
             top *= layer.largest
-            window = _window(layer, layer.size, before)
+            window = _window(layer, before)
             pooling = Pooling(names.new(layer.name), layer, window, before, shape, top)
             (poolings if neurons else image).append(pooling)
             if giver is not None:
@@ -182,21 +182,17 @@ def _map(shape: Sequence[int]) -> Map:
     return (1, 1, shape[0]) if len(shape) == 1 else (shape[0], shape[1], shape[2])
 
 
-def _window(layer: Conv | Pool | Shortcut, size: tuple[int, int], inputs: Map) -> Window:
-    dilation = (1, 1) if isinstance(layer, Pool) else layer.dilation
-    before = (0, 0)
-    if layer.padding == "same":
-        pads = list(map(same_padding, inputs[:2], size, layer.strides, dilation))
-        before = (pads[0][0], pads[1][0])
-    return Window(size, layer.strides, dilation, before)
+def _window(layer: Conv | Pool | Shortcut, inputs: Map) -> Window:
+    window = layer.window
+    (top, _), (left, _) = window.pads(inputs)
+    return Window(window.size, window.strides, window.dilation, (top, left))
 
 
 def _synapses(name: str, layer: Conv | Dense | Shortcut, inputs: Map, made: Neurons) -> Synapses:
     if isinstance(layer, Dense):  # a convolution whose kernel is as large as the maps
         kernel = layer.kernel.reshape(*inputs, -1)
         return Synapses(name, kernel, Window(inputs[:2]), inputs, made)
-    size = (layer.kernel.shape[0], layer.kernel.shape[1])
-    return Synapses(name, layer.kernel, _window(layer, size, inputs), inputs, made)
+    return Synapses(name, layer.kernel, _window(layer, inputs), inputs, made)
 
 
 def _neurons(program: Program, layer: Any, shape: Map, index: int, names: Names) -> Neurons:

@@ -1,43 +1,39 @@
 """`weights_of`: weights of a spiking layer in the form that a program needs."""
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 
 from ..._types import Tensor
-from ...layers import IFDense, IFDepthwiseConv2D
+from ...layers import Stage
 
-__all__ = ["weights_of"]
+__all__ = ["FullWeights", "weights_of"]
 
 
-def weights_of(
-    stage: keras.layers.Layer, scale: float = 1.0
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Full kernel times a scale, and bias, both with normalisation folded in."""
-    weights = stage.synaptic_weights()
-    kernel = _array(weights.kernel)
+class FullWeights(NamedTuple):
+    """Weights in float32; the kernel is the full kernel of `TiedIF.full_kernel`."""
+
+    kernel: np.ndarray
+    bias: np.ndarray | None
+
+
+def weights_of(stage: Stage, scale: float = 1.0) -> FullWeights | None:
+    """Full kernel times a scale, and bias, both with normalisation folded in.
+
+    Returns:
+        The weights; `None` if a stage has no weights, or no kernel that a program can hold.
+    """
+    tied = stage.tied()
+    if tied is None:
+        return None
+    weights = tied.synaptic_weights()
+    kernel = tied.full_kernel(_array(weights.kernel))
+    if kernel is None:
+        return None
     bias = None if weights.bias is None else _array(weights.bias)
-    if not isinstance(stage, IFDense):
-        kernel = _full(kernel, stage)
-    return kernel if scale == 1.0 else kernel * np.float32(scale), bias
+    return FullWeights(kernel if scale == 1.0 else kernel * np.float32(scale), bias)
 
 
 def _array(weights: Tensor) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(weights), "float32")
-
-
-def _full(kernel: np.ndarray, stage: keras.layers.Layer) -> np.ndarray:
-    """The full kernel that gives the same result as a grouped or depthwise kernel."""
-    height, width, channels, filters = kernel.shape
-    groups = getattr(stage.twin, "groups", 1)
-    if isinstance(stage, IFDepthwiseConv2D):
-        groups, channels, filters = channels, 1, channels * filters
-        kernel = kernel.reshape(height, width, 1, filters)
-    if groups == 1:
-        return kernel
-    full = np.zeros((height, width, groups * channels, filters), kernel.dtype)
-    per_group = filters // groups
-    for group in range(groups):
-        inputs = slice(group * channels, (group + 1) * channels)
-        outputs = slice(group * per_group, (group + 1) * per_group)
-        full[:, :, inputs, outputs] = kernel[..., outputs]
-    return full

@@ -8,25 +8,20 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from ..._window import Window
 from ...layers import (
     AtEachStep,
     CurrentSum,
     IFActivation,
-    IFConv2D,
-    IFDense,
-    IFDepthwiseConv2D,
-    IFSeparableConv2D,
     SpikeFlatten,
     SpikePool2D,
     Synapses,
 )
 from ...simulation.nodes import IMAGE, Node
-from ..layers import Conv, Dense, Flatten, Layer, Pool, Shortcut, same_padding
-from .kernels import weights_of
+from ..layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
+from .kernels import FullWeights, weights_of
 
 __all__ = ["layers_of"]
-
-_CONVOLUTIONS = (IFConv2D, IFDepthwiseConv2D, IFSeparableConv2D)
 
 
 def layers_of(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> list[Layer]:
@@ -92,8 +87,8 @@ class _Builder:
         if factor is not None and not self.layers:
             self._scale *= factor
             self._below = node.name
-        elif isinstance(getattr(stage, "layer", None), keras.layers.AveragePooling2D):
-            self._add_average(node, before)
+        elif stage.adds and isinstance(stage, AtEachStep) and stage.window is not None:
+            self._add_average(node, stage.window, before)
         elif _is_global_average(stage):
             self._averaged *= int(np.prod(before[2:4]))
             self._put(node, Flatten(stage.name))
@@ -103,26 +98,31 @@ class _Builder:
             self._put(node, Flatten(stage.name))
         elif isinstance(stage, SpikePool2D) and self._averaged == 1 and self.layers:
             self._put(node, _pool(stage))
-        elif isinstance(stage, IFDense) and len(self._shapes[node.name]) == 3:
-            self._put(node, _dense(stage, self._scale / self._averaged, self._averaged))
+        elif (layer := self._neurons(node)) is not None:
+            self._put(node, layer)
             self._averaged = 1
-        elif isinstance(stage, _CONVOLUTIONS) and self._averaged == 1:
-            kernel, bias = weights_of(stage, self._scale)
-            self._put(node, _conv(stage, _Currents((_term("", kernel, stage.twin),), bias)))
         else:
             raise _refusal(node, "a program has no such layer")
 
-    def _add_average(self, node: Node, before: tuple[Any, ...]) -> None:
+    def _neurons(self, node: Node) -> Layer | None:
+        """Neurons with weights; `None` if a program has no such layer."""
+        stage = node.stage
+        weights = weights_of(stage, self._scale / self._averaged) if stage.has_neurons else None
+        if weights is None:
+            return None
+        if stage.window is not None:
+            own = _term("", weights.kernel, stage.window)
+            return _conv(stage, _Currents((own,), weights.bias)) if self._averaged == 1 else None
+        return _dense(stage, weights, self._averaged) if len(self._shapes[node.name]) == 3 else None
+
+    def _add_average(self, node: Node, window: Window, before: tuple[Any, ...]) -> None:
         """Add the sum of each window's spikes, and divide the next weights."""
-        layer = node.stage.layer
-        size, strides = tuple(layer.pool_size), tuple(layer.strides)
-        pads = map(same_padding, before[2:4], size, strides, (1, 1))
         if not self.layers or self._averaged > 1:
             raise _refusal(node, "averages must be of maps of spikes")
-        if layer.padding == "same" and any(map(sum, pads)):
+        if any(map(sum, window.pads(before[2:4]))):
             raise _refusal(node, "a window that reaches over the edge averages fewer spikes")
-        self._put(node, Pool(node.name, size, strides, "valid", "sum"))
-        self._scale /= math.prod(size)
+        self._put(node, Pool(node.name, window.size, window.strides, "valid", "sum"))
+        self._scale /= math.prod(window.size)
 
     def _put(self, node: Node, layer: Layer) -> None:
         self.layers.append(layer)
@@ -143,14 +143,14 @@ class _Builder:
 
     def _synapses(self, node: Node) -> _Currents:
         """Currents of a convolution without neurons."""
-        (name,), stage = node.inputs, node.stage.layer
-        if name not in self._spikes or not isinstance(stage, _CONVOLUTIONS):
+        (name,), window = node.inputs, node.stage.window
+        weights = weights_of(node.stage)
+        if name not in self._spikes or weights is None or window is None:
             raise _refusal(
                 node,
                 "inputs of an addition before neurons must be spikes or convolutions of spikes",
             )
-        kernel, bias = weights_of(stage)
-        return _Currents((_term(self._spikes[name], kernel, stage.twin),), bias)
+        return _Currents((_term(self._spikes[name], weights.kernel, window),), weights.bias)
 
     def _sum(self, node: Node) -> _Currents:
         """Currents of all terms of a sum, each times its scale."""
@@ -186,8 +186,8 @@ def _times(term: Shortcut, factor: np.ndarray) -> Shortcut:
     return replace(term, kernel=term.kernel * factor)
 
 
-def _term(source: str, kernel: np.ndarray, twin: keras.layers.Layer) -> Shortcut:
-    return Shortcut(source, kernel, tuple(twin.strides), twin.padding, tuple(twin.dilation_rate))
+def _term(source: str, kernel: np.ndarray, window: Window) -> Shortcut:
+    return Shortcut(source, kernel, window.strides, window.padding, window.dilation)
 
 
 def _conv(stage: keras.layers.Layer, currents: _Currents) -> Conv:
@@ -206,18 +206,16 @@ def _conv(stage: keras.layers.Layer, currents: _Currents) -> Conv:
     )
 
 
-def _dense(stage: keras.layers.Layer, scale: float, repeats: int) -> Dense:
-    """A Dense with weights times a scale, repeated for each pixel of a global average."""
-    kernel, bias = weights_of(stage, scale)
-    kernel = np.tile(kernel, (repeats, 1))
+def _dense(stage: keras.layers.Layer, weights: FullWeights, repeats: int) -> Dense:
+    """A Dense with weights that are repeated for each pixel of a global average."""
+    kernel = np.tile(weights.kernel, (repeats, 1))
     v_0 = stage.v_0 * stage.v_threshold
-    return Dense(stage.twin.name, kernel, bias, stage.v_threshold, stage.reset, v_0)
+    return Dense(stage.twin.name, kernel, weights.bias, stage.v_threshold, stage.reset, v_0)
 
 
-def _pool(stage: keras.layers.Layer) -> Pool:
-    window = stage.get_config()
-    size, strides = tuple(window["pool_size"]), tuple(window["strides"])
-    return Pool(stage.name, size, strides, window["padding"])
+def _pool(stage: SpikePool2D) -> Pool:
+    window = stage.window
+    return Pool(stage.name, window.size, window.strides, window.padding)
 
 
 def _factor(stage: keras.layers.Layer, shape: tuple[Any, ...]) -> float | None:
@@ -242,7 +240,7 @@ def _is_global_average(stage: keras.layers.Layer) -> bool:
 
 def _refusal(node: Node, reason: str) -> ValueError:
     stage = node.stage
-    layer = getattr(stage, "twin", getattr(stage, "layer", stage))
+    layer: Any = getattr(stage, "twin", getattr(stage, "layer", stage))
     return ValueError(
         "A program is a chain of convolutions (with the batch normalisation and ReLU after them), "
         "max or average pooling, Flatten or GlobalAveragePooling2D, and Dense layers, with sums "

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..._archives import UNREADABLE
-from ..program import Conv, Dense, Flatten, Layer, Pool, Program, same_padding, weights_after_sums
+from ..._window import Window
+from ..program import Conv, Dense, Flatten, Layer, Pool, Program, weights_after_sums
 from ..validity import check_program
 from .graph_file import chain, open_graph
 
@@ -267,18 +268,19 @@ _LAYERS: dict[str, Any] = {
 
 
 def _padding(
-    name: str, node: Any, size: tuple[int, ...], strides: tuple[int, int], dilation: tuple[int, int]
+    name: str, node: Any, size: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]
 ) -> str:
     """`"same"` or `"valid"`; if both give this padding, the one in the node's metadata."""
     if isinstance(node.padding, str):
         return node.padding
-    maps = [int(n) for n in node.input_type["input"]][1:]
-    axes = zip(maps, size, strides, dilation, strict=True)
-    choices = {"valid": [(0, 0)] * 2, "same": [same_padding(*axis) for axis in axes]}
-    wanted = [(n, n) for n in _pair(node.padding)]
+    maps = tuple(int(n) for n in node.input_type["input"])[1:]
+    choices = {
+        choice: Window(size, strides, choice, dilation).pads(maps) for choice in ("valid", "same")
+    }
+    wanted = tuple((n, n) for n in _pair(node.padding))
     fitting = [choice for choice, pads in choices.items() if pads == wanted]
     if not fitting:
-        both = f'0 ("valid") or {choices["same"]} before and after ("same")'
+        both = f'0 ("valid") or {list(choices["same"])} before and after ("same")'
         raise _refused(name, node, f"padding of {both}", f"{_pair(node.padding)}")
     noted = _text(node.metadata, "padding")
     return noted if noted in fitting else fitting[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..._checks import check_choice
 from ..._files import replacing
-from ..program import Conv, Dense, Flatten, Pool, Program, same_padding, weights_after_sums
+from ..program import Conv, Dense, Flatten, Pool, Program, weights_after_sums
 from .graph_file import library
 from .limits import check_names, refuse
 
@@ -151,8 +151,7 @@ def _padding(layer: Conv, shape: tuple[int, ...]) -> tuple[Any, tuple[int, int]]
     """
     if layer.padding == "valid":
         return (0, 0), (0, 0)
-    axes = zip(shape[:2], layer.kernel.shape[:2], layer.strides, layer.dilation, strict=True)
-    (top, bottom), (left, right) = (same_padding(*axis) for axis in axes)
+    (top, bottom), (left, right) = layer.window.pads(shape)
     taps = (bottom - top, right - left)
     if any(taps) and layer.strides == (1, 1):
         return "same", (0, 0)
@@ -177,18 +176,14 @@ def _dense(nir: ModuleType, layer: Dense, maps: tuple[int, ...]) -> Any:
 
 
 def _pool(nir: ModuleType, layer: Pool, shape: tuple[int, ...], pooling: str) -> tuple[Any, Any]:
-    padding = (0, 0)
-    if layer.padding == "same":
-        axes = zip(shape[:2], layer.size, layer.strides, (1, 1), strict=True)
-        (top, bottom), (left, right) = (same_padding(*axis) for axis in axes)
-        if (top, left) != (bottom, right):
-            raise ValueError(
-                f"NIR pads both sides of an axis equally. Received: pooling {layer.name!r}, which "
-                f"needs padding of {(top, left)} before and {(bottom, right)} after."
-            )
-        padding = (top, left)
+    (top, bottom), (left, right) = layer.window.pads(shape)
+    if (top, left) != (bottom, right):
+        raise ValueError(
+            f"NIR pads both sides of an axis equally. Received: pooling {layer.name!r}, which "
+            f"needs padding of {(top, left)} before and {(bottom, right)} after."
+        )
     kind = nir.SumPool2d if pooling == "sum" else nir.AvgPool2d
-    window = [np.array(pair) for pair in (layer.size, layer.strides, padding)]
+    window = [np.array(pair) for pair in (layer.size, layer.strides, (top, left))]
     one_spike = 1.0 if pooling == "sum" else 1.0 / float(np.prod(layer.size))
     return kind(*window, metadata={"padding": layer.padding}), np.float32(0.5 * one_spike)
 

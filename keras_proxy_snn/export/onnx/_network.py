@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..program import Conv, Dense, Flatten, Pool, Program, Shortcut, same_padding
+from ..._window import Window
+from ..program import Conv, Dense, Flatten, Pool, Program, Shortcut
 from ._graph import Graph, split
 
 __all__ = ["Network"]
@@ -111,7 +112,7 @@ class Network:
     ) -> str:
         kernel = graph.constant(f"{own}/kernel", shortcut.kernel.transpose(3, 2, 0, 1))
         op = "ConvInteger" if self.program.is_integer else "Conv"
-        return graph.add(op, x, kernel, **_convolution(shortcut, shape), name=f"{own}/current")
+        return graph.add(op, x, kernel, **_window(shortcut.window, shape), name=f"{own}/current")
 
     def _spikes(self, graph: Graph, layer: str, silent: list[str]) -> str:
         quiet = silent[0]
@@ -156,7 +157,7 @@ class Network:
         name = f"{layer.name}/{role}"
         if not isinstance(layer, Pool):
             return graph.add("Flatten", x, name=name) if len(shape) > 1 else x
-        options = _window(shape, layer.size, layer.strides, (1, 1), layer.padding)
+        options = _window(layer.window, shape)
         if layer.kind == "or":
             return graph.add("MaxPool", x, kernel_shape=layer.size, **options, name=name)
         # A convolution of each map by itself gives exact sums; averages of runtimes are not exact.
@@ -230,27 +231,14 @@ def _channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[2], shape[0], shape[1]) if len(shape) == 3 else shape
 
 
-def _convolution(layer: Conv | Shortcut, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Attributes of a convolution over maps of the given shape."""
-    size = (layer.kernel.shape[0], layer.kernel.shape[1])
-    return _window(shape, size, layer.strides, layer.dilation, layer.padding)
-
-
-def _window(
-    shape: tuple[int, ...],
-    size: tuple[int, int],
-    strides: tuple[int, int],
-    dilation: tuple[int, int],
-    padding: str,
-) -> dict[str, Any]:
-    """Attributes of a sliding window; attributes with their default value are left out."""
+def _window(window: Window, shape: tuple[int, ...]) -> dict[str, Any]:
+    """Attributes of a window over maps of a shape; those with their default value are left out."""
     options: dict[str, Any] = {}
-    if padding == "same":
-        pads = list(map(same_padding, shape[:2], size, strides, dilation))
-        if any(map(sum, pads)):
-            options["pads"] = [before for before, _ in pads] + [after for _, after in pads]
-    if strides != (1, 1):
-        options["strides"] = strides
-    if dilation != (1, 1):
-        options["dilations"] = dilation
+    pads = window.pads(shape)
+    if any(map(sum, pads)):
+        options["pads"] = [before for before, _ in pads] + [after for _, after in pads]
+    if window.strides != (1, 1):
+        options["strides"] = window.strides
+    if window.dilation != (1, 1):
+        options["dilations"] = window.dilation
     return options
