@@ -2,7 +2,7 @@
 
 import sys
 
-from keras_proxy_snn.cli._export import main
+from keras_proxy_snn.cli import commands
 
 if __name__ == "__main__":
-    sys.exit(main("litert"))
+    commands(["export", "--format", "litert", *sys.argv[1:]])

@@ -408,11 +408,12 @@ def test_a_training_framework_is_not_needed_for_a_program(saved, tmp_path):
     program = tmp_path / "net.kps"
     from_model(keras.models.load_model(saved, compile=False)).save(program)
     code = (
-        "import sys; from keras_proxy_snn.cli._export import main;"
-        f"assert main('onnx', [{str(program)!r}, '--output', {str(tmp_path / 'n.onnx')!r}]) == 0;"
-        "print('tensorflow' in sys.modules)"
+        "import atexit, sys; from keras_proxy_snn.cli import commands;"
+        "atexit.register(lambda: print('tensorflow' in sys.modules)); commands(sys.argv[1:])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    arguments = ["export", program, "--format", "onnx", "--output", tmp_path / "n.onnx"]
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
     assert loaded == str(keras.config.backend() == "tensorflow")
 
@@ -431,7 +432,7 @@ def test_a_script_in_a_process_of_its_own():
     [
         (["nothing.keras"], "There is no file nothing.keras"),
         ([__file__], "is not a saved Keras model"),
-        (["{saved}", "--time-steps", "0"], "positive integer. Received: 0"),
+        (["{saved}", "--time-steps", "0"], "0 is not in the range x>=1"),
         (["{saved}", "--calibration", "{nan}", "--quantise"], "finite|NaN"),
         (["{saved}", "--calibration", "cifar11"], "cifar11"),
     ],

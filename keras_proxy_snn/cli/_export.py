@@ -1,96 +1,25 @@
-"""Export of a saved model, for the scripts `export/to_*.py` and for `keras-proxy-snn export`."""
+"""Export of a saved model, for `keras-proxy-snn export`."""
 
-import argparse
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from .. import datasets
 from .._files import check_target
-from ..export import FORMATS, Exported, ExportError, Program, export, from_model, load
+from ..export import FORMATS, Exported, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
 from ..export.exporter import in_range, writer
 from ..export.runner import RUNNER, check_runner, place_runner
 from ._pictures import read_array
-from ._shared import load_network, reading, reason
+from ._shared import load_network, reading
 
-__all__ = ["check_output", "images_for", "main", "print_table", "run"]
+__all__ = ["check_output", "images_for", "print_table", "run"]
 
 _CONVERTERS = {"tf2onnx": tf2onnx, "tflite": tflite}
 _BITS = 8
-
-
-def main(format: str, arguments: list[str] | None = None) -> int:
-    """Export a saved model from the command line.
-
-    Args:
-        format: One of `FORMATS`.
-        arguments: Arguments; `None` for the command line of the process.
-
-    Returns:
-        Exit status: 0 if the file was written and passed its check, 2 for bad input, 1 if
-        the file does not spike like the network.
-    """
-    options = _parser(format).parse_args(arguments)
-    try:
-        print_table(run(format, **vars(options)))
-    except ExportError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except click.ClickException as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        return error.exit_code
-    except (ValueError, OSError, ImportError, MemoryError) as error:
-        print(f"error: {reason(error)}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _parser(format: str) -> argparse.ArgumentParser:
-    suffix, converter = FORMATS[format].suffix, FORMATS[format].converter
-    parser = argparse.ArgumentParser(
-        description=f"Write a trained spiking network as {suffix}, and check the file.",
-        epilog=f"example: %(prog)s digits.keras --time-steps 20 --output digits{suffix}",
-    )
-    parser.add_argument("model", type=Path, help="a .keras file of a ProxyModel, or a .kps program")
-    parser.add_argument("--output", type=Path, help=f"default: the model's name with {suffix}")
-    forms = writer(format).FORMS
-    parser.add_argument("--form", choices=forms, default=forms[0])
-    parser.add_argument("--time-steps", type=int, help="T; the model's own if not given")
-    always = "float32" not in FORMATS[format].numbers
-    parser.add_argument(
-        "--quantise",
-        dest="bits",
-        type=int,
-        nargs="?",
-        const=_BITS,
-        metavar="BITS",
-        help=f"bits of the weights ({_BITS})" if always else "integer network",
-    )
-    if converter is not None:
-        parser.add_argument(
-            "--converter",
-            choices=["own", converter],
-            default="own",
-            help="own writer, or TensorFlow's",
-        )
-    parser.add_argument(
-        "--calibration",
-        help="training images to quantise and check with: a .npy file or a data set's name "
-        "(default: the data set with images of this shape, if it is on this machine)",
-    )
-    parser.add_argument("--no-check", action="store_true", help="do not run the written file")
-    if FORMATS[format].runner:
-        parser.add_argument(
-            "--with-runner", action="store_true", help="put on_device.py beside the file"
-        )
-    parser.add_argument("--force", action="store_true", help="replace an existing file")
-    return parser
 
 
 def run(

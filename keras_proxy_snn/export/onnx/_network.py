@@ -175,7 +175,7 @@ class Network:
         inputs = [x, *self._kernel(graph, index)]
         options: dict[str, Any] = {}
         if isinstance(layer, Conv):
-            options = _convolution(layer, self._input_shapes[index])
+            options = _window(layer.window, self._input_shapes[index])
         name, bias = f"{layer.name}/{role}", self._bias(graph, layer)
         if self.program.is_integer:
             op = "ConvInteger" if isinstance(layer, Conv) else "MatMulInteger"
