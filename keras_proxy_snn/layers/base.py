@@ -10,7 +10,7 @@ from .._checks import check_choice
 from .._types import Tensor
 from ..neurons.equations import biased
 from .activations import activation_kind
-from .integrate_and_fire import IF
+from .integrate_and_fire import IF, NEURON_FIELDS
 from .kernels import kernel_of
 from .own_call import check_own_call
 from .precision import warn_if_slow
@@ -280,8 +280,7 @@ def make_twin(
 def split_layer_arguments(kwargs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split keyword arguments into arguments of the IF layer and arguments of the twin."""
     layer = ("name", "dtype", "trainable")
-    neuron = ("neuron", "v_threshold", "reset", "v_0")
-    own = (*layer, *neuron, "time_steps", "return_state", "input_scale")
+    own = (*layer, "neuron", *NEURON_FIELDS, "time_steps", "return_state", "input_scale")
     return (
         {key: value for key, value in kwargs.items() if key in own},
         {key: value for key, value in kwargs.items() if key not in own},

@@ -1,6 +1,7 @@
 """`IF`: integrate-and-fire neurons as a layer, the spiking counterpart of a ReLU."""
 
 from collections.abc import Callable
+from dataclasses import asdict, fields
 from typing import Any
 
 import keras
@@ -12,7 +13,9 @@ from ..neurons import equations
 from ..neurons.neuron import Neuron
 from .learned_threshold import LearnedThreshold
 
-__all__ = ["IF"]
+__all__ = ["IF", "NEURON_FIELDS"]
+
+NEURON_FIELDS = tuple(field.name for field in fields(Neuron))
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
@@ -40,7 +43,7 @@ class IF(keras.layers.Layer):
         return_state: If true, also return the potentials after the last step.
         neuron: A `keras_proxy_snn.neurons.neuron.Neuron` in place of `v_threshold`, `reset` and
             `v_0`.
-        **kwargs: Further arguments of `keras.layers.Layer`, such as `name`.
+        **kwargs: Further fields of `Neuron`, and arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
         inputs: Currents `(batch, time, ...)`, or `(batch, ...)` if `time_steps` is set.
@@ -78,7 +81,9 @@ class IF(keras.layers.Layer):
     ):
         learned = v_threshold if isinstance(v_threshold, LearnedThreshold) else None
         number = 1.0 if learned is not None else v_threshold
-        neuron = _neuron(neuron, {"v_threshold": number, "reset": reset, "v_0": v_0})
+        parts = {"v_threshold": number, "reset": reset, "v_0": v_0}
+        parts |= {name: kwargs.pop(name) for name in NEURON_FIELDS if name in kwargs}
+        neuron = _neuron(neuron, parts)
         if time_steps is not None:
             time_steps = positive_integer("time_steps", time_steps)
         if kwargs.get("dtype") is None:
@@ -178,14 +183,12 @@ class IF(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, without potentials."""
-        theta: Any = self._neuron.v_threshold
+        parts = asdict(self._neuron)
         if self._learned is not None:
-            theta = keras.saving.serialize_keras_object(self._learned)
+            parts["v_threshold"] = keras.saving.serialize_keras_object(self._learned)
         return {
             **super().get_config(),
-            "v_threshold": theta,
-            "v_0": self.v_0,
-            "reset": self.reset,
+            **parts,
             "time_steps": self.time_steps,
             "return_state": self.return_state,
         }

@@ -1,7 +1,7 @@
 """`Mapper`: makes the stage for each part of a CNN and records the value of its spikes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import keras
@@ -125,7 +125,7 @@ class Mapper:
         layer = part.layer
         _check_float32(layer)
         neuron = self._neurons.get(layer.name, Neuron())
-        learned = {"v_threshold": part.learned, "reset": neuron.reset, "v_0": neuron.v_0}
+        learned = {**asdict(neuron), "v_threshold": part.learned}
         stage = OF_TWINS.get(type(layer), IFActivation)(
             twin=layer,
             batch_norm=part.norm,
