@@ -28,6 +28,15 @@ class Stage(keras.layers.Layer):
         adds: Whether the stage multiplies or adds; otherwise it only moves or compares values.
         adds_unweighted: Whether the stage adds its inputs themselves, times a scale at most, so
             that a current that enters has no further addition.
+
+    Example:
+
+    >>> from keras_proxy_snn.layers import IFConv2D, SpikePool2D
+    >>> conv, pool = IFConv2D(8, 3), SpikePool2D(2)
+    >>> [stage.passes_spikes for stage in (conv, pool)], [stage.adds for stage in (conv, pool)]
+    ([False, True], [True, False])
+    >>> int(conv.fan_out((5, 5, 1)).sum())  # 3 * 3 windows of 3 * 3 pixels, 8 maps
+    648
     """
 
     has_neurons = False
