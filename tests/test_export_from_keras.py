@@ -100,7 +100,7 @@ def test_a_graph_is_refused(tmp_path):
 
 def test_an_input_that_is_no_image_is_refused():
     model = kps.from_keras(keras.Sequential([keras.Input((4,)), layers.Dense(2)]), 2)
-    with pytest.raises(ValueError, match=r"input is an image.*\(4,\)"):
+    with pytest.raises(ValueError, match=r"needs images.*\(4,\)"):
         from_model(model)
 
 
