@@ -1,7 +1,6 @@
 """Operations per image of the spiking network and of its ANN."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
