@@ -251,6 +251,7 @@ def test_bench_prints_the_report(tmp_path, measured):
             ["--formats", "--time-steps", "2", "--time-steps", "3"],
             "--formats takes one --time-steps. Received: (2, 3)",
         ),
+        (["--formats", "--repeats", "2"], "--batch-size and --repeats have no effect"),
     ],
 )
 def test_options_of_bench_that_do_not_fit(options, message):

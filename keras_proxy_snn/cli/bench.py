@@ -18,7 +18,7 @@ __all__ = ["bench"]
 
 @click.command(epilog=example("bench digits --batch-size 32 --time-steps 4 --time-steps 20"))
 @network_argument
-@click.option("--batch-size", type=click.IntRange(1), metavar="N", default=100)
+@click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Default: 100.")
 @click.option(
     "--time-steps",
     type=click.IntRange(1),
@@ -26,7 +26,9 @@ __all__ = ["bench"]
     metavar="T",
     help="Predict with this T. Repeat the option for several T. Default: the model's own.",
 )
-@click.option("--repeats", type=click.IntRange(1), metavar="N", default=10, help="Timed calls.")
+@click.option(
+    "--repeats", type=click.IntRange(1), metavar="N", help="Number of timed calls. Default: 10."
+)
 @click.option(
     "--formats",
     is_flag=True,
@@ -40,9 +42,9 @@ __all__ = ["bench"]
 @json_option
 def bench(
     model: str,
-    batch_size: int,
+    batch_size: int | None,
     time_steps: tuple[int, ...],
-    repeats: int,
+    repeats: int | None,
     formats: bool,
     calibration: str | None,
     as_json: bool,
@@ -57,6 +59,8 @@ def bench(
     tells of every file its size, the spike counts that differ and must not, accuracy, time, and the
     share of operators on an NPU. Exit status 1: a count differs.
     """
+    if formats and (batch_size is not None or repeats is not None):
+        raise BadInput("--batch-size and --repeats have no effect with --formats.")
     import_backend()
     if formats:
         _formats(model, time_steps, calibration, as_json)
@@ -71,7 +75,10 @@ def bench(
     # No progress bar: it would disturb the timing.
     click.echo(f"timing {model} on {keras.config.backend()} ...", err=True)
     timings = measure(
-        network, batch_size=batch_size, time_steps=time_steps or None, repeats=repeats
+        network,
+        batch_size=batch_size or 100,
+        time_steps=time_steps or None,
+        repeats=repeats or 10,
     )
     if as_json:
         result = {"model": model, "backend": keras.config.backend()}
