@@ -61,12 +61,12 @@ def bench(
     """
     if formats and (batch_size is not None or repeats is not None):
         raise BadInput("--batch-size and --repeats have no effect with --formats.")
+    if calibration is not None and not formats:
+        raise BadInput(f"--calibration is for --formats. Received: {calibration}.")
     import_backend()
     if formats:
         _formats(model, time_steps, calibration, as_json)
         return
-    if calibration is not None:
-        raise BadInput(f"--calibration is for --formats. Received: {calibration}.")
     import keras
 
     from ..statistics.timing import measure
