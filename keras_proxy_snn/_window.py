@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Window"]
+__all__ = ["Padding", "Window"]
+
+#: `"same"`, `"valid"`, or zeros before and after the maps: `((top, bottom), (left, right))`.
+Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
 
 class Window(NamedTuple):
@@ -16,7 +19,7 @@ class Window(NamedTuple):
     Attributes:
         size: Taps of the window, in pixels.
         strides: Pixels between a window and the next one.
-        padding: `"same"` or `"valid"`.
+        padding: `"same"`, `"valid"`, or numbers of zeros: `((top, bottom), (left, right))`.
         dilation: Pixels between a tap and the next one.
 
     Example:
@@ -31,7 +34,7 @@ class Window(NamedTuple):
 
     size: tuple[int, int]
     strides: tuple[int, int] = (1, 1)
-    padding: str = "valid"
+    padding: Padding = "valid"
     dilation: tuple[int, int] = (1, 1)
 
     @property
@@ -42,13 +45,17 @@ class Window(NamedTuple):
 
     def counts(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Numbers of windows, which are height and width of the output, for a shape of maps."""
-        rows, columns = zip(shape[:2], self.spans, self.strides, strict=True)
-        return self._count(*rows), self._count(*columns)
+        rows, columns = zip(shape[:2], self.spans, self.strides, self.pads(shape), strict=True)
+        return _count(*rows), _count(*columns)
 
     def pads(self, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
         """Pixels that padding adds: before and after the rows, before and after the columns."""
+        if isinstance(self.padding, tuple):
+            return self.padding
+        if self.padding == "valid":
+            return (0, 0), (0, 0)
         rows, columns = zip(shape[:2], self.spans, self.strides, strict=True)
-        return self._pad(*rows), self._pad(*columns)
+        return _same(*rows), _same(*columns)
 
     def coverage(self, shape: tuple[int, ...]) -> np.ndarray:
         """Number of windows that contain each pixel, `(height, width)`; padding has no pixels."""
@@ -62,15 +69,6 @@ class Window(NamedTuple):
         ]
         return np.multiply.outer(*along)
 
-    def _count(self, length: int, span: int, stride: int) -> int:
-        return -(-length // stride) if self.padding == "same" else (length - span) // stride + 1
-
-    def _pad(self, length: int, span: int, stride: int) -> tuple[int, int]:
-        if self.padding == "valid":
-            return 0, 0
-        total = max(0, (self._count(length, span, stride) - 1) * stride + span - length)
-        return total // 2, total - total // 2
-
     @staticmethod
     def _places(
         length: int, taps: int, stride: int, dilation: int, count: int, before: int
@@ -82,3 +80,13 @@ class Window(NamedTuple):
 
 def _span(taps: int, dilation: int) -> int:
     return (taps - 1) * dilation + 1
+
+
+def _count(length: int, span: int, stride: int, pads: tuple[int, int]) -> int:
+    return (length + sum(pads) - span) // stride + 1
+
+
+def _same(length: int, span: int, stride: int) -> tuple[int, int]:
+    windows = -(-length // stride)
+    total = max(0, (windows - 1) * stride + span - length)
+    return total // 2, total - total // 2

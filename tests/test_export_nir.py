@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.export import from_model, interpreter
+from keras_proxy_snn.export import from_model, interpreter, litert, load, onnx
 from keras_proxy_snn.export import nir as exporter
 from keras_proxy_snn.export.frontend import nir_model
 from keras_proxy_snn.export.nir.graph_file import chain
@@ -447,8 +447,13 @@ UNREADABLE = {
         r"'scale' \(SumPool2d\), expected: pooling of spikes",
     ),
     "padding": (
-        {"conv": conv(1), "if1": spiking(4, 6, 6), "pool": pool(size=3)},
-        r"'conv' \(Conv2d\), expected: padding of 0 .* Received: \(1, 1\)",
+        {
+            "pool": nir.SumPool2d(*(np.array([n, n]) for n in (2, 2, 1))),
+            "or": spiking(4, 3, 3, theta=0.5),
+            "flat": nir.Flatten({"input": np.array([4, 3, 3])}, 0, -1),
+            "linear": linear(3, 36),
+        },
+        r"'pool' \(SumPool2d\), expected: padding of 0 .* Received: \(1, 1\)",
     ),
     "groups": ({"conv": conv(groups=2)}, r"'conv' \(Conv2d\), expected: groups = 1\. Received: 2"),
     "flat part": (
@@ -556,6 +561,79 @@ def test_a_factor_r_is_divided_out_of_threshold_and_reset(rng, tmp_path):
     np.testing.assert_array_equal(counts, interpreter.run(plain, x).spike_counts)
     np.testing.assert_array_equal(counts, exporter.run(tmp_path / "r.nir", scaled, x))
     assert counts.any()
+
+
+def paper_cnn(rng, path):
+    """The CNN of NIR's paper, for images of 2 x 34 x 34: padding of its own, sums of spikes, r."""
+
+    def conv(size, filters, channels, maps, stride=1):
+        bias = np.zeros(filters, "float32")
+        weight = dyadic(rng, (filters, channels, size, size), low=-100, high=104)
+        return nir.Conv2d((maps, maps), weight, (stride, stride), (1, 1), (1, 1), 1, bias)
+
+    def fire(*shape):
+        return spiking(*shape, theta=8.0, r=4.0)
+
+    nodes = {
+        "input": nir.Input({"input": np.array([2, 34, 34])}),
+        "conv1": conv(5, 16, 2, 34, stride=2),
+        "if1": fire(16, 16, 16),
+        "conv2": conv(3, 16, 16, 16),
+        "if2": fire(16, 16, 16),
+        "pool2": pool(),
+        "conv3": conv(3, 8, 16, 8),
+        "if3": fire(8, 8, 8),
+        "pool3": pool(),
+        "flatten": nir.Flatten({"input": np.array([8, 4, 4])}, 0, -1),
+        "dense4": nir.Affine(dyadic(rng, (256, 128), low=-100, high=104), np.zeros(256, "float32")),
+        "if4": fire(256),
+        "dense5": nir.Affine(dyadic(rng, (10, 256), low=-100, high=104), np.zeros(10, "float32")),
+        "if5": fire(10),
+        "output": nir.Output({"output": np.array([10])}),
+    }
+    nir.write(path, nir.NIRGraph(nodes, list(pairwise(nodes))))
+    return path
+
+
+def test_the_cnn_of_nirs_paper(rng, tmp_path):
+    path = paper_cnn(rng, tmp_path / "net.nir")
+    program = exporter.read(path, time_steps=5)
+    assert program.layers[0].padding == ((1, 1), (1, 1))
+    assert program.layers[1].padding == "same"
+    assert program.shapes()[0] == (16, 16, 16)
+    assert float(np.float32(program.layers[0].v_threshold)) == np.nextafter(
+        np.float32(2), np.float32(3)
+    )
+    x = dyadic(rng, (3, 34, 34, 2), low=0, high=256)
+    expected = interpreter.run(program, x).spike_counts
+    assert len(np.unique(expected)) > 2
+    np.testing.assert_array_equal(exporter.run(path, program, x), expected)
+    program.save(tmp_path / "net.kps")
+    assert_same(program, load(tmp_path / "net.kps"))
+    assert_same(program, exporter.read(written(program, tmp_path)))
+    for module, suffix in ((onnx, "onnx"), (litert, "tflite")):
+        for form in module.FORMS:
+            module.write(program, tmp_path / f"net.{suffix}", form=form)
+            counts = module.run(tmp_path / f"net.{suffix}", program, x)
+            np.testing.assert_array_equal(counts, expected)
+
+
+@pytest.mark.each_backend
+def test_the_cnn_of_nirs_paper_as_a_model(rng, tmp_path):
+    path = paper_cnn(rng, tmp_path / "net.nir")
+    model = nir_model.from_nir(path, time_steps=3)
+    x = dyadic(rng, (2, 34, 34, 2), low=0, high=256)
+    program = exporter.read(path, time_steps=3)
+    expected = interpreter.run(program, x).spike_counts
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+
+
+def test_zeros_that_differ_before_and_after_are_refused(rng, tmp_path):
+    layer = replace(random_conv(rng, "conv1", 2), padding=((0, 1), (1, 1)))
+    tail = (Flatten("flatten"), random_dense(rng, "readout", 5 * 6 * 3, 2))
+    program = Program((layer, *tail), (6, 6, 2), 2)
+    with pytest.raises(ValueError, match=r"'conv1' with zeros of its own, .* \(0, 1\) before"):
+        written(program, tmp_path)
 
 
 def test_maps_alone_are_flattened_with_and_without_a_batch(rng, tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._window import Window
+from .._window import Padding, Window
 
 __all__ = [
     "Conv",
@@ -27,7 +27,7 @@ class _Windowed:
 
     kernel: np.ndarray
     strides: tuple[int, int]
-    padding: str
+    padding: Padding
     dilation: tuple[int, int]
 
     @property
@@ -52,14 +52,14 @@ class Shortcut(_Windowed):
         source: Name of the earlier layer.
         kernel: Weights `(kernel height, kernel width, input channels, filters)`.
         strides: `(vertical, horizontal)`, in pixels.
-        padding: `"same"` or `"valid"`.
+        padding: `"same"`, `"valid"`, or numbers of zeros: `((top, bottom), (left, right))`.
         dilation: `(vertical, horizontal)`.
     """
 
     source: str
     kernel: np.ndarray = field(repr=False)
     strides: tuple[int, int] = (1, 1)
-    padding: str = "same"
+    padding: Padding = "same"
     dilation: tuple[int, int] = (1, 1)
 
 
@@ -119,7 +119,7 @@ class Conv(_Neurons, _Windowed):
         v_threshold: Threshold: a number, or an array with a number per filter, `(filters,)`.
         reset: `"zero"` or `"subtract"`.
         strides: `(vertical, horizontal)`, in pixels.
-        padding: `"same"` or `"valid"`.
+        padding: `"same"`, `"valid"`, or numbers of zeros: `((top, bottom), (left, right))`.
         dilation: `(vertical, horizontal)`.
         v_0: Potential before the first step, at least 0 and below `v_threshold`. Its unit is the
             unit of `v_threshold` (in the Keras model it is a fraction of the threshold). A number,
@@ -133,7 +133,7 @@ class Conv(_Neurons, _Windowed):
     v_threshold: Any
     reset: str
     strides: tuple[int, int] = (1, 1)
-    padding: str = "same"
+    padding: Padding = "same"
     dilation: tuple[int, int] = (1, 1)
     v_0: Any = 0.0
     shortcuts: tuple[Shortcut, ...] = ()

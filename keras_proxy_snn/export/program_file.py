@@ -74,5 +74,11 @@ def _unpacked(entry: dict[str, Any], file: zipfile.ZipFile) -> Any:
         if isinstance(value, dict):
             values[key] = read_array(file, f"{value['array']}.npy")
         elif isinstance(value, list):
-            values[key] = tuple(_unpacked(v, file) if key == "shortcuts" else v for v in value)
+            shortcuts = key == "shortcuts"
+            values[key] = tuple(_unpacked(v, file) for v in value) if shortcuts else _tuple(value)
     return kind(**values)
+
+
+def _tuple(value: Any) -> Any:
+    """Lists of lists, which JSON has, as tuples of tuples."""
+    return tuple(map(_tuple, value)) if isinstance(value, list) else value

@@ -117,9 +117,21 @@ def _check_shortcut(shortcut: Shortcut, name: str, integer: bool) -> None:
 
 
 def _check_window(window: Any, name: str, strides: Any, padding: Any, last: Any) -> None:
-    check_choice("padding", padding, ("same", "valid"))
+    if isinstance(window, Pool) or not isinstance(padding, tuple):
+        check_choice("padding", padding, ("same", "valid"))
+    else:
+        _check_pads(padding, name)
     _check_numbers("strides", strides, 2, name)
     _check_numbers("size" if isinstance(window, Pool) else "dilation", last, 2, name)
+
+
+def _check_pads(padding: tuple[Any, ...], name: str) -> None:
+    pairs = len(padding) == 2 and all(isinstance(p, tuple) and len(p) == 2 for p in padding)
+    if not pairs or not all(type(n) is int and n >= 0 for pair in padding for n in pair):
+        raise ValueError(
+            "`padding` must be 'same', 'valid' or zeros ((top, bottom), (left, right)). "
+            f"Received: {padding!r} in {name}."
+        )
 
 
 def _check_numbers(what: str, values: Iterable[Any], count: int, name: str) -> None:

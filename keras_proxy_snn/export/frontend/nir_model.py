@@ -104,16 +104,18 @@ def _fraction(path: str | Path, program: Program, thresholds: dict[str, float]) 
 
 def _keras_layers(layer: Layer) -> list[Any]:
     if isinstance(layer, Conv):
+        zeros = None if isinstance(layer.padding, str) else layer.padding
         conv = keras.layers.Conv2D(
             layer.kernel.shape[-1],
             layer.kernel.shape[:2],
             strides=layer.strides,
-            padding=layer.padding,
+            padding="valid" if zeros else layer.padding,
             dilation_rate=layer.dilation,
             use_bias=layer.bias is not None,
             name=layer.name,
         )
-        return [conv, keras.layers.ReLU(name=f"{layer.name}_relu")]
+        padded = [keras.layers.ZeroPadding2D(zeros, name=f"{layer.name}_zeros")] if zeros else []
+        return [*padded, conv, keras.layers.ReLU(name=f"{layer.name}_relu")]
     if isinstance(layer, Dense):
         units, biased = layer.kernel.shape[-1], layer.bias is not None
         dense = keras.layers.Dense(units, use_bias=biased, name=layer.name)

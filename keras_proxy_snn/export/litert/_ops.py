@@ -77,6 +77,9 @@ def conv(
         shape: Shape of the result, without batch.
         activation: Activation of the same operator: `RELU` or `RELU6`; by default none.
     """
+    padding = layer.padding
+    if isinstance(padding, tuple):
+        x, padding = _pad(graph, x, padding), "valid"
     out = graph.tensor((x.shape[0], *shape), x.dtype)
     graph.operator(
         "CONV_2D",
@@ -84,13 +87,22 @@ def conv(
         [out],
         "Conv2DOptions",
         version=_version(x, 4),
-        padding=_PADDING[layer.padding],
+        padding=_PADDING[padding],
         strideH=layer.strides[0],
         strideW=layer.strides[1],
         dilationHFactor=layer.dilation[0],
         dilationWFactor=layer.dilation[1],
         fusedActivationFunction=activation,
     )
+    return out
+
+
+def _pad(graph: GraphBuilder, x: Tensor, pads: tuple[tuple[int, int], ...]) -> Tensor:
+    """Maps with zeros before and after rows and columns."""
+    sizes = [n + sum(pair) for n, pair in zip(x.shape[1:3], pads, strict=True)]
+    out = graph.tensor((x.shape[0], *sizes, x.shape[3]), x.dtype)
+    amounts = graph.constant(np.array([(0, 0), *pads, (0, 0)], "int32"))
+    graph.operator("PAD", [x, amounts], [out], "PadOptions", version=_version(x, 3))
     return out
 
 

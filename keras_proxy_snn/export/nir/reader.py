@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..._archives import UNREADABLE
-from ..._window import Window
+from ..._window import Padding, Window
 from ..program import Conv, Dense, Flatten, Layer, Pool, Program, weights_after_sums
 from ..validity import check_program
 from .graph_file import chain, open_graph
@@ -211,7 +211,7 @@ def _conv(name: str, node: Any, neuron: _Neuron, maps: tuple[int, ...]) -> Conv:
         raise _refused(name, node, "groups = 1", f"{node.groups}")
     strides, dilation = _pair(node.stride), _pair(node.dilation)
     kernel = np.asarray(node.weight, "float32").transpose(2, 3, 1, 0)
-    padding = _padding(name, node, kernel.shape[:2], strides, dilation)
+    padding = _padding(node, kernel.shape[:2], strides, dilation)
     top, left = _pair(node.metadata.get("zero_taps", 0))
     if not kernel[:top].any() and not kernel[:, :left].any():
         kernel = kernel[top:, left:]
@@ -255,7 +255,12 @@ def _pool(name: str, node: Any, neuron: _Neuron, maps: tuple[int, ...]) -> Pool:
 
 def _window(name: str, node: Any, kind: str) -> Pool:
     size, strides = _pair(node.kernel_size), _pair(node.stride)
-    return Pool(name, size, strides, _padding(name, node, size, strides, (1, 1)), kind)
+    padding = _padding(node, size, strides, (1, 1))
+    if not isinstance(padding, str):
+        maps = tuple(int(n) for n in node.input_type["input"])[1:]
+        both = f'0 or {Window(size, strides, "same").pads(maps)} before and after ("same")'
+        raise _refused(name, node, f"padding of {both}", f"{_pair(node.padding)}")
+    return Pool(name, size, strides, padding, kind)
 
 
 _POOLS = ("SumPool2d", "AvgPool2d")
@@ -268,22 +273,21 @@ _LAYERS: dict[str, Any] = {
 
 
 def _padding(
-    name: str, node: Any, size: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]
-) -> str:
-    """`"same"` or `"valid"`; if both give this padding, the one in the node's metadata."""
+    node: Any, size: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]
+) -> Padding:
+    """`"same"` or `"valid"`, or else numbers of zeros; if several fit, the one in the metadata."""
     if isinstance(node.padding, str):
-        return node.padding
+        return str(node.padding)
     maps = tuple(int(n) for n in node.input_type["input"])[1:]
-    choices = {
-        choice: Window(size, strides, choice, dilation).pads(maps) for choice in ("valid", "same")
+    rows, columns = ((n, n) for n in _pair(node.padding))
+    choices: dict[str, Padding] = {"valid": "valid", "same": "same", "zeros": (rows, columns)}
+    fitting = {
+        name: padding
+        for name, padding in choices.items()
+        if Window(size, strides, padding, dilation).pads(maps) == (rows, columns)
     }
-    wanted = tuple((n, n) for n in _pair(node.padding))
-    fitting = [choice for choice, pads in choices.items() if pads == wanted]
-    if not fitting:
-        both = f'0 ("valid") or {list(choices["same"])} before and after ("same")'
-        raise _refused(name, node, f"padding of {both}", f"{_pair(node.padding)}")
     noted = _text(node.metadata, "padding")
-    return noted if noted in fitting else fitting[0]
+    return fitting.get(noted, next(iter(fitting.values())))
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._checks import check_choice
 from ..._files import replacing
+from ..._window import Padding
 from ..program import Conv, Dense, Flatten, Pool, Program, weights_after_sums
 from .graph_file import library
 from .limits import check_names, refuse
@@ -139,7 +140,7 @@ def _conv(nir: ModuleType, layer: Conv, shape: tuple[int, ...]) -> Any:
         dilation=tuple(layer.dilation),
         groups=1,
         bias=np.asarray(bias, "float32"),
-        metadata={"padding": layer.padding, "zero_taps": np.array(taps)},
+        metadata={"padding": _note(layer.padding), "zero_taps": np.array(taps)},
     )
 
 
@@ -153,15 +154,19 @@ def _padding(layer: Conv, shape: tuple[int, ...]) -> tuple[Any, tuple[int, int]]
         return (0, 0), (0, 0)
     (top, bottom), (left, right) = layer.window.pads(shape)
     taps = (bottom - top, right - left)
-    if any(taps) and layer.strides == (1, 1):
+    if any(taps) and layer.padding == "same" and layer.strides == (1, 1):
         return "same", (0, 0)
-    if any(taps) and layer.dilation != (1, 1):
+    if any(taps) and (layer.padding != "same" or layer.dilation != (1, 1)):
+        why = "strides and dilation" if layer.padding == "same" else "zeros of its own"
         raise ValueError(
-            f"NIR pads both sides of an axis equally. Received: layer {layer.name!r} with strides "
-            f"and dilation, which needs padding of {(top, left)} before and {(bottom, right)} "
-            "after."
+            f"NIR pads both sides of an axis equally. Received: layer {layer.name!r} with {why}, "
+            f"which needs padding of {(top, left)} before and {(bottom, right)} after."
         )
     return (bottom, right), taps
+
+
+def _note(padding: Padding) -> str:
+    return padding if isinstance(padding, str) else "zeros"
 
 
 def _dense(nir: ModuleType, layer: Dense, maps: tuple[int, ...]) -> Any:
