@@ -171,7 +171,7 @@ class Pool:
     name: str
     size: tuple[int, int]
     strides: tuple[int, int]
-    padding: str = "valid"
+    padding: Padding = "valid"
     kind: str = "or"
 
     @property

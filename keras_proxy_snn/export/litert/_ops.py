@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._window import Padding
 from ..program import Conv, Pool, Shortcut
 from ._flatbuffer import GraphBuilder, Tensor
 
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 _ARITHMETIC = {"ADD": ("AddOptions", 3), "SUB": ("SubOptions", 5), "MUL": ("MulOptions", 4)}
-_PADDING = {"same": 0, "valid": 1}
+_PADDING: dict[Padding, int] = {"same": 0, "valid": 1}
 NO_ACTIVATION, RELU, _RELU_N1_TO_1, RELU6 = range(4)
 
 
