@@ -626,6 +626,9 @@ def test_the_cnn_of_nirs_paper_as_a_model(rng, tmp_path):
     program = exporter.read(path, time_steps=3)
     expected = interpreter.run(program, x).spike_counts
     np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+    again = from_model(model)
+    assert again.layers[0].padding == program.layers[0].padding
+    np.testing.assert_array_equal(interpreter.run(again, x).spike_counts, expected)
 
 
 def test_zeros_that_differ_before_and_after_are_refused(rng, tmp_path):

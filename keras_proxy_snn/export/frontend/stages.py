@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from ..._window import Window
+from ..._window import Padding, Window
 from ...layers import (
     AtEachStep,
     CurrentSum,
@@ -64,6 +64,7 @@ class _Builder:
         self._spikes: dict[str, str] = {}  # from a stage to the layer that gives its spikes
         self._currents: dict[str, _Currents] = {}
         self._scale = 1.0  # factor of the next weights, from the image or an average pooling
+        self._zeros: Padding = "valid"  # around the maps that the next convolution reads
         self._averaged = 1  # number of pixels that a global average before the next Dense covers
 
     def add(self, node: Node) -> None:
@@ -84,7 +85,12 @@ class _Builder:
         """Add a stage that reads only the stage before it."""
         stage, before = node.stage, self._shapes[node.inputs[0]]
         factor = _factor(stage, before)
-        if factor is not None and not self.layers:
+        if self._zeros != "valid":
+            self._put(node, self._padded(node))
+        elif _is_zero_padding(stage):
+            self._zeros = stage.layer.padding
+            self._below = node.name
+        elif factor is not None and not self.layers:
             self._scale *= factor
             self._below = node.name
         elif stage.adds and isinstance(stage, AtEachStep) and stage.window is not None:
@@ -103,6 +109,15 @@ class _Builder:
             self._averaged = 1
         else:
             raise _refusal(node, "a program has no such layer")
+
+    def _padded(self, node: Node) -> Layer:
+        """Neurons of a convolution of maps that zeros surround."""
+        layer = self._neurons(node)
+        if not isinstance(layer, Conv) or layer.padding != "valid":
+            reason = 'zeros around maps are for a convolution with padding "valid"'
+            raise _refusal(self._nodes[node.inputs[0]], reason)
+        zeros, self._zeros = self._zeros, "valid"
+        return replace(layer, padding=zeros)
 
     def _neurons(self, node: Node) -> Layer | None:
         """Neurons with weights; `None` if a program has no such layer."""
@@ -231,6 +246,10 @@ def _factor(stage: keras.layers.Layer, shape: tuple[Any, ...]) -> float | None:
     image = np.random.default_rng(0).random((1, *shape[2:]), "float32")
     prepared = keras.ops.convert_to_numpy(layer(image, training=False))
     return 1.0 if np.array_equal(prepared, image) else None
+
+
+def _is_zero_padding(stage: keras.layers.Layer) -> bool:
+    return type(getattr(stage, "layer", None)) is keras.layers.ZeroPadding2D
 
 
 def _is_global_average(stage: keras.layers.Layer) -> bool:
