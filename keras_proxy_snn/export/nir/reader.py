@@ -21,7 +21,8 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     Files of `write` are restored exactly. Files of other tools can be read if their graph is a
     chain of these nodes:
 
-    - `Conv2d`, `Linear` or `Affine`, each followed by an `IF` with a reset to 0 or below;
+    - `Conv2d` with any padding, `Linear` or `Affine`, each followed by an `IF` with a positive `r`
+      and a reset to 0 or below;
     - `SumPool2d` or `AvgPool2d`, alone, or followed by an `IF` that fires at one spike in the
       window;
     - `Flatten`, and one `Scale` at the start.
