@@ -3,6 +3,7 @@
 import json
 import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
 from typing import Any
@@ -23,6 +24,7 @@ UNREADABLE = (
     ValueError,
     lzma.LZMAError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -23,6 +23,7 @@ from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._shared import BadInput, reading, without_standard_error
 from keras_proxy_snn.export import FORMATS, on_device
 from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
+from keras_proxy_snn.verification import runner, worker
 
 from . import bad_files
 
@@ -33,7 +34,11 @@ TINY += ["--set", "spec=4C3-P2-10F", "--set", "readout_v_threshold=0.5"]
 
 
 # What examples of the help are given beside, so that they are quick.
-QUICK = {"train": [*TINY, "--epochs", 1], "bench": ["--repeats", 1]}
+QUICK = {
+    "train": [*TINY, "--epochs", 1],
+    "bench": ["--repeats", 1],
+    "verify": ["--networks", 1, "--only", "interpreter"],
+}
 
 
 def call(*arguments):
@@ -554,7 +559,8 @@ def test_bench(folder):
 
 
 @pytest.mark.any_backend
-def test_examples_of_the_help_run(folder):
+def test_examples_of_the_help_run(folder, monkeypatch):
+    monkeypatch.setattr(runner, "start", lambda task: list(worker.work(task)))  # no more processes
     shown = []
     # `train` comes first, for the others take its file.
     for name in ("train", *sorted(set(commands.commands) - {"train"})):

@@ -151,10 +151,6 @@ def try_mutations(good, path, read, times):
     assert refused > times // 4
 
 
-def test_a_damaged_archive_is_refused(tmp_path, members):
-    try_mutations((tmp_path / "good.kps").read_bytes(), tmp_path / "bad.kps", load, 300)
-
-
 def test_facts_in_a_damaged_litert_file_are_refused(tmp_path):
     pytest.importorskip("ai_edge_litert")
     litert.write(program(), tmp_path / "good.tflite", form="step")

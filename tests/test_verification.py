@@ -116,13 +116,6 @@ def test_a_process_that_dies_is_an_error(monkeypatch):
     assert record.error == "The process ended with 1: nothing"
 
 
-@pytest.mark.any_backend
-def test_a_process_of_its_own():
-    report = runner.verify(1, seed=98, only=["interpreter"])
-    assert not report.wrong, report.found
-    assert report.cells["interpreter"]["float"]["compared"] == 1
-
-
 @pytest.mark.once
 def test_wrong_arguments_are_refused(tmp_path):
     assert "`only` must be one of" in verify("--only", "tensorrt").stderr

@@ -29,6 +29,7 @@ _MAX_ENTRIES = 200_000  # far more than any set has; each entry takes some memor
 
 # zipfile raises RuntimeError for an encrypted member. zipfile and tarfile raise RecursionError, a
 # RuntimeError, for headers nested too deep. OSError: a position before the begin of the file.
+# IndexError: a member without a name.
 _DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -36,6 +37,7 @@ _DAMAGE = (
     zlib.error,
     struct.error,
     EOFError,
+    IndexError,
     MemoryError,
     OSError,
     OverflowError,

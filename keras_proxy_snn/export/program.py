@@ -261,11 +261,12 @@ def load(path: str | Path) -> Program:
     >>> load(path).time_steps
     2
     """
-    try:
-        facts, layers = read_archive(path)
-        facts["input_shape"] = tuple(facts["input_shape"])
-        return check_program(Program(layers=layers, **facts))
-    except UNREADABLE as error:
-        raise ValueError(
-            f"A program file of version 1 is expected. Received: {path} ({error})."
-        ) from error
+    with open(path, "rb") as stream:
+        try:
+            facts, layers = read_archive(stream)
+            facts["input_shape"] = tuple(facts["input_shape"])
+            return check_program(Program(layers=layers, **facts))
+        except (OSError, *UNREADABLE) as error:  # an OSError: a place that no file can have
+            raise ValueError(
+                f"A program file of version 1 is expected. Received: {path} ({error})."
+            ) from error

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -38,14 +38,14 @@ def write_archive(path: str | Path, facts: dict[str, Any], layers: Iterable[Laye
             file.writestr(f"{name}.npy", buffer.getvalue())
 
 
-def read_archive(path: str | Path) -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """Read facts and layers of a file that `write_archive` wrote.
+def read_archive(stream: IO[bytes]) -> tuple[dict[str, Any], tuple[Any, ...]]:
+    """Read facts and layers of an opened file that `write_archive` wrote.
 
     Raises:
-        OSError: If there is no such file, or the file cannot be opened.
-        Exception: One of `keras_proxy_snn._archives.UNREADABLE` if the file is anything else.
+        Exception: `OSError` or one of `keras_proxy_snn._archives.UNREADABLE` if the file is
+            anything else.
     """
-    with zipfile.ZipFile(path) as file:
+    with zipfile.ZipFile(stream) as file:
         head = read_json(file, "program.json")
         if {name: head.pop(name, None) for name in _HEAD} != _HEAD:
             raise ValueError("not of version 1")

@@ -1,0 +1,1 @@
+"""Damaged and invented inputs for everything that reads; `python -m fuzz --help`."""
