@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fuzz.targets import BATCH, PIXELS, python2_batch
+from fuzz.data_sets import BATCH, PIXELS, python2_batch
 from keras_proxy_snn.datasets._batch import read_batch
 
 IMAGES, VALUES = 2, 3072
