@@ -46,6 +46,7 @@ def verify(
     Raises:
         ValueError: If an argument is out of range, a name in `only` is not installed, or the report
             file is one of other settings.
+        ImportError: If no backend is installed.
 
     Example:
 
@@ -77,7 +78,11 @@ def verify(
 
 def _chosen(only: Sequence[str]) -> tuple[list[str], list[str]]:
     """Names of the backends and of the runtimes."""
-    backends = [name for name in BACKENDS if importlib.util.find_spec(name)]
+    backends = _installed_backends()
+    if not backends:
+        raise ImportError(
+            'A backend is needed: pip install "keras-proxy-snn[jax]" (or tensorflow, or torch).'
+        )
     runtimes = list(installed())
     for name in only:
         check_choice("only", name, (*backends, *runtimes))
@@ -86,13 +91,17 @@ def _chosen(only: Sequence[str]) -> tuple[list[str], list[str]]:
     return backends, runtimes
 
 
+def _installed_backends() -> list[str]:
+    return [name for name in BACKENDS if importlib.util.find_spec(name)]
+
+
 def start(task: Task) -> Iterable[Record]:
     """Do a task in a process of its own.
 
     A process that dies is an error of all its rows.
     """
-    backend = task.kind if task.kind in BACKENDS else os.environ.get("KERAS_BACKEND")
-    backend = backend or next(name for name in BACKENDS if importlib.util.find_spec(name))
+    own = task.kind if task.kind in BACKENDS else os.environ.get("KERAS_BACKEND")
+    backend = own or _installed_backends()[0]
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "KERAS_BACKEND": backend}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "records.json"
