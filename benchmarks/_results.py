@@ -112,18 +112,3 @@ def from_keras_table(name="fashion_mnist-8-16-32-quantised-epochs8-test", result
     for part, title in titles.items():
         rows.append([title, *(f"{100 * accuracy[part][t]:.2f}" for t in steps)])
     return markdown(["accuracy, %", *(f"T = {t}" for t in steps)], rows)
-
-
-def verification_table(results=RESULTS):
-    """One row per runtime and form of `keras-proxy-snn verify`."""
-    head = ["weights", "seeds", "runtime", "form", "networks", "not expressible", "failed"]
-    head += ["counts", "of them differing"]
-    rows = []
-    for report in read(results / "verification"):
-        seeds = f"{report['seed']} to {report['seed'] + report['done'] - 1}"
-        for runtime, forms in report["cells"].items():
-            for form, cell in forms.items():
-                numbers = [cell[key] for key in ("compared", "refused", "failed")]
-                counts = [f"{cell[key]:,}" for key in ("counts", "differing")]
-                rows.append([report["weights"], seeds, runtime, form, *numbers, *counts])
-    return markdown(head, rows)

@@ -17,7 +17,7 @@ def marked(name):
     return pytest.param(name, marks=mark)
 
 
-@pytest.mark.parametrize("name", map(marked, TARGETS))
+@pytest.mark.parametrize("name", [marked(name) for name in TARGETS])
 def test_only_documented_errors(name):
     outcome = run(name, TARGETS[name].in_ci, seed=0)
     assert outcome.failures == []
@@ -25,7 +25,7 @@ def test_only_documented_errors(name):
     assert outcome.refused
 
 
-@pytest.mark.parametrize("name", map(marked, TARGETS))
+@pytest.mark.parametrize("name", [marked(name) for name in TARGETS])
 def test_good_inputs_are_read_and_what_was_found_is_refused(name):
     target = TARGETS[name]
     outcome = Outcome(name, 0, 0)
