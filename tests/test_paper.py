@@ -252,7 +252,7 @@ def test_a_killed_run_goes_on_from_its_last_whole_epoch(trained, tmp_path):
     with ctrl_c_after_epoch(0):
         cut = paper(tmp_path, "table2", "--size", "tiny", "--only", "proxy")
     assert cut.exit_code == 130
-    assert "0 of 1 trainings are done; the same command goes on" in cut.stderr.splitlines()[-1]
+    assert "0 of 1 trainings are done; run the same command again" in cut.stderr.splitlines()[-1]
     assert read(tmp_path) == []
     resumed = good(tmp_path, "table2", "--size", "tiny", "--only", "proxy")
     assert "epoch 1/2" not in resumed.stderr

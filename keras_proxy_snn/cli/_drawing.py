@@ -122,6 +122,9 @@ class Artist:
     def training_curve(self) -> "Figure":
         """Curve of the training that `train` recorded."""
         if self._history is None:
-            raise BadInput("A training_curve needs a file that `train` wrote. Received: another.")
+            raise BadInput(
+                "The picture training_curve needs a model file that `train` wrote. Received: "
+                "another file."
+            )
         logs = {name: [epoch[name] for epoch in self._history] for name in self._history[0]}
         return visualization.training_curve(logs)

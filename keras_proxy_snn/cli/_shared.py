@@ -56,7 +56,7 @@ class BadInput(click.UsageError):
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C; the message tells what has been saved. The exit status is the one of shells."""
+    """Ctrl-C; the message tells what has been saved. The exit status is 130, as in shells."""
 
     exit_code = 130
 

@@ -149,5 +149,5 @@ def _what_is_left(output: Path, saved: int, epochs: int) -> str:
         return "no epoch was complete, so nothing was written."
     if saved < epochs:
         held = f"{output} holds the model after epoch {saved} of {epochs}"
-        return f"{held}; the same command with --resume (without --force) goes on."
+        return f"{held}; continue with the same command and --resume, without --force."
     return f"{output} holds the trained model; it was not evaluated."

@@ -17,7 +17,8 @@ __all__ = ["export"]
 @click.option("--output", type=click.Path(path_type=Path), help="Default: beside the model.")
 @click.option(
     "--form",
-    help="Form of the graph. Default: the first form of the format, for most formats unrolled.",
+    help="Form of the graph. Default: the first form of the format, which is unrolled for most "
+    "formats.",
 )
 @steps_option
 @click.option(

@@ -109,7 +109,9 @@ def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str
 
     shape = network.ann.input_shape[1:]
     if network.events or len(shape) != 3:
-        raise BadInput(f"`predict` takes images. Received: a model with inputs of shape {shape}.")
+        raise BadInput(
+            f"The model must take images. Received: a model with inputs of shape {shape}."
+        )
     names, x = [], []
     for path, in_folder in find(paths):
         try:
@@ -123,7 +125,7 @@ def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str
         x += images
         names += [str(path) if len(images) == 1 else f"{path}[{i}]" for i in range(len(images))]
     if not x:
-        raise BadInput("There must be an image. Received: none that can be read.")
+        raise BadInput("At least one image must be readable. Received: no readable image.")
     return names, x
 
 

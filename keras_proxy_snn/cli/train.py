@@ -114,9 +114,14 @@ def _check_output(output: Path, resume: bool, force: bool) -> None:
     if not output.parent.is_dir():
         raise BadInput(f"The folder of --output must exist. Received: {output}.")
     if resume and not output.is_file():
-        raise BadInput(f"--resume goes on with a training. Received: {output}, which is no file.")
+        raise BadInput(
+            f"--resume needs the file of an earlier training. Received: {output}, which does not "
+            "exist."
+        )
     if output.exists() and not (resume or force):
-        raise BadInput(f"{output} exists already; --force replaces it, --resume goes on with it.")
+        raise BadInput(
+            f"{output} exists already; --force replaces it, --resume continues its training."
+        )
     check_target(output, overwrite=True)
 
 
@@ -129,12 +134,12 @@ def _resumed(output: Path, record: dict[str, Any] | None, given: dict[str, Any])
         # Compare as JSON: tuples of the settings have become lists in the record.
         if name != "epochs" and json.dumps(value) != json.dumps(settings[name]):
             raise BadInput(
-                f"--resume goes on with {name} {settings[name]!r} of {output}. Received: {value!r}."
+                f"--resume must keep {name} {settings[name]!r} of {output}. Received: {value!r}."
             )
     settings = {**settings, **{name: given[name] for name in given if name == "epochs"}}
     if len(record["history"]) >= settings["epochs"]:
         raise BadInput(
-            f"{output} has all of its epochs; --resume needs more of them. "
+            f"{output} has been trained for all its epochs; --resume needs a larger --epochs. "
             f"Received: --epochs {settings['epochs']}."
         )
     return settings

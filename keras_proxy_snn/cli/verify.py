@@ -21,8 +21,7 @@ __all__ = ["verify"]
     "--weights",
     type=click.Choice(WEIGHTS),
     default=WEIGHTS[0],
-    help="dyadic: multiples of 1/256, on which no count may differ. float: rounding may decide a "
-    "spike.",
+    help="dyadic: multiples of 1/256; all counts must be equal. float: rounding may change a spike",
 )
 @click.option(
     "--only",
@@ -34,7 +33,7 @@ __all__ = ["verify"]
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="JSON file, written after every 50 networks. The same command goes on with it.",
+    help="JSON file, written after every 50 networks. The same command continues from this file.",
 )
 @json_option
 def verify(

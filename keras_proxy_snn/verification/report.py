@@ -147,14 +147,14 @@ class Report:
                 raise ValueError("its numbers do not fit together")
         except (ValueError, TypeError, KeyError, AttributeError, UnicodeError) as error:
             raise ValueError(
-                f"A report of `verify` is expected. Received: {path} ({error})."
+                f"The file must be a report of `verify`. Received: {path} ({error})."
             ) from error
         for name in ("seed", "weights", "rows", "version"):
             mine, theirs = getattr(self, name), getattr(before, name)
             if mine != theirs:
                 raise ValueError(
-                    f"A report goes on with the settings that it began with: {name} {theirs!r} in "
-                    f"{path}. Received: {mine!r}. Name another file, or delete this one."
+                    f"A report must keep its settings: {name} {theirs!r} in {path}. Received: "
+                    f"{mine!r}. Name another file, or delete this file."
                 )
         self.done, self.cells, self.found = before.done, before.cells, before.found
 
