@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._archives import UNREADABLE
-from ..._window import Padding, Window
-from ..program import Conv, Dense, Flatten, Layer, Pool, Program, weights_after_sums
+from ..program import Conv, Dense, Flatten, Layer, Program, weights_after_sums
 from ..validity import check_program
 from .graph_file import chain, open_graph
+from .nodes import LAYERS, POOLS, Neuron, refused, text, window
+
+if TYPE_CHECKING:
+    import nir
 
 __all__ = ["read"]
 
@@ -72,10 +75,10 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
         ) from error
 
 
-def _program(path: str | Path, graph: Any, time_steps: int | None, dt: float) -> Program:
+def _program(path: str | Path, graph: "nir.NIRGraph", time_steps: int | None, dt: float) -> Program:
     nodes = chain(graph)
     rest = nodes[1:-1]
-    integer = _text(graph.metadata, "number_format") == "int8"
+    integer = text(graph.metadata, "number_format") == "int8"
     input_scale = float(graph.metadata.get("input_scale", 1.0)) if integer else _scale(rest)
     layers: list[Layer] = []
     maps: tuple[int, ...] = ()
@@ -86,24 +89,24 @@ def _program(path: str | Path, graph: Any, time_steps: int | None, dt: float) ->
         if kind == "Flatten":
             maps = _flattened(name, node)
             layers.append(Flatten(name))
-        elif kind in _LAYERS:
-            if kind in _POOLS and not _has_neurons(layers):
-                raise _refused(name, node, "pooling of spikes", "it pools the image")
-            if kind in _POOLS and rest and type(rest[0][1]).__name__ != "IF":
-                layers.append(_window(name, node, "sum"))
+        elif kind in LAYERS:
+            if kind in POOLS and not _has_neurons(layers):
+                raise refused(name, node, "pooling of spikes", "it pools the image")
+            if kind in POOLS and rest and type(rest[0][1]).__name__ != "IF":
+                layers.append(window(name, node, "sum"))
                 if kind == "AvgPool2d":
                     averages.add(name)
                 continue
             neuron = rest.pop(0) if rest else nodes[-1]
             if type(neuron[1]).__name__ != "IF":
                 found = f"{neuron[0]!r} ({type(neuron[1]).__name__})"
-                raise _refused(name, node, "IF to follow", found)
-            layers.append(_LAYERS[kind](name, node, _Neuron(*neuron, dt), maps))
+                raise refused(name, node, "IF to follow", found)
+            layers.append(LAYERS[kind](name, node, Neuron(*neuron, dt), maps))
             maps = ()
         else:
-            raise _refused(name, node, f"a node of {(*_LAYERS, 'Flatten')}", "another")
+            raise refused(name, node, f"a node of {(*LAYERS, 'Flatten')}", "another")
     if not layers or not isinstance(layers[-1], Dense):
-        raise _refused(*nodes[-1], "Linear or Affine and IF before the output", "none")
+        raise refused(*nodes[-1], "Linear or Affine and IF before the output", "none")
     scaled = weights_after_sums(
         layers, lambda pool: 1.0 / pool.largest if pool.name in averages else 1.0
     )
@@ -116,7 +119,7 @@ def _program(path: str | Path, graph: Any, time_steps: int | None, dt: float) ->
         time_steps=1,
         number_format="int8" if integer else "float32",
         input_scale=input_scale,
-        metadata=json.loads(_text(graph.metadata, "facts") or "{}"),
+        metadata=json.loads(text(graph.metadata, "facts") or "{}"),
     )
     return program.with_time_steps(_whole(steps) if time_steps is None else time_steps)
 
@@ -127,22 +130,10 @@ def _whole(steps: Any) -> Any:
     return int(value) if value.ndim == 0 and value.dtype.kind in "iu" else steps
 
 
-def _refused(name: str, node: Any, expected: str, received: str) -> ValueError:
-    return ValueError(
-        f"A spiking CNN can be read. At node {name!r} ({type(node).__name__}), expected: "
-        f"{expected}. Received: {received}."
-    )
-
-
-def _text(metadata: dict[str, Any], key: str) -> str:
-    value = metadata.get(key, "")
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _image_shape(name: str, node: Any) -> tuple[int, int, int]:
+def _image_shape(name: str, node: "nir.NIRNode") -> tuple[int, int, int]:
     shape = [int(n) for n in node.input_type["input"]]
     if len(shape) != 3:
-        raise _refused(name, node, "an image (channels, height, width)", f"shape {shape}")
+        raise refused(name, node, "an image (channels, height, width)", f"shape {shape}")
     return (shape[1], shape[2], shape[0])
 
 
@@ -152,148 +143,20 @@ def _scale(rest: list[tuple[str, Any]]) -> float:
         return 1.0
     name, node = rest.pop(0)
     if np.unique(node.scale).size != 1:
-        raise _refused(name, node, "one factor for all pixels", "several")
+        raise refused(name, node, "one factor for all pixels", "several")
     return float(node.scale.flat[0])
 
 
-def _flattened(name: str, node: Any) -> tuple[int, ...]:
+def _flattened(name: str, node: "nir.NIRNode") -> tuple[int, ...]:
     """Shape `(height, width, channels)` of the maps that are flattened."""
     channels, *size = (int(n) for n in node.input_type["input"])
     if len(node.output_type["output"]) != 1 or len(size) != 2:
-        raise _refused(name, node, "maps made one vector", f"{node.output_type['output']}")
+        raise refused(name, node, "maps made one vector", f"{node.output_type['output']}")
     return (*size, channels)
 
 
 def _has_neurons(layers: list[Layer]) -> bool:
     return any(isinstance(layer, Conv | Dense) for layer in layers)
-
-
-class _Neuron:
-    """An `IF` node; its threshold and reset are divided by `r dt`, to be sums of currents."""
-
-    def __init__(self, name: str, node: Any, dt: float):
-        self.name, self.node = name, node
-        factor = np.asarray(node.r, "float64") * dt
-        if not (np.isfinite(factor).all() and (factor > 0).all()):
-            raise _refused(name, node, "positive finite r", f"{node.r.min():g}")
-        if np.allclose(factor, 1.0, rtol=1e-6, atol=0.0):
-            factor = np.ones_like(factor)  # `1 / dt` is rounded in the file
-        if not (np.isfinite(node.v_reset) & (node.v_reset <= 0)).all():
-            raise _refused(name, node, "v_reset of 0 or below", f"{node.v_reset.max():g}")
-        self.strict = np.asarray(node.v_threshold, "float64") / factor
-        self.v_0 = (0.0 - np.asarray(node.v_reset, "float64")) / factor
-
-    def settings(self) -> dict[str, Any]:
-        """`v_threshold` and `v_0`, each a number or a number per filter, and the reset."""
-        near = self.strict.astype("float32")
-        level = np.where(near > self.strict, near, np.nextafter(near, np.float32(np.inf)))
-        if not np.isfinite(level).all() or not (level > 0).all():
-            found = f"{self.strict.min():g}"
-            raise _refused(self.name, self.node, "positive finite thresholds", found)
-        theta = level = _each_filter(self.name, self.node, "threshold", level)
-        v_0 = _each_filter(self.name, self.node, "v_reset", self.v_0)
-        if np.any(v_0):
-            # The sum is in float64, so that no bit of the level is lost.
-            theta = np.add(level, v_0, dtype="float64")
-            theta = theta if theta.ndim else float(theta)
-        return {"v_threshold": theta, "v_0": v_0, "reset": "zero"}
-
-
-def _each_filter(name: str, node: Any, what: str, values: np.ndarray) -> Any:
-    rows = values.reshape(len(values), -1)
-    if not (rows == rows[:, :1]).all():
-        raise _refused(name, node, f"one {what} for each filter", "several in one map")
-    each = rows[:, 0].astype("float32")
-    return float(each[0]) if (each == each[0]).all() else each
-
-
-def _conv(name: str, node: Any, neuron: _Neuron, maps: tuple[int, ...]) -> Conv:
-    if int(node.groups) != 1:
-        raise _refused(name, node, "groups = 1", f"{node.groups}")
-    strides, dilation = _pair(node.stride), _pair(node.dilation)
-    kernel = np.asarray(node.weight, "float32").transpose(2, 3, 1, 0)
-    padding = _padding(node, kernel.shape[:2], strides, dilation)
-    top, left = _pair(node.metadata.get("zero_taps", 0))
-    if not kernel[:top].any() and not kernel[:, :left].any():
-        kernel = kernel[top:, left:]
-    bias = np.asarray(node.bias, "float32")
-    return Conv(
-        name,
-        np.ascontiguousarray(kernel),
-        bias if bias.any() else None,
-        strides=strides,
-        padding=padding,
-        dilation=dilation,
-        **neuron.settings(),
-    )
-
-
-def _dense(name: str, node: Any, neuron: _Neuron, maps: tuple[int, ...]) -> Dense:
-    if node.weight.ndim != 2:
-        raise _refused(name, node, "a matrix", f"weights of shape {node.weight.shape}")
-    kernel = np.asarray(node.weight, "float32").T
-    if maps:
-        height, width, channels = maps
-        rows = kernel.reshape(channels, height, width, -1)
-        kernel = rows.transpose(1, 2, 0, 3).reshape(kernel.shape)
-    bias = getattr(node, "bias", None)
-    bias = None if bias is None else np.asarray(bias, "float32")
-    return Dense(name, np.ascontiguousarray(kernel), bias, **neuron.settings())
-
-
-def _pool(name: str, node: Any, neuron: _Neuron, maps: tuple[int, ...]) -> Pool:
-    pool = _window(name, node, "or")
-    one_spike = 1.0 if type(node).__name__ == "SumPool2d" else 1.0 / float(np.prod(pool.size))
-    if not ((neuron.strict >= 0) & (neuron.strict < one_spike)).all():
-        found = f"{neuron.strict.min():g} to {neuron.strict.max():g}"
-        expected = f"thresholds from 0 to below {one_spike:g}"
-        raise _refused(neuron.name, neuron.node, expected, found)
-    if neuron.v_0.any():
-        found = f"{neuron.node.v_reset.min():g}"
-        raise _refused(neuron.name, neuron.node, "v_reset = 0", found)
-    return pool
-
-
-def _window(name: str, node: Any, kind: str) -> Pool:
-    size, strides = _pair(node.kernel_size), _pair(node.stride)
-    padding = _padding(node, size, strides, (1, 1))
-    if not isinstance(padding, str):
-        maps = tuple(int(n) for n in node.input_type["input"])[1:]
-        both = f'0 or {Window(size, strides, "same").pads(maps)} before and after ("same")'
-        raise _refused(name, node, f"padding of {both}", f"{_pair(node.padding)}")
-    return Pool(name, size, strides, padding, kind)
-
-
-_POOLS = ("SumPool2d", "AvgPool2d")
-_LAYERS: dict[str, Any] = {
-    "Conv2d": _conv,
-    "Linear": _dense,
-    "Affine": _dense,
-    **dict.fromkeys(_POOLS, _pool),
-}
-
-
-def _padding(
-    node: Any, size: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]
-) -> Padding:
-    """`"same"` or `"valid"`, or else numbers of zeros; if several fit, the one in the metadata."""
-    if isinstance(node.padding, str):
-        return str(node.padding)
-    maps = tuple(int(n) for n in node.input_type["input"])[1:]
-    rows, columns = ((n, n) for n in _pair(node.padding))
-    choices: dict[str, Padding] = {"valid": "valid", "same": "same", "zeros": (rows, columns)}
-    fitting = {
-        name: padding
-        for name, padding in choices.items()
-        if Window(size, strides, padding, dilation).pads(maps) == (rows, columns)
-    }
-    noted = _text(node.metadata, "padding")
-    return fitting.get(noted, next(iter(fitting.values())))
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    vertical, horizontal = (int(n) for n in np.broadcast_to(value, 2))
-    return vertical, horizontal
 
 
 def _as_integers(layer: Layer) -> Layer:
