@@ -89,7 +89,7 @@ def export(
     overwrite: bool = False,
     with_runner: bool = False,
     verbose: bool | None = None,
-    **options: Any,
+    **options: object,
 ) -> Exported:
     """Write a network to a file and check the file in its real runtime.
 

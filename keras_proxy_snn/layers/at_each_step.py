@@ -60,7 +60,7 @@ class AtEachStep(Stage):
     [[[0.5], [1.0]]]
     """
 
-    def __init__(self, layer: keras.layers.Layer, prepares_images: bool = False, **kwargs: Any):
+    def __init__(self, layer: keras.layers.Layer, prepares_images: bool = False, **kwargs: object):
         super().__init__(**kwargs)
         self.layer = layer
         self.prepares_images = prepares_images

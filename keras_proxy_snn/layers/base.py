@@ -182,7 +182,7 @@ class TiedIF(IF, Stage):
         scale = np.reshape(self.input_scale, (-1, 1))
         return kernel * ops.convert_to_tensor(scale, self.compute_dtype)
 
-    def scale_outputs(self, kernel: Tensor, scale: Any) -> Any:
+    def scale_outputs(self, kernel: Tensor, scale: Tensor) -> Any:
         """Multiply a kernel by one scale per output, `(outputs,)`."""
         return kernel * scale
 

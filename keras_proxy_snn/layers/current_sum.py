@@ -46,7 +46,7 @@ class CurrentSum(Stage):
     adds = True
     adds_unweighted = True
 
-    def __init__(self, scales: Sequence[Any], **kwargs: Any):
+    def __init__(self, scales: Sequence[Any], **kwargs: object):
         super().__init__(**kwargs)
         self.scales = tuple(check_scale(scale) for scale in scales)
 

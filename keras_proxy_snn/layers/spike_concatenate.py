@@ -38,7 +38,7 @@ class SpikeConcatenate(Stage):
 
     passes_spikes = True
 
-    def __init__(self, axis: int = -1, **kwargs: Any):
+    def __init__(self, axis: int = -1, **kwargs: object):
         super().__init__(**kwargs)
         self.axis = axis
 

@@ -1,6 +1,6 @@
 """`Stage`: base of the layers of a spiking network. Each stage says what other rooms ask of it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -44,7 +44,7 @@ class Stage(keras.layers.Layer):
     adds = False
     adds_unweighted = False
 
-    def __init__(self, **kwargs: Any):
+    def __init__(self, **kwargs: object):
         if kwargs.get("dtype") is None:
             kwargs["dtype"] = "float32"
         super().__init__(**kwargs)

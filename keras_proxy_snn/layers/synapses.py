@@ -42,7 +42,7 @@ class Synapses(Stage):
 
     adds = True
 
-    def __init__(self, layer: TiedIF, **kwargs: Any):
+    def __init__(self, layer: TiedIF, **kwargs: object):
         super().__init__(**kwargs)
         self.layer = layer
 

@@ -138,7 +138,7 @@ class TandemModel(keras.Model):
             if stage.name in rates:
                 signal = proxy_gradient(signal, rates[stage.name])
 
-    def _layer(self, stage: Stage, signal: Any, training: bool) -> Any:
+    def _layer(self, stage: Stage, signal: Tensor, training: bool) -> Any:
         if not stage.has_neurons:
             return ops.squeeze(stage.call(ops.expand_dims(signal, 1)), axis=1)
         current = layer_current(stage, signal, training)

@@ -49,7 +49,7 @@ class CheckedInputs(Settings):
         self._input_range = agreed_range(self._input_range, self.twin.graph, images)
         return x
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.fit`; images and labels are checked."""
         given = self._checked(super().fit, args, kwargs)
         given["x"] = self.note_input_range(given.get("x"))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._types import Tensor
 from ..program import Program
 
 __all__ = ["NPUS", "TIMES", "accuracy", "circumstances", "conclusions", "render"]
@@ -86,7 +87,7 @@ def circumstances(program: Program, backend: str) -> dict[str, str]:
     }
 
 
-def accuracy(scores: np.ndarray, labels: Any) -> dict[str, float]:
+def accuracy(scores: np.ndarray, labels: Tensor) -> dict[str, float]:
     """Share of right classes, the first one with the highest score; empty without labels."""
     if labels is None:
         return {}
@@ -94,7 +95,7 @@ def accuracy(scores: np.ndarray, labels: Any) -> dict[str, float]:
 
 
 def conclusions(
-    rows: list[dict[str, Any]], expected: dict[str, np.ndarray], labels: Any
+    rows: list[dict[str, Any]], expected: dict[str, np.ndarray], labels: Tensor
 ) -> list[str]:
     """Sentences that sum up the rows.
 

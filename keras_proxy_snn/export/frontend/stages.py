@@ -259,7 +259,7 @@ def _is_global_average(stage: keras.layers.Layer) -> bool:
 
 def _refusal(node: Node, reason: str) -> ValueError:
     stage = node.stage
-    layer: Any = getattr(stage, "twin", getattr(stage, "layer", stage))
+    layer: keras.layers.Layer = getattr(stage, "twin", getattr(stage, "layer", stage))
     return ValueError(
         "A program is a chain of convolutions (with the batch normalisation and ReLU after them), "
         "max or average pooling, Flatten or GlobalAveragePooling2D, and Dense layers, with sums "

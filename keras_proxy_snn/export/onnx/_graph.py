@@ -42,7 +42,7 @@ class Graph:
         self._uses[name] += 1
         return name if self._uses[name] == 1 else f"{name}/{self._uses[name]}"
 
-    def add(self, op: str, *inputs: str, name: str, **attributes: Any) -> str:
+    def add(self, op: str, *inputs: str, name: str, **attributes: object) -> str:
         """Append a node with one output; return the output's name, from `fresh`."""
         return self.add_many(op, inputs, (self.fresh(name),), **attributes)[0]
 

@@ -133,7 +133,7 @@ class Network:
             array = self._per_channel(layer, value)
             return graph.constant(f"{layer.name}/{role}", array, self.dtype)
 
-        def add(op: str, *inputs: str, role: str, **attributes: Any) -> str:
+        def add(op: str, *inputs: str, role: str, **attributes: object) -> str:
             return graph.add(op, *inputs, name=f"{layer.name}/{role}", **attributes)
 
         silent = []
