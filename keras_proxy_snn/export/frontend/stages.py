@@ -17,6 +17,7 @@ from ...layers import (
     SpikePool2D,
     Synapses,
 )
+from ...neurons.neuron import Neuron
 from ...simulation.nodes import IMAGE, Node
 from ..layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
 from .kernels import FullWeights, weights_of
@@ -211,21 +212,27 @@ def _conv(stage: keras.layers.Layer, currents: _Currents) -> Conv:
         stage.twin.name,
         own.kernel,
         currents.bias,
-        stage.v_threshold,
-        stage.reset,
-        own.strides,
-        own.padding,
-        own.dilation,
-        stage.v_0 * stage.v_threshold,
-        tuple(shortcuts),
+        strides=own.strides,
+        padding=own.padding,
+        dilation=own.dilation,
+        shortcuts=tuple(shortcuts),
+        **_firing(stage.neuron),
     )
 
 
 def _dense(stage: keras.layers.Layer, weights: FullWeights, repeats: int) -> Dense:
     """A Dense with weights that are repeated for each pixel of a global average."""
     kernel = np.tile(weights.kernel, (repeats, 1))
-    v_0 = stage.v_0 * stage.v_threshold
-    return Dense(stage.twin.name, kernel, weights.bias, stage.v_threshold, stage.reset, v_0)
+    return Dense(stage.twin.name, kernel, weights.bias, **_firing(stage.neuron))
+
+
+def _firing(neuron: Neuron) -> dict[str, Any]:
+    """A neuron as fields of a layer of a program, where `v_0` is a potential and no fraction."""
+    return {
+        "v_threshold": neuron.v_threshold,
+        "reset": neuron.reset,
+        "v_0": neuron.v_initial,
+    }
 
 
 def _pool(stage: SpikePool2D) -> Pool:
