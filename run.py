@@ -28,7 +28,7 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 BACKENDS = ("tensorflow", "jax", "torch")
 # Each takes a core and up to 2 GiB of memory.
 WORKERS = min(4, os.cpu_count() or 1)
-EXTRAS = {"demo": "tensorflow,datasets,tfds,viz", "test": "all,dev", "docs": "cli,jax,docs"}
+EXTRAS = {"demo": "tensorflow,datasets,tfds,viz,cli", "test": "all,dev", "docs": "cli,jax,docs"}
 # What an extra must have brought, for the trial of a package.
 LIBRARIES = {"cli": "click", "viz": "matplotlib", "event-driven": "numba"}
 LIBRARIES["export"] = "onnxruntime,ai_edge_litert"
@@ -51,7 +51,9 @@ def call(*command, **environment):
 
 def set_up(what):
     """Install the extras of a command, unless that has been done for this very project file."""
-    pip = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q")
+    # In a terminal, pip shows how far it is; in the log of a CI it says nothing.
+    quiet = () if sys.stdout.isatty() else ("-q",)
+    pip = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", *quiet)
     facts = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
     stamp = ENVIRONMENT / f"{what}-{hashlib.sha256(facts).hexdigest()[:16]}"
     if stamp.exists():

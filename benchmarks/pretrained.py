@@ -15,7 +15,8 @@ import keras
 from _report import parser
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.saving.weights import load_weights, pretrained_card, save_weights
+from keras_proxy_snn.saving.pretrained import pretrained_card
+from keras_proxy_snn.saving.weights import load_weights, save_weights
 
 PLACE = pretrained_card("digits").parent
 

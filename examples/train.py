@@ -9,6 +9,8 @@ The script writes the model, its numbers and three pictures to a new folder in `
 
 import argparse
 import json
+import os
+import sys
 from pathlib import Path
 
 import keras
@@ -20,6 +22,9 @@ PRESETS = {
     "cifar10": ("cifar10_compact", 10),
     "digits": ("digits", 40),
 }
+RULES = """\
+The answer is the class with the most spikes. If several have equally many, strict takes the first
+of them, and the potential tells which is nearest to its next spike. Compare the strict figure."""
 
 
 def choose_dataset(wanted, data_dir):
@@ -92,12 +97,13 @@ def main():
     print(f"  strict (argmax)              {scores['first']:.2%}")
     print(f"  ties broken by the potential {scores['potential']:.2%}")
     print(f"  ties counted as right        {scores['any']:.2%}")
+    print(RULES)
 
     folder = new_folder(arguments.output, f"{dataset}-{keras.backend.backend()}")
+    names = model.class_names = kps.datasets.class_names(dataset)
     model.save(folder / "model.keras")
     numbers = {"preset": preset, "seed": arguments.seed, "test": scores, "fit": history.history}
     write(folder / "numbers.json", json.dumps(numbers, indent=1) + "\n")
-    names = kps.datasets.class_names(dataset)
     pictures = {
         "training_curve": kps.visualization.training_curve(history),
         "spike_raster": kps.visualization.spike_raster(model, x_test[0], class_names=names),
@@ -106,6 +112,10 @@ def main():
     for name, figure in pictures.items():
         figure.savefig(folder / f"{name}.png", bbox_inches="tight")
     print(f"\nWritten to {folder}/: model.keras, numbers.json, {', '.join(pictures)} (.png)")
+    command = f"{os.path.relpath(sys.executable)} -m keras_proxy_snn"
+    print("What you can do with the model (each command with --help says more):")
+    print(f"  {command} inspect {folder}/model.keras")
+    print(f"  {command} evaluate {folder}/model.keras --dataset {dataset} --time-steps 10")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ if not is_command_line():
     from .export.frontend.nir_model import from_nir
     from .layers import IF, IFConv2D, IFDense, SpikeFlatten, SpikePool2D
     from .model import ProxyModel
-    from .presets import PRESETS, Preset, build
+    from .presets import PRESETS, Preset
+    from .presets.build import build
     from .training.losses import SpikeCountCrossentropy, SpikeCountMeanSquaredError
     from .training.metrics import SpikeAccuracy
 

@@ -1,8 +1,10 @@
-"""`check_labels`: check an array of labels, without Keras."""
+"""Checks of labels and of the names of classes, without Keras."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["check_labels"]
+__all__ = ["check_labels", "checked_names"]
 
 
 def check_labels(y: object, classes: int, *, shares: bool = True) -> None:
@@ -44,3 +46,28 @@ def check_labels(y: object, classes: int, *, shares: bool = True) -> None:
     if not right.all():
         place = int(np.argmin(right.all(axis=1)))
         raise ValueError(f"{rule} Received: {y[place].tolist()!r} at {place}.")
+
+
+def checked_names(names: Sequence[str], classes: int) -> tuple[str, ...]:
+    """Names of classes as a tuple.
+
+    Args:
+        names: A name per class, in the order of the labels.
+        classes: Number of classes.
+
+    Raises:
+        ValueError: If these are not `classes` different texts.
+
+    Example:
+
+    >>> from keras_proxy_snn._labels import checked_names
+    >>> checked_names(["cat", "dog"], 2)
+    ('cat', 'dog')
+    """
+    found = tuple(names) if isinstance(names, Sequence) and not isinstance(names, str) else ()
+    texts = all(isinstance(name, str) for name in found)
+    if not texts or len(found) != classes or len(set(found)) != classes:
+        raise ValueError(
+            f"`class_names` must be {classes} different texts, one per class. Received: {names!r}."
+        )
+    return found

@@ -1,6 +1,6 @@
 """`ProxyModel`: an ANN and an SNN with one architecture and one set of weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,9 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         input_range: Values of black and white in the network's images, such as `(0, 255)`. `None`:
             taken from a `Rescaling` at the ANN's input or from the images of the first `fit`, else
             `(0, 1)`. `fit` warns about images of another range.
+        class_names: Names of the classes, kept in saved and exported files. `None`: taken from the
+            data of the first `fit`, if they have an attribute `class_names`, as those of
+            `keras_proxy_snn.datasets.from_folder` and of Keras's `image_dataset_from_directory`.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Attributes:
@@ -135,6 +138,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         current_dtype: str = "float32",
         event_driven: bool = False,
         input_range: tuple[float, float] | None = None,
+        class_names: Sequence[str] | None = None,
         **kwargs: Any,
     ):
         thresholds = layer_thresholds(v_threshold, neuron_layers(ann))
@@ -150,6 +154,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         self.readout = readout
         self.proxy_activation = proxy_activation
         self.input_range = input_range
+        self.class_names = class_names
         # `build` is too late: after it, Keras refuses layers and metrics of a subclass.
         self.built = True
 
@@ -268,6 +273,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
             "current_dtype": self.current_dtype,
             "event_driven": self.event_driven,
             "input_range": self._input_range,
+            "class_names": self.class_names,
             "name": self.name,
         }
 

@@ -15,6 +15,15 @@ ROOT = Path(__file__).resolve().parent.parent
 # What commands are given beside, so that they are quick.
 TINY = ["--epochs", "1", "--images", "60", "--time-steps", "3", "--set", "spec=4C3-P2-10F"]
 QUICK = {"train": [*TINY, "--set", "readout_v_threshold=0.5"], "bench": ["--repeats", "1"]}
+OWN = ["--epochs", "1", "--time-steps", "3", "--images", "8"]  # for pictures of a user's own
+
+
+def quick(words):
+    """Options that make a command of this package quick."""
+    if "--data" in words:
+        is_spec = words[1][0].isdigit()
+        return OWN if is_spec else [*OWN, "--set", "spec=2C3-P4-2F"]
+    return QUICK.get(words[0], [])
 
 
 def blocks(page, language):
@@ -42,7 +51,7 @@ def run_command(words, monkeypatch):
     program, *rest = words
     script = next((p for p in (Path(rest[0]), ROOT / rest[0]) if p.is_file()), None)
     if program == "keras-proxy-snn":
-        done = CliRunner().invoke(commands, [*rest, *QUICK.get(rest[0], [])])
+        done = CliRunner().invoke(commands, [*rest, *quick(rest)])
         assert done.exit_code == 0, done.output
     elif program == "python" and script is not None and rest[0] != "run.py":
         monkeypatch.setattr(sys, "argv", rest)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,14 +19,17 @@ from PIL import Image
 
 import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
-from keras_proxy_snn.cli import _pictures, _training, commands
+from keras_proxy_snn.cli import _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._shared import BadInput, reading, without_standard_error
+from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.export import FORMATS, on_device
+from keras_proxy_snn.presets import PURPOSES
 from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
 from keras_proxy_snn.verification import runner, worker
 
-from . import bad_files
+from . import bad_files, class_folders
+from .pages import quick
 
 ROOT = Path(__file__).resolve().parent.parent
 # Everything that makes a training of the digits take a second.
@@ -105,10 +109,10 @@ def test_training_writes_a_model_and_its_record(trained):
 def ctrl_c_in_epoch(number):
     """The user presses Ctrl-C in an epoch, numbered from 0."""
 
-    def run(model, x, y, settings, epoch, *rest):
+    def run(model, data, settings, epoch, *rest):
         if epoch == number:
             raise KeyboardInterrupt
-        return whole(model, x, y, settings, epoch, *rest)
+        return whole(model, data, settings, epoch, *rest)
 
     whole = _training._epoch
     with pytest.MonkeyPatch.context() as patch:
@@ -304,13 +308,13 @@ def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):
     np.save(tmp_path / "many.npy", pixels[None, ..., :1] / np.float32(255))
     Image.fromarray(pixels[..., 0]).save(tmp_path / "transparent.png", transparency=7)
     Image.fromarray(pixels[..., 0] / np.float32(255)).save(tmp_path / "float.tiff")
-    files = list(_pictures.find((tmp_path,)))
+    files = list(pictures.find((tmp_path,)))
     assert files == list(on_device.find_images([tmp_path]))
     assert len(files) == 9
     for file, _ in files:
-        pairs = zip(_pictures.read(file), on_device.read_images(file), strict=True)
+        pairs = zip(pictures.read(file), on_device.read_images(file), strict=True)
         for ours, theirs in pairs:
-            x = _pictures.prepare(ours, shape, invert)
+            x = pictures.prepare(ours, shape, invert)
             np.testing.assert_array_equal(x[None], on_device.prepare(theirs, network, invert))
 
 
@@ -350,13 +354,13 @@ def test_pictures_of_every_mode_have_their_values(tmp_path):
     (tmp_path / "level4.png").write_bytes(bad_files.grey_png(few, bits=4, level=15))
     expected = {"float": grey / 255, "deep": grey / 255, "bits": (grey == 255) * 1.0}
     for path in sorted(tmp_path.iterdir()):
-        (pixels,) = _pictures.read(path)
-        found = _pictures.prepare(pixels, (8, 8, 1), False)[..., 0]
+        (pixels,) = pictures.read(path)
+        found = pictures.prepare(pixels, (8, 8, 1), False)[..., 0]
         wanted = expected.get(path.stem, opaque)
         np.testing.assert_allclose(found, wanted, atol=1e-5, err_msg=path.name)
     two = [Image.fromarray(grey), Image.fromarray(255 - grey)]
     two[0].save(tmp_path / "pages.tif", save_all=True, append_images=two[1:])
-    pages = _pictures.read(tmp_path / "pages.tif")
+    pages = pictures.read(tmp_path / "pages.tif")
     np.testing.assert_array_equal(pages, [grey, 255 - grey])
 
 
@@ -364,10 +368,10 @@ def test_pictures_of_every_mode_have_their_values(tmp_path):
 def test_pixels_without_a_known_white_are_refused(tmp_path):
     save_grey(tmp_path / "long.tif", np.arange(64, dtype="int32").reshape(8, 8) * 2000)
     with pytest.raises(ValueError, match="integers of 32 bits"):
-        _pictures.read(tmp_path / "long.tif")
+        pictures.read(tmp_path / "long.tif")
     for dtype in ("uint32", "uint64", "int64"):
         with pytest.raises(ValueError, match="bytes, or numbers from 0 to 1"):
-            _pictures.prepare(np.full((8, 8), 200, dtype), (8, 8, 1), False)
+            pictures.prepare(np.full((8, 8), 200, dtype), (8, 8, 1), False)
 
 
 def test_a_folder_is_searched_and_what_is_broken_is_left_out(folder):
@@ -489,6 +493,17 @@ def test_presets():
     assert "fashion_mnist" not in text
 
 
+@pytest.mark.once
+def test_presets_say_what_they_are_for_and_which_have_weights():
+    assert list(PURPOSES) == list(kps.PRESETS)
+    head, *rows = good("presets").split("\n\n")[0].splitlines()
+    assert head.split() == ["preset", "images", "T", "weights", "for"]
+    assert [row.split()[0] for row in rows] == list(kps.PRESETS)
+    trained = {row.split()[0] for row in rows if " pretrained " in row}
+    assert trained == {"digits", "fashion_mnist_compact"}
+    assert all(row.endswith(PURPOSES[row.split()[0]]) for row in rows)
+
+
 PICTURES = {
     "accuracy_against_time_steps.png",
     "confusion_matrix.png",
@@ -562,13 +577,14 @@ def test_bench(folder):
 def test_examples_of_the_help_run(folder, monkeypatch):
     monkeypatch.setattr(runner, "start", lambda task: list(worker.work(task)))  # no more processes
     shown = []
+    class_folders.write(folder / "my_images", 2, 2)
     # `train` comes first, for the others take its file.
     for name in ("train", *sorted(set(commands.commands) - {"train"})):
         examples = good(name, "--help").split("Example:")[1].strip().splitlines()
         for example in examples:
             program, *arguments = example.split()
             assert (program, arguments[0]) == ("keras-proxy-snn", name)
-            good(*arguments, *QUICK.get(name, []))
+            good(*arguments, *(quick(arguments) if "--data" in arguments else QUICK.get(name, [])))
             shown.append(name)
     assert set(shown) == set(commands.commands)
 
@@ -605,7 +621,7 @@ def test_examples_of_the_help_run(folder, monkeypatch):
         (["evaluate", "three.png"], "three.png is not a saved Keras model"),
         (["evaluate", "ann.keras"], "A saved ProxyModel is expected. Received: ann.keras"),
         (["evaluate", "net.keras", "--time-steps", "0"], "0 is not in the range"),
-        (["evaluate", "plain.keras"], "Give --dataset. Received: images (6, 6, 1)"),
+        (["evaluate", "plain.keras"], "Give --data or --dataset. Received: images (6, 6, 1)"),
         (["export", "net.keras"], "Missing option '--format'"),
         (["export", "net.keras", "--format", "png"], "'png' is not one of"),
         (["export", "net.keras", "--format", "onnx", "--form", "x"], "Received: 'x'"),
@@ -651,6 +667,8 @@ MODULE = ["-m", "keras_proxy_snn"]
         [*MODULE, "--help"],
         [*MODULE, "--version"],
         *([*MODULE, name, "-h"] for name in commands.commands),
+        [*MODULE, "presets"],
+        [*MODULE, "presets", "digits"],
     ],
 )
 def test_help_loads_no_backend(command, tmp_path):
@@ -667,7 +685,7 @@ def test_help_loads_no_backend(command, tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Usage" in done.stdout or kps.__version__ in done.stdout
+    assert re.search(rf"Usage|{kps.__version__}|pretrained", done.stdout)
 
 
 @pytest.mark.any_backend
@@ -710,7 +728,7 @@ def test_lines_of_libraries_in_c_are_kept_back_while_a_backend_starts(capfd):
 @pytest.mark.once
 def test_a_backend_that_is_not_there():
     done = subprocess.run(
-        [sys.executable, "-m", "keras_proxy_snn", "presets"],
+        [sys.executable, "-m", "keras_proxy_snn", "inspect", "net.keras"],
         env={**os.environ, "KERAS_BACKEND": "theano"},
         capture_output=True,
         text=True,

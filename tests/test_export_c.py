@@ -267,7 +267,7 @@ def test_what_layers_c_cannot_express_is_refused(change, message, tmp_path):
         ("net.txt", {}, "must end in '.c'. Received: 'net.txt'"),
         ('n".c', {}, "letters, digits, spaces.*Received: 'n\".c'"),
         ("net.c", {"form": "loop"}, r"one of \('event_driven',\) for C. Received: 'loop'"),
-        ("net.c", {"class_names": ["a", "b"]}, r"for each of the 3 classes. .*: \['a', 'b'\]"),
+        ("net.c", {"class_names": ["a", "b"]}, r"3 different texts.*Received: \['a', 'b'\]"),
     ],
 )
 def test_bad_arguments_are_refused(name, options, message, tmp_path):

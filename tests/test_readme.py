@@ -42,6 +42,9 @@ def test_commands_of_the_readme_run_in_order_in_one_folder(tmp_path, monkeypatch
     pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')
     monkeypatch.chdir(tmp_path)
     write_images(tmp_path / "images")
+    # The Python that stands before the commands has written these, and no command replaces a file.
+    for saved in re.findall(r'\.save\("(.*?)"\)', "".join(blocks(README, "python"))):
+        (tmp_path / saved).write_text("of the Python before")
     done = [words for words in commands_of(README) if run_command(words, monkeypatch)]
     assert [words[1] for words in done] == [
         *("train", "evaluate", "draw", "predict"),

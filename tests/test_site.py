@@ -26,12 +26,13 @@ def name(path):
 # The package's own tests are what runs on each backend; these pages say no more than they.
 @pytest.mark.any_backend
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
-def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypatch):
+def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[viz]"')
     pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')
     monkeypatch.chdir(tmp_path)
     write_images(tmp_path / "images")
     run_python(page)
+    assert not re.search(r"^rate_\w+: 0\.00$", capsys.readouterr().out, re.MULTILINE)
     for words in commands_of(page):
         known = run_command(words, monkeypatch) or words[0] in ("pip", "export")
         assert known, words

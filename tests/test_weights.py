@@ -14,7 +14,7 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.saving import _download, weights
+from keras_proxy_snn.saving import _download, pretrained, weights
 
 
 @pytest.fixture
@@ -174,11 +174,11 @@ def test_presets_without_pretrained_weights():
     "name",
     [
         pytest.param(n, marks=[pytest.mark.slow, pytest.mark.any_backend] * (n != "digits"))
-        for n in weights.pretrained_names()
+        for n in pretrained.pretrained_names()
     ],
 )
 def test_pretrained_weights_reach_the_figure_of_their_card(name):
-    card = weights.read_card(weights.pretrained_card(name))
+    card = weights.read_card(pretrained.pretrained_card(name))
     if kps.datasets.locate(card["data"]) is None:
         pytest.skip(f"{card['data']} is not on this machine")
     _, (x, y) = kps.datasets.load(card["data"])
@@ -195,8 +195,8 @@ def test_pretrained_weights_reach_the_figure_of_their_card(name):
 
 
 def test_cards_say_what_made_them():
-    for name in weights.pretrained_names():
-        path = Path(weights.pretrained_card(name))
+    for name in pretrained.pretrained_names():
+        path = Path(pretrained.pretrained_card(name))
         assert path.with_suffix(".npz").stat().st_size < 400_000
         card = json.loads(path.read_text())
         assert card["command"].startswith("KERAS_BACKEND=")

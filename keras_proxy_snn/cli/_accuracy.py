@@ -12,6 +12,7 @@ import keras
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
 from ..training.metrics import SpikeAccuracy
+from ._data import Images
 
 __all__ = ["accuracies", "bar", "print_accuracies"]
 
@@ -56,17 +57,19 @@ def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.C
 
 
 def accuracies(
-    model: ProxyModel, x: Any, y: Any, *, batch_size: int, time_steps: int | None = None
+    model: ProxyModel, images: Images, *, batch_size: int, time_steps: int | None = None
 ) -> dict[str, float]:
     """Accuracy by each rule for ties; compiles the model again."""
     metrics = [SpikeAccuracy(rule, name=name) for name, rule in _RULES.items()]
     # Keras requires a loss, although its value is not used.
     model.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
-    with bar("evaluating", batch_size, len(x)) as callback:
+    given = {"x": images.x, "y": images.y, "batch_size": batch_size}
+    if images.y is None:
+        images.x.batch_size = batch_size
+        given = {"x": images.x}
+    with bar("evaluating", batch_size, images.images) as callback:
         scores = model.evaluate(
-            x,
-            y,
-            batch_size=batch_size,
+            **given,
             time_steps=time_steps,
             callbacks=[callback],
             verbose=0,
@@ -77,7 +80,8 @@ def accuracies(
 
 def print_accuracies(result: dict[str, Any]) -> None:
     """Print the accuracies of a result of `evaluate`."""
-    head = f"{result['images']} test images of {result['dataset']}, T={result['time_steps']}"
+    part = "" if result["part"] == "own" else f"{result['part']} "
+    head = f"{result['images']} {part}images of {result['dataset']}, T={result['time_steps']}"
     click.echo(f"Accuracy of the spiking network, {head}:")
     for name, title in _TITLES.items():
         click.echo(f"  {title:<28} {result['accuracy'][name]:.2%}")

@@ -4,14 +4,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from .. import datasets, statistics, visualization
+from .. import statistics, visualization
 from .._files import replacing
 from ..model import ProxyModel
+from ._data import Images
 from ._shared import BadInput
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ class Artist:
 
     Args:
         model: The model.
-        dataset: Name of the data set.
-        x: Test images.
-        y: Labels of the test images.
+        test: Images to draw.
         image: Number of the image for pictures of one image.
         images: Number of images for accuracies.
         history: Logs of each epoch, or `None` if the training is not known.
@@ -39,16 +38,15 @@ class Artist:
     def __init__(
         self,
         model: ProxyModel,
-        dataset: str,
-        x: Any,
-        y: Any,
+        test: Images,
         image: int,
         images: int,
         history: list[dict[str, float]] | None,
     ):
         self._model, self._history = model, history
-        self._image, self._x, self._y = x[image], x[:images], y[:images]
-        self._names = datasets.class_names(dataset)
+        self._x, self._y = test.first(images).arrays()
+        self._image = self._x[image] if image < images else test.first(image + 1).arrays()[0][image]
+        self._names = test.class_names
 
     def possible(self, pictures: Sequence[str]) -> list[str]:
         """The pictures that can be drawn of this model."""

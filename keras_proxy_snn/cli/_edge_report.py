@@ -13,8 +13,9 @@ from .._checks import positive_integer
 from .._files import replacing
 from ..export import Program, from_model
 from ..export.edge_report import RUNTIMES, Report, circumstances, measure, render
-from ._export import check_output, images_for
-from ._shared import load_network
+from ._calibration import calibration_images
+from ._export import check_output
+from ._shared import load_network, training_record
 
 __all__ = ["run"]
 
@@ -40,8 +41,9 @@ def run(
         model: A `.keras` file of a `ProxyModel`, or a preset, whose pretrained weights are taken.
         time_steps: T; `None` for the model's own.
         formats: Some of `keras_proxy_snn.export.edge_report.RUNTIMES`.
-        calibration: Training images: a `.npy` file or the name of a data set. By default the data
-            set with images of this shape, if this machine has it; its test set tells the accuracy.
+        calibration: Training images: a folder of pictures, a `.npy` file or the name of a data set.
+            By default the images that the model was trained on, or the data set with images of
+            this shape, if this machine has it; its test set tells the accuracy.
         images: Largest number of test images.
         facts: Further facts for the head of the report.
         output: Markdown file to write, or `None`.
@@ -64,11 +66,13 @@ def run(
     program = _program(network)
     if time_steps is not None:
         program = program.with_time_steps(time_steps)
-    training, test, _ = images_for(program, calibration)
+    record = training_record(model) if Path(model).suffix == ".keras" else None
+    training, test, _ = calibration_images(program, calibration, record)
+    own = None if record is None else record["settings"]["data"]
     if test is not None:
         test = test[0][:images], test[1][:images]
     head = {**circumstances(program, keras.config.backend()), **(facts or {})}
-    head["images"] = _words(program, calibration, test)
+    head["images"] = _words(program, calibration or own, test)
     with tempfile.TemporaryDirectory() as folder:
         report = measure(
             program,
@@ -92,8 +96,8 @@ def _program(network: Any) -> Program:
     return from_model(network, proxy_activation="clip" if 1.0 in caps else "relu")
 
 
-def _words(program: Program, calibration: str | None, test: Any) -> str:
+def _words(program: Program, data: str | None, test: Any) -> str:
     if test is None:
         return "64 images of noise"
-    name = calibration or datasets.name_by_shape(program.input_shape)
+    name = data or datasets.name_by_shape(program.input_shape)
     return f"the first {len(test[0])} of the test set of {name}"

@@ -4,19 +4,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .. import datasets
 from .._files import check_target
 from ..export import FORMATS, Exported, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
-from ..export.exporter import in_range, writer
+from ..export.exporter import writer
 from ..export.runner import RUNNER, check_runner, place_runner
-from ._pictures import read_array
-from ._shared import load_network, reading
+from ._calibration import calibration_images
+from ._shared import load_network, reading, training_record
 
-__all__ = ["check_output", "images_for", "print_table", "run"]
+__all__ = ["check_output", "print_table", "run"]
 
 _CONVERTERS = {"tf2onnx": tf2onnx, "tflite": tflite}
 _BITS = 8
@@ -47,8 +44,9 @@ def run(
         bits: Number of bits of an integer network. `None`: a float network, or 8 bits if the
             format has no floats.
         converter: `"own"`, or TensorFlow's `"tf2onnx"` or `"tflite"`, which make no check.
-        calibration: Training images to quantise and check with: a `.npy` file or the name of a
-            data set. By default the data set with images of this shape, if this machine has it.
+        calibration: Training images to quantise and check with: a folder of pictures, a `.npy`
+            file or the name of a data set. By default the images that the model was trained on,
+            or the data set with images of this shape, if this machine has it.
         no_check: Do not run the written file.
         with_runner: Put `on_device.py` beside the file.
         force: Replace an existing file.
@@ -71,8 +69,9 @@ def run(
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
         program = program.with_time_steps(time_steps)
-    images, test, classes = images_for(program, calibration)
-    if len(classes) == program.shapes()[-1][0]:
+    record = training_record(model) if model.suffix == ".keras" else None
+    images, test, classes = calibration_images(program, calibration, record)
+    if classes is not None and program.class_names is None:
         program = replace(program, metadata={**program.metadata, "class_names": list(classes)})
     if converter != "own":
         facts = _convert(format, converter, source, program, output, form, bits)
@@ -114,27 +113,6 @@ def check_output(path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already; --force replaces it.")
     check_target(path, overwrite=True)
-
-
-def images_for(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...]]:
-    """Calibration images, the test set `(x, y)` of their data set, or `None`, and its classes.
-
-    Data sets and bytes are brought to the program's input range; other arrays are as they are.
-    """
-    if wanted is not None and wanted.endswith(".npy"):
-        with reading(wanted):
-            if not Path(wanted).is_file():
-                raise FileNotFoundError("There is no such file.")
-            array = read_array(Path(wanted))
-        whole = array.dtype == np.uint8
-        return (in_range(array / np.float32(255), program) if whole else array), None, ()
-    name = wanted or datasets.name_by_shape(program.input_shape)
-    if name is None or (wanted is None and datasets.locate(name) is None):
-        return None, None, ()
-    with reading(f"data set {name}"):
-        (x, _), (x_test, y_test) = datasets.load(name)
-    test = in_range(x_test, program), y_test
-    return in_range(x, program), test, datasets.class_names(name)
 
 
 def _convert(

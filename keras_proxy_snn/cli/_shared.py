@@ -43,7 +43,8 @@ _SETTINGS: dict[str, Any] = {
     "epochs": int,
     "seed": int,
     "batch_size": int,
-    "validation_split": _NUMBER,
+    "validation_split": (*_NUMBER, type(None)),
+    "data": (str, type(None)),
     "images": (int, type(None)),
     "time_steps": (int, type(None)),
     "fields": dict,
@@ -106,10 +107,16 @@ steps_option = click.option(
 
 
 def data_options(command: Any) -> Any:
-    """Add the options `--dataset` and `--data-dir` to a command."""
+    """Add the options `--data`, `--dataset` and `--data-dir` to a command."""
+    own = click.option(
+        "--data",
+        metavar="FOLDER",
+        help="Your own pictures: a folder with a subfolder per class. Or hf:NAME, a data set of "
+        "Hugging Face; or tfds:NAME, of tensorflow-datasets.",
+    )
     where = click.option("--data-dir", type=click.Path(), help="Folder or archive of the data set.")
     which = click.option("--dataset", metavar="NAME", help="digits, fashion_mnist or cifar10.")
-    return which(where(command))
+    return own(which(where(command)))
 
 
 def import_backend() -> None:
@@ -155,7 +162,8 @@ def load_network(name: str | Path, weights: str | None = None, compile: bool = F
     Raises:
         BadInput: If the file does not hold a `ProxyModel`.
     """
-    from ..presets import PRESETS, build
+    from ..presets import PRESETS
+    from ..presets.build import build
     from ..saving.model_file import load_model
 
     if isinstance(name, str) and name in PRESETS:
@@ -178,6 +186,8 @@ def training_record(path: str | Path) -> dict[str, Any] | None:
             return None
         _check_fields(record, {"settings": dict, "versions": dict, "history": list})
         _check_fields(record, {"learning_rate": _NUMBER})
+        if record["settings"]:
+            record["settings"].setdefault("data", None)  # files from before there was --data
         _check_fields(record["settings"], _SETTINGS)
         _check_fields(record["versions"], _VERSIONS)
         for logs in record["history"]:

@@ -1,5 +1,7 @@
 """The work of `keras-proxy-snn train`: train for an epoch, save the file, and repeat."""
 
+import math
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -9,20 +11,23 @@ from typing import Any
 
 import click
 import keras
-import numpy as np
 
 from .. import datasets
 from .._version import __version__
 from ..callbacks.monitor import CollapseWarning, ProxyMonitor
 from ..model import ProxyModel
-from ..presets import PRESETS, build
+from ..presets import PRESETS
+from ..presets.build import build
 from ..saving.model_file import save_model
 from ._accuracy import accuracies, bar
-from ._data import check_data
+from ._data import Training, check_data, training_images
 from ._interrupts import Interrupts
-from ._shared import BadInput, Interrupted, load_network, reading
+from ._shared import BadInput, Interrupted, load_network, without_standard_error
 
 __all__ = ["run"]
+
+# Images per step, with fewer training images than the key: batch normalisation needs some steps.
+_BATCH_SIZES = {1_000: 8, 10_000: 32, math.inf: 100}
 
 
 def run(
@@ -40,20 +45,20 @@ def run(
         Settings, logs of each epoch, and accuracy on the test images.
 
     Raises:
-        BadInput: If model and data set do not fit, or a field is unknown.
+        BadInput: If model and images do not fit, or a field is unknown.
         Interrupted: After Ctrl-C; the message tells what `output` holds.
     """
     settings = {**settings, "dataset": _dataset(settings)}
-    with reading(f"data set {settings['dataset']}"):
-        (x, y), (x_test, y_test) = datasets.load(settings["dataset"], data_dir=data_dir)
-    x, y = x[: settings["images"]], y[: settings["images"]]
-    settings["batch_size"] = settings["batch_size"] or (32 if len(x) < 10_000 else 100)
+    data, shape = training_images(settings, data_dir)
+    batch_size = next(size for most, size in _BATCH_SIZES.items() if data.train.images < most)
+    settings["batch_size"] = settings["batch_size"] or batch_size
     if record is None:
-        model = _build(settings, x.shape[1:])
+        model = _build(settings, shape, len(data.train.class_names))
         record = {"learning_rate": float(model.optimizer.learning_rate), "history": []}
     else:
         model = load_network(output, compile=True)
-    check_data(model, settings["dataset"], x, len(datasets.class_names(settings["dataset"])))
+    check_data(model, data.train, shape)
+    model.class_names = data.train.class_names
     versions = {"keras_proxy_snn": __version__, "backend": keras.config.backend()}
     record = {**record, "settings": settings, "versions": versions}
     saved = len(record["history"])
@@ -61,38 +66,53 @@ def run(
         with Interrupts() as interrupts:
             for epoch in range(saved, settings["epochs"]):
                 rate = record["learning_rate"] * (1 - epoch / settings["epochs"])
-                logs = _epoch(model, x, y, settings, epoch, rate, interrupts)
+                logs = _epoch(model, data, settings, epoch, rate, interrupts)
                 record["history"].append(logs)
                 save_model(model, output, record)
                 saved = epoch + 1
-        accuracy = accuracies(model, x_test, y_test, batch_size=settings["batch_size"])
+        accuracy = accuracies(model, data.test, batch_size=settings["batch_size"])
     except KeyboardInterrupt:
         raise Interrupted(_what_is_left(output, saved, settings["epochs"])) from None
-    test = {"dataset": settings["dataset"], "images": len(x_test), "time_steps": model.time_steps}
-    return {"model": str(output), **record, "test": {**test, "accuracy": accuracy}}
+    test = {
+        "dataset": data.test.name,
+        "part": data.test.part,
+        "images": data.test.images,
+        "time_steps": model.time_steps,
+        "accuracy": accuracy,
+    }
+    return {"model": str(output), **record, "test": test}
 
 
 def _dataset(settings: dict[str, Any]) -> str:
-    """The data set that the user named, or the data set with images of the preset's shape."""
+    """The data that the user named, or the data set with images of the preset's shape."""
     name: str = settings["model"]
     found = settings["dataset"]
+    if settings["data"] is not None:
+        if found not in (None, settings["data"]):
+            raise BadInput(f"Give --data or --dataset. Received: {settings['data']} and {found}.")
+        return str(settings["data"])
     if found is None and name in PRESETS:
         found = datasets.name_by_shape(PRESETS[name].input_shape)
     if found is None:
         raise BadInput(
             f"A model is one of the presets {sorted(PRESETS)}, or a spec such as 16C3-P2-10F with "
-            f"--dataset, one of {datasets.NAMES}. Received: {name} without one."
+            f"--dataset, one of {datasets.NAMES}, or with --data, a folder of pictures. "
+            f"Received: {name} without one."
         )
     return str(found)
 
 
-def _build(settings: dict[str, Any], image_shape: tuple[int, ...]) -> ProxyModel:
+def _build(settings: dict[str, Any], image_shape: tuple[int, ...], classes: int) -> ProxyModel:
     fields = settings["fields"]
+    if settings["data"] is not None and settings["model"] in PRESETS:
+        spec = re.sub(r"\d+F$", f"{classes}F", PRESETS[settings["model"]].spec)
+        fields = {"spec": spec, **fields}
     if settings["time_steps"] is not None:
         fields = {**fields, "time_steps": settings["time_steps"]}
     if settings["model"] not in PRESETS:
         fields = {"input_shape": image_shape, **fields}
-    keras.utils.set_random_seed(settings["seed"])
+    with without_standard_error():  # Keras imports TensorFlow here, if there is one
+        keras.utils.set_random_seed(settings["seed"])
     try:
         return build(settings["model"], **fields)
     except TypeError as error:  # an unknown field, or a value of another type
@@ -101,8 +121,7 @@ def _build(settings: dict[str, Any], image_shape: tuple[int, ...]) -> ProxyModel
 
 def _epoch(
     model: ProxyModel,
-    x: Any,
-    y: Any,
+    data: Training,
     settings: dict[str, Any],
     epoch: int,
     learning_rate: float,
@@ -110,19 +129,14 @@ def _epoch(
 ) -> dict[str, float]:
     """Train for one epoch; the result depends only on model, settings and number of the epoch."""
     model.optimizer.learning_rate = learning_rate
-    cut = len(x) - int(len(x) * settings["validation_split"])
-    # `fit` would draw an order that depends on earlier calls of the model.
-    order = np.random.default_rng([settings["seed"], epoch]).permutation(cut)
     label = f"epoch {epoch + 1}/{settings['epochs']}"
     start = time.perf_counter()
     batch_size = settings["batch_size"]
-    with bar(label, batch_size, cut, len(x) - cut) as callback, _warnings():
+    held = 0 if data.validation is None else data.validation.images
+    with bar(label, batch_size, data.train.images, held) as callback, _warnings():
         history = model.fit(
-            x[order],
-            y[order],
+            **data.epoch(epoch, settings["seed"], batch_size),
             shuffle=False,
-            batch_size=batch_size,
-            validation_data=(x[cut:], y[cut:]) if cut < len(x) else None,
             callbacks=[ProxyMonitor(), callback, interrupts],
             verbose=0,
         ).history

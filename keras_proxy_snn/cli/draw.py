@@ -68,6 +68,7 @@ def draw(
     model: str,
     pictures: tuple[str, ...],
     output: Path | None,
+    data: str | None,
     dataset: str | None,
     data_dir: str | None,
     image: int,
@@ -78,7 +79,7 @@ def draw(
 ) -> None:
     """Draw MODEL, a .keras file or a preset with pretrained weights, on test images.
 
-    Each picture is a PNG file in a folder; spike_gif is a GIF file. The data set is chosen as by
+    Each picture is a PNG file in a folder; spike_gif is a GIF file. The images are chosen as by
     `evaluate`.
     """
     import_backend()
@@ -88,14 +89,12 @@ def draw(
 
     network = load_network(model, weights="pretrained")
     record = None if model in PRESETS else training_record(model)
-    dataset, x, y = test_images(network, record, dataset, data_dir)
-    if image >= len(x):
-        raise BadInput(f"--image must be below {len(x)}, the test images. Received: {image}.")
+    test = test_images(network, record, data, dataset, data_dir)
+    if image >= test.images:
+        raise BadInput(f"--image must be below {test.images}, the images. Received: {image}.")
     if time_steps is not None:
         network.time_steps = time_steps
-    artist = Artist(
-        network, dataset, x, y, image, images, None if record is None else record["history"]
-    )
+    artist = Artist(network, test, image, images, None if record is None else record["history"])
     chosen = pictures or artist.possible(_PICTURES)
     folder = output or Path(f"{Path(model).stem}_pictures")
     files = {name: folder / f"{name}.{'gif' if name == 'spike_gif' else 'png'}" for name in chosen}
@@ -107,6 +106,6 @@ def draw(
         check_target(path, overwrite=True)
     artist.write(files)
     if as_json:
-        print_json({"model": model, "dataset": dataset, "files": [*map(str, files.values())]})
+        print_json({"model": model, "dataset": test.name, "files": [*map(str, files.values())]})
     else:
         click.echo(f"Written to {folder}/: {', '.join(path.name for path in files.values())}.")

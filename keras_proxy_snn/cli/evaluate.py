@@ -28,6 +28,7 @@ __all__ = ["evaluate"]
 @json_option
 def evaluate(
     model: Path,
+    data: str | None,
     dataset: str | None,
     data_dir: str | None,
     images: int | None,
@@ -37,23 +38,24 @@ def evaluate(
 ) -> None:
     """Measure the accuracy of MODEL, a .keras file, on test images.
 
-    By default the data set is the one that `train` used, or else the one whose images have the
-    model's shape. Output neurons often fire equally often, so the command prints the accuracy by
-    three rules for ties.
+    By default the images are those of the data that `train` used, or else of the data set whose
+    images have the model's shape. Of the pictures that `train` used, those held out are taken; of
+    another folder, all. Output neurons often fire equally often, so the command prints the
+    accuracy by three rules for ties.
     """
     import_backend()
     from ._accuracy import accuracies, print_accuracies
     from ._data import test_images
 
     network = load_network(model)
-    dataset, x, y = test_images(network, training_record(model), dataset, data_dir)
-    x, y = x[:images], y[:images]
+    test = test_images(network, training_record(model), data, dataset, data_dir).first(images)
     result = {
         "model": str(model),
-        "dataset": dataset,
-        "images": len(x),
+        "dataset": test.name,
+        "part": test.part,
+        "images": test.images,
         "time_steps": time_steps or network.time_steps,
-        "accuracy": accuracies(network, x, y, batch_size=batch_size, time_steps=time_steps),
+        "accuracy": accuracies(network, test, batch_size=batch_size, time_steps=time_steps),
     }
     if as_json:
         print_json(result)

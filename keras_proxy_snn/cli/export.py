@@ -33,8 +33,9 @@ __all__ = ["export"]
 @click.option("--converter", default="own", help="own, tf2onnx (ONNX) or tflite (LiteRT).")
 @click.option(
     "--calibration",
-    help="Training images to quantise and check with: a .npy file or the name of a data set. "
-    "Default: the data set with images of this shape, if this machine has it.",
+    help="Training images to quantise and check with: a folder of pictures, a .npy file or the "
+    "name of a data set. Default: the images that the model was trained on, or the data set with "
+    "images of this shape, if this machine has it.",
 )
 @click.option("--no-check", is_flag=True, help="Do not run the written file to check it.")
 @click.option(

@@ -19,6 +19,8 @@ from ._shared import (
 
 __all__ = ["inspect"]
 
+_NAMED = 10  # classes, by name
+
 
 @click.command(epilog=example("inspect digits.keras"))
 @model_argument
@@ -33,7 +35,8 @@ def inspect(model: Path, as_json: bool) -> None:
         "bytes": model.stat().st_size,
         "input_shape": list(network.ann.input_shape[1:]),
         "input_range": list(network.input_range),
-        "classes": network.ann.output_shape[-1],
+        "classes": network.classes,
+        "class_names": None if network.class_names is None else list(network.class_names),
         "time_steps": network.time_steps,
         "reset": network.reset,
         "readout": network.readout,
@@ -64,6 +67,12 @@ def _layers(network: Any) -> list[dict[str, Any]]:
     ]
 
 
+def _classes(facts: dict[str, Any]) -> str:
+    names = facts["class_names"] or []
+    shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+    return f"{facts['classes']}: {shown}" if names else str(facts["classes"])
+
+
 def _print(facts: dict[str, Any]) -> None:
     training = facts["training"]
     trained = "unknown: not written by `train`"
@@ -78,6 +87,7 @@ def _print(facts: dict[str, Any]) -> None:
         "file": f"{facts['file']}, {facts['bytes'] / 1024:.0f} KiB",
         "images": " x ".join(map(str, facts["input_shape"]))
         + ", from {:g} to {:g}".format(*facts["input_range"]),
+        "classes": _classes(facts),
         "time steps": facts["time_steps"],
         "reset": facts["reset"],
         "readout": facts["readout"],

@@ -31,7 +31,8 @@ _BATCH = 100
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
-    help="Text file with the names of the classes, one per line.",
+    help="Text file with the names of the classes, one per line. Default: the names that the "
+    "model keeps, or numbers.",
 )
 @click.option(
     "--invert",
@@ -69,7 +70,7 @@ def predict(
             np.stack(x), _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0
         )
     title, scores = _titled(network, scores)
-    classes = _class_names(model, labels, scores.shape[-1])
+    classes = _class_names(model, network, labels)
     results = [
         {
             "image": name,
@@ -105,7 +106,7 @@ def _titled(network: Any, scores: Any) -> tuple[str, Any]:
 
 def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str], list[Any]]:
     """Names and pixels of all images; unreadable files in a folder are left out."""
-    from ._pictures import find, prepare, read
+    from ..datasets.pictures import find, prepare, read
 
     shape = network.ann.input_shape[1:]
     if network.events or len(shape) != 3:
@@ -129,18 +130,20 @@ def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str
     return names, x
 
 
-def _class_names(model: Path, labels: Path | None, classes: int) -> list[str]:
-    """Names of the classes: from a file, or from the data set that `train` used, or numbers."""
+def _class_names(model: Path, network: Any, labels: Path | None) -> list[str]:
+    """Names of the classes: from a file, the model, or the data set of `train`; else numbers."""
     from .. import datasets
 
-    record = None if labels is not None else training_record(model)
+    classes = network.classes
     if labels is not None:
         names = names_in(labels)
-    elif record is not None:
-        names = list(datasets.class_names(record["settings"]["dataset"]))
-    else:
-        names = [str(number) for number in range(classes)]
-    if len(names) != classes:
-        where = labels or "the data set of the training"
-        raise BadInput(f"--labels must name {classes} classes. Received: {where} of {len(names)}.")
-    return names
+        if len(names) != classes:
+            raise BadInput(
+                f"--labels must name {classes} classes. Received: {labels} of {len(names)}."
+            )
+        return names
+    if network.class_names is not None:
+        return list(network.class_names)
+    record = training_record(model)
+    known = [] if record is None else datasets.class_names(record["settings"]["dataset"])
+    return list(known) if len(known) == classes else [str(number) for number in range(classes)]

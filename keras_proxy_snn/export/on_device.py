@@ -2,7 +2,7 @@
 
     keras-proxy-snn export net.keras --format litert --with-runner   # puts this script beside it
     pip install numpy ai-edge-litert      # for .tflite files; onnxruntime for .onnx files
-    python on_device.py net.tflite picture.png folder/ --labels names.txt
+    python on_device.py net.tflite picture.png folder/
 
 A device needs only this script, the network file and the runtime above; for pictures also Pillow.
 Images may also be .npy arrays: one image `(height, width[, channels])`, or many images, their
@@ -372,8 +372,10 @@ def read_labels(path: Path) -> list[str]:
 
 def run(options: Namespace) -> Iterator[dict[str, Any]]:
     """Results for each image; the latency is the median of five runs."""
-    labels = read_labels(options.labels) if options.labels else None
     network = open_network(options.model, options.threads)
+    labels = parsed(network, "class_names", None)
+    if options.labels:
+        labels = read_labels(options.labels)
     time_steps = choose_time_steps(network, options.time_steps, options.stop)
     for file, in_folder in find_images(options.images):
         try:
@@ -393,7 +395,8 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
                 clock.append(time.perf_counter())
             counts, winner = result.spike_counts, int(result.scores.argmax())
             if labels and len(labels) != len(counts):
-                raise ValueError(f"{options.labels} has {len(labels)} names, not {len(counts)}")
+                where = options.labels or options.model
+                raise ValueError(f"{where} has {len(labels)} names, not {len(counts)}")
             row = {
                 "image": str(file) if len(images) == 1 else f"{file}[{index}]",
                 "class": winner,
@@ -418,7 +421,8 @@ def main(arguments: list[str] | None = None) -> None:
     add = parser.add_argument
     add("model", type=Path, help=".tflite or .onnx file")
     add("images", type=Path, nargs="+", help="image files, and folders with images")
-    add("--labels", type=Path, metavar="FILE", help="names of the classes, one per line")
+    own = "names of the classes, one per line; default: the names in the network's file"
+    add("--labels", type=Path, metavar="FILE", help=own)
     add("--time-steps", type=int, metavar="T", help="default: the network's T")
     add("--stop", choices=["certain", "margin", "never"], default="certain")
     add("--margin", type=float, default=MARGIN, metavar="M", help=f"default: {MARGIN:g}")

@@ -14,6 +14,7 @@ import numpy as np
 from .._archives import UNREADABLE
 from .._checks import check_choice, check_flag, positive_integer
 from .._files import check_target
+from .._labels import checked_names
 from ..neurons.neuron import READOUTS
 from .layers import (
     Conv,
@@ -158,6 +159,16 @@ class Program:
                 f"Received: {value!r}."
             )
         return black, white
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes, from the metadata; `None` if they hold none.
+
+        Raises:
+            ValueError: If the fact is not a different text per class.
+        """
+        names = self.metadata.get("class_names")
+        return None if names is None else checked_names(names, self.shapes()[-1][0])
 
     @property
     def largest_input(self) -> float:

@@ -4,7 +4,8 @@ import keras
 
 from .._types import Images, Tensor
 from ..model import ProxyModel
-from ..presets import Preset, build
+from ..presets import Preset
+from ..presets.build import build
 from ._conversion import PLAIN
 from ._training import Trained, Training, fit_phase, phase_name
 

@@ -18,38 +18,9 @@ from .._checks import check_flag
 from .._files import check_target, replacing
 from ._download import download
 
-__all__ = ["load_weights", "pretrained_card", "pretrained_names", "read_card", "save_weights"]
+__all__ = ["load_weights", "read_card", "save_weights"]
 
 _FORMAT = "keras_proxy_snn weights"
-_PRETRAINED = Path(__file__).parent / "pretrained"
-
-
-def pretrained_names() -> list[str]:
-    """Names of the presets whose pretrained weights come with the package."""
-    return sorted(path.stem for path in _PRETRAINED.glob("*.json"))
-
-
-def pretrained_card(name: str) -> Path:
-    """Path of the card of a preset's pretrained weights.
-
-    Args:
-        name: A preset's name.
-
-    Raises:
-        ValueError: If the package has no weights for the preset.
-
-    Example:
-
-    >>> from keras_proxy_snn.saving.weights import pretrained_card, read_card
-    >>> read_card(pretrained_card("digits"))["data"]
-    'digits'
-    """
-    if name not in pretrained_names():
-        raise ValueError(
-            f"The package has pretrained weights for {pretrained_names()}. Load weights of other "
-            f"models by the path or URL of their card. Received: {name!r}."
-        )
-    return _PRETRAINED / f"{name}.json"
 
 
 def save_weights(

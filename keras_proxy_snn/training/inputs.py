@@ -52,12 +52,15 @@ class CheckedInputs(Settings):
     def fit(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.fit`; images and labels are checked."""
         given = self._checked(super().fit, args, kwargs)
+        self._agree_on_names(given.get("x"))
+        self._agree_on_names(given.get("validation_data"))
         given["x"] = self.note_input_range(given.get("x"))
         return super().fit(**self._watched(given))
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`; images and labels are checked."""
         given = self._checked(super().evaluate, args, kwargs)
+        self._agree_on_names(given.get("x"))
         return super().evaluate(**self._watched(given))
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
@@ -102,6 +105,19 @@ class CheckedInputs(Settings):
         if isinstance(validation, tuple | list):
             self._check_data(*validation[:2])
         return given
+
+    def _agree_on_names(self, data: object) -> None:
+        """Take the names of the classes from data; raise if they differ from those known."""
+        names = getattr(data, "class_names", None)
+        if names is None:
+            return
+        if self.class_names is None:
+            self.class_names = names
+        elif self.class_names != tuple(names):
+            raise ValueError(
+                f"The data must have the classes of the model, {list(self.class_names)}, in this "
+                f"order. Received: {list(names)}."
+            )
 
     def _check_data(self, x: Tensor, y: Tensor = None) -> None:
         check_images(x, self.image_shape)

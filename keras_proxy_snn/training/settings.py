@@ -1,10 +1,12 @@
 """Settings of a `ProxyModel`; each is kept once, where it acts: in the SNN, a layer or the twin."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from .._checks import check_choice
+from .._labels import checked_names
 from ..cnn.build import Threshold
 from ..mapping.twin import SpikingTwin
 from ..neurons.neuron import READOUTS
@@ -32,6 +34,7 @@ class Settings(Retraced):
         self.twin = twin
         self.snn = snn
         self._input_range: tuple[float, float] | None = None
+        self._class_names: tuple[str, ...] | None = None
 
     @property
     def v_threshold(self) -> Threshold:
@@ -92,6 +95,15 @@ class Settings(Retraced):
     @input_range.setter
     def input_range(self, value: tuple[float, float] | None) -> None:
         self._input_range = check_range(value)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """Names of the classes, or `None` if they are not known; can be set at any time."""
+        return self._class_names
+
+    @class_names.setter
+    def class_names(self, value: Sequence[str] | None) -> None:
+        self._class_names = None if value is None else checked_names(value, self.classes)
 
     @property
     def chunk_steps(self) -> int | None:

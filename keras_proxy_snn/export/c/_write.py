@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..._files import replacing
+from ..._labels import checked_names
 from ..program import Program
 from ..quantise._bounds import INT32, largest_sum, threshold
 from ._header import header
@@ -73,13 +74,8 @@ def write(
         raise ValueError(f"A C file's name must end in '.c'. Received: {path.name!r}.")
     classes = program.shapes()[-1][0]
     if class_names is None:
-        class_names = program.metadata.get("class_names", list(map(str, range(classes))))
-    names = list(class_names)
-    if len(names) != classes or not all(isinstance(name, str) for name in names):
-        raise ValueError(
-            f"`class_names` must have one name for each of the {classes} classes. Received: "
-            f"{class_names!r}."
-        )
+        class_names = program.class_names or list(map(str, range(classes)))
+    names = list(checked_names(class_names, classes))
     network = plan(program, prefix_of(path.stem))
     text, tables = source(network, path.with_suffix(".h").name)
     for target, content in ((path.with_suffix(".h"), header(network, names, tables)), (path, text)):

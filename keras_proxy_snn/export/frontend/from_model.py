@@ -51,6 +51,8 @@ def from_model(model: Any, **metadata: object) -> Program:
     layers = layers_of(model.snn.nodes, shape)
     facts = {"spec": _spec(layers), "keras_proxy_snn": __version__, **metadata}
     facts["input_range"] = list(model.input_range)
+    if model.class_names is not None:
+        facts.setdefault("class_names", list(model.class_names))
     height, width, channels = shape
     image = (height, width, channels)
     return Program(tuple(layers), image, model.time_steps, metadata=facts, readout=model.readout)

@@ -70,6 +70,7 @@ def from_nir(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0
     v_0 = _fraction(path, program, thresholds)
     model = ProxyModel(ann, program.time_steps, thresholds, v_0=v_0)
     model.input_range = program.input_range
+    model.class_names = program.class_names
     return model
 
 

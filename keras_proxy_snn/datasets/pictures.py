@@ -7,15 +7,19 @@ therefore written twice, and a test compares the results.
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["find", "prepare", "read", "read_array"]
+__all__ = ["PICTURES", "find", "pixels_of", "prepare", "read", "read_array", "size"]
 
-_PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
-_SUFFIXES = {".npy", *_PICTURES.split()}
+PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
+"""Endings of the names of picture files, with spaces."""
+
+_SUFFIXES = {".npy", *PICTURES.split()}
+_ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 stand for pictures on their side
 _LUMINANCE = np.array([[0.299], [0.587], [0.114]], "float32")
 # Bits per pixel of grey pictures, by Pillow's name of the format. Pillow scales few bits to 255.
 _BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
@@ -40,7 +44,7 @@ def find(paths: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]:
             if Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
         )
         if not inside:
-            raise ValueError(f"A folder must have images ({_PICTURES} .npy). Received: {path}.")
+            raise ValueError(f"A folder must have images ({PICTURES} .npy). Received: {path}.")
         yield from ((file, True) for file in inside)
 
 
@@ -55,33 +59,60 @@ def read(path: Path) -> list[np.ndarray]:
         ValueError: If the picture is too large, or its pixels are 32-bit integers, whose value of
             white is not known. Broken files may raise errors of many other kinds.
     """
-    if not path.is_file():
-        raise FileNotFoundError("There is no such file.")
     if path.suffix.lower() == ".npy":
         array = read_array(path)
         many = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] > 4)
         return list(array) if many else [array]
+    with _opened(path) as (picture, frames):
+        from PIL import ImageOps, ImageSequence
+
+        tile: Any = picture.tile[0][3] if picture.tile else ""
+        pages = ImageSequence.Iterator(picture) if frames > 1 else [picture]
+        return [
+            pixels_of(ImageOps.exif_transpose(page), picture.format, str(tile)) for page in pages
+        ]
+
+
+def size(path: Path) -> tuple[int, int, int]:
+    """Height, width and channels (1 or 3) of a picture file with one picture, from its head alone.
+
+    Raises:
+        OSError: As `read`.
+        ValueError: As `read`, or if the file has several pictures.
+    """
+    with _opened(path) as (picture, frames):
+        if frames > 1:
+            raise ValueError(f"it has {frames} pictures; a class has one picture per file")
+        width, height = picture.size
+        if picture.getexif().get(_ORIENTATION, 1) >= 5:
+            width, height = height, width
+        grey = picture.mode in ("1", "L", "LA", "F") or picture.mode.startswith("I")
+        return height, width, 1 if grey else 3
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, int]]:
+    """A picture file, and the number of its pictures."""
+    _check_file(path)
     try:
-        from PIL import Image, ImageOps, ImageSequence
+        from PIL import Image
     except ImportError as error:
-        raise ImportError("Image files need Pillow: pip install pillow") from error
+        raise ImportError(
+            'Image files need Pillow. Try: pip install "keras-proxy-snn[datasets]"'
+        ) from error
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tags of the file that do not matter
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path) as picture:
-            tile: Any = picture.tile[0][3] if picture.tile else ""
             # In a JPEG file of a camera, all pictures but the first are previews.
             frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
             if frames * picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or np.inf):
                 raise ValueError(f"it has {frames} x {picture.size} pixels, which are too many")
-            pages = ImageSequence.Iterator(picture) if frames > 1 else [picture]
-            return [
-                _pixels(ImageOps.exif_transpose(page), picture.format, str(tile)) for page in pages
-            ]
+            yield picture, frames
 
 
-def _pixels(picture: Any, format: str | None, tile: str) -> np.ndarray:
+def pixels_of(picture: Any, format: str | None = None, tile: str = "") -> np.ndarray:
     """Pixels of a Pillow picture; `tile` is Pillow's name of the pixel format in the file."""
     level = picture.info.get("transparency")
     if picture.mode == "F":
@@ -108,8 +139,10 @@ def read_array(path: Path) -> np.ndarray:
     """The array of a `.npy` file; its size is checked against the file before memory is allocated.
 
     Raises:
+        OSError: If there is no such file.
         ValueError: If the file is not an array, is too short, or holds Python objects.
     """
+    _check_file(path)
     with path.open("rb") as file:
         head = np.lib.format
         version = head.read_magic(file)
@@ -124,6 +157,11 @@ def read_array(path: Path) -> np.ndarray:
         file.seek(0)
         array: np.ndarray = head.read_array(file, allow_pickle=False)
     return array
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError("There is no such file.")
 
 
 def prepare(

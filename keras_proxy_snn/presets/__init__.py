@@ -1,27 +1,9 @@
-"""Presets as data, and `build`, which makes a compiled model from a preset."""
+"""Presets as data; importing this file imports no backend. `build.py` makes models of them."""
 
-import re
-from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import keras
-
-from ._checks import check_choice
-from .cnn.build import (
-    PROXY_ACTIVATIONS,
-    Threshold,
-    build_ann,
-    layer_thresholds,
-    neuron_names,
-)
-from .cnn.spec import parse_spec
-from .model import ProxyModel
-from .saving.weights import load_weights, pretrained_card
-from .training.losses import LOSSES
-from .training.metrics import SpikeAccuracy
-
-__all__ = ["PRESETS", "Preset", "build"]
+__all__ = ["PRESETS", "PURPOSES", "Preset"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +48,7 @@ class Preset:
     spec: str
     input_shape: tuple[int, int, int]
     time_steps: int = 20
-    v_threshold: Threshold = 1.0
+    v_threshold: float | Mapping[str, float] = 1.0
     readout_v_threshold: float | None = None
     reset: str = "zero"
     v_0: float = 0.0
@@ -142,102 +124,12 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
-
-def build(name: str, *, weights: str | Path | None = None, **overrides: object) -> ProxyModel:
-    """Build a compiled proxy model from a preset or from an architecture string.
-
-    Args:
-        name: A preset's name (`"fashion_mnist"`, `"cifar10"`, `"cifar10_half"`,
-            `"fashion_mnist_compact"`, `"cifar10_compact"`, `"digits"`) or a spec such as
-            `"16C3-P2-10F"`.
-        weights: `"pretrained"` for the package's weights of this preset; a path or URL of a model
-            card for its weights, see `keras_proxy_snn.saving.weights`; `None` for random weights.
-        **overrides: Fields of `Preset` that replace the preset's values. A spec needs
-            `input_shape`.
-
-    Returns:
-        A built `ProxyModel`, compiled with Adam, the loss on spike counts and strict
-        `SpikeAccuracy`. Compile it again to change them.
-
-    Raises:
-        ValueError: If the name is neither a preset nor a spec, a field is out of range, or the
-            weights do not fit the model or their card.
-        TypeError: If a field is unknown or `input_shape` is missing.
-
-    Example:
-
-    >>> import keras_proxy_snn
-    >>> model = keras_proxy_snn.build("digits", time_steps=10)
-    >>> model.time_steps, model.ann.output_shape
-    (10, (None, 10))
-    >>> trained = keras_proxy_snn.build("digits", weights="pretrained")
-    """
-    card = pretrained_card(name) if weights == "pretrained" else weights
-    preset = _preset(name, overrides)
-    check_choice("loss", preset.loss, LOSSES)
-    spec = parse_spec(preset.spec, preset.input_shape)
-    thresholds = layer_thresholds(preset.v_threshold, neuron_names(spec))
-    if preset.readout_v_threshold is not None:
-        thresholds = layer_thresholds(
-            {**thresholds, "readout": preset.readout_v_threshold}, thresholds
-        )
-    check_choice("proxy_activation", preset.proxy_activation, (*PROXY_ACTIVATIONS, "qcfs"))
-    quantised = preset.proxy_activation == "qcfs"
-    ann = build_ann(
-        spec,
-        preset.input_shape,
-        v_threshold=thresholds,
-        proxy_activation="clip" if quantised else preset.proxy_activation,
-        **_pick(
-            preset,
-            "readout_activation",
-            "pooling",
-            "kernel_initializer",
-            "use_bias",
-            "batch_norm",
-            "learn_threshold",
-            "l2",
-        ),
-    )
-    neurons = _pick(
-        preset,
-        *("time_steps", "reset", "v_0", "readout"),
-        *("chunk_steps", "current_dtype", "event_driven"),
-    )
-    model = ProxyModel(
-        ann,
-        v_threshold=thresholds,
-        proxy_activation="qcfs" if quantised else None,
-        **neurons,
-    )
-    adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
-    model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
-    if card is not None:
-        load_weights(model, card)
-    return model
-
-
-def _preset(name: str, overrides: dict[str, Any]) -> Preset:
-    known = {field.name for field in fields(Preset)}
-    unknown = sorted(set(overrides) - known)
-    if unknown:
-        raise TypeError(f"Fields of a preset must be among {sorted(known)}. Received: {unknown}.")
-    if name in PRESETS:
-        return replace(PRESETS[name], **overrides)
-    if not isinstance(name, str) or not re.match(r"P?[0-9]", name):  # As specs begin.
-        raise ValueError(
-            f"`name` must be one of the presets {sorted(PRESETS)} or a spec such as "
-            f"'16C3-P2-10F'. Received: {name!r}."
-        )
-    parse_spec(name)
-    if "input_shape" not in overrides:
-        raise TypeError(
-            "A spec needs `input_shape`, (height, width, channels) of the images. Received: "
-            f"build({name!r}) without `input_shape`."
-        )
-    return Preset(name, **overrides)
-
-
-def _pick(preset: Preset, *names: str) -> dict[str, Any]:
-    values = asdict(preset)
-    return {name: values[name] for name in names}
+PURPOSES: dict[str, str] = {
+    "fashion_mnist": "the paper's network for Fashion-MNIST (Table 1); wants a GPU",
+    "cifar10": "the paper's network for CIFAR-10 (Table 1); needs a GPU",
+    "cifar10_half": "half of the maps of cifar10, a quarter of its work; wants a GPU",
+    "fashion_mnist_compact": "small grey pictures; for two processor cores",
+    "cifar10_compact": "small pictures in colour; for two processor cores",
+    "digits": "first tries and tests; half a minute",
+}
+"""What each preset is for, in a few words."""

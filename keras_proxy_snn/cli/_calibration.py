@@ -1,0 +1,91 @@
+"""Calibration images for an export, and images that measure the accuracy of the file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import datasets
+from ..datasets.hub import is_hub
+from ..datasets.pictures import find, prepare, read, read_array
+from ..export import Program
+from ..export.exporter import in_range
+from ._data import own_parts
+from ._shared import reading
+
+__all__ = ["calibration_images"]
+
+_MOST = 500  # pictures that are read for a calibration
+_TESTED = 1000  # pictures that are read for the accuracy
+
+
+def calibration_images(
+    program: Program, wanted: str | None, record: dict[str, Any] | None
+) -> tuple[Any, Any, tuple[str, ...] | None]:
+    """Calibration images in the program's input range, or as a `.npy` array of floats holds them.
+
+    Args:
+        program: The network.
+        wanted: A folder of pictures, a `.npy` file or the name of a data set. By default the
+            pictures of the record, or the data set with images of this shape.
+        record: The record of the training in the model's file, or `None`.
+
+    Returns:
+        The images or `None`; the test set `(x, y)` of the same data or `None`; and the names of
+        the classes or `None`.
+
+    Raises:
+        BadInput: If the images cannot be read.
+    """
+    settings = {} if record is None else record["settings"]
+    own = settings.get("data")
+    if own is not None and wanted is None and (is_hub(own) or Path(own).is_dir()):
+        wanted = own
+    if wanted is not None and own is not None and Path(own).resolve() == Path(wanted).resolve():
+        return _own(program, {**settings, "data": wanted})
+    if wanted is not None and Path(wanted).is_dir():
+        with reading(wanted):
+            return _pictures(program, wanted), None, None
+    if wanted is not None and wanted.endswith(".npy"):
+        with reading(wanted):
+            array = read_array(Path(wanted))
+        whole = array.dtype == np.uint8
+        return (in_range(array / np.float32(255), program) if whole else array), None, None
+    return _data_set(program, wanted)
+
+
+def _own(program: Program, settings: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
+    """Pictures that `train` used, and those that it held out."""
+    train, test = own_parts(settings, program.input_shape, input_range=program.input_range)
+    with reading(settings["data"]):
+        images, _ = train.first(_MOST).arrays()
+        return images, test.first(_TESTED).arrays(), train.class_names
+
+
+def _pictures(program: Program, folder: str) -> np.ndarray:
+    """Pictures of a folder and its subfolders, evenly spread."""
+    files = [file for file, _ in find((Path(folder),))]
+    step = -(-len(files) // _MOST)
+    images = []
+    for file in files[::step]:
+        with reading(f"image {file}"):
+            images += [
+                prepare(pixels, program.input_shape, False, program.input_range)
+                for pixels in read(file)
+            ]
+    return np.stack(images)
+
+
+def _data_set(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...] | None]:
+    name = wanted or datasets.name_by_shape(program.input_shape)
+    if name is None or (wanted is None and datasets.locate(name) is None):
+        return None, None, None
+    with reading(f"data set {name}"):
+        classes = datasets.class_names(name)
+    fits = len(classes) == program.shapes()[-1][0] and program.class_names in (None, classes)
+    if wanted is None and not fits:
+        return None, None, None
+    with reading(f"data set {name}"):
+        (x, _), (x_test, y_test) = datasets.load(name)
+    test = (in_range(x_test, program), y_test) if fits else None
+    return in_range(x, program), test, classes if fits else None

@@ -1,0 +1,264 @@
+"""Pictures of a user's own in class folders."""
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._checks import positive_integer
+from ._info import DatasetError
+from ._stream import ImageStream
+from .pictures import PICTURES, read, size
+
+__all__ = ["FRACTION", "checked_size", "from_folder", "open_folder"]
+
+_TRAINING = ("train", "training")
+_HELD_OUT = ("test", "testing", "val", "valid", "validation")
+FRACTION = 0.2
+"""Share of the images that is held out if nobody says otherwise."""
+
+
+def from_folder(
+    path: str | os.PathLike[str],
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    held_out: float | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> tuple[ImageStream, ImageStream]:
+    """Read your own pictures from class folders: images for training, and images held out.
+
+    The folder has one subfolder per class, `my_images/cat/1.png`; the subfolder's name is the name
+    of the class. Or it has `train` and `test` (or `val`, `validation`) with such subfolders each.
+    Size, channels and classes are found. Pixels are read batch by batch, so memory does not grow
+    with the folder. `keras.utils.image_dataset_from_directory` is for TensorFlow or Grain, skips
+    files that it does not know, and resizes otherwise than this package's `predict`.
+
+    Nothing is left out in silence. Files in the folder that are no pictures are named in a warning.
+    An empty class, a damaged picture, or a class that only one part has, is an error; damage past
+    the head of a file is found when the picture is read, thus in the first epoch. Hidden files and
+    folders are no part of the data.
+
+    Args:
+        path: The folder.
+        image_size: `(height, width)` to which all pictures are resized. `None`: the size of the
+            pictures, which must be the same for all.
+        channels: 1 (grey) or 3 (colour), to which all pictures are converted. `None`: 1 if all
+            are grey, else 3.
+        held_out: Fraction of the pictures of each class that is held out. `None`: the folder's own
+            `test`, or else 0.2.
+        seed: Seed of the choice and of the order in training.
+        **options: `batch_size` and further arguments of `ImageStream`.
+
+    Returns:
+        `(train, test)`, two `ImageStream`. Train with `model.fit(train, validation_data=test)`.
+
+    Raises:
+        DatasetError: If the folder does not hold such pictures.
+        ValueError: If an argument is out of range.
+        ImportError: If Pillow is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn import datasets
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name, level in (("bright", 250), ("dark", 5)):
+    ...     (folder / name).mkdir()
+    ...     for i in range(5):
+    ...         keras.utils.save_img(folder / name / f"{i}.png", np.full((8, 8, 1), level))
+    >>> train, test = datasets.from_folder(folder)
+    >>> train.class_names, train.image_shape, train.images, test.images
+    (('bright', 'dark'), (8, 8, 1), 8, 2)
+    """
+    place = _existing(path)
+    options = {"image_size": image_size, "channels": channels, **options}
+    training, *tests = _parts(place)
+    if not tests:
+        fraction = FRACTION if held_out is None else held_out
+        return open_folder(place, **options).split(fraction, seed)
+    if held_out is not None:
+        raise ValueError(
+            "`held_out` is for a folder without a part of its own that is held out. Received: "
+            f"{held_out!r}, and {place} with {training.name!r} and {tests[0].name!r}."
+        )
+    if tests[1:]:
+        _left_out(place, tests[1:], f"{tests[0].name!r} is held out")
+    train = open_folder(training, **options)
+    options |= {"image_size": train.image_shape[:2], "channels": train.image_shape[2]}
+    test = open_folder(tests[0], class_names=train.class_names, **options)
+    train.seed, train.epoch = seed, 0
+    return train, test
+
+
+def open_folder(
+    path: str | os.PathLike[str],
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    class_names: Sequence[str] | None = None,
+    **options: Any,
+) -> ImageStream:
+    """Read all pictures in class folders, without a split: see `from_folder`.
+
+    Use it for pictures on which a trained model is evaluated.
+
+    Args:
+        path: The folder, with one subfolder per class.
+        image_size: As of `from_folder`.
+        channels: As of `from_folder`.
+        class_names: Names of the classes in the order of their labels. The subfolders must be
+            these. `None`: the names of the subfolders, sorted.
+        **options: `batch_size` and further arguments of `ImageStream`.
+
+    Returns:
+        `ImageStream`, in which the classes take turns.
+
+    Raises:
+        DatasetError: If the folder does not hold such pictures.
+        ValueError: If an argument is out of range.
+        ImportError: If Pillow is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import keras, numpy as np
+    >>> from keras_proxy_snn import datasets
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> (folder / "cat").mkdir()
+    >>> keras.utils.save_img(folder / "cat" / "1.png", np.zeros((6, 9, 3)))
+    >>> stream = datasets.open_folder(folder, image_size=(8, 8))
+    >>> stream.class_names, stream.image_shape
+    (('cat',), (8, 8, 3))
+    """
+    place = _existing(path)
+    folders = {folder.name: folder for folder in _folders(place)}
+    names = list(folders) if class_names is None else list(class_names)
+    if sorted(names) != sorted(folders):
+        raise DatasetError(
+            f"The folders of classes must be {names}. Received: {place} with "
+            f"{sorted(folders) or 'no folder'}."
+        )
+    if not names:
+        raise DatasetError(
+            f"A folder of one's own pictures has a subfolder per class. Received: {place} without."
+        )
+    others = [path for path in sorted(place.iterdir()) if _is_seen(path) and not path.is_dir()]
+    files: list[tuple[int, int, Path]] = []
+    for label, name in enumerate(names):
+        pictures, strangers = _pictures(folders[name])
+        others += strangers
+        if not pictures:
+            raise DatasetError(
+                f"A class must have pictures ({PICTURES}). Received: {folders[name]} without any."
+            )
+        files += [(turn, label, file) for turn, file in enumerate(pictures)]
+    if others:
+        _left_out(place, others, "they are no pictures in the folder of a class")
+    files.sort()
+    paths = [file for _, _, file in files]
+    shape = _shape(paths, image_size, channels)
+    return ImageStream(
+        lambda i: _read(paths[i]), [label for _, label, _ in files], names, shape, **options
+    )
+
+
+def _existing(path: str | os.PathLike[str]) -> Path:
+    place = Path(path).expanduser()
+    if not place.is_dir():
+        raise DatasetError(f"A folder of pictures must exist. Received: {place}.")
+    return place
+
+
+def _parts(place: Path) -> list[Path]:
+    """The folder for training and those to hold out, or the folder itself if it has no such."""
+    parts = {folder.name.lower(): folder for folder in _folders(place)}
+    training = [parts[name] for name in _TRAINING if name in parts]
+    tests = [parts[name] for name in _HELD_OUT if name in parts]
+    if len(training) == 1 and tests and len(parts) == 1 + len(tests):
+        return [*training, *tests]
+    return [place]
+
+
+def _is_seen(path: Path) -> bool:
+    return not path.name.startswith(".")
+
+
+def _folders(place: Path) -> list[Path]:
+    return [path for path in sorted(place.iterdir()) if path.is_dir() and _is_seen(path)]
+
+
+def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Pictures in a folder and its subfolders, sorted; and what else is there."""
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for where, inner, names in os.walk(folder):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        # `os.walk` does not follow links to folders, which can lead in circles.
+        others += [Path(where, name) for name in inner if Path(where, name).is_symlink()]
+        for path in (Path(where, name) for name in names if not name.startswith(".")):
+            (pictures if path.suffix.lower() in PICTURES.split() else others).append(path)
+    return sorted(pictures), sorted(others)
+
+
+def _left_out(place: Path, paths: list[Path], reason: str) -> None:
+    named = ", ".join(str(path.relative_to(place)) for path in paths[:3])
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    warnings.warn(f"{place}: left out {named}{more}; {reason}.", stacklevel=4)
+
+
+def checked_size(value: Any) -> tuple[int, int]:
+    """`image_size` as two positive integers, or a `ValueError`."""
+    pair = tuple(value) if isinstance(value, tuple | list) else ()
+    if len(pair) != 2:
+        raise ValueError(f"`image_size` must be (height, width). Received: {value!r}.")
+    return positive_integer("image_size", pair[0]), positive_integer("image_size", pair[1])
+
+
+def _shape(
+    paths: list[Path], image_size: tuple[int, int] | None, channels: int | None
+) -> tuple[int, int, int]:
+    """The shape of the images; the head of each file is read, whatever is given."""
+    if channels not in (None, 1, 3):
+        raise ValueError(f"`channels` must be 1, 3 or None. Received: {channels!r}.")
+    if image_size is not None:
+        image_size = checked_size(image_size)
+    found: dict[tuple[int, int], Path] = {}
+    most = 1
+    for path in paths:
+        with _named(path):
+            height, width, depth = size(path)
+        found.setdefault((height, width), path)
+        most = max(most, depth)
+    if image_size is None and len(found) > 1:
+        sizes = [f"{h} x {w} ({path})" for (h, w), path in found.items()]
+        raise DatasetError(
+            "Pictures must have one size, or a size must be given to which all are resized: "
+            'image_size=(64, 64), and in a command --set "input_shape=(64, 64, 3)". '
+            f"Received: height x width {', '.join(sizes[:3])}{', ...' if sizes[3:] else ''}."
+        )
+    height, width = next(iter(found)) if image_size is None else image_size
+    return height, width, most if channels is None else channels
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn every error of a picture's reader into one that names the file."""
+    try:
+        yield
+    except ImportError:
+        raise
+    except Exception as error:  # a damaged file can make its reader raise any error
+        reason = str(error) or type(error).__name__
+        raise DatasetError(f"A picture must be whole. Received: {path} ({reason}).") from error
+
+
+def _read(path: Path) -> np.ndarray:
+    with _named(path):
+        return read(path)[0]

@@ -1,0 +1,164 @@
+"""Pictures of a user's own: from a folder into a network, with the names of the classes."""
+
+import json
+import runpy
+import sys
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import keras_proxy_snn as kps
+from keras_proxy_snn import datasets
+from keras_proxy_snn.cli import commands
+from keras_proxy_snn.export import on_device
+from keras_proxy_snn.saving.model_file import load_model, read_record
+
+from .class_folders import write
+
+
+def call(*arguments):
+    return CliRunner().invoke(commands, [*map(str, arguments)])
+
+
+def good(*arguments):
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def small(**settings):
+    return kps.build("2C3-P4-2F", input_shape=(8, 8, 1), time_steps=2, **settings)
+
+
+def test_a_stream_trains_as_its_arrays_do_and_gives_the_names(tmp_path):
+    train, test = datasets.from_folder(write(tmp_path / "my", 5, 5), batch_size=4)
+    weights, logs = [], []
+    for data in (train, None):
+        keras.utils.set_random_seed(0)
+        model = small(reset="subtract", v_threshold=0.2)
+        if data is None:
+            train.epoch = 0
+            x, y = (np.concatenate(parts) for parts in zip(*train, strict=True))
+            history = model.fit(
+                x, y, batch_size=4, shuffle=False, validation_data=test.arrays(), verbose=0
+            )
+            assert model.class_names is None
+        else:
+            history = model.fit(data, shuffle=False, validation_data=test, verbose=0)
+            assert model.class_names == ("bright", "dark")
+        weights.append(model.get_weights())
+        logs.append(history.history)
+    assert {name: values[0] for name, values in logs[0].items()} == pytest.approx(
+        {name: values[0] for name, values in logs[1].items()}, rel=1e-5
+    )
+    for ours, theirs in zip(*weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_names_stay_in_files_and_other_names_are_refused(tmp_path):
+    model = small()
+    with pytest.raises(ValueError, match=r"2 different texts.*Received: \['cat', 'cat'\]"):
+        model.class_names = ["cat", "cat"]
+    model.class_names = ["dark", "bright"]
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras", compile=False)
+    assert loaded.class_names == ("dark", "bright")
+    exported = loaded.export(tmp_path / "m.nir")
+    assert exported.program.class_names == ("dark", "bright")
+    assert kps.from_nir(tmp_path / "m.nir").class_names == ("dark", "bright")
+    train, _ = datasets.from_folder(write(tmp_path / "my", 2, 2))
+    for use in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"the model, \['dark', 'bright'\], in this order"):
+            use(train, verbose=0)
+    stream = datasets.open_folder(tmp_path / "my", class_names=model.class_names)
+    assert sorted(stream.arrays()[0][stream.arrays()[1] == 0].mean(axis=(1, 2, 3)) < 0.5) == [
+        True,
+        True,
+    ]
+    model.compile(loss=kps.SpikeCountCrossentropy())
+    model.evaluate(stream, verbose=0)
+
+
+SPEC = ["2C3-P4-2F", "--time-steps", 2, "--set", "reset=subtract", "--set", "v_threshold=0.2"]
+
+
+@pytest.mark.any_backend
+def test_one_command_learns_a_folder_and_every_command_knows_its_classes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my", 5, 5)
+    done = good("train", *SPEC, "--data", "my", "--epochs", 1, "--output", "m.keras")
+    assert "my: 10 pictures of 2 classes (bright, dark), as 8 x 8 x 1; 2 of them" in done.stderr
+    assert "2 held-out images of my, T=2" in done.stdout
+    assert load_model("m.keras").class_names == ("bright", "dark")
+    assert "classes     2: bright, dark" in good("inspect", "m.keras").stdout
+    labels = [row["label"] for row in json.loads(good("predict", "m.keras", "my", "--json").stdout)]
+    assert set(labels) <= {"bright", "dark"}
+    for data, count in (([], 2), (["--data", "my"], 2), (["--data", tmp_path / "other"], 3)):
+        write(tmp_path / "other", 1, 2)
+        found = json.loads(good("evaluate", "m.keras", *data, "--json").stdout)
+        assert found["images"] == count
+    good("draw", "m.keras", "--picture", "confusion_matrix", "--picture", "spike_raster")
+    # Resumed for an epoch, it goes on with the same pictures.
+    good("train", *SPEC, "--data", "my", "--epochs", 2, "--output", "m.keras", "--resume")
+    assert len(read_record("m.keras")["history"]) == 2
+    write(tmp_path / "my", 6)
+    refused = call("train", *SPEC, "--epochs", 3, "--output", "m.keras", "--resume")
+    assert "--resume goes on with the [8, 2] pictures" in refused.stderr
+    assert "other pictures than at the training" in good("evaluate", "m.keras").stderr
+    write(tmp_path / "other", 0, 0, 1)
+    assert "must be ['bright', 'dark']" in call("evaluate", "m.keras", "--data", "other").stderr
+
+
+@pytest.mark.any_backend
+def test_names_and_calibration_of_a_folder_reach_a_device(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("ai_edge_litert", reason='pip install "keras-proxy-snn[export]"')
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my", 5, 5)
+    good("train", *SPEC, "--data", "my", "--epochs", 1, "--output", "m.keras")
+    own = json.loads(good("export", "m.keras", "--format", "litert", "--quantise", "--json").stdout)
+    assert (own["number_format"], own["accuracy_images"], own["check"]["images"]) == ("int8", 2, 8)
+    options = ["--format", "litert", "--quantise", "--force", "--calibration"]
+    write(tmp_path / "flat", 3)
+    facts = json.loads(good("export", "m.keras", *options, "flat", "--json").stdout)
+    assert ("accuracy" in facts, facts["check"]["images"]) == (False, 3)
+    (tmp_path / "flat" / "bad.png").write_text("no picture")
+    assert "image flat/bad.png" in call("export", "m.keras", *options, "flat").stderr
+    monkeypatch.setattr(sys, "argv", ["on_device.py", "m.tflite", "my", "--json"])
+    runpy.run_path(on_device.__file__, run_name="__main__")
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["label"] for row in rows] == [["bright", "dark"][row["class"]] for row in rows]
+    assert len(rows) == 10
+
+
+@pytest.mark.any_backend
+def test_a_preset_gets_an_output_per_class_and_resizes_the_pictures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my", 2, 2, 2, size=(10, 6))
+    options = ["--epochs", 1, "--time-steps", 1, "--validation-split", 0.4, "--images", 3]
+    good("train", "digits", "--data", "my", *options)
+    model = load_model("digits.keras")
+    assert (model.image_shape, model.classes) == ((8, 8, 1), 3)
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "2C3-P4-3F", "--data", "my"], "an architecture for them ends in -2F"),
+        (["train", "digits", "--data", "none"], "A folder of pictures must exist. Received: none"),
+        (["train", "digits", "--data", "my", "--dataset", "digits"], "--data or --dataset"),
+        (["train", "2C3-P4-2F"], "or with --data, a folder of pictures"),
+        (["train", "digits", "--data", "my", "--validation-split", 0], "above 0 and below 1"),
+        (["evaluate", "plain.keras", "--data", "my"], "of 2 classes"),
+    ],
+)
+def test_folders_that_do_not_fit_are_refused_in_one_line(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my", 2, 2)
+    if "plain.keras" in arguments:
+        kps.build("3F", input_shape=(8, 8, 1), time_steps=1).save("plain.keras")
+    result = call(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr.splitlines()[-1]
