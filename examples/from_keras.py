@@ -11,6 +11,12 @@ Fine-tuning has three parts:
     python examples/from_keras.py --dataset cifar10 --blocks 3 --widths 16,32,64 --epochs 100
     python examples/from_keras.py --cnn my_cnn.keras --dataset fashion_mnist
 
+Expect about these accuracies on the 360 test digits (seed 0, PyTorch); the CNN itself has 98.33 %:
+
+       T   converted   quantised  calibrated       tuned
+       4      90.00%      94.44%      94.44%      94.44%
+      16      98.06%      98.33%      97.78%      99.17%
+
 The CNN has the structure of ResNet-20; `--blocks 3 --widths 16,32,64` gives ResNet-20 itself. The
 script writes `cnn.keras`, `quantised.keras`, `calibrated.keras`, `tuned.keras` and the table
 `numbers.json` to the output folder. A model file that already exists there is loaded and not

@@ -39,7 +39,7 @@ def test_a_stream_trains_as_its_arrays_do_and_gives_the_names(tmp_path):
         keras.utils.set_random_seed(0)
         model = small(reset="subtract", v_threshold=0.2)
         # Adam would make a step of full size of a gradient that rounding decides.
-        model.compile("sgd", kps.SpikeCountCrossentropy(), [kps.SpikeAccuracy()])
+        model.compile("sgd", kps.SpikeCountCrossentropy(), metrics=[kps.SpikeAccuracy()])
         if data is None:
             train.epoch = 0
             x, y = (np.concatenate(parts) for parts in zip(*train, strict=True))
