@@ -596,7 +596,7 @@ def test_examples_of_the_help_run(folder, monkeypatch):
         (["train"], "Missing argument"),
         (["train", "mnist", "--dataset", "digits"], "one of the presets"),
         (["train", "2C3-10F"], "with --dataset, one of"),
-        (["train", "digits", "--dataset", "cats"], "A dataset's name is one of"),
+        (["train", "digits", "--dataset", "cats"], "The name of a data set must be one of"),
         (["train", "digits", "--epochs", "0"], "0 is not in the range x>=1"),
         (["train", "digits", "--set", "T"], "It must be FIELD=VALUE. Received: 'T'"),
         (["train", "digits", "--set", "T=3"], "Received: ['T']"),
