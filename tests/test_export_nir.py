@@ -518,7 +518,7 @@ def test_nodes_beside_the_chain(tmp_path):
         exporter.read(tmp_path / "alone.nir", time_steps=5)
     graph.edges.append(("alone", "alone"))
     nir.write(tmp_path / "loop.nir", graph)
-    with pytest.raises(ValueError, match=r"in a loop, or aside: 'alone' \(IF\)\."):
+    with pytest.raises(ValueError, match=r"outside of the chain, 'alone' \(IF\)\."):
         exporter.read(tmp_path / "loop.nir", time_steps=5)
 
 

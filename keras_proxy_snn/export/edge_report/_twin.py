@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..._checks import require
+from ..._files import replacing
 from ..._types import Images
 from .. import litert
 from ..program import Program
@@ -27,7 +28,9 @@ def write_twin(program: Program, calibration: Images, number: str, path: Path) -
     """
     if number == "int8":
         if calibration is None:
-            raise ValueError("An integer network needs training images. Received: none.")
+            raise ValueError(
+                "An integer network needs training images. Received: calibration=None."
+            )
         tensorflow = require("tensorflow", "tensorflow")
         calibrator = require("tensorflow.lite.python.optimize.calibrator", "tensorflow")
     litert.write_twin(program, path, clip=program.metadata.get("proxy_activation") == "clip")
@@ -35,7 +38,9 @@ def write_twin(program: Program, calibration: Images, number: str, path: Path) -
         samples = ([image[None]] for image in calibration)
         quantiser = calibrator.Calibrator(path.read_bytes())
         int8 = tensorflow.int8
-        path.write_bytes(quantiser.calibrate_and_quantize(lambda: samples, int8, int8, False))
+        content = quantiser.calibrate_and_quantize(lambda: samples, int8, int8, False)
+        with replacing(path) as draft:
+            draft.write_bytes(content)
 
 
 def twin_scores(path: Path, images: np.ndarray) -> np.ndarray:
