@@ -53,7 +53,7 @@ def test_a_stream_trains_as_its_arrays_do_and_gives_the_names(tmp_path):
         weights.append(model.get_weights())
         logs.append(history.history)
     assert {name: values[0] for name, values in logs[0].items()} == pytest.approx(
-        {name: values[0] for name, values in logs[1].items()}, rel=1e-5
+        {name: values[0] for name, values in logs[1].items()}, rel=1e-5, abs=1e-6
     )
     for ours, theirs in zip(*weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
