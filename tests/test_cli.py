@@ -542,7 +542,7 @@ def test_draw_leaves_out_what_there_cannot_be(tmp_path, monkeypatch):
     assert {path.name for path in Path("p").iterdir()} == PICTURES - left_out
     assert text.startswith("Written to p/: spike_raster.png, spike_gif.gif")
     arguments = ["draw", "plain.keras", "--picture", "training_curve"]
-    assert "needs a file that `train` wrote" in refused(*arguments)
+    assert "needs a model file that `train` wrote" in refused(*arguments)
 
 
 def test_bench(folder):

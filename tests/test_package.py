@@ -19,14 +19,16 @@ BACKENDS = {"tensorflow", "jax", "torch"}
 
 # Rooms from the ground up. A room imports rooms of lower rows, never another room of its own row.
 ROOMS = (
-    "_types _version _startup _archives _arrays _checks _files _labels _processor _window",
+    "_types",
+    "_version _startup _archives _arrays _checks _files _labels _processor _window",
     "datasets neurons",
     "layers",
     "cnn simulation",
     "mapping",
     "training",
     "model",
-    "conversion saving export statistics visualization",
+    "conversion saving export statistics",
+    "visualization",
     "presets callbacks verification",
     "methods",
     "paper",

@@ -101,7 +101,7 @@ def refuse(program: Program, form: str = "event_driven") -> None:
     >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
     >>> c.refuse(Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4))
     Traceback (most recent call last):
-    ValueError: C files are of integer networks; `quantise` makes one. Received: 'float32'.
+    ValueError: A C file needs an integer network; ... Received: 'float32'.
     """
     if form not in FORMS:
         raise ValueError(f"`form` must be one of {FORMS} for C. Received: {form!r}.")
