@@ -619,12 +619,25 @@ def test_the_cnn_of_nirs_paper(rng, tmp_path):
 
 
 @pytest.mark.each_backend
-def test_the_cnn_of_nirs_paper_as_a_model(rng, tmp_path):
-    path = paper_cnn(rng, tmp_path / "net.nir")
-    model = nir_model.from_nir(path, time_steps=3)
-    x = dyadic(rng, (2, 34, 34, 2), low=0, high=256)
-    program = exporter.read(path, time_steps=3)
+def test_zeros_and_r_in_a_model(rng, tmp_path):
+    """As in the paper's CNN, but small; the model goes back to the same program."""
+    weight, bias = dyadic(rng, (4, 2, 3, 3)), np.zeros(4, "float32")
+    nodes = {
+        "input": nir.Input({"input": np.array([2, 6, 6])}),
+        "conv1": nir.Conv2d((6, 6), weight, (2, 2), (1, 1), (1, 1), 1, bias),
+        "if1": spiking(4, 3, 3, theta=2.0, r=4.0),
+        "flatten": nir.Flatten({"input": np.array([4, 3, 3])}, 0, -1),
+        "readout": nir.Linear(dyadic(rng, (3, 36))),
+        "if2": spiking(3, theta=2.0, r=2.0),
+        "output": nir.Output({"output": np.array([3])}),
+    }
+    nir.write(tmp_path / "net.nir", nir.NIRGraph(nodes, list(pairwise(nodes))))
+    program = exporter.read(tmp_path / "net.nir", time_steps=4)
+    assert program.layers[0].padding == ((1, 1), (1, 1))
+    model = nir_model.from_nir(tmp_path / "net.nir", time_steps=4)
+    x = dyadic(rng, (5, 6, 6, 2), low=0, high=256)
     expected = interpreter.run(program, x).spike_counts
+    assert len(np.unique(expected)) > 2
     np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
     again = from_model(model)
     assert again.layers[0].padding == program.layers[0].padding
