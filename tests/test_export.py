@@ -330,6 +330,8 @@ def test_formats_of_keras_are_its_own(model, monkeypatch):
         ({"input_signature": []}, TypeError, "image of the model's shape"),
         ({"format": "coreml"}, ValueError, "Received: 'coreml'"),
         ({"overwrite": "yes"}, TypeError, "`overwrite` must be True or False. Received: 'yes'"),
+        ({"calibration": iter([])}, TypeError, "`calibration` must be an array of images"),
+        ({"images": {"x": 1}}, TypeError, "an array of images .*Received: a dict"),
         ({"verify": "no"}, TypeError, "`verify` must be True or False. Received: 'no'"),
         ({"verbose": "x"}, TypeError, "`verbose` must be True or False. Received: 'x'"),
         ({"time_steps": 10**9}, ValueError, "`time_steps` must be at most 1048576"),

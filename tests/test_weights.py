@@ -201,3 +201,9 @@ def test_cards_say_what_made_them():
         card = json.loads(path.read_text())
         assert card["command"].startswith("KERAS_BACKEND=")
         assert {"preset", "data", "seed", "time_steps", "accuracy", "firing_rates"} <= set(card)
+
+
+def test_a_card_with_the_name_of_its_weights_is_refused(saved, tmp_path):
+    with pytest.raises(ValueError, match=r"must end in .json. Received: .*net\.npz"):
+        weights.save_weights(saved[0], tmp_path / "net.npz", overwrite=True)
+    assert weights.read_card(saved[1])["file"] == "net.npz"

@@ -125,8 +125,8 @@ def export(
         FileExistsError: If the file exists and `overwrite` is false.
         OSError: If `path` is a folder, or its folder does not exist.
         ValueError: If the format cannot express the network, or an argument is out of range.
-        TypeError: If `path` is no path, a flag is not True or False, or the format's writer has no
-            such option; the error lists its options.
+        TypeError: If `path` is no path, images are no array, a flag is not True or False, or the
+            format's writer has no such option; the error lists its options.
         ExportError: If the file's counts (or scores by potential) differ from the interpreter's.
             The file is kept as `<name>.failed`.
 
@@ -144,6 +144,8 @@ def export(
     check_flag("verify", verify)
     check_flag("overwrite", overwrite)
     check_flag("verbose", verbose is not None and verbose)
+    for argument, value in (("calibration", calibration), ("images", images)):
+        _check_is_array(argument, value)
     format = format or _format_of(path)
     module = writer(format)
     program = source if isinstance(source, Program) else from_model(source)
@@ -197,6 +199,14 @@ def _checked_path(path: Any) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"A path is expected, such as 'net.onnx'. Received: {path!r}.")
     return Path(path)
+
+
+def _check_is_array(argument: str, value: Any) -> None:
+    if value is not None and not hasattr(value, "shape") and not isinstance(value, list | tuple):
+        raise TypeError(
+            f"`{argument}` must be an array of images (batch, height, width, channels). "
+            f"Received: a {type(value).__name__}."
+        )
 
 
 def _check_options(format: str, module: Any, options: dict[str, Any]) -> None:

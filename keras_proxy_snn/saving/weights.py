@@ -43,7 +43,7 @@ def save_weights(
     Raises:
         FileExistsError: If one of the files exists and `overwrite` is false.
         OSError: If `card` is a folder, or its folder does not exist.
-        ValueError: If a weight is too large for float16.
+        ValueError: If a weight is too large for float16, or `card` does not end in `.json`.
 
     Example:
 
@@ -54,6 +54,8 @@ def save_weights(
     >>> model = keras_proxy_snn.build("digits", weights=card)
     """
     card = Path(card)
+    if card.suffix != ".json":
+        raise ValueError(f"The name of a card must end in .json. Received: {card}.")
     file = card.with_suffix(".npz")
     for path in (card, file):
         check_target(path, check_flag("overwrite", overwrite))
