@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from keras_proxy_snn import PRESETS, methods
+from keras_proxy_snn import PRESETS, datasets, methods
 from keras_proxy_snn.cli import commands
 from keras_proxy_snn.paper import EXPERIMENTS, SIZES, Config, Experiment, Run, Size, experiments
 from keras_proxy_snn.paper import data as paper_data
@@ -142,8 +142,17 @@ def test_the_name_of_a_training_tells_everything_apart():
     config = Config("proxy", "digits", 8, 0, 2, 32, {}, "jax")
     others = [replace(config, **{name: 9}) for name in ("seed", "epochs", "batch_size")]
     others += [replace(config, fields={"v_0": 0.5}), replace(config, backend="torch")]
-    others += [replace(config, augment=True)]
-    assert len({config.id, *(other.id for other in others)}) == 7
+    others += [replace(config, augment=True), replace(config, hold_out=False)]
+    assert len({config.id, *(other.id for other in others)}) == 8
+    assert not {"augment", "hold_out"} & set(config.as_dict())  # as in results from before
+
+
+@pytest.mark.once
+def test_early_stopping_needs_held_out_images():
+    runs = (Run("proxy", 8, stops_early=True),)
+    assert Size("digits", 1, runs).hold_out
+    with pytest.raises(ValueError, match=r"chosen on held-out images. Received: hold_out=False"):
+        Size("digits", 1, runs, hold_out=False)
 
 
 # Runner
@@ -216,6 +225,25 @@ def test_a_trained_network_is_evaluated_at_further_t(trained):
     (held_out,) = early_stopping(network, *data.held_out, [stopped["margin"]])
     after_all = network.predict(data.held_out[0], verbose=0).argmax(-1) == data.held_out[1]
     assert held_out.accuracy >= after_all.mean() - 0.001
+
+
+def test_a_training_may_have_all_training_images(tmp_path):
+    data = tiny_data()
+    whole = data.undivided()
+    (x, y), _ = datasets.load("digits")
+    for found, expected in zip(whole.train, (x, y), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert [part.shape for part in whole.held_out] == [(0, 8, 8, 1), (0,)]
+    (config, _) = configs()
+    config = replace(config, epochs=1, batch_size=512, hold_out=False)
+    lines = []
+    result = run(job(config), data, Folders(tmp_path, tmp_path), lines.append)
+    assert result["config"]["hold_out"] is False
+    assert result["images"] == {"train": len(x), "held_out": 0, "test": 360}
+    (epoch,) = result["curve"]
+    assert set(epoch) == {"phase", "epoch", "seconds", "loss", "accuracy", "learning_rate"}
+    assert len(lines) == 1
+    assert "held-out" not in lines[0]
 
 
 def configs():

@@ -47,7 +47,7 @@ class Curve(PhaseCallback):
 
     Args:
         path: JSON file; a resumed training reads it first.
-        x: Held-out images for MSSE.
+        x: Held-out images for MSSE. Without any, entries have no `msse` and `msse_counts`.
         y: Their labels.
         say: Function that receives one line per epoch.
 
@@ -74,11 +74,13 @@ class Curve(PhaseCallback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Add the epoch to the file."""
-        outputs = self.model.predict(self._x, batch_size=100, verbose=0)
+        errors = {}
+        if len(self._x):
+            outputs = self.model.predict(self._x, batch_size=100, verbose=0)
+            errors = mean_sum_of_squared_errors(np.asarray(outputs, "float64"), self._y)
         entry: dict[str, Any] = {"phase": self._phase, "epoch": epoch}
         entry["seconds"] = time.perf_counter() - self._start
-        entry |= {name: float(value) for name, value in (logs or {}).items()}
-        entry |= mean_sum_of_squared_errors(np.asarray(outputs, "float64"), self._y)
+        entry |= {name: float(value) for name, value in (logs or {}).items()} | errors
         self.epochs.append(entry)
         with replacing(self._path) as draft:
             draft.write_text(json.dumps(self.epochs))

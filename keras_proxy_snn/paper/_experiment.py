@@ -52,6 +52,12 @@ class Size:
         batch_size: Images per step.
         augment: Whether all methods see images shifted and mirrored at random, see
             `keras_proxy_snn.methods.Training`.
+        hold_out: Whether the last training images are held out. `False`: networks are trained on
+            all training images, as in the paper; choose settings with held-out images before.
+
+    Raises:
+        ValueError: If nothing is held out and a run stops early; its margin is chosen on held-out
+            images.
     """
 
     preset: str
@@ -60,6 +66,15 @@ class Size:
     seeds: tuple[int, ...] = (0,)
     batch_size: int = 100
     augment: bool = False
+    hold_out: bool = True
+
+    def __post_init__(self) -> None:
+        stopping = [run.method for run in self.runs if run.stops_early]
+        if stopping and not self.hold_out:
+            raise ValueError(
+                "The margin of early stopping is chosen on held-out images. Received: "
+                f"hold_out=False, stops_early=True for {stopping}."
+            )
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,7 @@ class Config:
         fields: Fields of the preset that are replaced.
         backend: Backend of Keras.
         augment: As in `Size`.
+        hold_out: As in `Size`.
 
     Example:
 
@@ -110,13 +126,15 @@ class Config:
     fields: Mapping[str, Any]
     backend: str
     augment: bool = False
+    hold_out: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as values that JSON can hold."""
         values: dict[str, Any] = json.loads(json.dumps(asdict(self), sort_keys=True))
-        if not self.augment:
-            # Older results have no such setting, and their file names depend on the settings.
-            del values["augment"]
+        # Older results have no such settings, and their file names depend on the settings.
+        for name, usual in (("augment", False), ("hold_out", True)):
+            if values[name] is usual:
+                del values[name]
         return values
 
     @property

@@ -9,13 +9,29 @@ from typing import Any
 from .. import methods
 from ._experiment import Config, Run, Size
 
-__all__ = ["Row", "accuracy_curves", "read_rows", "training_steps"]
+__all__ = ["Row", "accuracy_curves", "config_of", "read_rows", "training_steps"]
 
 
 def training_steps(run: Run) -> int | None:
     """T in training; `None` if one trained network serves for every T."""
     method = methods.METHODS.get(run.method)
     return None if method is not None and not method.at_time_steps else run.time_steps
+
+
+def config_of(size: Size, run: Run, epochs: int, seed: int = 0, backend: str = "") -> Config:
+    """Settings of the training whose network a run evaluates."""
+    return Config(
+        run.method,
+        size.preset,
+        training_steps(run),
+        seed,
+        epochs,
+        size.batch_size,
+        run.fields,
+        backend,
+        size.augment,
+        size.hold_out,
+    )
 
 
 @dataclass(frozen=True)
@@ -57,19 +73,7 @@ def read_rows(size: Size, epochs: int, folder: Path) -> list[Row]:
     results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     rows = []
     for run in size.runs:
-        wanted = _key(
-            Config(
-                run.method,
-                size.preset,
-                training_steps(run),
-                0,
-                epochs,
-                size.batch_size,
-                run.fields,
-                "",
-                size.augment,
-            ).as_dict()
-        )
+        wanted = _key(config_of(size, run, epochs).as_dict())
         found = [
             result
             for result in results

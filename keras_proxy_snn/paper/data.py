@@ -1,7 +1,7 @@
 """Images of an experiment: for training, held out, and for the test."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ class Data:
         title: Name in tables; it states if the copy has lossy compression.
         train: Images and labels to train on.
         held_out: The last 5,000 training images, or the last tenth of fewer than 50,000. All
-            choices are made with these images.
+            choices are made with these images. None after `undivided`.
         test: Test images and labels, used once, at the end of a training.
         lossless: For a compressed copy: some test images with original pixels, and the same
             images from the copy, by name. Empty if there are no original pixels.
@@ -35,6 +35,12 @@ class Data:
     held_out: Split
     test: Split
     lossless: dict[str, Split]
+
+    def undivided(self) -> "Data":
+        """The same with all training images to train on, and none held out."""
+        parts = zip(self.train, self.held_out, strict=True)
+        x, y = (np.concatenate(part) for part in parts)
+        return replace(self, train=(x, y), held_out=(x[:0], y[:0]))
 
 
 def load(preset: str, data_dir: str | os.PathLike[str] | None) -> Data:

@@ -15,7 +15,7 @@ from ..model import ProxyModel
 from ._curve import Curve
 from ._evaluation import accuracy, activity, ann_accuracy, early_stopping
 from ._experiment import Config, Run, Size
-from ._rows import training_steps
+from ._rows import config_of
 from .data import Data
 from .facts import hardware, versions
 
@@ -60,17 +60,7 @@ def plan(size: Size, seeds: Iterable[int], epochs: int, runs: Sequence[Run]) -> 
     jobs: dict[str, tuple[Config, set[int], set[int], set[int]]] = {}
     for seed in seeds:
         for run in runs:
-            config = Config(
-                run.method,
-                size.preset,
-                training_steps(run),
-                seed,
-                epochs,
-                size.batch_size,
-                run.fields,
-                keras.config.backend(),
-                size.augment,
-            )
+            config = config_of(size, run, epochs, seed, keras.config.backend())
             _, rows, further, stops = jobs.setdefault(config.id, (config, set(), set(), set()))
             further.update(run.evaluate_at)
             if run.time_steps is not None:
@@ -107,6 +97,7 @@ def run(
         ValueError: If there is no such method or preset.
         OSError: If the result cannot be written; raised before the training.
     """
+    data = data if job.config.hold_out else data.undivided()
     path = folders.results / f"{job.config.id}.json"
     folder = folders.scratch / job.config.id
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +163,7 @@ def _train(
     training = methods.Training(
         config.epochs,
         config.batch_size,
-        data.held_out,
+        data.held_out if config.hold_out else None,
         folder,
         callbacks=[curve],
         augment=config.augment,

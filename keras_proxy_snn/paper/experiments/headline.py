@@ -30,10 +30,15 @@ EXPERIMENT = Experiment(
     "headline",
     "The paper's network for Fashion-MNIST at few time steps",
     {
-        "full": Size("fashion_mnist", 48, _runs(_FIELDS), (0, 1, 2), augment=True),
+        "full": Size("fashion_mnist", 32, _runs(_FIELDS), (0, 1), augment=True, hold_out=False),
         "compact": Size("fashion_mnist_compact", 12, _runs(CLIPPED), augment=True),
         "tiny": Size(
-            "digits", 2, (Run("headline", 4, evaluate_at=(2,)),), batch_size=32, augment=True
+            "digits",
+            2,
+            (Run("headline", 4, evaluate_at=(2,)),),
+            batch_size=32,
+            augment=True,
+            hold_out=False,
         ),
     },
     ("table", "time_steps"),
