@@ -24,8 +24,11 @@ def _script(name):
 _fit, _nets, _opponents, _race, _report, _workers = map(
     _script, ("_fit", "_nets", "_opponents", "_race", "_report", "_workers")
 )
-memory_in_t, neurons, scaling, simulate, startup, tables, train_step = map(
-    _script, ("memory_in_t", "neurons", "scaling", "simulate", "startup", "tables", "train_step")
+memory_in_t, neurons, proxy_layers, scaling = map(
+    _script, ("memory_in_t", "neurons", "proxy_layers", "scaling")
+)
+simulate, startup, tables, train_step = map(
+    _script, ("simulate", "startup", "tables", "train_step")
 )
 
 BACKEND = keras.config.backend()
@@ -456,6 +459,7 @@ def test_the_readmes_hold_what_the_results_say():
         "train_step",
         "simulate",
         "neurons",
+        "proxy_layers",
         "memory_in_t",
         "scaling",
         "inference",
@@ -509,6 +513,20 @@ def test_neurons_runs(tmp_path, capsys):
 
 @LINUX
 @pytest.mark.any_backend
+@pytest.mark.slow
+@pytest.mark.any_backend
+def test_proxy_layers_runs(tmp_path, capsys):
+    pytest.importorskip("torch", reason="the kernels are PyTorch's")
+    options = ["--shape", 4, 6, 2, "--batch", 2, "--dtype", "float32", "--threads", 1]
+    document = run(proxy_layers, tmp_path, *options)
+    check_circumstances(document, proxy_layers)
+    for layer in proxy_layers.LAYERS:
+        sums = [document["results"][f"{layer}-{way}"]["result"] for way in proxy_layers.WAYS]
+        assert sums[0] == pytest.approx(sums[1], abs=1e-3)
+    assert proxy_layers.table(document) in capsys.readouterr().out
+
+
+@LINUX
 @pytest.mark.slow
 def test_peers_run_in_memory_in_t(tmp_path, capsys):
     pytest.importorskip("spikingjelly", reason="pip install --no-deps spikingjelly loguru")

@@ -1,5 +1,7 @@
 """Activations that a neuron can follow, against neurons in NumPy, and the proxy that has them."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -47,6 +49,24 @@ def test_levels_are_whole_in_half_precision():
     found = response(a, 1.0, "qcfs", 1000, 0.5)
     assert keras.backend.standardize_dtype(found.dtype) == "bfloat16"
     assert to_numpy(ops.cast(found, "float32"))[0] == pytest.approx(0.503, rel=2**-8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("gain", [1.0, 0.7])
+def test_one_start_for_all_neurons_gives_the_bits_of_a_start_for_each(gain, dtype, rng):
+    """A single number may take a faster way; more numbers than fit into one piece of it."""
+    a = (rng.integers(-64, 192, (3, 150, 150)) / 64).astype("float32")
+    weights = ops.convert_to_tensor(rng.normal(size=a.shape), dtype)
+
+    def weighted(a, v_0):
+        return ops.sum(weights * response(ops.cast(a, dtype), gain, "qcfs", 5, v_0))
+
+    starts = 0.25, ops.full(a.shape, 0.25)
+    one, each = (response(ops.cast(a, dtype), gain, "qcfs", 5, v_0) for v_0 in starts)
+    np.testing.assert_array_equal(*(to_numpy(ops.cast(r, "float32")) for r in (one, each)))
+    one, each = (gradient(partial(weighted, v_0=v_0), a)[0] for v_0 in starts)
+    assert 0.1 < np.mean(one != 0) < 0.5
+    np.testing.assert_allclose(one, each, rtol=1e-6 if dtype == "float32" else 2**-7)
 
 
 def small(activation):

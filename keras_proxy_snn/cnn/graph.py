@@ -36,6 +36,11 @@ class Call(NamedTuple):
         """Result of the layer; see `Graph.run`."""
         if not isinstance(self.layer, keras.layers.Layer):
             return self.layer(*arguments)
+        if keras.config.backend() == "torch":
+            from .torch_layers import fast_call
+
+            if (result := fast_call(self.layer, arguments[0], training)) is not None:
+                return result
         return self.layer(arguments[0] if len(arguments) == 1 else arguments, training=training)
 
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 from keras import ops
 
 from .._types import Images, Tensor
@@ -97,6 +98,11 @@ def response(a: Tensor, gain: float, activation: str, time_steps: int, v_0: Tens
     a = ops.convert_to_tensor(a)
     if activation == "clip":
         return ops.clip(a, 0.0, gain)
+    if keras.config.backend() == "torch":
+        from . import torch_responses
+
+        if torch_responses.applies(a, v_0):
+            return torch_responses.quantised(a, gain, time_steps, v_0)
     # In half precision, levels would not be whole numbers if T is large.
     level = quantisation_level(ops.cast(a, "float32"), gain, time_steps, v_0)
     return ops.cast(gain * (whole(level) / time_steps), a.dtype)
