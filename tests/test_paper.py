@@ -575,13 +575,13 @@ def test_the_experiments_are_listed():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "NAME is one of table2"),
+        ([], "NAME must be one of table2"),
         (["table9"], "'table9'"),
         (
             ["table2", "--only", "magic", "--size", "tiny"],
             "--only must name methods of the experiment",
         ),
-        (["table2", "--time-steps", "9", "--size", "tiny"], "is one of [8, 16, 32] here"),
+        (["table2", "--time-steps", "9", "--size", "tiny"], "must be one of [8, 16, 32] here"),
         (["table2", "--size", "compact", "--data-dir", "nowhere"], "that holds Fashion-MNIST"),
     ],
 )
