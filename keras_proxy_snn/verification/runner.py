@@ -17,7 +17,7 @@ __all__ = ["BACKENDS", "verify"]
 
 BACKENDS = ("tensorflow", "jax", "torch")
 # Networks between two writings of the report. A process costs some seconds of imports.
-_CHUNK = 50
+_CHUNK = 25
 
 
 def verify(
@@ -37,7 +37,7 @@ def verify(
         weights: `"dyadic"`: multiples of 1/256, on which no count may differ. `"float"`: rounding
             may decide a spike of the float form.
         only: Names of backends and runtimes, or all that are installed.
-        path: Report file. It is written after every 50 networks; an existing one is gone on with.
+        path: Report file. It is written after every 25 networks; an existing one is gone on with.
         tell: Called with a line about the progress.
 
     Returns:
