@@ -1,6 +1,6 @@
 """`ProxyModel`: an ANN and an SNN with one architecture and one set of weights."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
 from .neurons.neuron import Neuron
 from .simulation.network import SpikingNetwork
+from .simulation.summary import stages_table
 from .training.inputs import CheckedInputs
 from .training.learning import ProxyLearning
 
@@ -205,6 +206,25 @@ class ProxyModel(CheckedInputs, ProxyLearning):
             f"{self.classes} classes, time_steps={self.time_steps}, reset={self.reset!r}, "
             f"readout={self.readout!r}>"
         )
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Print the stages of the spiking network, then Keras's table of both networks.
+
+        Args:
+            line_length: Width of Keras's table.
+            positions: Columns of Keras's table.
+            print_fn: Function that gets the text in place of the screen.
+            **kwargs: Further arguments of `keras.Model.summary`; `expand_nested=True` shows the
+                layers of the ANN.
+        """
+        (print_fn or print)(f"{stages_table(self.snn)}\nBoth networks share these parameters.\n")
+        super().summary(line_length, positions, print_fn, **kwargs)
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
         """As `keras.Model.save`, but a `.keras` file is whole even if the process is killed.

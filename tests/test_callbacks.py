@@ -69,6 +69,33 @@ def test_the_first_silent_layer_is_named_as_the_cause():
     assert second.startswith("Layer 'dense1'")
 
 
+def with_dead_maps():
+    """A network whose maps 1 and 3 of `conv1` cannot fire, and its images."""
+    model = kps.build("4C3-P2-10F", input_shape=(8, 8, 1), time_steps=2, v_threshold=0.1)
+    kernel = np.abs(model.ann.layers[0].get_weights()[0])
+    kernel[..., [1, 3]] *= -1
+    model.ann.layers[0].set_weights([kernel])
+    return model, np.full((3, 8, 8, 1), 0.9, "float32")
+
+
+def test_dead_maps_are_told_once_and_by_index():
+    model, images = with_dead_maps()
+    monitor = kps.ProxyMonitor(patience=2, stop=True, images=images)
+    monitor.set_model(model)
+    model.stop_training = False
+    monitor.on_train_begin()
+    logs = {"proxy_distance": 0.1}
+    monitor.on_train_batch_end(0, logs)
+    monitor.on_epoch_end(0, logs)  # too early for a warning
+    assert monitor.dead_maps == {"conv1": (1, 3)}
+    monitor.on_train_batch_end(0, logs)
+    with pytest.warns(kps.CollapseWarning, match=r"'conv1': maps 1, 3 \(2 of 4\) did not spike"):
+        monitor.on_epoch_end(1, logs)
+    monitor.on_epoch_end(2, logs)  # a second warning would be an error
+    assert not model.stop_training
+    assert monitor.warned == []
+
+
 def test_it_can_stop_the_training():
     monitor = kps.ProxyMonitor(patience=1, stop=True)
     watch(monitor, [{"rate_conv1": 0.9}])

@@ -358,6 +358,31 @@ def test_summary_names_both_networks():
     assert "snn" in text
 
 
+def test_summary_shows_the_stages_of_the_spiking_network():
+    lines = []
+    small(time_steps=3).summary(print_fn=lines.append)
+    rows = [" ".join(line.split()) for line in lines[0].splitlines()]
+    assert rows[0] == "Spiking network of 3 time steps (T), reset 'zero'"
+    assert rows[1] == "stage type output per step neurons threshold parameters"
+    assert rows[2] == "if_conv1 IFConv2D 6 x 6 x 4 144 0.25 36"
+    assert rows[3] == "spike_pool1 SpikePool2D 3 x 3 x 4 0"
+    assert rows[-1] == "Both networks share these parameters."
+
+
+def test_summary_of_a_graph_names_what_a_stage_reads():
+    image = keras.Input((4, 4, 1))
+    x = keras.layers.Conv2D(2, 1, activation="relu", name="first")(image)
+    y = keras.layers.Add()([x, keras.layers.Conv2D(2, 1, name="second")(x)])
+    y = keras.layers.Flatten()(keras.layers.ReLU()(y))
+    model = kps.ProxyModel(keras.Model(image, keras.layers.Dense(3)(y)), time_steps=2)
+    lines = []
+    model.summary(print_fn=lines.append)
+    _, head, *rows = lines[0].splitlines()
+    assert head.split()[:4] == ["stage", "type", "reads", "output"]
+    (row,) = (row for row in rows if row.startswith("sum_"))
+    assert "if_first, synapses_second" in row
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [

@@ -20,7 +20,7 @@ BACKENDS = {"tensorflow", "jax", "torch"}
 # Rooms from the ground up. A room imports rooms of lower rows, never another room of its own row.
 ROOMS = (
     "_types",
-    "_version _startup _archives _arrays _checks _files _labels _processor _window",
+    "_version _startup _archives _arrays _checks _files _labels _processor _tables _window",
     "datasets neurons",
     "layers",
     "cnn simulation",

@@ -518,6 +518,33 @@ def test_report_prints_and_goes_to_json(rng):
     assert "ISSCC 2014" in plain["energy_table"]["memories"][0]["source"]
 
 
+def test_maps_that_never_spike_are_told_by_index():
+    model = kps.build("20C1-P2-3F", input_shape=(4, 4, 1), time_steps=2)
+    kernel = np.full((1, 1, 1, 20), 2.0, "float32")
+    kernel[..., [0, *range(2, 16)]] = -2.0
+    model.ann.layers[0].set_weights([kernel])
+    seen = statistics.record(model, np.ones((2, 4, 4, 1)))
+    assert (seen["conv1"].maps, seen["conv1"].neurons) == (20, 320)
+    assert seen["conv1"].dead_maps == (0, *range(2, 16))
+    line = "conv1: maps 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, ... (15 of 20) never spiked."
+    assert line in repr(seen).splitlines()
+    assert "readout: map" not in repr(seen)
+    assert line in str(statistics.report(model, np.ones((2, 4, 4, 1)))).splitlines()
+
+
+def test_record_and_report_show_themselves_as_tables(rng):
+    model, x = conv_model(rng)
+    seen, report = statistics.record(model, x), statistics.report(model, x)
+    assert repr(seen).startswith("Activity of 7 images, T = 5")
+    assert len(repr(seen).splitlines()) == 2 + 4 + 2
+    html = seen._repr_html_()
+    assert html.count("<tr>") == 5
+    assert '<td style="text-align:left">conv2</td>' in html
+    assert report._repr_html_().count("<table>") == 3
+    assert repr(report) == f"Report(model={model.name!r}, images=7, time_steps=5)"
+    assert repr(statistics.Record()).startswith("Activity (rates")
+
+
 @pytest.mark.parametrize("function", [statistics.record, statistics.costs, statistics.report])
 def test_bad_input_is_refused(rng, function):
     model, x = conv_model(rng)

@@ -423,8 +423,22 @@ def test_the_top_of_accuracies_is_shown_again_larger():
         assert one.get_color() == other.get_color()
     assert top.get_ylim() == pytest.approx((88, 95.7))
     assert whole.get_ylim()[0] < 10
-    (legend,) = figure.legends
+    (legend,) = figure.subfigs[0].legends
     assert [text.get_text() for text in legend.get_texts()] == ["good", "bad", "ANN"]
+
+
+@pytest.mark.once
+def test_many_curves_are_read_in_groups():
+    curves = {f"curve {i}": {2: 0.1 * i, 4: 0.2 * i} for i in range(1, 4)}
+    groups = {"Odd": ["curve 1", "curve 3"], "Even": ["curve 2"]}
+    figure = accuracy_against_time_steps(curves, groups=groups)
+    assert panel_titles(figure) == ["Odd", "Even"]
+    assert [[line.get_label() for line in axes.lines] for axes in figure.axes] == [*groups.values()]
+    assert figure.axes[0].lines[0].get_color() == figure.axes[1].lines[0].get_color()
+    assert [len(part.legends[0].get_texts()) for part in figure.subfigs] == [2, 1]
+    check_legible(figure)
+    with pytest.raises(ValueError, match=r"in exactly one group\. Received: .*'curve 3'"):
+        accuracy_against_time_steps(curves, groups={"Odd": ["curve 1"], "Even": ["curve 2"]})
 
 
 @pytest.mark.once
@@ -478,7 +492,7 @@ def test_a_long_legend_of_accuracy_against_time_steps_is_whole():
     curves = {f"a method\nof many words, number {i}": {1: 0.1, 8: 0.5 + i / 100} for i in range(14)}
     figure = accuracy_against_time_steps(curves)
     png(figure)  # lays it out
-    legend = figure.legends[0].get_window_extent()
+    legend = figure.subfigs[0].legends[0].get_window_extent()
     assert legend.y0 >= 0
     assert legend.x1 <= figure.bbox.x1
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import keras
 
+from .. import statistics
 from .._checks import check_flag
+from .._types import Images
 
 __all__ = ["CollapseWarning", "ProxyMonitor"]
 
 
 class CollapseWarning(UserWarning):
-    """Firing rates, or the proxy's distance, show that training is about to fail."""
+    """Firing rates or the proxy's distance show that training fails, or maps never spike."""
 
 
 class ProxyMonitor(keras.callbacks.Callback):
@@ -25,17 +27,27 @@ class ProxyMonitor(keras.callbacks.Callback):
 
     The monitor warns once per layer and once for the distance, and names the cure. Of several
     silent layers it names the first, which is the cause. It reads the
-    logs that a `ProxyModel` writes, which are averages over the epoch so far, and computes
-    nothing itself.
+    logs that a `ProxyModel` writes, which are averages over the epoch so far.
+
+    A layer can fire well while some of its maps (the outputs of a filter) never do. With `images`,
+    the monitor simulates these after each epoch and warns, once per convolutional layer, of maps
+    without a spike, by index. Such maps do no harm, so they stop no training.
 
     Args:
+        images: Some dozen images `(images, height, width, channels)`, or `None`: dead maps are not
+            looked for. They take the memory of `statistics.record`.
         max_rate: Warn above this firing rate, in spikes per neuron and step.
         min_rate: Warn below this firing rate.
         max_distance: Warn above this mean cosine distance between spike counts and the
             ANN's output.
         patience: Number of consecutive batches that must be out of range before a warning. The
             average of a whole epoch is enough after as many batches.
-        stop: Whether to stop the training at the first warning.
+        stop: Whether to stop the training at the first warning, other than that of dead maps.
+
+    Attributes:
+        warned: Names in the logs (`"rate_conv1"`, `"proxy_distance"`) that it has warned of.
+        dead_maps: Name of each convolutional layer to the indices of its maps without a spike on
+            `images`, after the last epoch.
 
     Raises:
         ValueError: If a bound is out of range, or the model logs no rates.
@@ -58,6 +70,8 @@ class ProxyMonitor(keras.callbacks.Callback):
         max_distance: float = 0.5,
         patience: int = 50,
         stop: bool = False,
+        *,
+        images: Images = None,
     ):
         super().__init__()
         if not 0 <= min_rate < max_rate <= 1:
@@ -71,11 +85,13 @@ class ProxyMonitor(keras.callbacks.Callback):
             raise ValueError(f"`patience` must be at least 1. Received: {patience!r}.")
         self.max_rate, self.min_rate, self.max_distance = max_rate, min_rate, max_distance
         self.patience, self.stop = patience, check_flag("stop", stop)
+        self.images = images
         self.warned: list[str] = []
+        self.dead_maps: dict[str, tuple[int, ...]] = {}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Reset the counts of batches."""
-        self.warned = []
+        self.warned, self.dead_maps, self._told = [], {}, set[str]()
         self._out_of_range: dict[str, int] = {}
         self._batches = 0
 
@@ -86,7 +102,28 @@ class ProxyMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Check the averages of the whole epoch, which are enough after `patience` batches."""
-        self._look(logs or {}, weight=self.patience if self._batches >= self.patience else 0)
+        enough = self._batches >= self.patience
+        self._look(logs or {}, weight=self.patience if enough else 0)
+        if self.images is not None:
+            self._look_at_maps(enough)
+
+    def _look_at_maps(self, warn: bool) -> None:
+        seen = statistics.record(self.model, self.images).values()
+        # Each neuron of a dense layer would be a map of its own.
+        layers = [layer for layer in seen if layer.maps < layer.neurons]
+        self.dead_maps = {layer.name: layer.dead_maps for layer in layers}
+        for layer in layers:
+            # A layer that is silent as a whole is told by its rate.
+            some = 0 < len(layer.dead_maps) < layer.maps
+            if warn and some and layer.name not in self._told:
+                self._told.add(layer.name)
+                warnings.warn(
+                    f"Layer {layer.name!r}: {layer.dead_maps_in_words} did not spike on any of "
+                    f"the {len(self.images)} images. They cost work and carry nothing. Cure: a "
+                    "lower `v_threshold` or learning rate; or fewer filters, if they stay silent.",
+                    CollapseWarning,
+                    stacklevel=2,
+                )
 
     def _look(self, logs: dict[str, Any], weight: int) -> None:
         if "proxy_distance" not in logs:

@@ -2,7 +2,7 @@
 
 import statistics
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_epochs", "draw_feature_maps", "draw_time_steps"]
 
 # Characters per line of the legend.
-_LEGEND = 28
-# More curves than this crowd the top of the plot, so a second plot enlarges the top.
+_LEGEND = 50
+# More curves than this are drawn in groups, and a second plot of each enlarges the top.
 _CROWDED = 6
 _TOP = 0.06
 
@@ -39,8 +39,29 @@ def draw_time_steps(rows: Sequence[Row]) -> "Figure":
             elif shares:
                 curves.setdefault(name, {})[t] = shares
     best = max([*levels.values(), *(max(v) for curve in curves.values() for v in curve.values())])
-    top = best - _TOP if len(curves) > _CROWDED else None
-    return accuracy_against_time_steps(curves, levels=levels, points=_published(rows), top=top)
+    top, groups = None, None
+    if len(curves) > _CROWDED:
+        top, groups = best - _TOP, _groups(rows, curves)
+    points = _published(rows)
+    return accuracy_against_time_steps(curves, levels=levels, points=points, top=top, groups=groups)
+
+
+def _groups(rows: Sequence[Row], names: Iterable[str]) -> dict[str, list[str]]:
+    """Names of curves by the way in which their networks came to be."""
+    kinds = {row.title: _kind(row.run.method) for row in rows}
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        title = name.replace("\n", " ").split(", trained at ")[0]
+        groups.setdefault(kinds[title], []).append(name)
+    return groups
+
+
+def _kind(method: str) -> str:
+    if method.startswith("proxy"):
+        return "Trained via the proxy"
+    if method.startswith("conversion") or method.endswith("as_snn"):
+        return "Converted from an ANN, not trained as an SNN"
+    return "Trained in other ways"
 
 
 def _published(rows: Sequence[Row]) -> dict[str, dict[int, float]]:

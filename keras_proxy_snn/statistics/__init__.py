@@ -5,9 +5,10 @@
 the model, and they need only NumPy and Keras.
 """
 
-from ._activity import LayerRecord, LayerStatistics, record
+from ._activity import record
 from ._costs import Costs, LayerCosts, costs
 from ._energy import HOROWITZ_45NM, Constant, EnergyTable, Estimate, Memory
+from ._layers import LayerRecord, LayerStatistics, Record
 from ._report import Report, report
 from ._stopping import Stopping, early_stopping
 
@@ -21,6 +22,7 @@ __all__ = [
     "LayerRecord",
     "LayerStatistics",
     "Memory",
+    "Record",
     "Report",
     "Stopping",
     "costs",

@@ -1,91 +1,21 @@
 """Activity per layer: firing rates, silent and saturated neurons, and the errors of Eq. 9."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .._types import Images
 from ..model import ProxyModel
+from ._layers import LayerRecord, LayerStatistics, Record
 from ._signals import LayerSignals, batches, check_model
 
-__all__ = ["ActivitySums", "LayerRecord", "LayerStatistics", "record"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerStatistics:
-    """Activity of one layer of neurons on some images, as plain numbers.
-
-    The rate r of a neuron on an image is its number of spikes per step. The proxy rests on
-    Eq. 9 of Kheradpisheh et al., "Spiking neural networks trained via proxy", which gives this
-    rate from the rates of the inputs (for the first layer: from the pixels):
-
-        r = ReLU(I / v_threshold)        I = sum of weights * input rates + bias
-
-    `rate_error` and `rate_distance` compare both sides of this equation for the inputs that the
-    *SNN's own* layer received. They measure the error of this layer alone: uneven spikes, the
-    excess that a reset to zero discards, rounding to 1/T, the start at `v_0`, and the limit of
-    one spike per step. Layers and pooling before it have no part in them. `ann_error` and
-    `ann_distance` compare r with the activation a of the same layer of the ANN. They include
-    the errors of all layers before.
-
-    Distances are cosine distances, `1 - p.q / (|p| |q|)`, over the neurons of an image, averaged
-    over images. They do not depend on scale and are 0 for proportional vectors. The distance of
-    two vectors of zeros is 0; the distance of a vector of zeros and any other vector is 1.
-
-    Attributes:
-        name: Name of the ANN's layer, the twin.
-        neurons: Number of neurons.
-        v_threshold: Their threshold, in units of the weights.
-        firing_rate: Mean of r over neurons and images, in spikes per neuron and step.
-        dead_fraction: Share of the neurons that spike at no step of any image.
-        saturated_fraction: Share of the neurons that spike at every step of every image.
-        rate_error: Mean of |r - ReLU(I / v_threshold)|, in spikes per step.
-        rate_distance: Cosine distance of r and ReLU(I / v_threshold).
-        ann_error: Mean of |r - a / u|, in spikes per step. The unit u is the activation that
-            stands for a rate of 1: the product of v_threshold * scale over all layers up to this
-            one, with the scale of a `Rescaling` or a `LearnedThreshold` before the ReLU. So u = 1
-            for the proxy `"clip"`. `None` if there is no such unit: a bias or a batch
-            normalisation after a layer with u other than 1 does not scale with the rates.
-        ann_distance: Cosine distance of r and a; it needs no unit. A linear readout is rectified.
-    """
-
-    name: str
-    neurons: int
-    v_threshold: float
-    firing_rate: float
-    dead_fraction: float
-    saturated_fraction: float
-    rate_error: float
-    rate_distance: float
-    ann_error: float | None
-    ann_distance: float
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LayerRecord(LayerStatistics):
-    """Activity of one layer at each step: the numbers of `LayerStatistics` and NumPy arrays.
-
-    Attributes:
-        spikes: Zeros and ones, `(images, time, ...)`, uint8.
-        potentials: Membrane potentials after each step (and its reset), `(images, time, ...)`,
-            in units of the weights.
-        firing_rates: Spikes per step of each neuron, `(images, ...)`.
-        expected_rates: Rates that Eq. 9 gives for the layer's own inputs, `(images, ...)`.
-        activations: The ANN's activations of the layer, after ReLU, `(images, ...)`.
-    """
-
-    spikes: np.ndarray = field(repr=False)
-    potentials: np.ndarray = field(repr=False)
-    firing_rates: np.ndarray = field(repr=False)
-    expected_rates: np.ndarray = field(repr=False)
-    activations: np.ndarray = field(repr=False)
+__all__ = ["ActivitySums", "record"]
 
 
 def record(
     model: ProxyModel, x: Images, layers: Iterable[str] | None = None, *, batch_size: int = 32
-) -> dict[str, LayerRecord]:
+) -> Record:
     """Record spikes and potentials of chosen layers at every step.
 
     The model is not changed. The record takes five bytes per image, neuron and time step, so use
@@ -98,7 +28,7 @@ def record(
         batch_size: Number of images simulated at once.
 
     Returns:
-        Name to `LayerRecord`, in the order of the network.
+        `Record`: name to `LayerRecord`, in the order of the network.
 
     Raises:
         TypeError: If the model is not a `ProxyModel`.
@@ -128,7 +58,7 @@ def record(
                 sums[name].add(signals)
                 for key, values in _arrays(signals, model.time_steps).items():
                     arrays[name].setdefault(key, []).append(values)
-    result = {}
+    result = Record()
     for name in names:
         joined: dict[str, Any] = {key: np.concatenate(v) for key, v in arrays[name].items()}
         result[name] = LayerRecord(**vars(sums[name].statistics()), **joined)
@@ -191,6 +121,8 @@ class ActivitySums:
     def statistics(self) -> LayerStatistics:
         """Statistics of all batches so far; there must be at least one."""
         layer, images = self._last.layer, self._images
+        # A map is the last axis of the layer's output.
+        fired = (self._most > 0).reshape(-1, self._last.spike_counts.shape[-1]).any(axis=0)
         return LayerStatistics(
             name=layer.twin.name,
             neurons=len(self._most),
@@ -198,6 +130,8 @@ class ActivitySums:
             firing_rate=float(self._rate / images),
             dead_fraction=float(np.mean(self._most == 0)),
             saturated_fraction=float(np.mean(self._fewest == self._time_steps)),
+            maps=len(fired),
+            dead_maps=tuple(np.flatnonzero(~fired).tolist()),
             rate_error=float(self._rate_error / images),
             rate_distance=float(self._rate_distance / images),
             ann_error=None if self._last.ann_unit is None else float(self._ann_error / images),

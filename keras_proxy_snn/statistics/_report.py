@@ -1,14 +1,17 @@
 """Activity, work and energy of a network as tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
+from .._tables import Table
 from .._types import Images
 from ..model import ProxyModel
-from ._activity import ActivitySums, LayerStatistics
+from ._activity import ActivitySums
 from ._costs import Costs, CostSums
 from ._energy import HOROWITZ_45NM, EnergyTable
+from ._layers import LayerStatistics, activity_table
 from ._signals import batches
 
 __all__ = ["Report", "report"]
@@ -16,7 +19,7 @@ __all__ = ["Report", "report"]
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Activity and costs of a network; `print` shows them as tables.
+    """Activity and costs of a network; `print` and notebooks show them as tables.
 
     Attributes:
         model: The model's name.
@@ -38,27 +41,16 @@ class Report:
         """The report as dictionaries, tuples, strings and numbers, ready for `json.dumps`."""
         return asdict(self)
 
+    def _tables(self) -> list[Table]:
+        return [activity_table(self.layers), _work(self.costs), _energy(self.costs, self)]
+
     def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"{self.model}: T = {self.time_steps}, {self.images} images",
-                "",
-                "Activity (rates and errors in spikes per neuron and step)",
-                *_activity(self.layers),
-                "Eq. 9: firing rate against ReLU(current / threshold) for the layer's own inputs.",
-                "ANN: against the activation of the same layer of the ANN. dist.: cosine distance.",
-                "",
-                "Work per image",
-                *_work(self.costs),
-                "The SNN does the multiply-adds of its first layer too, once.",
-                "",
-                f"Energy per image, {self.energy_table.name}: an estimate, not a measurement",
-                *_energy(self.costs),
-                "event: nothing reused, zeros skipped. layer: each value moved once per pass.",
-                f"The ANN of {self.costs.activation_bits}-bit activations has as many levels as "
-                f"counts of 0 to {self.time_steps}: a fair comparison with the int8 SNN.",
-            ]
-        )
+        head = f"{self.model}: T = {self.time_steps}, {self.images} images"
+        return "\n\n".join([head, *map(str, self._tables())])
+
+    def _repr_html_(self) -> str:
+        head = f"<div>{escape(self.model)}: T = {self.time_steps}, {self.images} images</div>"
+        return head + "".join(table.html() for table in self._tables())
 
 
 def report(
@@ -114,28 +106,7 @@ def report(
     )
 
 
-def _activity(layers: Iterable[LayerStatistics]) -> list[str]:
-    head = ("layer", "neurons", "threshold", "rate", "dead", "saturated")
-    rows: list[Sequence[str]] = [(*head, "Eq. 9", "dist.", "ANN", "dist.")]
-    rows += [
-        (
-            layer.name,
-            f"{layer.neurons:,}",
-            f"{layer.v_threshold:g}",
-            f"{layer.firing_rate:.4f}",
-            f"{layer.dead_fraction:.1%}",
-            f"{layer.saturated_fraction:.1%}",
-            f"{layer.rate_error:.4f}",
-            f"{layer.rate_distance:.3f}",
-            "-" if layer.ann_error is None else f"{layer.ann_error:.4f}",
-            f"{layer.ann_distance:.3f}",
-        )
-        for layer in layers
-    ]
-    return _align(rows, labels=1)
-
-
-def _work(costs: Costs) -> list[str]:
+def _work(costs: Costs) -> Table:
     rows: list[Sequence[str]] = [
         ("layer", "parameters", "multiply-adds", "of non-zeros", "spikes in", "SynOps")
     ]
@@ -153,10 +124,11 @@ def _work(costs: Costs) -> list[str]:
     totals = tuple(sum(column) for column in zip(*columns, strict=True))
     for name, numbers in zip([*names, "total"], [*columns, totals], strict=True):
         rows.append((name, *(f"{number:,.0f}" for number in numbers)))
-    return _align(rows, labels=1)
+    note = "The SNN does the multiply-adds of its first layer too, once."
+    return Table("Work per image", rows, 1, (note,))
 
 
-def _energy(costs: Costs) -> list[str]:
+def _energy(costs: Costs, report: Report) -> Table:
     rows: list[Sequence[str]] = [
         (
             *("format", "dataflow", "network", "weights kB", "states kB", "signals kB"),
@@ -169,16 +141,10 @@ def _energy(costs: Costs) -> list[str]:
         energies = (e.compute_nj, e.memory_nj, e.total_nj)
         texts = (f"{number:,.1f}" for number in (*numbers, *energies))
         rows.append((e.number_format, e.dataflow, e.network + bits, *texts))
-    return _align(rows, labels=3)
-
-
-def _align(rows: Sequence[Sequence[str]], labels: int) -> list[str]:
-    """Lines of a table: the first columns are labels, aligned left; the others are numbers."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i < labels else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    notes = (
+        "event: nothing reused, zeros skipped. layer: each value moved once per pass.",
+        f"The ANN of {costs.activation_bits}-bit activations has as many levels as "
+        f"counts of 0 to {report.time_steps}: a fair comparison with the int8 SNN.",
+    )
+    title = f"Energy per image, {report.energy_table.name}: an estimate, not a measurement"
+    return Table(title, rows, 3, notes)

@@ -107,5 +107,5 @@ def _label(axes: "Axes", matrix: np.ndarray, names: list[str]) -> None:
     )
     axes.set_xticks(labelled, shown, fontsize="small", **style)
     axes.set_yticks(labelled, shown, fontsize="small")
-    axes.set_xlabel("answer of the network")
+    axes.set_xlabel("answer of the network (right answers lie on the diagonal)")
     axes.set_ylabel("class of the image")

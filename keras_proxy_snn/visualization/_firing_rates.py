@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 __all__ = ["firing_rates"]
 
 _BINS = 20
+_CAPTION = (
+    "Each panel has its own scales: compare layers by their means. Healthy: most neurons fire, few "
+    "of them in every step\n(a rate of 1). A layer that never fires silences all layers after it."
+)
 
 
 def firing_rates(record: Mapping[str, Any]) -> "Figure":
     """Draw a histogram of firing rates for each layer.
 
     A neuron's rate is its mean over the images, in spikes per step. The vermillion bar left of
-    zero is the share of neurons that never fire. All panels share one scale of rates.
+    zero is the share of neurons that never fire. Each panel has its own scales, so that a layer
+    with low rates can be read beside a layer with high ones.
 
     Args:
         record: Result of `keras_proxy_snn.statistics.record(model, x)`.
@@ -49,13 +54,14 @@ def firing_rates(record: Mapping[str, Any]) -> "Figure":
     layers = list(record.values())
     images, time_steps = layers[0].spikes.shape[:2]
     rates = [layer.firing_rates.reshape(images, -1).mean(axis=0) for layer in layers]
-    # Rounded up to a tenth, and never zero.
-    most = max(0.1, np.ceil(10 * max(float(r.max()) for r in rates) - 1e-3) / 10)
     of = f"{images} images" if images > 1 else "one image"
     title = f"Firing rates of the neurons, {of}, T = {time_steps}"
-    figure, panels = new_panels(title, list(record), 3, 1.9, [_note(layer) for layer in layers])
+    notes = [_note(layer) for layer in layers]
+    figure, panels = new_panels(title, list(record), 3, 1.9, notes, _CAPTION)
     for axes, values in zip(panels, rates, strict=True):
-        dead = _draw(axes, values, float(most))
+        # Rounded up to a twentieth, and never zero.
+        most = max(0.05, np.ceil(20 * float(values.max()) - 1e-3) / 20)
+        dead = _draw(axes, values, most)
     figure.legend([dead], ["never fired"], loc="upper right", frameon=False, fontsize="small")
     figure.supxlabel("firing rate (spikes per step)", fontsize="medium")
     figure.supylabel("neurons (%)", fontsize="medium")

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["potential_traces"]
 
+_CAPTION = (
+    "A potential climbs to the threshold; the neuron fires (a mark above) and the potential is "
+    "reset. A potential that stays\nabove the threshold belongs to a neuron that fires in every "
+    "step, one that falls to a neuron that stays silent."
+)
+
 _MARKERS = "os^Dv"
 
 
@@ -78,7 +84,7 @@ def potential_traces(
     batch = one_image(image, model.snn.image_shape)
     layers = _layers(model, batch, neurons, np.random.default_rng(seed), class_names)
     title = f"Membrane potentials for one image, T = {model.time_steps}"
-    figure, panels = new_panels(title, [layer.title for layer in layers], 1, 1.5)
+    figure, panels = new_panels(title, [layer.title for layer in layers], 1, 1.5, caption=_CAPTION)
     for axes, layer in zip(panels, layers, strict=True):
         threshold = _draw(axes, layer)
         axes.tick_params(labelbottom=axes is panels[-1])

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["rates_against_relu"]
 
+_CAPTION = (
+    "Each point is a neuron on one image. The proxy assumes that the points lie on the line. Right "
+    "of its bend\na neuron would have to fire more than once per step; a higher threshold cures it."
+)
+
 
 def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: int = 0) -> "Figure":
     """Draw each neuron's firing rate against ReLU(current / threshold), for each layer.
@@ -59,7 +64,7 @@ def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: i
     title = f"Firing rate against ReLU, {of}, T = {time_steps}"
     layers = list(record.values())
     notes = [f"error {r.rate_error:.3f}, distance {r.rate_distance:.3f}" for r in layers]
-    figure, panels = new_panels(title, list(record), 3, 2.3, notes)
+    figure, panels = new_panels(title, list(record), 3, 2.3, notes, _CAPTION)
     rng = np.random.default_rng(seed)
     for axes, layer in zip(panels, layers, strict=True):
         line = _draw(axes, layer, points, rng)

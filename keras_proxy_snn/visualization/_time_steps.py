@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import positive_integer
-from .figure import OKABE_ITO, new_figure
+from .figure import OKABE_ITO, heading, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,9 @@ __all__ = ["accuracy_against_time_steps"]
 Curves = Mapping[str, Mapping[int, float | Sequence[float]]]
 
 _MARKERS, _DASHES = "os^DvPX", ("-", "--", ":")
+_LEGEND_COLUMNS = 2
+_TITLE = "Accuracy against the number of time steps"
+_CAPTION = "A network that needs few steps has a curve that is high at the left."
 
 
 def accuracy_against_time_steps(
@@ -25,6 +28,7 @@ def accuracy_against_time_steps(
     levels: Mapping[str, float] | None = None,
     points: Mapping[str, Mapping[int, float]] | None = None,
     top: float | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
 ) -> "Figure":
     """Draw accuracy in percent over T, one line per network or method (the paper's Fig. 3 and 5).
 
@@ -37,13 +41,15 @@ def accuracy_against_time_steps(
         levels: Name to an accuracy that has no T, such as the ANN's; drawn as a horizontal line.
         points: Name to T to single accuracies, such as published accuracies; drawn as stars.
         top: An accuracy. A second panel enlarges everything above it.
+        groups: Title to the names of some curves. Each group has its own row of panels, colours
+            and legend, so that many curves can be read. `None`: all curves are one group.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
 
     Raises:
-        ValueError: If there is nothing to draw, a T is not a positive integer, or an accuracy is
-            not between 0 and 1.
+        ValueError: If there is nothing to draw, a T is not a positive integer, an accuracy is
+            not between 0 and 1, or a curve is not in exactly one group.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -56,27 +62,44 @@ def accuracy_against_time_steps(
     """
     levels, points = levels or {}, points or {}
     _check(curves, levels, points)
-    names = [*curves, *levels, *points]
-    # Height of the legend in inches: its lines, and the gaps between its entries.
-    lines = sum(name.count("\n") + 1 for name in names)
-    least = 4.2 if top is None else 8.4
-    figure = new_figure(max(least, 0.16 * lines + 0.06 * len(names) + 0.3))
-    panels = figure.subplots(1 if top is None else 2, squeeze=False)[:, 0]
+    parts = _parts(curves, groups)
+    # Height of each legend in inches: its rows, the lines of each, and the gaps between them.
+    names = [[*part, *levels, *points] for part in parts.values()]
+    rows = [-(-len(n) // _LEGEND_COLUMNS) for n in names]
+    lines = [max(name.count("\n") + 1 for name in n) for n in names]
+    heights = [3.3 + r * (0.16 * ls + 0.06) for r, ls in zip(rows, lines, strict=True)]
+    figure = new_figure(0.6 + sum(heights))
+    heading(figure, _TITLE, _CAPTION)
+    cells: Any = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
-    for axes in panels:
-        _draw(axes, curves, levels, points)
-        _finish(axes, steps)
-    if top is not None:
-        highest = max(np.max(line.get_ydata()) for line in panels[1].lines)
-        panels[1].set_ylim(100 * top, 1.1 * highest - 10 * top)
-    figure.legend(
-        *panels[0].get_legend_handles_labels(),
-        loc="outside right upper",
-        frameon=False,
-        fontsize="small",
-        handlelength=3.0,
-    )
+    for cell, (title, part) in zip(cells[:, 0], parts.items(), strict=True):
+        panels = cell.subplots(1, 1 if top is None else 2, squeeze=False)[0]
+        for axes in panels:
+            _draw(axes, part, levels, points)
+            _finish(axes, steps)
+        panels[0].set_title(title, loc="left", fontsize="medium", fontweight="bold")
+        if top is not None:
+            highest = max(np.max(line.get_ydata()) for line in panels[1].lines)
+            panels[1].set_ylim(100 * top, max(1.1 * highest - 10 * top, 100 * top + 0.1))
+            panels[1].set_title("enlarged", loc="left", fontsize="medium")
+        style: dict[str, Any] = {"ncols": _LEGEND_COLUMNS, "frameon": False, "handlelength": 3.0}
+        handles = panels[0].get_legend_handles_labels()
+        cell.legend(*handles, loc="outside lower left", fontsize="small", **style)
     return figure
+
+
+def _parts(
+    curves: Curves, groups: Mapping[str, Sequence[str]] | None
+) -> dict[str, dict[str, Mapping[int, float | Sequence[float]]]]:
+    """Title of each group to its curves."""
+    if groups is None:
+        return {"": {**curves}}
+    if sorted(name for names in groups.values() for name in names) != sorted(curves):
+        raise ValueError(
+            f"Each curve must be in exactly one group. Received: curves {[*curves]!r} and "
+            f"groups {dict(groups)!r}."
+        )
+    return {title: {name: curves[name] for name in names} for title, names in groups.items()}
 
 
 def _draw(

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from .._checks import positive_integer
-from .figure import BLUE, OKABE_ITO, new_figure
+from .figure import BLUE, OKABE_ITO, heading, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,10 @@ __all__ = ["training_curve"]
 
 # With more epochs than this, only some are marked, because the markers would overlap.
 _MARKED_EPOCHS = 40
+_CAPTION = (
+    "Good: validation follows training. In a spiking network, each layer also fires at a rate well "
+    "between 0 and 1,\nand the distance to the ANN stays small."
+)
 
 
 class _Log(NamedTuple):
@@ -70,7 +74,8 @@ def training_curve(
     """
     log = _read(history, validation_freq)
     drawings = _drawings(log)
-    figure = new_figure(0.4 + 1.9 * len(drawings))
+    figure = new_figure(0.95 + 1.9 * len(drawings))
+    heading(figure, "Course of the training", _CAPTION)
     panels = figure.subplots(len(drawings), sharex=True, squeeze=False)[:, 0]
     for axes, draw in zip(panels, drawings, strict=True):
         draw(axes, log)

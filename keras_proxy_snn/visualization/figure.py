@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "check_record",
     "class_labels",
     "draw_image",
+    "heading",
     "new_figure",
     "new_panels",
     "one_image",
@@ -41,7 +43,7 @@ BLUE, VERMILLION = OKABE_ITO[:2]
 def new_figure(
     height: float, width: float = WIDTH, layout: Literal["constrained"] | None = "constrained"
 ) -> "Figure":
-    """An empty figure outside of pyplot, so that nothing has to be closed.
+    """An empty figure outside of pyplot, so that nothing has to be closed; notebooks show it.
 
     Args:
         height: Height in inches.
@@ -52,14 +54,38 @@ def new_figure(
         ImportError: If matplotlib is not installed.
     """
     try:
-        from matplotlib.figure import Figure
+        import_module("matplotlib.figure")
     except ImportError as error:
         raise ImportError('Pictures need matplotlib: pip install "keras-proxy-snn[viz]"') from error
-    return Figure(figsize=(width, height), dpi=_DPI, layout=layout)
+    from ._shown import ShownFigure
+
+    return ShownFigure(figsize=(width, height), dpi=_DPI, layout=layout)
+
+
+def heading(figure: "Figure", title: str, caption: str = "") -> None:
+    """Give a figure with constrained layout a title and, below it, what to look for.
+
+    Args:
+        figure: The figure.
+        title: The title.
+        caption: Text of one or more lines for people who see such a picture for the first time.
+    """
+    figure.suptitle(title, x=0.01, ha="left", fontsize="large", fontweight="bold")
+    height = figure.get_figheight()
+    room = (0.05 + 0.16 * (caption.count("\n") + 1)) / height if caption else 0.0
+    engine: Any = figure.get_layout_engine()
+    engine.set(rect=(0, 0, 1, 1 - room))
+    style: Any = {"ha": "left", "va": "top", "fontsize": "small", "color": "0.35"}
+    figure.text(0.01, 1 - 0.3 / height, caption, **style)
 
 
 def new_panels(
-    title: str, names: Sequence[str], columns: int, height: float, notes: Sequence[str] = ()
+    title: str,
+    names: Sequence[str],
+    columns: int,
+    height: float,
+    notes: Sequence[str] = (),
+    caption: str = "",
 ) -> tuple["Figure", list["Axes"]]:
     """A figure with one small panel per name, row by row.
 
@@ -69,13 +95,14 @@ def new_panels(
         columns: Largest number of panels in a row.
         height: Height of a row in inches.
         notes: Text below the title of each panel.
+        caption: Text below the title of the figure; see `heading`.
 
     Returns:
         Figure and panels, in the order of the names.
     """
     columns = min(columns, len(names))
     rows = -(-len(names) // columns)
-    figure = new_figure(0.9 + rows * height)
+    figure = new_figure(0.9 + 0.21 * len(caption.splitlines()) + rows * height)
     grid = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for axes in grid[len(names) :]:
         axes.remove()
@@ -90,7 +117,7 @@ def new_panels(
         place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
         text = axes.annotate(note, (0, 1), (0, 5), fontsize="x-small", **place)
         text.set_in_layout(False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize="large", fontweight="bold")
+    heading(figure, title, caption)
     return figure, grid[: len(names)]
 
 
