@@ -122,7 +122,8 @@ class ActivitySums:
         """Statistics of all batches so far; there must be at least one."""
         layer, images = self._last.layer, self._images
         # A map is the last axis of the layer's output.
-        fired = (self._most > 0).reshape(-1, self._last.spike_counts.shape[-1]).any(axis=0)
+        maps = self._last.spike_counts.shape[-1]
+        dead = np.flatnonzero(np.max(self._most.reshape(-1, maps), axis=0) == 0)
         return LayerStatistics(
             name=layer.twin.name,
             neurons=len(self._most),
@@ -130,8 +131,8 @@ class ActivitySums:
             firing_rate=float(self._rate / images),
             dead_fraction=float(np.mean(self._most == 0)),
             saturated_fraction=float(np.mean(self._fewest == self._time_steps)),
-            maps=len(fired),
-            dead_maps=tuple(np.flatnonzero(~fired).tolist()),
+            maps=maps,
+            dead_maps=tuple(dead.tolist()),
             rate_error=float(self._rate_error / images),
             rate_distance=float(self._rate_distance / images),
             ann_error=None if self._last.ann_unit is None else float(self._ann_error / images),
