@@ -31,7 +31,9 @@ def draw_time_steps(rows: Sequence[Row]) -> "Figure":
     curves: dict[str, dict[int, list[float]]] = {}
     levels: dict[str, float] = {}
     for title, curve in accuracy_curves(rows).items():
-        name = textwrap.fill(title, _LEGEND)
+        # No line ends inside of "T = 8".
+        name = textwrap.fill(title.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"), _LEGEND)
+        name = name.replace("\N{NO-BREAK SPACE}", " ")
         for t, percents in curve.items():
             shares = [value / 100 for value in percents]
             if t is None:
@@ -60,7 +62,7 @@ def _kind(method: str) -> str:
     if method.startswith("proxy"):
         return "Trained via the proxy"
     if method.startswith("conversion") or method.endswith("as_snn"):
-        return "Converted from an ANN, not trained as an SNN"
+        return "Converted from an ANN"
     return "Trained in other ways"
 
 

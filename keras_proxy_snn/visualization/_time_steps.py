@@ -76,12 +76,12 @@ def accuracy_against_time_steps(
         panels = cell.subplots(1, 1 if top is None else 2, squeeze=False)[0]
         for axes in panels:
             _draw(axes, part, levels, points)
-            _finish(axes, steps)
+            _finish(axes, steps, len(panels))
         panels[0].set_title(title, loc="left", fontsize="medium", fontweight="bold")
         if top is not None:
             highest = max(np.max(line.get_ydata()) for line in panels[1].lines)
             panels[1].set_ylim(100 * top, max(1.1 * highest - 10 * top, 100 * top + 0.1))
-            panels[1].set_title("enlarged", loc="left", fontsize="medium")
+            panels[1].set_title("enlarged", loc="right", fontsize="small")
         style: dict[str, Any] = {"ncols": _LEGEND_COLUMNS, "frameon": False, "handlelength": 3.0}
         handles = panels[0].get_legend_handles_labels()
         cell.legend(*handles, loc="outside lower left", fontsize="small", **style)
@@ -154,7 +154,7 @@ def _draw_curve(
         axes.fill_between(steps, low, high, color=style["color"], alpha=0.18, linewidth=0)
 
 
-def _finish(axes: "Axes", steps: list[int]) -> None:
+def _finish(axes: "Axes", steps: list[int], columns: int) -> None:
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator, ScalarFormatter
 
     logarithmic = steps[-1] >= 16 * steps[0]
@@ -162,7 +162,7 @@ def _finish(axes: "Axes", steps: list[int]) -> None:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_locator(FixedLocator(_ticks(steps, logarithmic)))
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(steps, logarithmic, columns)))
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.set_xlabel("time steps T")
     axes.set_ylabel("accuracy (%)")
@@ -171,10 +171,10 @@ def _finish(axes: "Axes", steps: list[int]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _ticks(steps: list[int], logarithmic: bool) -> list[int]:
+def _ticks(steps: list[int], logarithmic: bool, columns: int) -> list[int]:
     """Every T, from the largest down, whose number has room."""
     places = np.log(steps) if logarithmic else np.asarray(steps, "float64")
-    room = 0.045 * (places[-1] - places[0])
+    room = 0.045 * columns * (places[-1] - places[0])
     ticks, last = [steps[-1]], places[-1]
     for step, place in zip(steps[-2::-1], places[-2::-1], strict=True):
         if last - place >= room:
