@@ -75,7 +75,8 @@ def _note(layer: LayerRecord) -> str:
 
 def _draw(axes: "Axes", rates: np.ndarray, most: float) -> Any:
     """Draw the bars; return the bar of the silent neurons."""
-    fired = rates[rates > 0]
+    # The largest rate may be above `most` by a rounding.
+    fired = np.minimum(rates[rates > 0], most)
     shares = np.histogram(fired, _BINS, (0, most))[0] / len(rates)
     heights = 100 * np.concatenate([[1 - len(fired) / len(rates)], shares])
     width = most / _BINS
