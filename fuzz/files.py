@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_proxy_snn._archives import UNREADABLE, read_array
-from keras_proxy_snn.cli import _pictures
 from keras_proxy_snn.cli._shared import reading
+from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.export import load, nir
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
@@ -56,7 +56,7 @@ def picture_seeds():
 
 def read_picture(path):
     with reading(path):
-        for image in _pictures.read(path):
+        for image in pictures.read(path):
             assert image.size < 10**8
 
 
@@ -78,7 +78,7 @@ def read_npy(data, folder):
     path = folder / "x.npy"
     path.write_bytes(data)
     with reading(path):
-        again = _pictures.read_array(path)
+        again = pictures.read_array(path)
         if array is not None:
             np.testing.assert_array_equal(array, again)
 
