@@ -198,7 +198,9 @@ def test_traces_start_at_v_0_and_name_the_classes(images):
 
 def test_traces_of_a_silent_network(images):
     figure = potential_traces(make_model(v_threshold=1e4), images[0])
-    assert titles(figure) == [f"{n}: no neuron fired; the 3 nearest to the threshold" for n in LAYERS]
+    assert titles(figure) == [
+        f"{n}: no neuron fired; the 3 nearest to the threshold" for n in LAYERS
+    ]
     check_legible(figure)
 
 
