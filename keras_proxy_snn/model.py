@@ -1,7 +1,7 @@
 """`ProxyModel`: an ANN and an SNN with one architecture and one set of weights."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -190,22 +190,6 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         """As `keras.Model.predict`: scores by `readout`; `time_steps` as in `evaluate`."""
         with self._at(time_steps):
             return super().predict(*args, **kwargs)
-
-    @contextmanager
-    def _at(self, time_steps: int | None) -> Iterator[None]:
-        usual = self.time_steps
-        self.time_steps = usual if time_steps is None else time_steps
-        try:
-            yield
-        finally:
-            self.time_steps = usual
-
-    def __repr__(self) -> str:
-        return (
-            f"<{type(self).__name__} name={self.name}, images {self.snn.image_shape}, "
-            f"{self.classes} classes, time_steps={self.time_steps}, reset={self.reset!r}, "
-            f"readout={self.readout!r}>"
-        )
 
     def summary(
         self,

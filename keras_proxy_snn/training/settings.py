@@ -1,6 +1,7 @@
 """Settings of a `ProxyModel`; each is kept once, where it acts: in the SNN, a layer or the twin."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -148,3 +149,19 @@ class Settings(Retraced):
         # Keras's `quantize` and `enable_lora` replace the variable of a kernel by others.
         weights = tuple((weight.path, weight.dtype) for weight in self.ann.weights)
         return *self.snn.traced_settings(), self.readout, self.proxy_activation, weights
+
+    @contextmanager
+    def _at(self, time_steps: int | None) -> Iterator[None]:
+        usual = self.time_steps
+        self.time_steps = usual if time_steps is None else time_steps
+        try:
+            yield
+        finally:
+            self.time_steps = usual
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} name={self.name}, images {self.snn.image_shape}, "
+            f"{self.classes} classes, time_steps={self.time_steps}, reset={self.reset!r}, "
+            f"readout={self.readout!r}>"
+        )
