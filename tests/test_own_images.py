@@ -32,6 +32,7 @@ def small(**settings):
     return kps.build("2C3-P4-2F", input_shape=(8, 8, 1), time_steps=2, **settings)
 
 
+@pytest.mark.any_backend
 def test_a_stream_trains_as_its_arrays_do_and_gives_the_names(tmp_path):
     train, test = datasets.from_folder(write(tmp_path / "my", 5, 5), batch_size=4)
     weights, logs = [], []
