@@ -7,10 +7,11 @@ import numpy as np
 
 from .. import datasets
 from ..datasets.hub import is_hub
-from ..datasets.pictures import find, prepare, read, read_array
+from ..datasets.pictures import read_array
 from ..export import Program
 from ..export.exporter import in_range
 from ._data import own_parts
+from ._pictures import find, prepared
 from ._shared import reading
 
 __all__ = ["calibration_images"]
@@ -69,10 +70,7 @@ def _pictures(program: Program, folder: str) -> np.ndarray:
     images = []
     for file in files[::step]:
         with reading(f"image {file}"):
-            images += [
-                prepare(pixels, program.input_shape, False, program.input_range)
-                for pixels in read(file)
-            ]
+            images += prepared(file, program.input_shape, False, program.input_range)
     return np.stack(images)
 
 

@@ -106,7 +106,7 @@ def _titled(network: Any, scores: Any) -> tuple[str, Any]:
 
 def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str], list[Any]]:
     """Names and pixels of all images; unreadable files in a folder are left out."""
-    from ..datasets.pictures import find, prepare, read
+    from ._pictures import find, prepared
 
     shape = network.ann.input_shape[1:]
     if network.events or len(shape) != 3:
@@ -117,7 +117,7 @@ def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str
     for path, in_folder in find(paths):
         try:
             with reading(f"image {path}"):
-                images = [prepare(i, shape, invert, network.input_range) for i in read(path)]
+                images = prepared(path, shape, invert, network.input_range)
         except BadInput as error:
             if not in_folder:
                 raise

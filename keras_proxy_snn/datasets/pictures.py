@@ -4,7 +4,6 @@ That script must run alone on a device, so it cannot import this module. The sha
 therefore written twice, and a test compares the results.
 """
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,39 +12,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PICTURES", "find", "pixels_of", "prepare", "read", "read_array", "size"]
+__all__ = ["PICTURES", "pixels_of", "prepare", "read", "read_array", "size"]
 
 PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
 """Endings of the names of picture files, with spaces."""
 
-_SUFFIXES = {".npy", *PICTURES.split()}
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 stand for pictures on their side
 _LUMINANCE = np.array([[0.299], [0.587], [0.114]], "float32")
 # Bits per pixel of grey pictures, by Pillow's name of the format. Pillow scales few bits to 255.
 _BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
-
-
-def find(paths: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]:
-    """Yield the named files and the images in named folders; `True` for images from a folder.
-
-    Hidden files in folders are left out; this includes the `._` files of macOS.
-
-    Raises:
-        ValueError: If a folder has no image.
-    """
-    for path in paths:
-        if not path.is_dir():
-            yield path, False
-            continue
-        inside = sorted(
-            Path(folder, name)
-            for folder, _, names in os.walk(path)
-            for name in names
-            if Path(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
-        )
-        if not inside:
-            raise ValueError(f"A folder must have images ({PICTURES} .npy). Received: {path}.")
-        yield from ((file, True) for file in inside)
 
 
 def read(path: Path) -> list[np.ndarray]:
