@@ -21,6 +21,7 @@ import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.cli import _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
+from keras_proxy_snn.cli._pictures import find
 from keras_proxy_snn.cli._shared import BadInput, reading, without_standard_error
 from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.export import FORMATS, on_device
@@ -308,7 +309,7 @@ def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):
     np.save(tmp_path / "many.npy", pixels[None, ..., :1] / np.float32(255))
     Image.fromarray(pixels[..., 0]).save(tmp_path / "transparent.png", transparency=7)
     Image.fromarray(pixels[..., 0] / np.float32(255)).save(tmp_path / "float.tiff")
-    files = list(pictures.find((tmp_path,)))
+    files = list(find((tmp_path,)))
     assert files == list(on_device.find_images([tmp_path]))
     assert len(files) == 9
     for file, _ in files:
