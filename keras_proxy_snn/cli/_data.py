@@ -57,10 +57,9 @@ class Training(NamedTuple):
         """Arguments of `fit` for an epoch; the order depends on seed and number alone."""
         held = self.validation
         if self.train.y is None:
-            self.train.x.epoch = number
             for part in (self.train, self.test):
                 part.x.batch_size = batch_size
-            return {"x": self.train.x, "validation_data": self.test.x}
+            return {"x": self.train.x.at(number), "validation_data": self.test.x}
         # `fit` would draw an order that depends on earlier calls of the model.
         order = np.random.default_rng([seed, number]).permutation(self.train.images)
         return {

@@ -94,10 +94,8 @@ class ImageStream(keras.utils.PyDataset):
 
     @epoch.setter
     def epoch(self, value: int) -> None:
-        self._epoch, self._order = value, self.numbers
-        if self.seed is not None:
-            order = np.random.default_rng([self.seed, value]).permutation(self.images)
-            self._order = self.numbers[order]
+        self._epoch = value
+        self._order = self.numbers if self.seed is None else self.at(value).numbers
 
     def __len__(self) -> int:
         return math.ceil(self.images / self.batch_size)
@@ -114,6 +112,18 @@ class ImageStream(keras.utils.PyDataset):
     def first(self, images: int | None) -> "ImageStream":
         """A stream of the first images, in which the classes take turns; `None` for all."""
         return self._part(self.numbers[:images], self.seed)
+
+    def at(self, epoch: int) -> "ImageStream":
+        """A stream of the same images, always in the order of an epoch.
+
+        Keras may take a batch to build a model, and counts that as an epoch. A training that
+        resumes from a file needs orders that do not depend on it.
+        """
+        order = self.numbers
+        if self.seed is not None:
+            rng = np.random.default_rng([self.seed, epoch])
+            order = order[rng.permutation(self.images)]
+        return self._part(order, None)
 
     def arrays(self) -> tuple[np.ndarray, Labels]:
         """All images and labels, as arrays in memory, in the order of `labels`."""
