@@ -12,6 +12,7 @@ from ..._files import replacing
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 from ..onnx import metadata
+from ..seal import UNSEALED, sealed
 from .graphs import FORMS, graph
 
 __all__ = ["FORMS", "write"]
@@ -48,7 +49,7 @@ def write(model: ProxyModel, path: str | Path, *, form: str = "unrolled") -> Non
     proto, _ = require("tf2onnx").convert.from_function(
         function, input_signature=function.input_signature, opset=_OPSET
     )
-    for key, value in metadata(from_model(model), form).items():
+    for key, value in {**metadata(from_model(model), form), "seal": UNSEALED}.items():
         proto.metadata_props.add(key=key, value=value)
     with replacing(path) as draft:
-        draft.write_bytes(proto.SerializeToString())
+        draft.write_bytes(sealed(proto.SerializeToString()))

@@ -208,9 +208,9 @@ def _facts(program: Program, form: str, weights: str) -> dict[str, Any]:
 def with_facts(content: bytes, program: Program, form: str) -> bytes:
     """Add the metadata of `write` to a file from TensorFlow's converter."""
     model = ModelBuilder.of(content)
-    facts = {**_facts(program, form, "float32"), "converter": "tflite"}
+    facts = {**_facts(program, form, "float32"), "converter": "tflite", "seal": UNSEALED}
     model.add_metadata(_METADATA, json.dumps(facts).encode())
-    return model.to_bytes()
+    return sealed(model.to_bytes())
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
