@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.cli import _export
+from keras_proxy_snn.cli._calibration import calibration_images
 from keras_proxy_snn.export import from_model, interpreter, litert, load
 from keras_proxy_snn.export.exporter import noise_images
 from keras_proxy_snn.export.quantise import quantise
@@ -197,9 +197,9 @@ def test_integer_networks_are_the_same_in_both_ranges(twins, digits):
 
 def test_the_command_line_calibrates_in_the_models_range(twins, tmp_path):
     program = from_model(twins[1])
-    x, (x_test, _), names = _export._images(program, "digits")
+    x, (x_test, _), names = calibration_images(program, "digits", None)
     assert len(names) == 10
     assert (x.max(), x_test.max()) == (255, 255)
     np.save(tmp_path / "bytes.npy", np.full((2, 8, 8, 1), 51, "uint8"))
-    x, *_ = _export._images(program, str(tmp_path / "bytes.npy"))
+    x, *_ = calibration_images(program, str(tmp_path / "bytes.npy"), None)
     np.testing.assert_allclose(x, 51, rtol=1e-6)

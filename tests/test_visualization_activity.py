@@ -230,7 +230,8 @@ def test_matrix_counts_answers():
     assert numbers == {(0, 0): "2", (0, 1): "1", (1, 1): "1", (1, 2): "1", (2, 0): "1"}
     assert axes.get_title(loc="left") == "Confusion matrix, 6 images, accuracy 50.00 %"
     assert [text.get_text() for text in axes.get_yticklabels()] == ["cat", "dog", "bird"]
-    assert (axes.get_ylabel(), axes.get_xlabel()) == ("class of the image", "answer of the network")
+    assert axes.get_ylabel() == "class of the image"
+    assert axes.get_xlabel() == "answer of the network (right answers lie on the diagonal)"
     assert bar.get_ylabel() == "share of the row (%)"
     check_legible(figure)
 
