@@ -194,9 +194,7 @@ def test_percentiles_are_those_of_nonzero_activations(rng):
 
 def test_a_silent_layer_has_no_percentile():
     ann = kps.build("digits", proxy_activation="relu").ann
-    with pytest.raises(
-        ValueError, match=r"activation above zero .* only zeros in \['conv1', 'conv2'"
-    ):
+    with pytest.raises(ValueError, match=r"above zero .* only zeros in \['conv1', 'conv2'"):
         calibration.activation_percentiles(ann, np.zeros((3, 8, 8, 1)))
 
 
