@@ -88,3 +88,11 @@ def test_average_pooling(options, rng):
     layer = layers.AveragePooling2D(2, **options)
     x = numbers(rng, (2, 5, 4, 3))
     check(layer, x, numbers(rng, layer.compute_output_shape(x.shape)), training=True)
+
+
+def test_an_activity_regulariser_counts(rng):
+    layer = layers.ReLU(max_value=0.75, activity_regularizer=keras.regularizers.L2(0.5))
+    x = numbers(rng, (2, 3))
+    Call(layer, (-1,), x.shape).run([ops.convert_to_tensor(x)], True)
+    (loss,) = layer.losses
+    np.testing.assert_allclose(to_numpy(loss), 0.5 * (x.clip(0, 0.75) ** 2).sum() / 2, rtol=1e-6)

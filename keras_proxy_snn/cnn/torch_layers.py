@@ -32,7 +32,9 @@ def fast_call(layer: Any, x: Any, training: bool) -> Any:
     if not isinstance(x, torch.Tensor) or x.device.type != "cpu" or torch.compiler.is_compiling():
         return None
     run = _FAST.get(type(layer))
-    if run is None or layer.compute_dtype not in _DTYPES:
+    # Keras's call collects the loss of an activity regulariser.
+    own = layer.activity_regularizer is not None or layer.compute_dtype not in _DTYPES
+    if run is None or own:
         return None
     return run(layer, x.to(getattr(torch, layer.compute_dtype)), training)
 
