@@ -480,7 +480,9 @@ def test_inspect(trained, tmp_path):
     assert facts["parameters"] == sum(layer["parameters"] for layer in facts["layers"]) == 676
     assert facts["keras_version"] == keras.__version__
     assert len(facts["training"]["history"]) == 2
-    assert "digits on digits, 2 of 2 epochs" in good("inspect", trained[0])
+    text = good("inspect", trained[0])
+    assert "digits on digits, 2 of 2 epochs" in text
+    assert re.search(r"^saved +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d, Keras ", text, re.MULTILINE)
     kps.build("2C3-P4-10F", input_shape=(8, 8, 1)).save(tmp_path / "plain.keras")
     assert "unknown" in good("inspect", tmp_path / "plain.keras")
 

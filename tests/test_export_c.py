@@ -15,6 +15,7 @@ from keras_proxy_snn.export import ExportError, c, export, interpreter
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, Shortcut
 
 from . import oracle
+from .pages import ROOT, blocks
 from .test_export_litert import layer_lists, random_program
 
 pytestmark = pytest.mark.skipif(
@@ -178,12 +179,13 @@ int main(void)
 """
 
 
-def compiled(folder, main, *sources, flags=STRICT):
+def compiled(folder, main, *sources, flags=STRICT, given=b""):
     (folder / "main.c").write_text(main)
     command = [*c.compiler(), *flags, "main.c", *sources, "-o", "main"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    return subprocess.run([folder / "main"], capture_output=True, text=True, check=True).stdout
+    done = subprocess.run([folder / "main"], input=given, capture_output=True, check=True)
+    return done.stdout.decode()
 
 
 @pytest.mark.once
@@ -202,6 +204,16 @@ def test_each_byte_becomes_the_networks_input(tmp_path):
     inputs = np.array(compiled(tmp_path, main, "net.c").split(), int)
     pixels = np.arange(256, dtype="float32").reshape(2, 8, 8, 2) / 255
     np.testing.assert_array_equal(inputs, interpreter.prepare_images(small(), pixels).ravel())
+
+
+@pytest.mark.once
+def test_the_program_on_the_page_prints_the_classes(images, tmp_path):
+    (main,) = blocks(ROOT / "docs" / "learn" / "on-a-device.md", "c")
+    pixels = (255 * images).round().astype("uint8")
+    c.write(small(), tmp_path / "digits_net.c")
+    classes = compiled(tmp_path, main, "digits_net.c", flags=SANITIZED, given=pixels.tobytes())
+    wanted = expected(small(), pixels.astype("float32") / 255).argmax(axis=-1)
+    assert [int(line) for line in classes.split()] == wanted.tolist()
 
 
 @pytest.mark.once

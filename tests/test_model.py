@@ -410,7 +410,7 @@ def test_bad_input_is_refused(act, message):
         ),
         (
             [keras.Input((4,)), keras.layers.Dense(3, "tanh"), keras.layers.Dense(3)],
-            "no activation or ReLU.*'tanh'",
+            "no activation or ReLU.*: train the CNN with that activation.*'tanh'",
         ),
     ],
 )

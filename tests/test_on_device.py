@@ -573,7 +573,7 @@ def bad(float_case):
         ("text.tflite", "text.tflite is not a network that runs here: "),
         ("cut.tflite", "cut.tflite is not a network that runs here: "),
         ("text.onnx", "text.onnx is not a network that runs here: "),
-        ("net.keras", "neither a .tflite nor an .onnx file: export the model first"),
+        ("net.keras", "net.keras is neither a .tflite nor an .onnx file: export the model to one"),
         ("ann.tflite", "ann.tflite is not an exported spiking network"),
     ],
 )

@@ -19,8 +19,8 @@ __all__ = ["accuracies", "bar", "print_accuracies"]
 _RULES = {"strict": "first", "tie_inclusive": "any", "potential": "potential"}
 _TITLES = {
     "strict": "strict (argmax)",
-    "tie_inclusive": "ties counted as right",
     "potential": "ties broken by the potential",
+    "tie_inclusive": "ties counted as right",
 }
 
 

@@ -92,7 +92,7 @@ def _print(facts: dict[str, Any]) -> None:
         "reset": facts["reset"],
         "readout": facts["readout"],
         "parameters": facts["parameters"],
-        "saved": f"{facts['date_saved']}, Keras {facts['keras_version']}",
+        "saved": f"{str(facts['date_saved']).replace('@', ' ')}, Keras {facts['keras_version']}",
         "training": trained,
     }
     print_rows(rows.items())

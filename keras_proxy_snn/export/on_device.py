@@ -166,7 +166,7 @@ def open_network(path: Path, threads: int) -> Network:
     openers = {".tflite": open_litert, ".onnx": open_onnx}
     check_regular(path)
     if path.suffix.lower() not in openers:
-        raise ValueError(f"{path} is neither a .tflite nor an .onnx file: export the model first")
+        raise ValueError(f"{path} is neither a .tflite nor an .onnx file: export the model to one")
     content = path.read_bytes()
     try:
         network = openers[path.suffix.lower()](content, threads)

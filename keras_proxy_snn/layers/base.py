@@ -81,7 +81,8 @@ class TiedIF(IF, Stage):
             name = getattr(twin.activation, "__name__", twin.activation)
             raise ValueError(
                 f"The twin of {cls} must have no activation or ReLU, because IF neurons "
-                f"approximate ReLU. Received: activation={name!r} in layer {twin.name!r}."
+                f"approximate ReLU: train the CNN with that activation. Received: "
+                f"activation={name!r} in layer {twin.name!r}."
             )
         if getattr(twin, "data_format", "channels_last") != "channels_last":
             raise ValueError(
