@@ -368,6 +368,7 @@ def test_the_pretrained_networks_draw(digits):
     shares = confusion_matrix(y, model.predict(x, verbose=0)).axes[0].images[0].get_array()
     assert np.diag(shares).mean() > 95
     figure = rates_against_relu(statistics.record(model, x[:8]))
+    assert figure.legends[0].get_texts()[0].get_text() == "ReLU, at most 1"
     for axes in figure.axes:
         expected, rates = axes.collections[0].get_offsets().T
         assert np.corrcoef(np.minimum(expected, 1), rates)[0, 1] > 0.9

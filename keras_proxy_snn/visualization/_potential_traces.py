@@ -19,8 +19,8 @@ __all__ = ["potential_traces"]
 
 _CAPTION = (
     "A potential climbs to the threshold; the neuron fires (a mark above) and the potential is "
-    "reset. A potential that stays\nabove the threshold belongs to a neuron that fires in every "
-    "step, one that falls to a neuron that stays silent."
+    "reset. Points show it\nafter the reset. One that stays above the threshold belongs to a "
+    "neuron that fires in every step."
 )
 
 _MARKERS = "os^Dv"

@@ -68,7 +68,7 @@ def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: i
     rng = np.random.default_rng(seed)
     for axes, layer in zip(panels, layers, strict=True):
         line = _draw(axes, layer, points, rng)
-    figure.legend([line], ["Eq. 9, at most 1"], loc="upper right", frameon=False, fontsize="small")
+    figure.legend([line], ["ReLU, at most 1"], loc="upper right", frameon=False, fontsize="small")
     figure.supxlabel("ReLU(current / threshold)", fontsize="medium")
     figure.supylabel("firing rate (spikes per step)", fontsize="medium")
     return figure
