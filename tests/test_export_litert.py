@@ -426,7 +426,9 @@ def test_signature_metadata_and_description(tmp_path):
         "8C3-P2-16C3-P2-32F-10F, 10 time steps, stateful; int16 image = round(pixel * 16.0), "
         "pixels in [0, 1], int8 weights. keras_proxy_snn"
     )
-    assert litert.read_metadata(path) == {
+    found = litert.read_metadata(path)
+    assert not is_changed(path.read_bytes(), found.pop("seal"))
+    assert found == {
         **facts,
         "form": "stateful",
         "batch": "fixed",
@@ -460,7 +462,7 @@ INT8 = {"number_format": "int8"}
         (tiny(), {"batch_size": True}, "positive integer"),
         (tiny(theta=-1.0), {}, "Thresholds must be between"),
         (tiny(theta=np.float32([np.nan])), {}, "Thresholds must be between"),
-        (tiny(v_0=1.0), {}, r"below the threshold by 9.*e-13 or more.*: v_0 1.0 and"),
+        (tiny(v_0=1.0), {}, r"at least 9.*e-13 below the threshold.*: v_0 1.0 and"),
         (tiny(v_0=-0.5), {}, "`v_0` must be at least 0"),
         (tiny(v_0=np.nan), {}, "`v_0` must be at least 0"),
         (
@@ -468,7 +470,7 @@ INT8 = {"number_format": "int8"}
             {},
             "in an integer network it must be an integer",
         ),
-        (tiny(theta=5, kernel=3, v_0=5, **INT8), {}, "below the threshold by 1 or more"),
+        (tiny(theta=5, kernel=3, v_0=5, **INT8), {}, "at least 1 below the threshold"),
         (tiny(kernel=1e5), {"weights": "float16"}, "within float16"),
         (tiny(theta=5, kernel=3, **INT8), {"weights": "float16"}, "must have int8 weights"),
         (tiny(theta=1.5, kernel=3, **INT8), {}, "thresholds must be integers from 1 to 32767"),

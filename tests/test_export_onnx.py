@@ -559,7 +559,7 @@ def dense_program(**fields):
         ({"input_scale": 0.0}, "must be positive"),
         ({"kernel": np.ones((4, 2), "int16")}, "must be int8. Received: int16 in layer 'readout'"),
         ({"v_threshold": 2**31}, "can reach 2147487728 in 4 steps"),
-        ({"time_steps": 2**22}, "must fit int32"),
+        ({"time_steps": 2**20, "kernel": np.full((4, 2), 3, "int8")}, "must fit int32"),
         ({"number_format": "int4"}, "must be one of .* Received: 'int4'"),
     ],
 )

@@ -444,7 +444,7 @@ def test_agreement_counts_shares():
     assert agreement(net(1, 0.5), net(0.5, 1), images) == (0.0, 0.0, {"readout": 0.0})
     with pytest.raises(ValueError, match="same neurons"):
         agreement(net(1, 0.5), net(1, 0.5, 0.5), images)
-    with pytest.raises(ValueError, match="Received: none"):
+    with pytest.raises(ValueError, match="Received: an empty array"):
         agreement(net(1), net(1), images[:0])
     with pytest.raises(ValueError, match="must have shape"):
         agreement(net(1), net(1), np.ones((2, 3, 1, 1)))
@@ -467,7 +467,7 @@ IMAGES = hostile_images()[:3]
         (IMAGES, {"safety_factor": 0.5}, "at least 1 and finite. Received: 0.5"),
         (IMAGES, {"safety_factor": float("nan")}, "Received: nan"),
         (IMAGES[:0], {}, "at least one image. Received: an empty"),
-        (IMAGES[:, :7], {}, r"Received: \(3, 7, 8, 1\)"),
+        (IMAGES[:, :7], {}, r"Received: an input of shape \(3, 7, 8, 1\)"),
         (IMAGES * np.nan, {}, "NaN or infinity"),
         (IMAGES - 0.5, {}, "Received: from -0.5 to 0.5"),
         (IMAGES * 255, {}, "Received: from 0 to 255"),

@@ -7,14 +7,18 @@ the names of its classes. `name_by_shape` finds the set that has images of a giv
 `load_events` turns the recordings of an event camera into frames.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._events import event_frames, load_events
-from ._folder import from_folder, open_folder
 from ._info import NAMES, DatasetError, class_names, name_by_shape
 from ._load import load
 from ._locate import locate
 from ._source import Source
-from ._stream import ImageStream
-from .hub import from_hub
+
+if TYPE_CHECKING:
+    from ._folder import from_folder, open_folder
+    from ._stream import ImageStream
+    from .hub import from_hub
 
 __all__ = [
     "NAMES",
@@ -31,3 +35,16 @@ __all__ = [
     "name_by_shape",
     "open_folder",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A stream is a data set of Keras, which is imported with the first stream."""
+    if name not in ("ImageStream", "from_folder", "from_hub", "open_folder"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ._folder import from_folder, open_folder
+    from ._stream import ImageStream
+    from .hub import from_hub
+
+    streams = (ImageStream, from_folder, from_hub, open_folder)
+    globals().update({stream.__name__: stream for stream in streams})
+    return globals()[name]
