@@ -59,7 +59,7 @@ def choose_backend() -> None:
         os.environ["KERAS_BACKEND"] = installed[0]
         return
     cure = (
-        "Set the environment variable KERAS_BACKEND to one of them before the import."
+        "Set the environment variable KERAS_BACKEND to an installed backend before the import."
         if installed
         else 'Install one: pip install "keras-proxy-snn[jax]" (or tensorflow, or torch).'
     )

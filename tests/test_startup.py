@@ -61,8 +61,8 @@ def test_a_choice_is_never_overridden(fresh, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("installed", "cure"),
     [
-        ((), 'pip install "keras-proxy-snn\\[jax\\]".*installed: none'),
-        (("jax", "torch"), "Set the environment variable KERAS_BACKEND.*installed: jax, torch"),
+        ((), 'pip install "keras-proxy-snn\\[jax\\]".*: nothing\\.'),
+        (("jax", "torch"), "Set the environment variable KERAS_BACKEND.*: jax, torch"),
     ],
 )
 def test_one_error_says_what_to_do(fresh, installed, cure):
