@@ -10,26 +10,11 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
+from fuzz.files import program
 from keras_proxy_snn._archives import read_array
-from keras_proxy_snn.export import Program, litert, load, nir
-from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool
+from keras_proxy_snn.export import litert, load, nir
 from keras_proxy_snn.saving.model_file import load_model, read_record
 from keras_proxy_snn.saving.weights import load_weights, read_card, save_weights
-
-
-def program():
-    rng = np.random.default_rng(0)
-
-    def floats(*shape):
-        return rng.random(shape).astype("float32")
-
-    layers = (
-        Conv("conv", floats(3, 3, 1, 2), floats(2), 1.0, "zero"),
-        Pool("pool", (2, 2), (2, 2)),
-        Flatten("flatten"),
-        Dense("readout", floats(8, 3), None, 1.0, "zero"),
-    )
-    return Program(layers, (4, 4, 1), 3)
 
 
 @pytest.fixture
