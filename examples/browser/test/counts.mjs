@@ -4,9 +4,9 @@
 //
 // JOBS.json: [{"network": PATH, "images": [PATH, ...], "stop": "never"}, ...].
 
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import httpServer from "http-server";
 import { chromium } from "playwright-core";
 
 const FLAGS = [
@@ -23,10 +23,10 @@ const program = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const [jobsFile, screenshot] = process.argv.slice(2);
 const jobs = JSON.parse(await readFile(jobsFile, "utf8"));
 
-// Port 0: the system chooses a free one, and the server prints it.
-const server = spawn("node", ["node_modules/http-server/bin/http-server", ".", "-a", "127.0.0.1", "-p", "0"], {
-  cwd: folder,
-});
+// Port 0: the system chooses a free one.
+const { server } = httpServer.createServer({ root: folder });
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
 const browser = await chromium.launch({ executablePath: program, args: FLAGS });
 try {
   const page = await browser.newPage();
@@ -36,7 +36,7 @@ try {
     const url = request.url();
     if (!/^(http:\/\/127\.0\.0\.1|data:|blob:)/.test(url)) problems.push(`It asked for ${url}.`);
   });
-  await page.goto(await address());
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
   await page.locator("#pause").fill("0");
   const message = page.locator("#message");
   const results = [];
@@ -59,14 +59,5 @@ try {
   console.log(JSON.stringify({ results, problems }));
 } finally {
   await browser.close();
-  server.kill();
-}
-
-async function address() {
-  let said = "";
-  while (!/http:\/\/127\.0\.0\.1:(\d+)/.test(said)) {
-    const [piece] = await once(server.stdout, "data");
-    said += String(piece).replace(/\x1b\[\d+m/g, "");
-  }
-  return `http://127.0.0.1:${said.match(/127\.0\.0\.1:(\d+)/)[1]}/`;
+  server.close();
 }
