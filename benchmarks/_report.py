@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_proxy_snn._files import replacing
-from keras_proxy_snn._processor import cpu
+from keras_proxy_snn.basics.files import replacing
+from keras_proxy_snn.basics.processor import cpu
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = (

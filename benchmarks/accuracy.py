@@ -25,7 +25,7 @@ from _report import RESULTS, hardware, parser, versions, write_json
 from _results import accuracy_table
 
 import keras_proxy_snn as kps
-from keras_proxy_snn._files import replacing
+from keras_proxy_snn.basics.files import replacing
 from keras_proxy_snn.methods import Training, fit_phase
 
 

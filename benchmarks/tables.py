@@ -15,7 +15,7 @@ import _draw
 import _results
 from _report import RESULTS, parser
 
-from keras_proxy_snn._files import replacing
+from keras_proxy_snn.basics.files import replacing
 
 README = Path(__file__).with_name("README.md")
 PAGES = (README, README.parent.parent / "README.md")

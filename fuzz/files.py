@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_proxy_snn._archives import UNREADABLE, read_array
+from keras_proxy_snn.basics.archives import UNREADABLE, read_array
 from keras_proxy_snn.cli._shared import reading
 from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.export import load, nir

@@ -1,7 +1,7 @@
 """Convolutional spiking neural networks trained through an ANN proxy, on any Keras 3 backend."""
 
-from ._startup import choose_backend, is_command_line
 from ._version import __version__
+from .basics.startup import choose_backend, is_command_line
 
 # The commands import what they need, so that `--help` loads no backend.
 if not is_command_line():

@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from ._checks import check_choice, check_flag
-from ._files import check_target, replacing
+from .basics.checks import check_choice, check_flag
+from .basics.files import check_target, replacing
 from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
 from .neurons.neuron import Neuron

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 import keras_proxy_snn as kps
-from keras_proxy_snn._files import replacing
+from keras_proxy_snn.basics.files import replacing
 from keras_proxy_snn.export import export, from_model, litert, load, nir, onnx
 from keras_proxy_snn.methods import Training, fit_phase
 from keras_proxy_snn.methods._checkpoints import State

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_proxy_snn._checks import check_choice, positive_integer, require
+from keras_proxy_snn.basics.checks import check_choice, positive_integer, require
 
 pytestmark = pytest.mark.once
 

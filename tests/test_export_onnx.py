@@ -14,7 +14,7 @@ from onnx import version_converter
 from onnx.reference import ReferenceEvaluator
 
 import keras_proxy_snn
-from keras_proxy_snn._checks import require
+from keras_proxy_snn.basics.checks import require
 from keras_proxy_snn.export import from_model, interpreter, onnx
 from keras_proxy_snn.export.converters import tf2onnx as tf2onnx_converter
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program

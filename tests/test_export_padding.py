@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keras_proxy_snn._window import Window
+from keras_proxy_snn.basics.window import Window
 from keras_proxy_snn.export import c, interpreter, litert, load, onnx
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Program
 from keras_proxy_snn.export.validity import check_program

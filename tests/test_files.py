@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import keras_proxy_snn as kps
-from keras_proxy_snn import _files
-from keras_proxy_snn._files import check_target, replacing
+from keras_proxy_snn.basics import files
+from keras_proxy_snn.basics.files import check_target, replacing
 
 PACKAGE = Path(kps.__file__).parent
 
@@ -72,7 +72,7 @@ def test_drafts_that_a_kill_left_are_removed(tmp_path):
     path = tmp_path / "a[1].json"
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    host, own = _files._HOST, os.getpid()
+    host, own = files._HOST, os.getpid()
 
     def draft(host, process, name=path.name):
         made = tmp_path / f".draft-{host}-{process}-0-{name}"

@@ -19,8 +19,7 @@ BACKENDS = {"tensorflow", "jax", "torch"}
 
 # Rooms from the ground up. A room imports rooms of lower rows, never another room of its own row.
 ROOMS = (
-    "_types",
-    "_version _startup _archives _arrays _checks _files _labels _processor _tables _window",
+    "_version basics",
     "datasets neurons",
     "layers",
     "cnn simulation",
@@ -170,16 +169,16 @@ MODEL = "class ProxyModel:\n    def {}(self):\n        from .export import expor
         ),
         ("layers/new.py", "import_module(f'keras_proxy_snn.cnn.{name}')", "layers imports cnn"),
         ("layers/new.py", "__import__('keras_proxy_snn.cnn')", "layers imports cnn"),
-        ("layers/new.py", "_checks.require('keras_proxy_snn.cnn')", "layers imports cnn"),
+        ("layers/new.py", "checks.require('keras_proxy_snn.cnn')", "layers imports cnn"),
         ("simulation/new.py", "from ..cnn.spec import parse_spec", "simulation imports cnn"),
-        ("_arrays.py", "from ._version import __version__", "_arrays imports _version"),
+        ("basics/new.py", "from .._version import __version__", "basics imports _version"),
         ("model.py", "from .export import export", "model imports export"),
         ("model.py", MODEL.format("save"), "model imports export"),
         ("model.py", "def export():\n    from .export import export", "model imports export"),
         ("cnn/new.py", "from ..layers._maps import maps", "layers._maps.maps is private"),
         ("cnn/new.py", "from ..layers import _maps", "layers._maps is private"),
         ("cnn/new.py", "from ..layers.base import _fold", "layers.base._fold is private"),
-        ("cnn/new.py", "from .._arrays import _cast", "_arrays._cast is private"),
+        ("cnn/new.py", "from ..basics.arrays import _cast", "basics.arrays._cast is private"),
         ("cnn/new.py", "import_module('keras_proxy_snn.layers._maps')", "layers._maps is private"),
         ("cnn/new.py", "import keras_proxy_snn", "keras_proxy_snn is in no room"),
         ("cnn/new.py", "from .. import __version__", "__version__ is in no room"),
@@ -214,11 +213,11 @@ def test_a_planted_import_breaks_the_rule(tmp_path, file, code, fault):
         ("model.py", MODEL.format("export")),
         ("cnn/new.py", "from ..layers.base import TiedIF"),
         ("cnn/new.py", "from . import _private\nfrom ._private import _name"),
-        ("cnn/new.py", "from .._arrays import as_float32\nfrom .. import _checks"),
+        ("cnn/new.py", "from ..basics.arrays import as_float32\nfrom ..basics import checks"),
         ("cnn/new.py", "from .._version import __version__"),
         ("cnn/new.py", "import_module(f'{__package__}.{name}')"),
         ("cnn/new.py", "import_module(f'onnx.{name}')\nrequire('onnx')\nimport onnx"),
-        ("_checks.py", "def require(module):\n    return importlib.import_module(module)"),
+        ("basics/checks.py", "def require(module):\n    return importlib.import_module(module)"),
     ],
 )
 def test_what_the_rule_allows(tmp_path, file, code):

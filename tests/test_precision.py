@@ -5,7 +5,8 @@ import warnings
 import keras
 import pytest
 
-from keras_proxy_snn import IFDense, _processor
+from keras_proxy_snn import IFDense
+from keras_proxy_snn.basics import processor
 
 FLAGS = {"emulated": "fpu avx2 avx512f", "AMX": "fpu avx512f amx_bf16", "AVX-512": "avx512_bf16"}
 
@@ -14,7 +15,7 @@ def warned(tmp_path, monkeypatch, info):
     """What a layer with bfloat16 currents says on the processor that `info` describes."""
     path = tmp_path / "cpuinfo"
     path.write_text(info)
-    monkeypatch.setattr(_processor, "_INFO", path)
+    monkeypatch.setattr(processor, "_INFO", path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         IFDense(3, current_dtype="bfloat16")
@@ -37,7 +38,7 @@ def test_nothing_is_said_where_the_system_does_not_tell(tmp_path, monkeypatch):
 def test_the_record_names_the_vector_extensions(tmp_path, monkeypatch):
     path = tmp_path / "cpuinfo"
     path.write_text(f"flags : {FLAGS['AMX']} vmx\nmodel name : Some CPU\nmodel name : Another\n")
-    monkeypatch.setattr(_processor, "_INFO", path)
-    name, cores, extensions = _processor.cpu().split(", ")
+    monkeypatch.setattr(processor, "_INFO", path)
+    name, cores, extensions = processor.cpu().split(", ")
     assert (name, extensions) == ("Some CPU", "avx512f amx_bf16")
     assert cores.endswith(" cores")

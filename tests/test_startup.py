@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_proxy_snn import _startup
+from keras_proxy_snn.basics import startup
 
 pytestmark = pytest.mark.once
 
@@ -36,25 +36,25 @@ def test_the_only_backend_is_taken(fresh, tmp_path, monkeypatch, backend, config
     if config is not None:
         text = config if config == "damaged" else json.dumps(config)
         (tmp_path / "keras.json").write_text(text)
-    _startup.choose_backend()
+    startup.choose_backend()
     assert os.environ["KERAS_BACKEND"] == backend
 
 
 @pytest.mark.parametrize("installed", [("tensorflow",), ("tensorflow", "jax", "torch")])
 def test_tensorflow_stays_the_default_of_keras(fresh, installed):
     fresh(*installed)
-    _startup.choose_backend()
+    startup.choose_backend()
     assert "KERAS_BACKEND" not in os.environ
 
 
 def test_a_choice_is_never_overridden(fresh, tmp_path, monkeypatch):
     fresh("jax")
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    _startup.choose_backend()
+    startup.choose_backend()
     assert os.environ["KERAS_BACKEND"] == "tensorflow"
     monkeypatch.delenv("KERAS_BACKEND")
     (tmp_path / "keras.json").write_text(json.dumps({"backend": "torch"}))
-    _startup.choose_backend()
+    startup.choose_backend()
     assert "KERAS_BACKEND" not in os.environ
 
 
@@ -68,7 +68,7 @@ def test_a_choice_is_never_overridden(fresh, tmp_path, monkeypatch):
 def test_one_error_says_what_to_do(fresh, installed, cure):
     fresh(*installed)
     with pytest.raises(ImportError, match=cure):
-        _startup.choose_backend()
+        startup.choose_backend()
 
 
 def test_the_package_can_be_imported_with_one_backend(tmp_path):
@@ -92,7 +92,7 @@ print(keras_proxy_snn.model.keras.backend.backend())
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**environment, "HOME": str(tmp_path), "KERAS_HOME": str(tmp_path)},
-        cwd=Path(_startup.__file__).parents[1],
+        cwd=Path(startup.__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,

@@ -11,7 +11,7 @@ import pytest
 
 import keras_proxy_snn as kps
 from fuzz.files import program
-from keras_proxy_snn._archives import read_array
+from keras_proxy_snn.basics.archives import read_array
 from keras_proxy_snn.export import litert, load, nir
 from keras_proxy_snn.saving.model_file import load_model, read_record
 from keras_proxy_snn.saving.weights import load_weights, read_card, save_weights

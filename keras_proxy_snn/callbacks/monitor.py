@@ -7,8 +7,8 @@ from typing import Any
 import keras
 
 from .. import statistics
-from .._checks import check_flag
-from .._types import Images
+from ..basics.checks import check_flag
+from ..basics.types import Images
 
 __all__ = ["CollapseWarning", "ProxyMonitor"]
 

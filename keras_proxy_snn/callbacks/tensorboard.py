@@ -10,8 +10,8 @@ from typing import Any
 import keras
 
 from .. import statistics, visualization
-from .._checks import positive_integer
-from .._types import Images
+from ..basics.checks import positive_integer
+from ..basics.types import Images
 
 __all__ = ["SpikeTensorBoard"]
 

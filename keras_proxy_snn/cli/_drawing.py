@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from .. import statistics, visualization
-from .._files import replacing
+from ..basics.files import replacing
 from ..model import ProxyModel
 from ._data import Images
 from ._shared import BadInput

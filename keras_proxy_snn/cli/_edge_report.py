@@ -9,8 +9,8 @@ from typing import Any
 import keras
 
 from .. import datasets
-from .._checks import positive_integer
-from .._files import replacing
+from ..basics.checks import positive_integer
+from ..basics.files import replacing
 from ..export import Program, from_model
 from ..export.edge_report import RUNTIMES, Report, circumstances, measure, render
 from ._calibration import calibration_images

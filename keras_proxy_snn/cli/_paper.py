@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from .._processor import gpu_name
+from ..basics.processor import gpu_name
 from ..paper import Experiment, Run
 from ..paper.data import load
 from ..paper.drawing import draw

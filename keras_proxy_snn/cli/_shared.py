@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from .._startup import choose_backend
+from ..basics.startup import choose_backend
 
 __all__ = [
     "BadInput",

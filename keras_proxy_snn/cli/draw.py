@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from .._files import check_target
+from ..basics.files import check_target
 from ._shared import (
     BadInput,
     data_options,

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from .._files import check_target
+from ..basics.files import check_target
 from ._shared import (
     BadInput,
     data_options,

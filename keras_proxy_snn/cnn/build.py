@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from .._checks import check_choice, check_flag
+from ..basics.checks import check_choice, check_flag
 from ..layers import LearnedThreshold
 from ..neurons.neuron import Neuron
 from .spec import Conv, Dense, Pool, Spec, layer_shapes

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from ..layers.activations import activation_kind
 from ..layers.kernels import kernel_of
 from ..layers.own_call import check_own_call

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .._types import Tensor
+from ..basics.types import Tensor
 
 __all__ = ["standard_layer"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from .._arrays import as_float32
-from .._checks import positive_integer
-from .._types import Images
+from ..basics.arrays import as_float32
+from ..basics.checks import positive_integer
+from ..basics.types import Images
 from ..layers.base import TiedIF
 from ..model import ProxyModel
 from ..simulation.nodes import IMAGE, Node

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from .._checks import check_choice
-from .._types import Images
+from ..basics.checks import check_choice
+from ..basics.types import Images
 from ..cnn.build import Threshold
 from ..model import ProxyModel
 from . import thresholds as calibration

@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from .._checks import check_flag, positive_integer
-from .._types import Images, Tensor
+from ..basics.checks import check_flag, positive_integer
+from ..basics.types import Images, Tensor
 from ..model import ProxyModel
 from ..training.responses import proxy_output
 

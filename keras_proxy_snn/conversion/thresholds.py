@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._arrays import as_float32
-from .._checks import check_choice, positive_integer
-from .._types import Images, Tensor
+from ..basics.arrays import as_float32
+from ..basics.checks import check_choice, positive_integer
+from ..basics.types import Images, Tensor
 from ..mapping.twin import SpikingTwin, spiking_twin
 from ..training.responses import quantisation_level
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import positive_integer
+from ..basics.checks import positive_integer
 from ._info import DatasetError
 
 __all__ = ["event_frames", "load_events"]

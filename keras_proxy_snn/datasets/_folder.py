@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import positive_integer
+from ..basics.checks import positive_integer
 from ._info import DatasetError
 from ._stream import ImageStream
 from .pictures import PICTURES, read, size

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import require
+from ..basics.checks import require
 from ._folder import FRACTION, checked_size
 from ._info import DatasetError
 from ._stream import ImageStream

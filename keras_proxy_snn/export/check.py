@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._types import Images
+from ..basics.types import Images
 from .interpreter import run as interpret
 from .program import Conv, Dense, Layer, Program
 

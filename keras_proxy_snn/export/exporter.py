@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_choice, check_flag
-from .._files import check_target, replacing
-from .._labels import check_labels
-from .._types import Images, Tensor
+from ..basics.checks import check_choice, check_flag
+from ..basics.files import check_target, replacing
+from ..basics.labels import check_labels
+from ..basics.types import Images, Tensor
 from .check import Check, check
 from .formats import FORMATS
 from .frontend.from_model import from_model

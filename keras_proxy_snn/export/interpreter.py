@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .._checks import check_shape
-from .._types import Images
-from .._window import Window
+from ..basics.checks import check_shape
+from ..basics.types import Images
+from ..basics.window import Window
 from .program import Conv, Dense, Layer, Pool, Program, Shortcut
 
 __all__ = ["Trace", "initial_state", "prepare_images", "run", "scaled", "step"]

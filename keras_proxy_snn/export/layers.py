@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._window import Padding, Window
+from ..basics.window import Padding, Window
 
 __all__ = [
     "Conv",

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .._archives import UNREADABLE
-from .._checks import check_choice, check_flag, positive_integer
-from .._files import check_target
-from .._labels import checked_names
+from ..basics.archives import UNREADABLE
+from ..basics.checks import check_choice, check_flag, positive_integer
+from ..basics.files import check_target
+from ..basics.labels import checked_names
 from ..neurons.neuron import READOUTS
 from .layers import (
     Conv,

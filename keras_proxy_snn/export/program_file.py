@@ -9,8 +9,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from .._archives import read_array, read_json
-from .._files import replacing
+from ..basics.archives import read_array, read_json
+from ..basics.files import replacing
 from .layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
 
 __all__ = ["read_archive", "write_archive"]
@@ -42,7 +42,7 @@ def read_archive(stream: IO[bytes]) -> tuple[dict[str, Any], tuple[Any, ...]]:
     """Read facts and layers of an opened file that `write_archive` wrote.
 
     Raises:
-        Exception: `OSError` or one of `keras_proxy_snn._archives.UNREADABLE` if the file is
+        Exception: `OSError` or one of `keras_proxy_snn.basics.archives.UNREADABLE` if the file is
             anything else.
     """
     with zipfile.ZipFile(stream) as file:

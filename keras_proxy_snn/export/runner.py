@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from .._files import check_target, replacing
+from ..basics.files import check_target, replacing
 from .formats import FORMATS
 
 __all__ = ["RUNNER", "check_runner", "place_runner"]

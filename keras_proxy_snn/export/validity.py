@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_choice, positive_integer
+from ..basics.checks import check_choice, positive_integer
 from ..neurons.neuron import RESETS
 from .layers import Conv, Dense, Layer, Pool, Shortcut, output_shape
 

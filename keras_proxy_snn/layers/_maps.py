@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 
 __all__ = ["on_maps"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Tensor
-from .._window import Window
+from ..basics.types import Tensor
+from ..basics.window import Window
 from .stage import Stage
 from .time_axis import over_time, without_time
 

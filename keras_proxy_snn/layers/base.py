@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._checks import check_choice
-from .._types import Tensor
+from ..basics.checks import check_choice
+from ..basics.types import Tensor
 from ..neurons.equations import biased
 from .activations import activation_kind
 from .integrate_and_fire import IF, NEURON_FIELDS

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from .base import SynapticWeights, TiedIF
 
 __all__ = ["IFBatchNormalization"]

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._types import Tensor
-from .._window import Window
+from ..basics.types import Tensor
+from ..basics.window import Window
 from ._maps import on_maps
 from .base import TiedIF, make_twin, split_layer_arguments
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from .base import TiedIF, make_twin, split_layer_arguments
 
 __all__ = ["IFDense"]

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._window import Window
+from ..basics.window import Window
 from .base import TiedIF
 from .if_conv2d import IFConv2D, window_of
 from .kernels import kernel_of

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._checks import check_flag, positive_integer
-from .._types import Tensor
+from ..basics.checks import check_flag, positive_integer
+from ..basics.types import Tensor
 from ..neurons import equations
 from ..neurons.neuron import Neuron
 from .learned_threshold import LearnedThreshold

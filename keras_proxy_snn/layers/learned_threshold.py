@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from ..neurons.neuron import Neuron
 
 __all__ = ["LearnedThreshold"]

@@ -4,7 +4,7 @@ import warnings
 
 import keras
 
-from .._processor import gpu_name, has_bfloat16
+from ..basics.processor import gpu_name, has_bfloat16
 
 __all__ = ["warn_if_slow"]
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
-from .._window import Window
+from ..basics.window import Window
 
 if TYPE_CHECKING:
     from .base import TiedIF

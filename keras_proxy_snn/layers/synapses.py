@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from .._types import Tensor
-from .._window import Window
+from ..basics.types import Tensor
+from ..basics.window import Window
 from .base import SynapticWeights, TiedIF
 from .stage import Stage
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from ..neurons.equations import known_steps
 
 __all__ = ["over_time", "without_time"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from .._checks import check_choice
+from ..basics.checks import check_choice
 from ..cnn.graph import Graph, read_graph
 from ..layers.base import CURRENT_DTYPES
 from ..neurons.neuron import Neuron

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from .._checks import check_choice
-from .._types import Images, Tensor
+from ..basics.checks import check_choice
+from ..basics.types import Images, Tensor
 from ..presets import PRESETS, Preset
 from . import (
     ann,

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 
 __all__ = ["Augmented", "augment", "erase"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .._files import check_target, replacing
+from ..basics.files import check_target, replacing
 
 __all__ = ["PhaseCallback", "Record", "State"]
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from ..mapping.twin import spiking_twin
 from ..model import ProxyModel
 from ..presets import Preset

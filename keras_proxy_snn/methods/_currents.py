@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..layers import SpikeFlatten
 from ..layers.base import TiedIF
 from ..simulation.network import SpikingNetwork

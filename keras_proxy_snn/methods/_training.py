@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..presets import Preset
 from ._augmentation import Augmented
 from ._checkpoints import PhaseCallback, Record, State

@@ -2,7 +2,7 @@
 
 import keras
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..model import ProxyModel
 from ..presets import Preset
 from ..presets.build import build

@@ -1,6 +1,6 @@
 """The ANN run as a spiking network without normalisation, the reference for conversions."""
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..presets import Preset
 from ._conversion import CONVERTED, PLAIN
 from ._training import Trained, Training

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..presets import Preset
 from ._training import Trained, Training, fit_phase
 from .ann import preset_model

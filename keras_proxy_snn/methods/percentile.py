@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..conversion.thresholds import activation_percentiles
 from ..presets import Preset
 from ._conversion import convert

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..cnn.build import neuron_names
 from ..cnn.spec import parse_spec
 from ..model import ProxyModel

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..presets import Preset
 from ..training.metrics import SpikeAccuracy
 from ._training import Trained, Training, fit_phase

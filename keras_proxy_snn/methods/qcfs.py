@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._checks import positive_integer
-from .._types import Images, Tensor
+from ..basics.checks import positive_integer
+from ..basics.types import Images, Tensor
 from ..presets import Preset
 from ..training.responses import quantisation_level, whole
 from ._conversion import PLAIN, convert, variant

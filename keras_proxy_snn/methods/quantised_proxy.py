@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import keras
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..conversion.quantised_ann import QuantisedANN
 from ..model import ProxyModel
 from ..presets import Preset

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..presets import Preset
 from ._conversion import PLAIN, convert, variant
 from ._training import Trained, Training, fit_phase, phase_name

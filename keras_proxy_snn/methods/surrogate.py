@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..layers.time_axis import over_time
 from ..model import ProxyModel
 from ..neurons.equations import heaviside, simulate

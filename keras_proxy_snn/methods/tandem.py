@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..layers import Stage
 from ..model import ProxyModel
 from ..presets import Preset

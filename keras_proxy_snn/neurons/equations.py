@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from .neuron import Neuron
 
 __all__ = ["biased", "fire", "heaviside", "known_steps", "simulate"]

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from . import equations
 from .neuron import Neuron
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_choice
-from .._types import Tensor
+from ..basics.checks import check_choice
+from ..basics.types import Tensor
 
 __all__ = ["READOUTS", "RESETS", "Neuron"]
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton as triton_pallas
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from .neuron import Neuron
 
 __all__ = ["simulate"]

@@ -7,7 +7,7 @@ import torch
 import triton
 from triton import language as tl
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from .neuron import Neuron
 
 __all__ = ["simulate"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._files import replacing
+from ..basics.files import replacing
 from ..methods import PhaseCallback
 
 __all__ = ["Curve", "mean_sum_of_squared_errors"]

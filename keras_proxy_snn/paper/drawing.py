@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._files import replacing
+from ..basics.files import replacing
 from ._experiment import Experiment, Size
 from ._figures import draw_epochs, draw_feature_maps, draw_time_steps
 from ._rows import Row, read_rows

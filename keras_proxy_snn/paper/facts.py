@@ -5,8 +5,8 @@ import sys
 
 import keras
 
-from .._processor import cpu, gpu_name
 from .._version import __version__
+from ..basics.processor import cpu, gpu_name
 
 __all__ = ["hardware", "versions"]
 

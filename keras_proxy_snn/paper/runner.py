@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from .. import methods
-from .._files import check_target, replacing
+from ..basics.files import check_target, replacing
 from ..model import ProxyModel
 from ._curve import Curve
 from ._evaluation import accuracy, activity, ann_accuracy, early_stopping

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from .._checks import check_choice
+from ..basics.checks import check_choice
 from ..cnn.build import PROXY_ACTIVATIONS, build_ann, layer_thresholds, neuron_names
 from ..cnn.spec import parse_spec
 from ..model import ProxyModel

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .._archives import read_json
+from ..basics.archives import read_json
 
 __all__ = ["check_declared"]
 
@@ -28,7 +28,7 @@ def check_declared(path: str | Path) -> None:
 
     Raises:
         ValueError: If it does, or its JSON is absurdly long. Beside it any of
-            `keras_proxy_snn._archives.UNREADABLE`.
+            `keras_proxy_snn.basics.archives.UNREADABLE`.
     """
     with zipfile.ZipFile(path) as file:
         read_json(file, _FACTS)

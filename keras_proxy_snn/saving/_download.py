@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from .._files import replacing
+from ..basics.files import replacing
 
 __all__ = ["download"]
 

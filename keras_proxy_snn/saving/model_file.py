@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
-from .._archives import UNREADABLE, read_json
-from .._files import replacing
+from ..basics.archives import UNREADABLE, read_json
+from ..basics.files import replacing
 from ..model import ProxyModel
 from ..training.losses import LOSSES
 from ._declared import check_declared

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._archives import UNREADABLE, read_array
-from .._checks import check_flag
-from .._files import check_target, replacing
+from ..basics.archives import UNREADABLE, read_array
+from ..basics.checks import check_flag
+from ..basics.files import check_target, replacing
 from ._download import download
 
 __all__ = ["load_weights", "read_card", "save_weights"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from .._checks import positive_integer
-from .._types import Images, Tensor
+from ..basics.checks import positive_integer
+from ..basics.types import Images, Tensor
 
 __all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "images_at_once", "on_gpu"]
 

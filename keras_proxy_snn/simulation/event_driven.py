@@ -7,8 +7,8 @@ from typing import Any
 
 import keras
 
-from .._checks import check_flag
-from .._types import Tensor
+from ..basics.checks import check_flag
+from ..basics.types import Tensor
 from ..layers.base import SynapticWeights, TiedIF
 from .chunks import on_gpu
 from .nodes import Node, carry_spikes

@@ -16,7 +16,7 @@ from numba.core.base import BaseContext
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
-from .._types import Tensor
+from ..basics.types import Tensor
 
 __all__ = ["WIDTHS", "convolve", "multiply"]
 

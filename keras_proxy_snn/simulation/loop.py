@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from .._types import Images, Shape, Tensor
+from ..basics.types import Images, Shape, Tensor
 from ..neurons import fastest
 from .chunks import chosen
 from .wiring import Prepared, Wiring

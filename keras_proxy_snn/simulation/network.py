@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._checks import check_flag, check_shape, positive_integer
-from .._types import Images, Tensor
+from ..basics.checks import check_flag, check_shape, positive_integer
+from ..basics.types import Images, Tensor
 from ..layers.base import TiedIF
 from .chunks import check_chunk_steps, images_at_once
 from .event_driven import check_event_driven

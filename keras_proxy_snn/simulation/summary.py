@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .._tables import Table
+from ..basics.tables import Table
 from ..layers.base import TiedIF
 from .network import SpikingNetwork
 from .nodes import IMAGE, Node

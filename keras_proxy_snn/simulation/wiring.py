@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from .._types import Images, Shape, Tensor
+from ..basics.types import Images, Shape, Tensor
 from ..layers import AtEachStep, Stage
 from ..layers.base import SynapticWeights
 from ..layers.time_axis import over_time

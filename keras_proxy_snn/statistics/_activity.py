@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .._types import Images
+from ..basics.types import Images
 from ..model import ProxyModel
 from ._layers import LayerRecord, LayerStatistics, Record
 from ._signals import LayerSignals, batches, check_model

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._types import Images
+from ..basics.types import Images
 from ..layers import Stage
 from ..model import ProxyModel
 from ._energy import HOROWITZ_45NM, EnergyTable, Estimate, estimates

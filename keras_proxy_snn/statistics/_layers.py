@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .._tables import Table
+from ..basics.tables import Table
 
 __all__ = ["LayerRecord", "LayerStatistics", "Record", "activity_table"]
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
-from .._tables import Table
-from .._types import Images
+from ..basics.tables import Table
+from ..basics.types import Images
 from ..model import ProxyModel
 from ._activity import ActivitySums
 from ._costs import Costs, CostSums

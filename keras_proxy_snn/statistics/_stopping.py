@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._arrays import as_float32
-from .._checks import positive_integer
-from .._types import Images, Tensor
+from ..basics.arrays import as_float32
+from ..basics.checks import positive_integer
+from ..basics.types import Images, Tensor
 from ..model import ProxyModel
 from ..simulation.loop import Simulation
 from ._signals import check_images, check_model

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .._checks import positive_integer
+from ..basics.checks import positive_integer
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
 

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._checks import check_shape
-from .._types import Tensor
+from ..basics.checks import check_shape
+from ..basics.types import Tensor
 
 __all__ = ["check_floatx", "check_images", "is_array"]
 

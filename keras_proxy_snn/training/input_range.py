@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..cnn.graph import Graph
 from ..mapping.parts import preprocessing_length
 

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._labels import check_labels
-from .._types import Images, Tensor
+from ..basics.labels import check_labels
+from ..basics.types import Images, Tensor
 from .images import check_floatx, check_images, is_array
 from .input_range import agreed_range, peek
 from .losses import SpikeCountLoss

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..simulation.loop import Simulation
 from .gradient import proxy_gradient
 from .images import check_floatx

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._labels import check_labels
-from .._types import Tensor
+from ..basics.labels import check_labels
+from ..basics.types import Tensor
 from .targets import one_hot
 
 __all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountLoss", "SpikeCountMeanSquaredError"]

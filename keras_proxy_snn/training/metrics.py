@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._checks import check_choice
-from .._labels import check_labels
-from .._types import Images, Tensor
+from ..basics.checks import check_choice
+from ..basics.labels import check_labels
+from ..basics.types import Images, Tensor
 from .targets import one_hot, wrong_labels
 
 __all__ = ["FiringRates", "SpikeAccuracy", "WrongLabels", "readout_potential"]

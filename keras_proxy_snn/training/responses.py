@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..mapping.twin import SpikingTwin
 
 __all__ = ["RESPONSES", "proxy_output", "proxy_run", "quantisation_level", "response", "whole"]

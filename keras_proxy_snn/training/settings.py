@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from .._checks import check_choice
-from .._labels import checked_names
+from ..basics.checks import check_choice
+from ..basics.labels import checked_names
 from ..cnn.build import Threshold
 from ..mapping.twin import SpikingTwin
 from ..neurons.neuron import READOUTS

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from .._types import Images, Tensor
+from ..basics.types import Images, Tensor
 from ..simulation.loop import Simulation
 from ..simulation.network import SpikingNetwork
 

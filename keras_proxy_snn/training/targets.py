@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 
 __all__ = ["one_hot", "wrong_labels"]
 
@@ -31,7 +31,7 @@ def wrong_labels(y_true: Tensor, classes: int, shares: bool = True) -> Any:
     Args:
         y_true: As in `one_hot`; a tensor, also in traced code.
         classes: Number of classes.
-        shares: Whether rows must be shares, see `keras_proxy_snn._labels.check_labels`.
+        shares: Whether rows must be shares, see `keras_proxy_snn.basics.labels.check_labels`.
 
     Example:
 

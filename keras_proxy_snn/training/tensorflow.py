@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from ..simulation.network import SpikingNetwork
 from .steps import simulated
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import torch
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from ..simulation.network import SpikingNetwork
 from .steps import simulated
 

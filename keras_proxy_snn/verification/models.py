@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from .._types import Images
+from ..basics.types import Images
 from ..cnn.build import build_ann
 from ..cnn.spec import parse_spec
 from ..export.layers import Conv, Dense, Flatten, Pool

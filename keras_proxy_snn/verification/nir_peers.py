@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import require
+from ..basics.checks import require
 from ..export.interpreter import prepare_images
 from ..export.program import Program
 

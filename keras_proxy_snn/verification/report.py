@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .._files import replacing
 from .._version import __version__
+from ..basics.files import replacing
 
 __all__ = ["WEIGHTS", "Record", "Report", "Task"]
 

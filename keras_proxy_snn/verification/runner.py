@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from .._checks import check_choice, positive_integer
+from ..basics.checks import check_choice, positive_integer
 from .files import installed
 from .report import WEIGHTS, Record, Report, Task
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._files import replacing
+from ..basics.files import replacing
 from ..export import Program, from_model
 from ..export.quantise import quantise
 from . import models, oracle

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keras import ops
 
-from .._types import Tensor
+from ..basics.types import Tensor
 from .figure import WIDTH, class_labels, new_figure, short
 
 if TYPE_CHECKING:

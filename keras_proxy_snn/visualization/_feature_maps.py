@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from .._arrays import as_float32
-from .._checks import positive_integer
-from .._types import Images
+from ..basics.arrays import as_float32
+from ..basics.checks import positive_integer
+from ..basics.types import Images
 from ..model import ProxyModel
 from .figure import WIDTH, draw_image, new_figure, one_image
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from .._checks import positive_integer
-from .._types import Images
+from ..basics.checks import positive_integer
+from ..basics.types import Images
 from ..model import ProxyModel
 from .figure import OKABE_ITO, class_labels, new_panels, one_image, short
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import positive_integer
+from ..basics.checks import positive_integer
 from ..statistics import LayerRecord
 from .figure import BLUE, VERMILLION, check_record, new_panels
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keras import ops
 
-from .._checks import check_flag, positive_integer
-from .._files import check_target, replacing
-from .._types import Images
+from ..basics.checks import check_flag, positive_integer
+from ..basics.files import check_target, replacing
+from ..basics.types import Images
 from ..model import ProxyModel
 from .figure import (
     BLUE,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from .._checks import check_flag, positive_integer
-from .._types import Images
+from ..basics.checks import check_flag, positive_integer
+from ..basics.types import Images
 from ..layers import SpikePool2D
 from ..model import ProxyModel
 from .figure import (

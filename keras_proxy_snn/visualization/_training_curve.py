@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import numpy as np
 
-from .._checks import positive_integer
+from ..basics.checks import positive_integer
 from .figure import BLUE, OKABE_ITO, heading, new_figure
 
 if TYPE_CHECKING:

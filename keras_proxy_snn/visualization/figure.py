@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from keras import ops
 
-from .._types import Images
+from ..basics.types import Images
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

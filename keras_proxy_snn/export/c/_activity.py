@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._types import Images
+from ...basics.types import Images
 from ..interpreter import _apply, _convolve, _linear, initial_state, prepare_images, step
 from ..program import Conv, Dense, Program, Shortcut
 

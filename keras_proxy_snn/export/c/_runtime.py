@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._types import Images
+from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from ._names import prefix_of

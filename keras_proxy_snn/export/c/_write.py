@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._files import replacing
-from ..._labels import checked_names
+from ...basics.files import replacing
+from ...basics.labels import checked_names
 from ..program import Program
 from ..quantise._bounds import INT32, largest_sum, threshold
 from ._header import header

@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from ..._checks import check_choice
-from ..._types import Images
+from ...basics.checks import check_choice
+from ...basics.types import Images
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 

@@ -7,8 +7,8 @@ metadata; they share no code that builds a graph.
 
 from pathlib import Path
 
-from ..._checks import require
-from ..._files import replacing
+from ...basics.checks import require
+from ...basics.files import replacing
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 from ..onnx import metadata

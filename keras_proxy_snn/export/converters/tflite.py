@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..._files import replacing
+from ...basics.files import replacing
 from ...model import ProxyModel
 from ..frontend.from_model import from_model
 from ..litert import with_facts

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..._files import check_target
-from ..._types import Images
+from ...basics.files import check_target
+from ...basics.types import Images
 from .. import litert, vela
 from ..exporter import writer
 from ..formats import FORMATS

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._types import Images
+from ...basics.types import Images
 from ..check import check
 from ..exporter import noise_images, writer
 from ..interpreter import prepare_images

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._types import Tensor
+from ...basics.types import Tensor
 from ..program import Program
 
 __all__ = ["NPUS", "TIMES", "accuracy", "circumstances", "conclusions", "render"]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._checks import require
-from ..._files import replacing
-from ..._types import Images
+from ...basics.checks import require
+from ...basics.files import replacing
+from ...basics.types import Images
 from .. import litert
 from ..program import Program
 

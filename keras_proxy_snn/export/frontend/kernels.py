@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from ..._types import Tensor
+from ...basics.types import Tensor
 from ...layers import Stage
 
 __all__ = ["FullWeights", "weights_of"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from ..._window import Padding, Window
+from ...basics.window import Padding, Window
 from ...layers import (
     AtEachStep,
     CurrentSum,

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..._archives import UNREADABLE
-from ..._checks import check_choice, positive_integer
-from ..._files import replacing
+from ...basics.archives import UNREADABLE
+from ...basics.checks import check_choice, positive_integer
+from ...basics.files import replacing
 from ..program import Pool, Program
 from ..seal import UNSEALED, sealed
 from . import _forms

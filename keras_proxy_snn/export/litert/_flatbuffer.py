@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._archives import UNREADABLE
-from ..._checks import require
+from ...basics.archives import UNREADABLE
+from ...basics.checks import require
 
 __all__ = ["GraphBuilder", "ModelBuilder", "Tensor", "parse", "root"]
 

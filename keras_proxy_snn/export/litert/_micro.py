@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._checks import require
-from ..._types import Images
+from ...basics.checks import require
+from ...basics.types import Images
 from ..program import Program
 from ._flatbuffer import parse
 from ._simulation import prepare, scores

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._window import Padding
+from ...basics.window import Padding
 from ..program import Conv, Pool, Shortcut
 from ._flatbuffer import GraphBuilder, Tensor
 

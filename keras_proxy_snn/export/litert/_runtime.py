@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._checks import require
-from ..._types import Images
+from ...basics.checks import require
+from ...basics.types import Images
 from ..program import Program
 from ._file import read_metadata
 from ._simulation import prepare, scores, simulate

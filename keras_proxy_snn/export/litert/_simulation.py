@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..._types import Images
+from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 

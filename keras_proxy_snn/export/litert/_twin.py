@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._files import replacing
+from ...basics.files import replacing
 from ..program import Conv, Dense, Pool, Program
 from . import _ops as ops
 from ._flatbuffer import GraphBuilder, ModelBuilder, Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._types import Images
+from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from .graph_file import chain, open_graph

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..._archives import UNREADABLE
-from ..._checks import require
+from ...basics.archives import UNREADABLE
+from ...basics.checks import require
 
 # `nir` may compress with zlib, whose largest ratio is 1,032 to 1.
 _LARGEST_RATIO, _SMALL = 1100, 2**16

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._window import Padding, Window
+from ...basics.window import Padding, Window
 from ..program import Conv, Dense, Pool
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._archives import UNREADABLE
+from ...basics.archives import UNREADABLE
 from ..program import Conv, Dense, Flatten, Layer, Program, weights_after_sums
 from ..validity import check_program
 from .graph_file import chain, open_graph

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import check_choice
-from ..._files import replacing
-from ..._window import Padding
+from ...basics.checks import check_choice
+from ...basics.files import replacing
+from ...basics.window import Padding
 from ..program import Conv, Dense, Flatten, Pool, Program, weights_after_sums
 from .graph_file import library
 from .limits import check_names, refuse

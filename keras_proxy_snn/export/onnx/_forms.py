@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from ..._checks import require
+from ...basics.checks import require
 from ..program import Program
 from ._graph import Graph
 from ._network import FLOAT, Network

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._checks import require
+from ...basics.checks import require
 
 __all__ = ["Graph", "split"]
 

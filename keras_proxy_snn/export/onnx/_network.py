@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._window import Window
+from ...basics.window import Window
 from ..program import Conv, Dense, Flatten, Pool, Program, Shortcut
 from ._graph import Graph, split
 

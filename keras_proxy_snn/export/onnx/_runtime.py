@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..._checks import check_choice, require
-from ..._types import Images
+from ...basics.checks import check_choice, require
+from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from ._network import Network

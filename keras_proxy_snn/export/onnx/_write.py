@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..._checks import check_choice, positive_integer, require
-from ..._files import replacing
 from ..._version import __version__
+from ...basics.checks import check_choice, positive_integer, require
+from ...basics.files import replacing
 from ..program import Conv, Dense, Program
 from ..seal import UNSEALED, sealed
 from . import _forms

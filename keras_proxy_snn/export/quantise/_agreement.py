@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._types import Images
+from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from ._simulation import spikes_and_potentials

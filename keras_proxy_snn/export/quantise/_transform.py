@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..._checks import check_flag, positive_integer
-from ..._types import Images
+from ...basics.checks import check_flag, positive_integer
+from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Conv, Dense, Program
 from ._bounds import INT32, MOST_SPIKES, input_tops, largest_sum, threshold

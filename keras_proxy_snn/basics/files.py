@@ -45,7 +45,7 @@ def check_target(path: str | Path, overwrite: bool = False) -> None:
     Example:
 
     >>> import pathlib, tempfile
-    >>> from keras_proxy_snn._files import check_target
+    >>> from keras_proxy_snn.basics.files import check_target
     >>> check_target(pathlib.Path(tempfile.mkdtemp()) / "new.json")
     """
     real = Path(os.path.realpath(path))
@@ -81,7 +81,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Example:
 
     >>> import pathlib, tempfile
-    >>> from keras_proxy_snn._files import replacing
+    >>> from keras_proxy_snn.basics.files import replacing
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "net.json"
     >>> with replacing(path) as draft:
     ...     _ = draft.write_text("{}")

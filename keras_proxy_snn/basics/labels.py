@@ -22,7 +22,7 @@ def check_labels(y: object, classes: int, *, shares: bool = True) -> None:
     Example:
 
     >>> import numpy as np
-    >>> from keras_proxy_snn._labels import check_labels
+    >>> from keras_proxy_snn.basics.labels import check_labels
     >>> check_labels(np.array([0, 2, 1]), classes=3)
     >>> check_labels(np.array([0, 3, 1]), classes=3)
     Traceback (most recent call last):
@@ -60,7 +60,7 @@ def checked_names(names: Sequence[str], classes: int) -> tuple[str, ...]:
 
     Example:
 
-    >>> from keras_proxy_snn._labels import checked_names
+    >>> from keras_proxy_snn.basics.labels import checked_names
     >>> checked_names(["cat", "dog"], 2)
     ('cat', 'dog')
     """

@@ -52,7 +52,7 @@ def read_array(file: zipfile.ZipFile, member: str) -> np.ndarray:
 
     >>> import io, zipfile
     >>> import numpy as np
-    >>> from keras_proxy_snn._archives import read_array
+    >>> from keras_proxy_snn.basics.archives import read_array
     >>> buffer = io.BytesIO()
     >>> np.savez(buffer, kernel=np.eye(2))
     >>> read_array(zipfile.ZipFile(buffer), "kernel.npy").tolist()
@@ -90,7 +90,7 @@ def read_json(file: zipfile.ZipFile, member: str) -> Any:
     Example:
 
     >>> import io, zipfile
-    >>> from keras_proxy_snn._archives import read_json
+    >>> from keras_proxy_snn.basics.archives import read_json
     >>> file = zipfile.ZipFile(io.BytesIO(), "w")
     >>> file.writestr("facts.json", '{"T": 4}')
     >>> read_json(file, "facts.json")

@@ -43,7 +43,7 @@ def has_bfloat16() -> bool | None:
 
     Example:
 
-    >>> from keras_proxy_snn._processor import has_bfloat16
+    >>> from keras_proxy_snn.basics.processor import has_bfloat16
     >>> has_bfloat16() in (True, False, None)
     True
     """

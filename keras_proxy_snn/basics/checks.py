@@ -18,7 +18,7 @@ def check_choice(argument: str, value: object, choices: Collection[str | None]) 
 
     Example:
 
-    >>> from keras_proxy_snn._checks import check_choice
+    >>> from keras_proxy_snn.basics.checks import check_choice
     >>> check_choice("reset", "subtract", ("zero", "subtract"))
     >>> check_choice("reset", "hard", ("zero", "subtract"))
     Traceback (most recent call last):
@@ -41,7 +41,7 @@ def check_flag(argument: str, value: object) -> bool:
 
     Example:
 
-    >>> from keras_proxy_snn._checks import check_flag
+    >>> from keras_proxy_snn.basics.checks import check_flag
     >>> check_flag("events", "no")
     Traceback (most recent call last):
     TypeError: `events` must be True or False. Received: 'no'.
@@ -62,7 +62,7 @@ def check_shape(what: str, batch: object, shape: tuple[int, ...]) -> None:
     Example:
 
     >>> import numpy as np
-    >>> from keras_proxy_snn._checks import check_shape
+    >>> from keras_proxy_snn.basics.checks import check_shape
     >>> check_shape("Images", np.zeros((2, 8, 8, 1)), (8, 8, 1))
     >>> check_shape("Images", np.zeros((8, 8, 1)), (8, 8, 1))
     Traceback (most recent call last):
@@ -90,7 +90,7 @@ def positive_integer(argument: str, value: object, most: int | None = None) -> i
     Example:
 
     >>> import numpy as np
-    >>> from keras_proxy_snn._checks import positive_integer
+    >>> from keras_proxy_snn.basics.checks import positive_integer
     >>> positive_integer("time_steps", np.int64(8))
     8
     >>> positive_integer("time_steps", True)
@@ -121,7 +121,7 @@ def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
 
     Example:
 
-    >>> from keras_proxy_snn._checks import require
+    >>> from keras_proxy_snn.basics.checks import require
     >>> require("json").loads("[1]")
     [1]
     """

@@ -18,7 +18,7 @@ class Table(NamedTuple):
 
     Example:
 
-    >>> from keras_proxy_snn._tables import Table
+    >>> from keras_proxy_snn.basics.tables import Table
     >>> table = Table("Sizes", [("layer", "neurons"), ("conv1", "1,024")], 1)
     >>> print(table)
     Sizes

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from ._types import Tensor
+from .types import Tensor
 
 __all__ = ["as_float32"]
 

@@ -24,7 +24,7 @@ def is_command_line() -> bool:
 
     Example:
 
-    >>> from keras_proxy_snn._startup import is_command_line
+    >>> from keras_proxy_snn.basics.startup import is_command_line
     >>> is_command_line()
     False
     """
@@ -47,7 +47,7 @@ def choose_backend() -> None:
 
     Example:
 
-    >>> from keras_proxy_snn._startup import choose_backend
+    >>> from keras_proxy_snn.basics.startup import choose_backend
     >>> choose_backend()  # Nothing to choose: Keras is imported already.
     """
     if "keras" in sys.modules or os.environ.get("KERAS_BACKEND"):

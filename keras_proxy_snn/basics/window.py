@@ -24,7 +24,7 @@ class Window(NamedTuple):
 
     Example:
 
-    >>> from keras_proxy_snn._window import Window
+    >>> from keras_proxy_snn.basics.window import Window
     >>> window = Window((3, 3), strides=(2, 2), padding="same")
     >>> window.pads((4, 5)), window.counts((4, 5))
     (((0, 1), (1, 1)), (2, 3))
