@@ -8,6 +8,7 @@ from . import (
     figure5,
     growing_t,
     headline,
+    headline_cifar10,
     low_t,
     table2,
     table3,
@@ -26,6 +27,7 @@ _MODULES = (
     growing_t,
     ablation,
     headline,
+    headline_cifar10,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
