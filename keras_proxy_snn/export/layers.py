@@ -64,7 +64,19 @@ class Shortcut(_Windowed):
 
 
 class _Neurons:
-    """IF neurons whose potentials are counted from `v_0`; see `Conv`."""
+    """IF neurons whose potentials are counted from `v_0`; see `Conv`.
+
+    These layers have `v_threshold`, `reset` and `v_0` of their own. They do not hold the `Neuron`
+    of a Keras layer, because its numbers are of another kind:
+
+    - A `Neuron` has one threshold. A program can have a threshold per filter (an integer network, a
+      NIR file).
+    - `v_0` of a `Neuron` is a fraction of the threshold. `v_0` of a program is a potential, and
+      often an exact integer. As a fraction it could change: 1/49 * 49 is 0.9999999999999999.
+
+    `export/frontend/stages.py` turns a `Neuron` into these fields, and `export/validity.py` checks
+    them.
+    """
 
     kernel: np.ndarray
     shortcuts: tuple[Shortcut, ...] = ()
