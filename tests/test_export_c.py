@@ -278,7 +278,7 @@ def test_what_layers_c_cannot_express_is_refused(change, message, tmp_path):
     [
         ("net.txt", {}, "must end in '.c'. Received: 'net.txt'"),
         ('n".c', {}, "letters, digits, spaces.*Received: 'n\".c'"),
-        ("net.c", {"form": "loop"}, r"one of \('event_driven',\) for C. Received: 'loop'"),
+        ("net.c", {"form": "loop"}, r"one of \('event_driven',\). Received: 'loop'"),
         ("net.c", {"class_names": ["a", "b"]}, r"3 different texts.*Received: \['a', 'b'\]"),
     ],
 )

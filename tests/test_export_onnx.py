@@ -556,7 +556,7 @@ def dense_program(**fields):
     ("fields", "message"),
     [
         ({"input_scale": 256.0}, "at most 255. Received: 256.0"),
-        ({"input_scale": 0.0}, "must be positive"),
+        ({"input_scale": 0.0}, "must be above 0"),
         ({"kernel": np.ones((4, 2), "int16")}, "must be int8. Received: int16 in layer 'readout'"),
         ({"v_threshold": 2**31}, "can reach 2147487728 in 4 steps"),
         ({"time_steps": 2**20, "kernel": np.full((4, 2), 3, "int8")}, "must fit int32"),
@@ -582,7 +582,7 @@ def test_wrong_arguments_are_refused(tmp_path):
         onnx.run(path, program, image, runtime="tensorrt")
     with pytest.raises(ValueError, match="shape"):
         onnx.run(path, program, image[..., 0])
-    with pytest.raises(ValueError, match="`repeats` must be at least 1"):
+    with pytest.raises(ValueError, match="`repeats` must be a positive integer"):
         onnx.latency(path, program, repeats=0)
     with pytest.raises(ImportError, match=r'pip install "keras-proxy-snn\[export\]"'):
         require("a_library_that_does_not_exist")

@@ -482,9 +482,9 @@ def test_programs_that_cannot_be_integers():
     program = network(gaussian())
     with pytest.raises(ValueError, match=r"float32 program can be quantised. Received: .*'int8'"):
         quantise(quantise(program, IMAGES), IMAGES)
-    with pytest.raises(ValueError, match=r"positive and finite. Received: 0.0 in layer 'conv1'"):
+    with pytest.raises(ValueError, match=r"positive and finite, .* Received: 0.0 and 0.0 in"):
         quantise(network(gaussian(), theta=0.0), IMAGES)
-    with pytest.raises(ValueError, match=r"`v_0`, must be 0 or more and below.* 0.5 in layer 'con"):
+    with pytest.raises(ValueError, match=r"`v_0` must be from 0 to below .* 0.5 and 0.5 in"):
         quantise(network(gaussian(), v_0=1.0), IMAGES)
     readout = replace(program.layers[-1], kernel=program.layers[-1].kernel * np.nan)
     with pytest.raises(ValueError, match=r"must be finite. Received: layer 'readout'"):

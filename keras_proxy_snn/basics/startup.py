@@ -6,9 +6,18 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["choose_backend", "is_command_line"]
+__all__ = [
+    "BACKENDS",
+    "INSTALL_A_BACKEND",
+    "choose_backend",
+    "installed_backends",
+    "is_command_line",
+]
 
-_BACKENDS = ("tensorflow", "jax", "torch")
+BACKENDS = ("tensorflow", "jax", "torch")
+"""Backends of Keras that the package runs on."""
+
+INSTALL_A_BACKEND = 'pip install "keras-proxy-snn[jax]" (or tensorflow, or torch)'
 
 _SCRIPTS = {"keras-proxy-snn", "keras-proxy-snn.exe"}
 
@@ -52,7 +61,7 @@ def choose_backend() -> None:
     """
     if "keras" in sys.modules or os.environ.get("KERAS_BACKEND"):
         return
-    installed = [name for name in _BACKENDS if importlib.util.find_spec(name) is not None]
+    installed = installed_backends()
     if "tensorflow" in installed or _configured() != "tensorflow":
         return
     if len(installed) == 1:
@@ -61,12 +70,17 @@ def choose_backend() -> None:
     cure = (
         "Set the environment variable KERAS_BACKEND to an installed backend before the import."
         if installed
-        else 'Install one: pip install "keras-proxy-snn[jax]" (or tensorflow, or torch).'
+        else f"Install one: {INSTALL_A_BACKEND}."
     )
     raise ImportError(
         f"Keras needs a backend. {cure} Received: no KERAS_BACKEND; installed of "
-        f"{', '.join(_BACKENDS)}: {', '.join(installed) or 'nothing'}."
+        f"{', '.join(BACKENDS)}: {', '.join(installed) or 'nothing'}."
     )
+
+
+def installed_backends() -> list[str]:
+    """Names of the installed backends, found without an import."""
+    return [name for name in BACKENDS if importlib.util.find_spec(name) is not None]
 
 
 def _configured() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from .. import statistics
-from ..basics.checks import check_flag
+from ..basics.checks import check_flag, positive_integer
 from ..basics.types import Images
 
 __all__ = ["CollapseWarning", "ProxyMonitor"]
@@ -81,10 +81,9 @@ class ProxyMonitor(keras.callbacks.Callback):
             )
         if not 0 < max_distance <= 1:
             raise ValueError(f"`max_distance` must be in (0, 1]. Received: {max_distance!r}.")
-        if patience < 1:
-            raise ValueError(f"`patience` must be at least 1. Received: {patience!r}.")
         self.max_rate, self.min_rate, self.max_distance = max_rate, min_rate, max_distance
-        self.patience, self.stop = patience, check_flag("stop", stop)
+        self.patience = positive_integer("patience", patience)
+        self.stop = check_flag("stop", stop)
         self.images = images
         self.warned: list[str] = []
         self.dead_maps: dict[str, tuple[int, ...]] = {}

@@ -1,4 +1,4 @@
-"""`check_program`: check a program that was read from a file of any format."""
+"""Check a program: one that was read from a file, and the numbers that an exporter needs."""
 
 from collections.abc import Iterable
 from numbers import Real
@@ -13,7 +13,7 @@ from .layers import Conv, Dense, Layer, Pool, Shortcut, output_shape
 if TYPE_CHECKING:
     from .program import Program
 
-__all__ = ["check_program"]
+__all__ = ["check_bytes", "check_levels", "check_program"]
 
 _NUMBER_FORMATS = ("float32", "int8")
 
@@ -54,6 +54,48 @@ def check_program(program: "Program") -> "Program":
     for layer in program.layers:
         shape = _checked_shape(layer, shape, program.is_integer)
     return program
+
+
+def check_levels(layer: Conv | Dense) -> None:
+    """Raise a `ValueError` unless thresholds are positive and finite, and `v_0` is below them.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export.program import Dense
+    >>> from keras_proxy_snn.export.validity import check_levels
+    >>> check_levels(Dense("readout", np.ones((5, 3), "float32"), None, 1.0, "zero", v_0=0.5))
+    """
+    theta, v_0 = np.asarray(layer.v_threshold), np.asarray(layer.v_0)
+    if not (np.isfinite(theta) & (theta > 0) & (v_0 >= 0) & (v_0 < theta)).all():
+        raise ValueError(
+            "Thresholds must be positive and finite, and `v_0` must be from 0 to below the "
+            f"threshold. Received: {layer.v_threshold!r} and {layer.v_0!r} in layer {layer.name!r}."
+        )
+
+
+def check_bytes(program: "Program") -> None:
+    """Raise a `ValueError` unless pixels of an integer program are uint8 and all weights int8.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export.program import Dense, Flatten, Program
+    >>> from keras_proxy_snn.export.validity import check_bytes
+    >>> readout = Dense("readout", np.ones((4, 3), "int8"), None, 9, "zero")
+    >>> check_bytes(Program((Flatten("flatten"), readout), (2, 2, 1), 5, "int8", input_scale=255.0))
+    """
+    if not 0 < program.largest_input <= 255:
+        raise ValueError(
+            "Pixels of an integer network are uint8, so `input_scale` times white must be above 0 "
+            f"and at most 255. Received: {program.largest_input}."
+        )
+    for layer in program.neurons:
+        if layer.weights.dtype != np.int8:
+            raise ValueError(
+                "Weights of an integer network must be int8. "
+                f"Received: {layer.weights.dtype} in layer {layer.name!r}."
+            )
 
 
 def _checked_shape(layer: Layer, shape: tuple[int, ...], integer: bool) -> tuple[int, ...]:
@@ -100,11 +142,7 @@ def _check_neurons(layer: Conv | Dense, shape: tuple[int, ...], integer: bool) -
                 f"`{what}` must be a number or one for each of {units[0]} filters. "
                 f"Received: {value.dtype} of shape {value.shape} in layer {layer.name!r}."
             )
-    if not (np.isfinite(theta) & (theta > 0) & (v_0 >= 0) & (v_0 < theta)).all():
-        raise ValueError(
-            "Thresholds must be positive and finite, and `v_0` must be from 0 to below the "
-            f"threshold. Received: {layer.v_threshold!r} and {layer.v_0!r} in layer {layer.name!r}."
-        )
+    check_levels(layer)
 
 
 def _check_shortcut(shortcut: Shortcut, name: str, integer: bool) -> None:

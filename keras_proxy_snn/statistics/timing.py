@@ -1,21 +1,19 @@
 """Time of training and inference on this machine, for the SNN and for its ANN."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 
 from ..basics.checks import positive_integer
+from ..basics.stopwatch import seconds_of
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
 
 __all__ = ["Timing", "measure"]
-
-# The first call traces and compiles; the one after it may still allocate.
-_WARM_UP = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,17 +139,8 @@ def _both(
                 network="ANN" if t is None else "SNN",
                 time_steps=t,
                 batch_size=len(arguments[0]),
-                seconds=_time(getattr(network, method), arguments, repeats),
+                # It returns NumPy arrays or plain numbers, so all its work is done then.
+                seconds=seconds_of(partial(getattr(network, method), *arguments), repeats),
             )
         )
     return timings
-
-
-def _time(call: Callable[..., Any], arguments: tuple[Any, ...], repeats: int) -> tuple[float, ...]:
-    seconds = []
-    for _ in range(_WARM_UP + repeats):
-        start = time.perf_counter()
-        # The result is NumPy arrays or plain numbers, so all work is done when the call returns.
-        call(*arguments)
-        seconds.append(time.perf_counter() - start)
-    return tuple(seconds[_WARM_UP:])

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import keras
 
+from ..basics.startup import BACKENDS
 from ..basics.types import Images, Tensor
 from ..simulation.loop import Simulation
 from ..simulation.network import SpikingNetwork
@@ -52,10 +53,10 @@ def proxy_steps() -> type:
         RuntimeError: If Keras runs on a backend that cannot train.
     """
     backend = keras.config.backend()
-    if backend not in ("tensorflow", "jax", "torch"):
+    if backend not in BACKENDS:
         raise RuntimeError(
-            "keras_proxy_snn runs on the Keras backends 'tensorflow', 'jax' and 'torch'; set the "
-            f"environment variable KERAS_BACKEND. Received: {backend!r}."
+            f"The Keras backend must be one of {BACKENDS}; set the environment variable "
+            f"KERAS_BACKEND. Received: {backend!r}."
         )
     steps: type = importlib.import_module(f"{__package__}.{backend}").ProxySteps
     return steps

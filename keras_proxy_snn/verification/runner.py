@@ -1,6 +1,5 @@
 """`verify`: start a process for each backend and one for the files, and add up their records."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..basics.checks import check_choice, positive_integer
+from ..basics.startup import BACKENDS, INSTALL_A_BACKEND, installed_backends
 from .files import installed
 from .report import WEIGHTS, Record, Report, Task
 
-__all__ = ["BACKENDS", "verify"]
+__all__ = ["verify"]
 
-BACKENDS = ("tensorflow", "jax", "torch")
 # Networks between two writings of the report. A process costs some seconds of imports.
 _CHUNK = 25
 
@@ -78,11 +77,9 @@ def verify(
 
 def _chosen(only: Sequence[str]) -> tuple[list[str], list[str]]:
     """Names of the backends and of the runtimes."""
-    backends = _installed_backends()
+    backends = installed_backends()
     if not backends:
-        raise ImportError(
-            'A backend is needed: pip install "keras-proxy-snn[jax]" (or tensorflow, or torch).'
-        )
+        raise ImportError(f"A backend is needed: {INSTALL_A_BACKEND}.")
     runtimes = list(installed())
     for name in only:
         check_choice("only", name, (*backends, *runtimes))
@@ -91,17 +88,13 @@ def _chosen(only: Sequence[str]) -> tuple[list[str], list[str]]:
     return backends, runtimes
 
 
-def _installed_backends() -> list[str]:
-    return [name for name in BACKENDS if importlib.util.find_spec(name)]
-
-
 def start(task: Task) -> Iterable[Record]:
     """Do a task in a process of its own.
 
     A process that dies is an error of all its rows.
     """
     own = task.kind if task.kind in BACKENDS else os.environ.get("KERAS_BACKEND")
-    backend = own or _installed_backends()[0]
+    backend = own or installed_backends()[0]
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "KERAS_BACKEND": backend}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "records.json"

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ...basics.checks import check_choice
 from ...basics.files import replacing
 from ...basics.labels import checked_names
 from ..program import Program
 from ..quantise._bounds import INT32, largest_sum, threshold
+from ..validity import check_bytes
 from ._header import header
 from ._names import prefix_of
 from ._plan import plan
@@ -103,23 +105,14 @@ def refuse(program: Program, form: str = "event_driven") -> None:
     Traceback (most recent call last):
     ValueError: A C file needs an integer network; ... Received: 'float32'.
     """
-    if form not in FORMS:
-        raise ValueError(f"`form` must be one of {FORMS} for C. Received: {form!r}.")
+    check_choice("form", form, FORMS)
     if not program.is_integer:
         raise ValueError(
             "A C file needs an integer network; `quantise` makes an integer network. Received: "
             f"{program.number_format!r}."
         )
-    if not 0 < program.largest_input <= 255:
-        raise ValueError(
-            "Pixels in C are bytes, so `input_scale` times white must be above 0 and at most 255. "
-            f"Received: {program.largest_input}."
-        )
+    check_bytes(program)
     for layer in program.neurons:
-        if layer.weights.dtype != np.int8:
-            raise ValueError(
-                f"Weights must be int8. Received: {layer.weights.dtype} in layer {layer.name!r}."
-            )
         theta, v_0 = threshold(layer), np.asarray(layer.v_0, "float64")
         whole = (theta == np.rint(theta)).all() and (v_0 == np.rint(v_0)).all()
         if not whole or not ((theta >= 1) & (v_0 >= 0) & (v_0 < theta)).all():

@@ -1,12 +1,13 @@
 """Run files in LiteRT."""
 
-import time
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...basics.checks import require
+from ...basics.stopwatch import seconds_of
 from ...basics.types import Images
 from ..program import Program
 from ._file import read_metadata
@@ -71,6 +72,7 @@ def latency(path: str | Path, program: Program, *, threads: int = 1, repeats: in
         Seconds.
 
     Raises:
+        ValueError: If `repeats` is not a positive integer.
         ImportError: If `ai-edge-litert` is not installed.
 
     Example:
@@ -88,13 +90,8 @@ def latency(path: str | Path, program: Program, *, threads: int = 1, repeats: in
     """
     network = _LiteRT(path, threads)
     images = np.zeros(*network.inputs["image"])
-    times = []
-    for _ in range(repeats + 2):
-        start = time.perf_counter()
-        for _ in simulate(network, images, program.time_steps):
-            pass
-        times.append(time.perf_counter() - start)
-    return float(np.median(times[2:]))
+    seconds = seconds_of(lambda: list(simulate(network, images, program.time_steps)), repeats)
+    return statistics.median(seconds)
 
 
 class _LiteRT:

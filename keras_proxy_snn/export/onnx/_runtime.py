@@ -1,7 +1,6 @@
 """Run an ONNX file of `write` in ONNX Runtime or OpenVINO."""
 
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ...basics.checks import check_choice, require
+from ...basics.stopwatch import seconds_of
 from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Program
@@ -116,7 +116,7 @@ def latency(
         Seconds.
 
     Raises:
-        ValueError: As in `run`; or if `repeats` is below 1.
+        ValueError: As in `run`; or if `repeats` is not a positive integer.
         ImportError: If the runtime is not installed.
 
     Example:
@@ -132,16 +132,9 @@ def latency(
     ...     0 < onnx.latency(f"{folder}/net.onnx", program, repeats=3) < 1
     True
     """
-    if repeats < 1:
-        raise ValueError(f"`repeats` must be at least 1. Received: {repeats!r}.")
     infer = _network_in(runtime, path, program, threads)
     image = np.full((1, *program.input_shape), 0.5, "float32")
-    seconds = []
-    for _ in range(repeats + 2):
-        start = time.perf_counter()
-        infer(image)
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds[2:])
+    return statistics.median(seconds_of(lambda: infer(image), repeats))
 
 
 def node_count(path: str | Path) -> int:

@@ -11,6 +11,7 @@ from ...basics.checks import check_choice, positive_integer, require
 from ...basics.files import replacing
 from ..program import Conv, Dense, Program
 from ..seal import UNSEALED, sealed
+from ..validity import check_bytes
 from . import _forms
 
 __all__ = ["FORMS", "metadata", "refuse", "write"]
@@ -115,7 +116,7 @@ def refuse(program: Program, form: str = "unrolled") -> None:
 
     Raises:
         ValueError: If the form or the number format is unknown; or if an integer program has pixels
-            that do not fit uint8, kernels that are not int8, or potentials that may exceed int32.
+            that do not fit uint8, weights that are not int8, or potentials that may exceed int32.
 
     Example:
 
@@ -132,17 +133,8 @@ def refuse(program: Program, form: str = "unrolled") -> None:
         )
     if not program.is_integer:
         return
-    if not 0 < program.largest_input <= 255:
-        raise ValueError(
-            "Pixels of an integer network must fit uint8, so `input_scale` times white must be "
-            f"positive and at most 255. Received: {program.largest_input}."
-        )
+    check_bytes(program)
     for layer in program.neurons:
-        if layer.kernel.dtype != np.int8:
-            raise ValueError(
-                "Kernels of an integer network must be int8. "
-                f"Received: {layer.kernel.dtype} in layer {layer.name!r}."
-            )
         reach = _reach(program, layer)
         if reach >= 2**31:
             raise ValueError(

@@ -8,6 +8,7 @@ from ...basics.checks import check_flag, positive_integer
 from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Conv, Dense, Program
+from ..validity import check_levels
 from ._bounds import INT32, MOST_SPIKES, input_tops, largest_sum, threshold
 from ._saturation import Proof, prove, scale_limits
 from ._scales import Limit, Rounded, Rounding, search
@@ -188,18 +189,7 @@ def _check_program(program: Program) -> None:
         weights = [layer.weights] if layer.bias is None else [layer.weights, layer.bias]
         if not all(np.isfinite(w).all() for w in weights):
             raise ValueError(f"Weights must be finite. Received: layer {layer.name!r}.")
-        theta = threshold(layer)
-        if not (np.isfinite(theta) & (theta > 0)).all():
-            raise ValueError(
-                "Thresholds must be positive and finite. "
-                f"Received: {layer.v_threshold!r} in layer {layer.name!r}."
-            )
-        v_0 = np.asarray(layer.v_0, "float64")
-        if not ((v_0 >= 0) & (v_0 < theta)).all():
-            raise ValueError(
-                "Potentials before the first step, `v_0`, must be 0 or more and below the "
-                f"threshold. Received: {layer.v_0!r} in layer {layer.name!r}."
-            )
+        check_levels(layer)
 
 
 def _check_settings(
