@@ -527,7 +527,7 @@ def test_bad_arguments_are_refused(arguments, message):
         kps.from_keras(residual_cnn(), 4, **arguments)
 
 
-def test_without_activations_there_is_no_threshold(images):
+def test_without_images_there_is_no_threshold(images):
     for method in calibration.CALIBRATIONS:
-        with pytest.raises(ValueError, match="activation above zero"):
+        with pytest.raises(ValueError, match="At least one image is needed"):
             kps.calibrate(residual_cnn(), images[:0], method)

@@ -13,6 +13,7 @@ from ..basics.types import Images
 from ..layers.base import TiedIF
 from ..model import ProxyModel
 from ..simulation.nodes import IMAGE, Node
+from ..training.batches import ImageBatches, rereadable
 from ..training.responses import proxy_run
 
 __all__ = ["calibrate_biases"]
@@ -46,7 +47,8 @@ def calibrate_biases(
     Args:
         model: The model, with `spike_height="threshold"`, as `keras_proxy_snn.from_keras` makes it,
             or thresholds of 1 for all activations, as `keras_proxy_snn.build` does.
-        x: Some hundred training images; with `events`, recordings.
+        x: Some hundred training images, or batches as `fit` takes them; with `events`, recordings.
+            They are read several times, so a generator's are kept in memory.
         rounds: Number of times that each bias is shifted.
         batch_size: Number of images simulated at once.
 
@@ -70,16 +72,14 @@ def calibrate_biases(
     for name, value in (("rounds", rounds), ("batch_size", batch_size)):
         positive_integer(name, value)
     _check_scales(model)
-    if not len(x):
-        raise ValueError("`x` must hold at least one image. Received: an empty array.")
     places = _places(model.snn.nodes)
     if not places:
         raise ValueError(
             "At least one layer before the readout must have a bias, or a batch normalisation "
             f"with a bias. Received: {model.ann.name!r}, which has no such layer."
         )
-    x = model.note_input_range(x)
-    batches = [x[start : start + batch_size] for start in range(0, len(x), batch_size)]
+    x = model.note_input_range(rereadable(x))
+    batches = ImageBatches(x, model.image_shape, batch_size)
     expected = _expected(model, batches)
     left = {}
     for layer, bias in places:
@@ -132,31 +132,32 @@ def _places(nodes: Sequence[Node]) -> list[tuple[TiedIF, Any]]:
     return [(layer, variable) for layer, variable in pairs if variable is not None]
 
 
-def _expected(model: ProxyModel, batches: Sequence[Any]) -> dict[str, Any]:
+def _expected(model: ProxyModel, batches: ImageBatches) -> dict[str, Any]:
     """Mean rate of each channel that the proxy expects, by name of the layer."""
     twin = model.twin
     parts: dict[str, list[Any]] = {name: [] for name in twin.activations}
+    images = []
     names = {place: name for name, place in twin.activations.items()}
     for batch in batches:
+        images.append(len(batch))
         x = model.ann_images(model.snn.preprocess(ops.convert_to_tensor(batch)))
         how = model.proxy_activation, model.time_steps, model.v_0, False
         for place, result in proxy_run(twin, x, *how):
             if place in names:
                 rates = np.clip(as_float32(result) / twin.gains[names[place]], 0, 1)
                 parts[names[place]].append(_by_channel(rates))
-    images = [len(batch) for batch in batches]
     return {name: np.average(means, axis=0, weights=images) for name, means in parts.items()}
 
 
-def _rates(model: ProxyModel, batches: Sequence[Any], layer: TiedIF) -> tuple[Any, Any]:
+def _rates(model: ProxyModel, batches: ImageBatches, layer: TiedIF) -> tuple[Any, Any]:
     """Mean rate of each channel of a layer, and the share of its neurons with 0 < r < 1."""
-    rates, active = [], []
+    rates, active, images = [], [], []
     for batch in batches:
+        images.append(len(batch))
         chunks = model.snn.walk(ops.convert_to_tensor(batch), until=layer.name)
         counts = as_float32(sum(ops.sum(chunk[layer.name][0], axis=1) for chunk in chunks))
         rates.append(_by_channel(counts / model.time_steps))
         active.append(_by_channel((counts > 0) & (counts < model.time_steps)))
-    images = [len(batch) for batch in batches]
     rate, share = (np.average(means, axis=0, weights=images) for means in (rates, active))
     return rate, share
 

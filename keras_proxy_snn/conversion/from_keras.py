@@ -3,15 +3,17 @@
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..basics.checks import check_choice
 from ..basics.types import Images
 from ..cnn.build import Threshold
 from ..model import ProxyModel
+from ..training.batches import ImageBatches, rereadable
 from . import thresholds as calibration
 
 __all__ = ["from_keras"]
+
+_BATCH = 50  # recordings that are averaged at once
 
 
 def from_keras(
@@ -58,8 +60,8 @@ def from_keras(
             CNN needs thresholds that suit its activations, see `calibrate`.
         calibrate: `"percentile"`, `"rnl"` or `"qcfs"`: thresholds from the activations on
             `calibration_data`, see `keras_proxy_snn.calibrate`; not with `v_threshold`.
-        calibration_data: Some hundred images; with `events=True`, recordings, which are averaged
-            over time.
+        calibration_data: Some hundred images, or batches as `fit` takes them; with `events=True`,
+            recordings of T frames, which are averaged over time.
         reset: `"subtract"` or `"zero"`.
         v_0: As in `ProxyModel`.
         readout: As in `ProxyModel`.
@@ -90,6 +92,7 @@ def from_keras(
     """
     if calibrate is not None:
         check_choice("calibrate", calibrate, calibration.CALIBRATIONS)
+        calibration_data = rereadable(calibration_data)
         if v_threshold is not None or calibration_data is None:
             raise ValueError(
                 "`calibrate` needs `calibration_data` and excludes `v_threshold`. Received: "
@@ -97,7 +100,8 @@ def from_keras(
                 f"calibration_data={'None' if calibration_data is None else 'images'}."
             )
         if kwargs.get("events"):
-            calibration_data = np.mean(calibration_data, axis=1)
+            frames = ImageBatches(calibration_data, (time_steps, *cnn.input_shape[1:]), _BATCH)
+            calibration_data = (batch.mean(axis=1) for batch in frames)
         v_threshold = calibration.calibrate(cnn, calibration_data, calibrate, time_steps=time_steps)
     elif calibration_data is not None:
         raise ValueError("`calibration_data` needs `calibrate`. Received: calibrate=None.")

@@ -11,6 +11,7 @@ from ..basics.arrays import as_float32
 from ..basics.checks import check_choice, positive_integer
 from ..basics.types import Images, Tensor
 from ..mapping.twin import SpikingTwin, spiking_twin
+from ..training.batches import ImageBatches, rereadable
 from ..training.responses import quantisation_level
 
 __all__ = [
@@ -62,7 +63,8 @@ def calibrate(
 
     Args:
         ann: The CNN; see `keras_proxy_snn.mapping.twin.spiking_twin`.
-        x: Some hundred training images, `(batch, ...)`, without labels.
+        x: Some hundred training images, `(batch, ...)`, or batches as `fit` takes them; labels
+            beside them are not used. They are read several times, so a generator's are kept.
         method: `"percentile"`, `"rnl"` or `"qcfs"`.
         time_steps: Number T of time steps, for `"qcfs"`.
         percentile: Per cent, in (0, 100], for `"percentile"`.
@@ -72,7 +74,8 @@ def calibrate(
         `v_threshold`. For a linear readout, the absolute values of its outputs count.
 
     Raises:
-        ValueError: If an argument is out of range or a layer has no activation above zero.
+        ValueError: If an argument is out of range, there are no images, or a layer has no
+            activation above zero.
 
     Example:
 
@@ -102,7 +105,7 @@ def activation_percentiles(
 
     Args:
         ann: The CNN.
-        x: Images `(batch, ...)`.
+        x: As in `calibrate`.
         percentile: Per cent, in (0, 100].
 
     Returns:
@@ -123,8 +126,10 @@ def activation_percentiles(
     if not 0 < percentile <= 100:
         raise ValueError(f"`percentile` must be in (0, 100]. Received: {percentile!r}.")
     found: dict[str, _Percentile] = {}
-    for name, activations in _activations(spiking_twin(ann), x):
-        most = len(x) * activations[0].size
+    twin, batches = _read(ann, x)
+    images = batches.number()
+    for name, activations in _activations(twin, batches):
+        most = images * activations[0].size
         one = found.setdefault(name, _Percentile(percentile, most))
         one.add(activations[activations > 0])
     _check_heard({name: one.number for name, one in found.items()})
@@ -133,14 +138,13 @@ def activation_percentiles(
 
 def scaled_maxima(ann: keras.Model, x: Images) -> dict[str, float]:
     """Maxima of the activations times the smallest scale that keeps the classes; `calibrate`."""
-    twin = spiking_twin(ann)
-    maxima = _maxima(twin, x)
-    classes = _classes(twin, x, {})
+    twin, batches = _read(ann, x)
+    maxima = _maxima(twin, batches)
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         caps = {name: middle * largest for name, largest in maxima.items()}
-        agrees = np.mean(_classes(twin, x, caps) == classes) >= _AGREEMENT
+        agrees = _agreement(twin, batches, caps) >= _AGREEMENT
         low, high = (low, middle) if agrees else (middle, high)
     return {name: high * largest for name, largest in maxima.items()}
 
@@ -148,10 +152,10 @@ def scaled_maxima(ann: keras.Model, x: Images) -> dict[str, float]:
 def least_error_steps(ann: keras.Model, x: Images, levels: int) -> dict[str, float]:
     """Steps with the least squared error of QCFS at so many levels; see `calibrate`."""
     levels = positive_integer("time_steps", levels)
-    twin = spiking_twin(ann)
-    maxima = _maxima(twin, x)
+    twin, batches = _read(ann, x)
+    maxima = _maxima(twin, batches)
     errors = {name: np.zeros(len(_CANDIDATES)) for name in maxima}
-    for name, activations in _activations(twin, x):
+    for name, activations in _activations(twin, batches):
         heard = activations[activations > 0]
         for i, fraction in enumerate(_CANDIDATES):
             step = fraction * maxima[name]
@@ -160,11 +164,17 @@ def least_error_steps(ann: keras.Model, x: Images, levels: int) -> dict[str, flo
     return {name: float(_CANDIDATES[e.argmin()] * maxima[name]) for name, e in errors.items()}
 
 
-def _activations(twin: SpikingTwin, x: Images) -> Iterator[tuple[str, np.ndarray]]:
+def _read(ann: keras.Model, x: Images) -> tuple[SpikingTwin, ImageBatches]:
+    """The layers of a CNN, and images for it."""
+    twin = spiking_twin(ann)
+    return twin, ImageBatches(rereadable(x), twin.graph.input_shape, _BATCH)
+
+
+def _activations(twin: SpikingTwin, batches: ImageBatches) -> Iterator[tuple[str, np.ndarray]]:
     """Activations of each layer with neurons, in parts `(batch, ...)`, layer by layer."""
     names = {place: name for name, place in twin.activations.items()}
-    for batch in _batches(x):
-        for place, result in twin.graph.run(batch):
+    for batch in batches:
+        for place, result in twin.graph.run(ops.convert_to_tensor(batch)):
             if place in names:
                 yield names[place], _heights(twin, place, result)
 
@@ -174,9 +184,9 @@ def _heights(twin: SpikingTwin, place: int, result: Tensor) -> np.ndarray:
     return np.abs(values) if place == len(twin.graph.calls) - 1 else values
 
 
-def _maxima(twin: SpikingTwin, x: Images) -> dict[str, float]:
+def _maxima(twin: SpikingTwin, batches: ImageBatches) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name, activations in _activations(twin, x):
+    for name, activations in _activations(twin, batches):
         found[name] = max(found.get(name, 0.0), float(activations.max()))
     _check_heard(found)
     return found
@@ -184,33 +194,32 @@ def _maxima(twin: SpikingTwin, x: Images) -> dict[str, float]:
 
 def _check_heard(found: dict[str, Any]) -> None:
     silent = [name for name, value in found.items() if not value]
-    if silent or not found:
+    if silent:
         raise ValueError(
             "Each layer must have an activation above zero on at least one image. Received: "
-            f"{f'only zeros in {silent}' if silent else 'no images'}."
+            f"only zeros in {silent}."
         )
 
 
-def _classes(twin: SpikingTwin, x: Images, caps: dict[str, float]) -> np.ndarray:
-    """Classes of images if activations before the readout are cut off at `caps`."""
-    last = len(twin.graph.calls) - 1
+def _agreement(twin: SpikingTwin, batches: ImageBatches, caps: dict[str, float]) -> float:
+    """Share of images whose class stays if activations before the readout are cut off at `caps`.
+
+    Both classes are taken of the same batch, because data may come in a new order when read again.
+    """
     limits = {twin.activations[name]: cap for name, cap in caps.items()}
-    limits.pop(last, None)
-    classes = []
-    for batch in _batches(x):
-        run = twin.graph.run(batch)
-        place, result = next(run)
-        while place != last:
-            place, result = run.send(
-                ops.minimum(result, limits[place]) if place in limits else None
-            )
-        classes.append(ops.convert_to_numpy(result).argmax(axis=-1))
-    return np.concatenate(classes)
+    limits.pop(len(twin.graph.calls) - 1, None)
+    same = [_classes(twin, b, limits) == _classes(twin, b, {}) for b in batches]
+    return float(np.mean(np.concatenate(same)))
 
 
-def _batches(x: Images) -> Iterator[Any]:
-    for start in range(0, len(x), _BATCH):
-        yield ops.convert_to_tensor(x[start : start + _BATCH], "float32")
+def _classes(twin: SpikingTwin, batch: np.ndarray, limits: dict[int, float]) -> np.ndarray:
+    """Classes of a batch if activations are cut off at limits, by position of the call."""
+    run = twin.graph.run(ops.convert_to_tensor(batch))
+    place, result = next(run)
+    while place != len(twin.graph.calls) - 1:
+        place, result = run.send(ops.minimum(result, limits[place]) if place in limits else None)
+    classes: np.ndarray = ops.convert_to_numpy(result).argmax(axis=-1)
+    return classes
 
 
 class _Percentile:

@@ -23,7 +23,7 @@ def record(
 
     Args:
         model: A `ProxyModel`.
-        x: Images `(images, height, width, channels)`.
+        x: Images `(images, height, width, channels)`, or batches as `fit` takes them.
         layers: Names of layers with neurons (`"conv1"`, `"readout"`); `None` for all of them.
         batch_size: Number of images simulated at once.
 

@@ -86,7 +86,8 @@ def costs(
 
     Args:
         model: A `ProxyModel`; it is not changed.
-        x: Images `(images, height, width, channels)`. Spikes depend on them, so give real images.
+        x: Images `(images, height, width, channels)`, or batches as `fit` takes them. Spikes
+            depend on them, so give real images.
         table: Energy of an operation and of a memory access.
         batch_size: Number of images simulated at once.
 

@@ -62,7 +62,8 @@ def report(
 
     Args:
         model: A `ProxyModel`.
-        x: Images `(images, height, width, channels)`. Spikes depend on them, so give real images.
+        x: Images `(images, height, width, channels)`, or batches as `fit` takes them. Spikes
+            depend on them, so give real images.
         table: Energy of an operation and of a memory access.
         batch_size: Number of images simulated at once.
 

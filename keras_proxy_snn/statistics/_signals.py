@@ -8,18 +8,17 @@ import numpy as np
 from keras import ops
 
 from ..basics.arrays import as_float32
-from ..basics.checks import positive_integer
 from ..basics.types import Images
 from ..cnn.graph import INPUT
 from ..layers.base import TiedIF
 from ..model import ProxyModel
+from ..training.batches import ImageBatches
 from ._groups import Group, Source, ann_units, groups
 
 __all__ = [
     "Connection",
     "LayerSignals",
     "batches",
-    "check_images",
     "check_model",
     "signals",
 ]
@@ -73,10 +72,8 @@ def batches(
 ) -> Iterator[Any]:
     """Check all arguments, then yield `signals` of each batch of x."""
     check_model(model)
-    images = check_images(x, model.snn.image_shape)
-    batch_size = positive_integer("batch_size", batch_size)
-    for start in range(0, len(images), batch_size):
-        yield signals(model, images[start : start + batch_size], keep)
+    for images in ImageBatches(x, model.image_shape, batch_size):
+        yield signals(model, images, keep)
 
 
 def signals(model: ProxyModel, images: np.ndarray, keep: Collection[str]) -> list[LayerSignals]:
@@ -193,18 +190,3 @@ def check_model(model: ProxyModel) -> None:
             "Statistics need images that are constant in time. Received: the model "
             f"{model.name!r}, which takes events; `model.snn.record` gives its spikes."
         )
-
-
-def check_images(x: Images, shape: tuple[int, ...]) -> np.ndarray:
-    """Images in float32; there must be at least one.
-
-    Raises:
-        ValueError: If the shape is another.
-    """
-    images = np.asarray(ops.convert_to_numpy(x))
-    if images.ndim != len(shape) + 1 or images.shape[1:] != shape or not len(images):
-        raise ValueError(
-            f"`x` must be at least one image, (batch, {', '.join(map(str, shape))}). "
-            f"Received: shape {images.shape}."
-        )
-    return images.astype("float32")

@@ -10,7 +10,8 @@ from ..basics.checks import positive_integer
 from ..basics.types import Images, Tensor
 from ..model import ProxyModel
 from ..simulation.loop import Simulation
-from ._signals import check_images, check_model
+from ..training.images import check_images
+from ._signals import check_model
 
 __all__ = ["Stopping", "early_stopping"]
 
@@ -67,7 +68,8 @@ def early_stopping(
     """
     check_model(model)
     batch_size = positive_integer("batch_size", batch_size)
-    images, labels = check_images(x, model.snn.image_shape), np.asarray(y)
+    check_images(x, model.image_shape)
+    images, labels = as_float32(x), np.asarray(y)
     if labels.shape != images.shape[:1]:
         raise ValueError(
             f"`y` must have one label per image, shape ({len(images)},). "

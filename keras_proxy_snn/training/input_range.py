@@ -129,6 +129,8 @@ def peek(x: Tensor) -> tuple[Any, Any]:
         if not hasattr(items, "__getitem__") or not hasattr(items, "__len__"):
             return None, x
         return [_images(items[i]) for i in range(min(len(items), x.batch_size or 1))], x
+    if type(x).__module__.startswith("grain"):
+        return _images(next(iter(x), None)), x
     if isinstance(x, Iterator):
         first = next(x, None)
         return (None, x) if first is None else (_images(first), _again(first, x))
