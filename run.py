@@ -6,7 +6,7 @@
     python run.py docs             # the documentation site, into site/
     python run.py package          # wheel and sdist into dist/; the wheel tried in an empty folder
     python run.py package jax,cli  # with these extras, downloaded into a fresh environment
-    python run.py setup            # only make the environment
+    python run.py setup            # only make the environment of test, docs and package
 
 Everything is installed into the folder `.venv` beside this file, and nowhere else.
 """
@@ -49,22 +49,25 @@ def call(*command, **environment):
         sys.exit(done.returncode)
 
 
-def set_up(what):
-    """Install the extras of a command, unless that has been done for this very project file."""
+def set_up(*purposes):
+    """Install the extras of commands, unless that has been done for this very project file."""
     # In a terminal, pip shows how far it is; in the log of a CI it says nothing.
     quiet = () if sys.stdout.isatty() else ("-q",)
     pip = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", *quiet)
     facts = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
-    stamp = ENVIRONMENT / f"{what}-{hashlib.sha256(facts).hexdigest()[:16]}"
-    if stamp.exists():
+    edition = hashlib.sha256(facts).hexdigest()[:16]
+    missing = [what for what in purposes if not (ENVIRONMENT / f"{what}-{edition}").exists()]
+    if not missing:
         return
-    print(f"Installing for '{what}' into {ENVIRONMENT} (some minutes the first time) ...")
+    print(f"Installing for {', '.join(missing)} into {ENVIRONMENT} (some minutes) ...", flush=True)
     if not PYTHON.exists():
         venv.create(ENVIRONMENT, with_pip=True)
-    call(*pip, "-c", "constraints.txt", "-e", f".[{EXTRAS[what]}]")
-    if what in ALONE:
-        call(*pip, "--no-deps", *ALONE[what])
-    stamp.touch()
+    extras = ",".join(EXTRAS[what] for what in missing)
+    call(*pip, "-c", "constraints.txt", "-e", f".[{extras}]")
+    if alone := [requirement for what in missing for requirement in ALONE.get(what, ())]:
+        call(*pip, "--no-deps", *alone)
+    for what in missing:
+        (ENVIRONMENT / f"{what}-{edition}").touch()
 
 
 def demo(rest):
@@ -92,8 +95,9 @@ def test(backends, rest):
         # A thread for each worker: on few cores their threads would wait for one another.
         environment = {"OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": backend}
         environment["TESTS_ONCE_ON"] = "torch" if "torch" in backends else backends[0]
-        # By file, so that what the tests of a file share is made once.
-        command = [python, "-m", "pytest", "-n", str(WORKERS), "--dist", "loadfile", *rest]
+        # By file, so that what the tests of a file share is made once; in the order of conftest.py.
+        options = ["-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
+        command = [python, "-m", "pytest", *options, *rest]
         done = subprocess.run(command, cwd=ROOT, env=environment)
         print(f"=== {backend}: {time.monotonic() - start:.0f} s ===", flush=True)
         if done.returncode:
@@ -144,6 +148,8 @@ def main():
     parser.add_argument("command", choices=["demo", "test", "docs", "package", "setup"])
     parser.add_argument("--backend", choices=BACKENDS, nargs="+", default=BACKENDS)
     own, rest = parser.parse_known_args()
+    # Where this is set, each of the tests' many processes would compile the package anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     rest = [argument for argument in rest if argument != "--"]
     if own.command == "demo":
         demo(rest)
@@ -154,7 +160,7 @@ def main():
     elif own.command == "package":
         package(rest)
     else:
-        set_up("test")
+        set_up("test", "docs")
 
 
 if __name__ == "__main__":
