@@ -17,8 +17,23 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+# The files that take longest begin first, so that in the end no worker waits long for another.
+LONGEST_FIRST = (
+    *("cli", "benchmarks", "statistics", "conversion", "model", "tandem", "from_keras", "readme"),
+    *("event_driven", "package", "counts", "weights", "files", "memory", "datasets", "export"),
+    *("presets", "visualization", "notebooks", "inputs", "export_litert", "site", "surrogate"),
+    *("on_device", "paper", "quantised_proxy", "layer_kernels", "layers", "bias_calibration"),
+    *("export_nir", "export_averages", "proxy", "events", "export_onnx", "browser", "edge_report"),
+    *("project", "settings", "visualization_activity", "quantise", "mapping", "fuzz", "fused"),
+)
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=20)
 settings.load_profile("tests")
+
+
+def place(item):
+    """Where a test stands in that order."""
+    name = item.path.stem.removeprefix("test_")
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 def runs_once(item):
@@ -28,6 +43,7 @@ def runs_once(item):
 
 def pytest_collection_modifyitems(items):
     """`run.py` names one backend of several, on which the tests marked `once` run."""
+    items.sort(key=place)
     once_on = os.environ.get("TESTS_ONCE_ON", keras.config.backend())
     if keras.config.backend() != once_on:
         for item in items:
