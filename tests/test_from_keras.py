@@ -177,6 +177,7 @@ def test_an_architecture_of_keras_applications():
 
 
 @pytest.mark.slow
+@pytest.mark.any_backend
 @pytest.mark.parametrize("name", ["MobileNet", "MobileNetV2", "ResNet50", "VGG16"])
 def test_large_architectures_of_keras_applications(name):
     cnn = getattr(keras.applications, name)(weights=None, input_shape=(32, 32, 3), classes=10)

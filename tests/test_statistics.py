@@ -82,6 +82,7 @@ def test_error_of_a_layer_does_not_hold_that_of_the_layer_before():
     assert seen["readout"].ann_error == pytest.approx(0.125)
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("fields", "units"),
     [

@@ -1,5 +1,6 @@
 """The event file that a training leaves, read back."""
 
+import importlib.util
 import io
 import struct
 import sys
@@ -12,14 +13,18 @@ from PIL import Image
 import keras_proxy_snn as kps
 from keras_proxy_snn import statistics
 
-pytest.importorskip("tensorboardX", reason='pip install "keras-proxy-snn[viz]"')
-from tensorboardX.proto.event_pb2 import Event
+# Imported by the tests alone, because it imports PyTorch where that is installed.
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("tensorboardX") is None, reason='pip install "keras-proxy-snn[viz]"'
+)
 
 LAYERS = ["conv1", "readout"]
 
 
 def read(folder):
     """(tag, step) -> a number or the bytes of a PNG; a file is records between checksums."""
+    from tensorboardX.proto.event_pb2 import Event
+
     (path,) = folder.iterdir()
     data, found = io.BytesIO(path.read_bytes()), {}
     while header := data.read(12):
