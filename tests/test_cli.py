@@ -21,6 +21,7 @@ import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.cli import _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
+from keras_proxy_snn.cli._output import Output
 from keras_proxy_snn.cli._pictures import find
 from keras_proxy_snn.cli._shared import BadInput, reading, without_standard_error
 from keras_proxy_snn.datasets import pictures
@@ -176,6 +177,23 @@ def test_ctrl_c_leaves_a_model_that_resumes(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["digits.keras"]
     again = train(output, "--resume", "--epochs", done + 1)
     assert len(again["history"]) == done + 1
+
+
+@pytest.mark.once
+def test_two_trainings_never_write_one_file(tmp_path):
+    path, draft = tmp_path / "net.keras", tmp_path / "draft"
+    first, second = (Output(path, resume=False, force=False) for _ in range(2))
+    for text in ("epoch 1", "epoch 2"):
+        with first.written():
+            draft.write_text(text)
+            draft.replace(path)
+    with pytest.raises(BadInput, match=r"One training at a time .*another process") as refused:
+        second.written().__enter__()
+    assert str(path) in refused.value.format_message()
+    assert path.read_text() == "epoch 2"
+    path.unlink()  # then there is nothing to lose
+    with second.written():
+        path.write_text("epoch 1")
 
 
 @pytest.mark.once

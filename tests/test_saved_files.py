@@ -1,12 +1,14 @@
 """Models that version 0.1 saved load, and answer as they did."""
 
+import errno
+import os
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-import keras_proxy_snn  # noqa: F401  (registers the classes)
+from keras_proxy_snn.saving.model_file import load_model  # registers the classes, too
 
 FILES = Path(__file__).parent / "files"
 
@@ -17,3 +19,14 @@ def test_a_file_of_version_0_1_gives_the_answers_of_its_day(name):
     # Compiled they would run as on the backend that saved them, which PyTorch takes minutes for.
     model = keras.models.load_model(FILES / f"{name}_0.1.keras", compile=False)
     np.testing.assert_array_equal(model.predict(answers["x"], verbose=0), answers[name])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_no_space_for_temporary_files_is_told_as_such(number, monkeypatch):
+    def unpacked(*args, **kwargs):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(keras.models, "load_model", unpacked)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        load_model(FILES / "chain_0.1.keras")

@@ -22,6 +22,7 @@ from ..saving.model_file import save_model
 from ._accuracy import accuracies, bar
 from ._data import Training, check_data, training_images
 from ._interrupts import Interrupts
+from ._output import Output
 from ._shared import BadInput, Interrupted, load_network, without_standard_error
 
 __all__ = ["run"]
@@ -31,7 +32,7 @@ _BATCH_SIZES = {1_000: 8, 10_000: 32, math.inf: 100}
 
 
 def run(
-    settings: dict[str, Any], output: Path, data_dir: str | None, record: dict[str, Any] | None
+    settings: dict[str, Any], output: Output, data_dir: str | None, record: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Train, save the file after each epoch, and evaluate.
 
@@ -45,7 +46,8 @@ def run(
         Settings, logs of each epoch, and accuracy on the test images.
 
     Raises:
-        BadInput: If model and images do not fit, or a field is unknown.
+        BadInput: If model and images do not fit, a field is unknown, or another process has written
+            the file.
         Interrupted: After Ctrl-C; the message tells what `output` holds.
     """
     settings = {**settings, "dataset": _dataset(settings)}
@@ -56,7 +58,7 @@ def run(
         model = _build(settings, shape, len(data.train.class_names))
         record = {"learning_rate": float(model.optimizer.learning_rate), "history": []}
     else:
-        model = load_network(output, compile=True)
+        model = load_network(output.path, compile=True)
     check_data(model, data.train, shape)
     model.class_names = data.train.class_names
     versions = {"keras_proxy_snn": __version__, "backend": keras.config.backend()}
@@ -68,11 +70,12 @@ def run(
                 rate = record["learning_rate"] * (1 - epoch / settings["epochs"])
                 logs = _epoch(model, data, settings, epoch, rate, interrupts)
                 record["history"].append(logs)
-                save_model(model, output, record)
+                with output.written():
+                    save_model(model, output.path, record)
                 saved = epoch + 1
         accuracy = accuracies(model, data.test, batch_size=settings["batch_size"])
     except KeyboardInterrupt:
-        raise Interrupted(_what_is_left(output, saved, settings["epochs"])) from None
+        raise Interrupted(_what_is_left(output.path, saved, settings["epochs"])) from None
     test = {
         "dataset": data.test.name,
         "part": data.test.part,
@@ -80,7 +83,7 @@ def run(
         "time_steps": model.time_steps,
         "accuracy": accuracy,
     }
-    return {"model": str(output), **record, "test": test}
+    return {"model": str(output.path), **record, "test": test}
 
 
 def _dataset(settings: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ..basics.files import check_target
+from ._output import Output
 from ._shared import (
     BadInput,
     data_options,
@@ -97,7 +97,7 @@ def train(
     architecture takes the size of the pictures. The model keeps the names of the classes.
     """
     output = output or Path(f"{settings['model']}.keras")
-    _check_output(output, resume, force)
+    target = Output(output, resume, force)
     import_backend()
     from ._accuracy import print_accuracies
     from ._training import run
@@ -108,31 +108,12 @@ def train(
         given = {name for name in settings if source(name) is ParameterSource.COMMANDLINE}
         record = training_record(output)
         settings = _resumed(output, record, {name: settings[name] for name in given})
-    result = run(settings, output, data_dir, record)
+    result = run(settings, target, data_dir, record)
     if as_json:
         print_json(result)
     else:
         print_accuracies(result["test"])
         click.echo(f"Written to {output}.")
-
-
-def _check_output(output: Path, resume: bool, force: bool) -> None:
-    if resume and force:
-        raise BadInput("--resume goes on with a file, --force replaces it. Received: both.")
-    if output.suffix != ".keras":
-        raise BadInput(f"--output must end in .keras. Received: {output}.")
-    if not output.parent.is_dir():
-        raise BadInput(f"The folder of --output must exist. Received: {output}.")
-    if resume and not output.is_file():
-        raise BadInput(
-            f"--resume needs the file of an earlier training. Received: {output}, which does not "
-            "exist."
-        )
-    if output.exists() and not (resume or force):
-        raise BadInput(
-            f"{output} exists already; --force replaces it, --resume continues its training."
-        )
-    check_target(output, overwrite=True)
 
 
 def _resumed(output: Path, record: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:

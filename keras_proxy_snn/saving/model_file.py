@@ -4,6 +4,7 @@ The file is the ZIP archive that Keras writes. The record is one more member of 
 Keras ignores. A file from `model.save` has no record.
 """
 
+import errno
 import json
 import zipfile
 from pathlib import Path
@@ -20,6 +21,8 @@ from ._declared import check_declared
 __all__ = ["load_model", "read_facts", "read_record", "save_model"]
 
 _RECORD = "keras_proxy_snn.json"
+# Keras unpacks weights into a temporary file: no space for it says nothing about the model's file.
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE)
 # The import registers the model, its metrics and the objects that presets are compiled with.
 _LOSSES = {loss.__name__: loss for loss in LOSSES.values()}
 
@@ -34,6 +37,7 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file holds no `ProxyModel`, or declares more weights than it can hold.
+        OSError: If the machine has no space for Keras's temporary files.
 
     Example:
 
@@ -54,6 +58,8 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
             check_declared(path)
         model = keras.models.load_model(path, _LOSSES, compile=compile)
     except (OSError, *UNREADABLE) as error:
+        if getattr(error, "errno", None) in _OF_THE_MACHINE:
+            raise
         raise ValueError(f"{path} is not a saved Keras model ({error}).") from error
     if not isinstance(model, ProxyModel):
         kind = type(model).__name__
