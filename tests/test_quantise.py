@@ -14,6 +14,7 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 from keras_proxy_snn.export.quantise import agreement, quantise
 from keras_proxy_snn.export.quantise._bounds import potential_range
 from keras_proxy_snn.export.quantise._scales import integer_layer
+from keras_proxy_snn.verification.networks import draw
 
 from . import oracle
 
@@ -360,6 +361,20 @@ def deep_sums(time_steps=100):
         Dense("readout", kernel, None, 1.0, "zero"),
     )
     return Program(layers, SHAPE, time_steps)
+
+
+def test_potentials_that_are_scores_do_not_saturate():
+    """Found by `verify`: in LiteRT's 16 bits the first layer's potentials may saturate."""
+    drawn = draw(14)
+    assert (drawn.program.readout, len(drawn.program.neurons)) == ("potential", 1)
+    integer = quantise(drawn.program, drawn.images)
+    facts = integer.metadata["saturation"]["readout"]
+    assert facts["proof"] == "observed"
+    assert interpreter.run(integer, drawn.images).v_min[0] >= -INT16
+    counts = replace(drawn.program, readout="counts")
+    by_counts = quantise(counts, drawn.images)
+    assert by_counts.metadata["saturation"]["readout"]["proof"] == "constant current"
+    assert interpreter.run(by_counts, drawn.images).v_min[0] < -INT16
 
 
 def test_observed_potentials_where_the_sums_ask_too_much(digits):

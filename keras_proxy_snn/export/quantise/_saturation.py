@@ -86,9 +86,11 @@ def prove(program: Program, images: np.ndarray, safety_factor: float) -> list[Pr
     proofs = []
     for index, (layer, bound) in enumerate(zip(program.neurons, bounds, strict=True)):
         extra, meeting = {}, meeting_sums(layer)
+        # A score by potential must be exact itself, not only the spikes that it decides.
+        scores = program.readout == "potential" and layer is program.neurons[-1]
         if (np.maximum(bound.size(), meeting) <= INT16).all():
             kind, shown, needed = "weight sums", bound, bound.size()
-        elif index == 0 and threshold(layer).max() <= LARGEST_THRESHOLD:
+        elif index == 0 and not scores and threshold(layer).max() <= LARGEST_THRESHOLD:
             kind, shown, needed = "constant current", bound, threshold(layer)
         else:
             seen = seen or observe(program, images)

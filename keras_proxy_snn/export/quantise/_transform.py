@@ -45,7 +45,8 @@ def quantise(
 
     - `"weight sums"`: the sums of negative and of positive weights over T steps prove it for every
       image. Scales are lowered for this proof if at least 8 levels of a filter's weights remain.
-    - `"constant current"`: valid for every image, in the first layer only. Its current c is the
+    - `"constant current"`: valid for every image, in the first layer only, and not if its
+      potentials are the scores (`readout="potential"` of a single layer). Its current c is the
       same at every step. A neuron with c <= 0 never fires, and a neuron with c >= theta always
       fires, also if its potential saturates. For other neurons the potential is between -theta and
       2 * theta, which fits. The arithmetic must saturate, as in LiteRT, or have more bits.
