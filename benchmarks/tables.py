@@ -3,7 +3,8 @@
     python benchmarks/tables.py
 
 A section is the text between `<!-- begin NAME -->` and `<!-- end NAME -->`. It is a table of
-`_results.py`, or has one table per file in `benchmarks/results/NAME/`. No number is typed by hand.
+`_results.py` or `_trust.py`, or has one table per file in `benchmarks/results/NAME/`. No number is
+typed by hand.
 """
 
 import importlib
@@ -13,13 +14,19 @@ from pathlib import Path
 
 import _draw
 import _results
+import _trust
 from _report import RESULTS, parser
 
 from keras_proxy_snn.basics.files import replacing
 
 README = Path(__file__).with_name("README.md")
 PAGES = (README, README.parent.parent / "README.md")
-ACCURACIES = {"results": _results.results_table, "accuracy": _results.accuracy_table}
+OF_SEVERAL = {
+    "results": _results.results_table,
+    "accuracy": _results.accuracy_table,
+    "trust": _trust.trust_table,
+    "verification": _trust.verification_table,
+}
 DRAWINGS = {"train_step": _draw.draw_train_step, "memory_in_t": _draw.draw_memory_in_t}
 
 
@@ -30,8 +37,8 @@ def has_figure(name, document):
 
 def section(name, results=RESULTS):
     """Markdown of all results of a benchmark."""
-    if name in ACCURACIES:
-        return ACCURACIES[name](results)
+    if name in OF_SEVERAL:
+        return OF_SEVERAL[name](results)
     files = sorted((results / name).glob("*.json"))
     parts = []
     for file in files:

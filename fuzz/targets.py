@@ -62,6 +62,8 @@ def argument_seeds():
 
 def read_arguments(data, folder):
     words = data.decode("utf-8", "replace").split("\n")
+    if words[0] == "verify":  # alone it is right, and works for minutes
+        words += ["--only", "none"]
     result = CliRunner().invoke(commands, words)
     assert result.exit_code in (0, 2), (words, result.output, result.exception)
     assert result.exception is None or isinstance(result.exception, SystemExit)

@@ -8,11 +8,13 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import keras_proxy_snn as kps
 from fuzz.files import program
 from keras_proxy_snn.basics.archives import read_array
-from keras_proxy_snn.export import litert, load, nir
+from keras_proxy_snn.datasets import pictures
+from keras_proxy_snn.export import litert, load, nir, on_device
 from keras_proxy_snn.saving.model_file import load_model, read_record
 from keras_proxy_snn.saving.weights import load_weights, read_card, save_weights
 
@@ -293,3 +295,11 @@ def test_weights_that_are_none_are_refused(card, content, message):
     card.write_text(json.dumps({**facts, "sha256": hashlib.sha256(content).hexdigest()}))
     with pytest.raises(ValueError, match=message):
         load_weights(tiny(), card)
+
+
+@pytest.mark.parametrize("read", [pictures.read, on_device.read_images])
+def test_a_picture_that_would_take_a_gibibyte_is_refused(read, tmp_path):
+    path = tmp_path / "wide.png"
+    Image.new("1", (10_000, 5_001)).save(path)
+    with pytest.raises(ValueError, match=r"it has 50,010,000 pixels; at most 50,000,000 are read"):
+        read(path)

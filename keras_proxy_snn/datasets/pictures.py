@@ -17,6 +17,8 @@ __all__ = ["PICTURES", "pixels_of", "prepare", "read", "read_array", "size"]
 PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
 """Endings of the names of picture files, with spaces."""
 
+# Pillow holds a picture several times while it is turned and converted: in less than 1 GiB.
+_MOST_PIXELS = 50_000_000
 _ORIENTATION = 0x0112  # the EXIF tag; 5 to 8 stand for pictures on their side
 _LUMINANCE = np.array([[0.299], [0.587], [0.114]], "float32")
 # Bits per pixel of grey pictures, by Pillow's name of the format. Pillow scales few bits to 255.
@@ -82,8 +84,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, int]]:
         with Image.open(path) as picture:
             # In a JPEG file of a camera, all pictures but the first are previews.
             frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
-            if frames * picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or np.inf):
-                raise ValueError(f"it has {frames} x {picture.size} pixels, which are too many")
+            if (pixels := frames * picture.width * picture.height) > _MOST_PIXELS:
+                raise ValueError(f"it has {pixels:,} pixels; at most {_MOST_PIXELS:,} are read")
             yield picture, frames
 
 

@@ -42,6 +42,7 @@ import numpy as np
 PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
 # Bits per grey pixel, by Pillow's name of the format.
 BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
+MOST_PIXELS = 50_000_000  # which Pillow turns and converts in less than 1 GiB
 LINE = "{image:<28} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
 MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
@@ -266,8 +267,8 @@ def read_images(path: Path) -> list[np.ndarray]:
             tile: Any = picture.tile[0][3] if picture.tile else ""
             # The other pictures in a camera's JPEG file are previews.
             frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
-            if frames * picture.width * picture.height > (Image.MAX_IMAGE_PIXELS or np.inf):
-                raise ValueError(f"it has {frames} x {picture.size} pixels, which are too many")
+            if (pixels := frames * picture.width * picture.height) > MOST_PIXELS:
+                raise ValueError(f"it has {pixels:,} pixels; at most {MOST_PIXELS:,} are read")
             pages = ImageSequence.Iterator(picture) if frames > 1 else [picture]
             return [
                 to_array(ImageOps.exif_transpose(page), picture.format, str(tile)) for page in pages
