@@ -1,1 +1,1 @@
-"""Damaged and invented inputs for everything that reads; `python -m fuzz --help`."""
+"""Damaged and invented inputs for every reader of files; see `python -m fuzz --help`."""

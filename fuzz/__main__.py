@@ -1,7 +1,7 @@
 """`python -m fuzz TARGET --inputs N --seed S`: damaged inputs for one reader.
 
-An input on which the reader raises anything but its documented errors, takes longer than ten
-seconds or more than 1 GiB is written to fuzz/corpus/TARGET/, which the tests read again for ever.
+An input fails if the reader raises an undocumented error, takes longer than ten seconds, or needs
+more than 1 GiB. It is written to fuzz/corpus/TARGET/, and the tests read it in every later run.
 `--note` puts the numbers of the run into fuzz/RESULTS.md.
 """
 

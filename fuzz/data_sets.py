@@ -50,7 +50,7 @@ def batch_seeds():
     ]
 
 
-# Each opcode that a batch has, and hostile arguments of those that have some.
+# Each opcode of a batch, and hostile arguments of the opcodes that have arguments.
 OPCODES = [bytes([code]) for code in b"()tN]}aesuRb.\x85\x86\x87\x88\x89\x93\x94"] + [
     *(b"K\x00", b"h\x01", b"j\xff\xff\xff\xff", b"q\x07", b"r\xff\xff\xff\x7f", b"M\xff\xff"),
     *(b"J\xff\xff\xff\x7f", b"T\xff\xff\xff\xff", b"X\xff\xff\xff\xff", b"B\xff\xff\xff\xff"),

@@ -69,7 +69,7 @@ def array_seeds():
 
 
 def read_npy(data, folder):
-    """As a member of an archive, and as a file of the command line."""
+    """Read an array as a member of an archive, and as a file that a command gets."""
     with zipfile.ZipFile(io.BytesIO(zipped({"x.npy": data}))) as file:
         try:
             array = read_array(file, "x.npy")

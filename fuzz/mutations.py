@@ -14,8 +14,8 @@ NUMBERS = [
 def mutated(data: bytes, rng: random.Random, tokens: list[bytes], head: int) -> bytes:
     """Change, remove, repeat or cut some bytes, or put in one of the tokens.
 
-    Nine of ten changes are in the first `head` or the last 300 bytes, where formats keep what they
-    declare; the rest is mostly pixels and weights, which may be any.
+    Nine of ten changes are in the first `head` or the last 300 bytes, where formats keep their
+    declarations; the rest is mostly pixels and weights, which can have any value.
     """
     data = bytearray(data)
     for _ in range(rng.randrange(1, 4)):

@@ -1,4 +1,4 @@
-"""Run a target on many inputs, and keep what it should not have done."""
+"""Run a target on many inputs, and keep the inputs that fail."""
 
 import hashlib
 import random
@@ -17,7 +17,7 @@ from .mutations import mutated
 from .targets import TARGETS, WORDS
 
 HERE = Path(__file__).resolve().parent
-SECONDS = 10  # of one input; most take some microseconds
+SECONDS = 10  # for one input; most inputs take some microseconds
 BYTES = 2**30  # that the whole process may grow by
 HEAD = """# Inputs tried
 
@@ -44,11 +44,11 @@ class Outcome:
 
 
 class Hang(BaseException):
-    """An input took too long. It is no Exception, so that no reader catches it."""
+    """An input took too long. It is not an `Exception`, so that no reader catches it."""
 
 
 def run(name, inputs, seed, keep=False):
-    """Try so many inputs. Those that fail are kept in the corpus if `keep` is true."""
+    """Try a number of inputs. If `keep` is true, inputs that fail are kept in the corpus."""
     target, rng = TARGETS[name], random.Random(f"{name} {seed}")
     seeds, tokens = target.seeds(), [*WORDS, *target.tokens]
     outcome, start, before = Outcome(name, inputs, seed), time.perf_counter(), memory()
@@ -99,7 +99,7 @@ def limit():
 
 
 def memory():
-    """Most memory that this process has ever had, in bytes."""
+    """Largest memory of this process so far, in bytes."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -1,4 +1,4 @@
-"""What is fuzzed: good inputs to damage, what reads them, and the errors that are documented."""
+"""The targets: good inputs to damage, their readers, and the documented errors of the readers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ WORDS = [b"-1", b"1e999", b"NaN", b"null", b"[]", b"{}", b'"', b"\xff", b"\x00",
 
 @dataclass(frozen=True)
 class Target:
-    """A reader. `read` gets the bytes, and a folder if it needs one; it may raise `errors` alone.
+    """A reader. `read` gets the bytes, and a folder if it needs one; it may raise only `errors`.
 
     Changes are mostly within `head` bytes of the start; `in_ci` is the number of inputs in tests.
     """

@@ -104,8 +104,8 @@ def test_one_command_learns_a_folder_and_every_command_knows_its_classes(tmp_pat
     assert len(read_record("m.keras")["history"]) == 2
     write(tmp_path / "my", 6)
     refused = call("train", *SPEC, "--epochs", 3, "--output", "m.keras", "--resume")
-    assert "--resume goes on with the [8, 2] pictures" in refused.stderr
-    assert "other pictures than at the training" in good("evaluate", "m.keras").stderr
+    assert "--resume needs the same pictures as before: [8, 2]" in refused.stderr
+    assert "has changed since the training" in good("evaluate", "m.keras").stderr
     write(tmp_path / "other", 0, 0, 1)
     assert "must be ['bright', 'dark']" in call("evaluate", "m.keras", "--data", "other").stderr
 

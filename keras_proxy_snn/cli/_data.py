@@ -1,4 +1,4 @@
-"""Images for a command: those of a data set by name, or pictures of a user's own."""
+"""Images for a command: a data set that has a name, or the user's own pictures."""
 
 import warnings
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from ._shared import BadInput, reading
 
 __all__ = ["Images", "Training", "check_data", "own_parts", "test_images", "training_images"]
 
-_HELD_OUT = 0.1  # of the training images of a data set by name
+_HELD_OUT = 0.1  # share of the training images of a data set that has a name
 
 
 class Images(NamedTuple):
-    """Labelled images: arrays `x` and `y`, or a stream `x` that holds the labels, and no `y`."""
+    """Labelled images: arrays `x` and `y`; or a stream `x` of images and labels, with `y=None`."""
 
     name: str
     part: str
@@ -44,9 +44,9 @@ class Images(NamedTuple):
 
 
 class Training(NamedTuple):
-    """Images of a training: those trained on, and those measured after each epoch and at the end.
+    """Images to train on, images to measure after each epoch, and images to measure at the end.
 
-    The latter are the same images for a user's own pictures.
+    Of the user's own pictures, the last two are the same images.
     """
 
     train: Images
@@ -113,8 +113,8 @@ def _own_training(settings: dict[str, Any]) -> tuple[Training, Any]:
     pictures = [train.images, test.images]
     if settings.setdefault("pictures", pictures) != pictures:
         raise BadInput(
-            f"--resume goes on with the {settings['pictures']} pictures (trained on, held out) of "
-            f"{settings['data']}. Received: {pictures} now."
+            f"--resume needs the same pictures as before: {settings['pictures']} (trained on, held "
+            f"out) in {settings['data']}. Received: {pictures}."
         )
     classes, name = train.class_names, settings["data"]
     click.echo(
@@ -129,7 +129,7 @@ def _own_training(settings: dict[str, Any]) -> tuple[Training, Any]:
 
 
 def own_parts(settings: dict[str, Any], shape: Any, **options: Any) -> tuple[Any, Any]:
-    """The pictures that `train` with these settings trains on, and those that it holds out."""
+    """For the settings of a `train`: the pictures to train on, and the pictures held out."""
     with _telling(settings["data"]):
         reader = datasets.from_hub if is_hub(settings["data"]) else datasets.from_folder
         return reader(
@@ -144,7 +144,7 @@ def own_parts(settings: dict[str, Any], shape: Any, **options: Any) -> tuple[Any
 
 @contextmanager
 def _telling(what: str) -> Iterator[None]:
-    """Errors as in `reading`; warnings become lines on standard error."""
+    """Raise errors as `reading` does; print warnings as lines on standard error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with reading(what):
@@ -165,8 +165,8 @@ def test_images(
     Args:
         model: The model.
         record: The record of the training in the model's file, or `None`.
-        data: Folder of a user's own pictures. Of the folder that `train` used, the images that
-            were held out.
+        data: Folder of the user's own pictures. If `train` used this folder: only the pictures
+            that it held out.
         dataset: Name of a data set. By default the data of the record, or else the data set whose
             images have the model's shape.
         data_dir: Folder or archive of the data set.
@@ -194,14 +194,16 @@ def test_images(
 def _own_images(model: ProxyModel, settings: dict[str, Any], data: str) -> Images:
     shape, options = model.image_shape, {"input_range": model.input_range}
     if model.events or len(shape) != 3:
-        raise BadInput(f"Pictures are for a network of images. Received: inputs of shape {shape}.")
+        raise BadInput(
+            f"Pictures need a network that takes images. Received: inputs of shape {shape}."
+        )
     own = settings.get("data")
     if own is not None and Path(own).resolve() == Path(data).resolve():
         train, test = own_parts({**settings, "data": data}, shape, **options)
         if settings.get("pictures") != [train.images, test.images]:
             click.echo(
-                f"warning: {data} has other pictures than at the training, so some of those held "
-                "out may have been trained on.",
+                f"warning: {data} has changed since the training, so the model may have been "
+                "trained on some of the pictures that are held out now.",
                 err=True,
             )
         return Images(data, "held-out", test.images, test.class_names, test)

@@ -43,7 +43,7 @@ def run(
         time_steps: T; `None` for the model's own.
         bits: Number of bits of an integer network. `None`: a float network, or 8 bits if the
             format has no floats.
-        converter: `"own"`, or TensorFlow's `"tf2onnx"` or `"tflite"`, which make no check.
+        converter: `"own"`, or TensorFlow's `"tf2onnx"` or `"tflite"`, whose files are not checked.
         calibration: Training images to quantise and check with: a folder of pictures, a `.npy`
             file or the name of a data set. By default the images that the model was trained on,
             or the data set with images of this shape, if this machine has it.

@@ -62,7 +62,7 @@ class Output:
 
     def _check(self, resume: bool, force: bool) -> None:
         if resume and force:
-            raise BadInput("--resume goes on with a file, --force replaces it. Received: both.")
+            raise BadInput("--resume continues a file, --force replaces it. Received: both.")
         if self.path.suffix != ".keras":
             raise BadInput(f"--output must end in .keras. Received: {self.path}.")
         if not self.path.parent.is_dir():

@@ -1,4 +1,8 @@
-"""Images that a command is given by paths, as input of its network."""
+"""Images that a command is given by paths, as input of its network.
+
+`find` does what `find_images` of `on_device.py` does. That script must run alone, so the function
+is written twice, and a test compares the results.
+"""
 
 import os
 from collections.abc import Iterator

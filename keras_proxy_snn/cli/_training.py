@@ -27,7 +27,8 @@ from ._shared import BadInput, Interrupted, load_network, without_standard_error
 
 __all__ = ["run"]
 
-# Images per step, with fewer training images than the key: batch normalisation needs some steps.
+# Batch size for fewer training images than the key. Few images get small batches, because batch
+# normalisation needs some steps.
 _BATCH_SIZES = {1_000: 8, 10_000: 32, math.inf: 100}
 
 
@@ -130,7 +131,7 @@ def _epoch(
     learning_rate: float,
     interrupts: Interrupts,
 ) -> dict[str, float]:
-    """Train for one epoch; the result depends only on model, settings and number of the epoch."""
+    """Train for one epoch; the result depends only on the model, the settings and the epoch."""
     model.optimizer.learning_rate = learning_rate
     label = f"epoch {epoch + 1}/{settings['epochs']}"
     start = time.perf_counter()

@@ -51,12 +51,12 @@ def predict(
 ) -> None:
     """Classify IMAGES with MODEL, a .keras file.
 
-    The answer is the class with the highest score; of equal scores, the first. Scores are spike
-    counts. With readout="potential", the remaining potential over the threshold is added. IMAGES
-    are picture files, folders (searched with their subfolders), or .npy arrays of one image or
-    many. Arrays have bytes or numbers from 0 to 1. Images are resized to the network's input,
-    converted to grey or colour, and scaled to its input range. Files in a folder that cannot be
-    read are reported and left out.
+    The answer is the class with the highest score, or the first one of classes with equal scores.
+    Scores are spike counts. With readout="potential", the remaining potential over the threshold is
+    added. IMAGES are picture files, folders (searched with their subfolders), or .npy arrays of one
+    image or many. Arrays have bytes or numbers from 0 to 1. Images are resized to the network's
+    input, converted to grey or colour, and scaled to its input range. Files in a folder that cannot
+    be read are reported and left out.
     """
     import_backend()
     import numpy as np

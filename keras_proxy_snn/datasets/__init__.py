@@ -38,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A stream is a data set of Keras, which is imported with the first stream."""
+    """Import the streams when they are first used, because only they need Keras."""
     if name not in ("ImageStream", "from_folder", "from_hub", "open_folder"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ._folder import from_folder, open_folder

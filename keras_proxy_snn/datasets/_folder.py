@@ -1,4 +1,4 @@
-"""Pictures of a user's own in class folders."""
+"""The user's own pictures in class folders."""
 
 import os
 import warnings
@@ -35,14 +35,14 @@ def from_folder(
 
     The folder has one subfolder per class, `my_images/cat/1.png`; the subfolder's name is the name
     of the class. Or it has `train` and `test` (or `val`, `validation`) with such subfolders each.
-    Size, channels and classes are found. Pixels are read batch by batch, so memory does not grow
-    with the folder. `keras.utils.image_dataset_from_directory` is for TensorFlow or Grain, skips
-    files that it does not know, and resizes otherwise than this package's `predict`.
+    The function finds size, channels and classes. Pixels are read batch by batch, so memory does
+    not grow with the folder. `keras.utils.image_dataset_from_directory` is for TensorFlow or Grain,
+    skips files of unknown kinds, and resizes in another way than this package's `predict`.
 
-    Nothing is left out in silence. Files in the folder that are no pictures are named in a warning.
-    An empty class, a damaged picture, or a class that only one part has, is an error; damage past
-    the head of a file is found when the picture is read, thus in the first epoch. Hidden files and
-    folders are no part of the data.
+    No picture is left out in silence. A warning names the files that are not pictures. An empty
+    class, a damaged picture, and a class that only one part has are errors. Damage after the head
+    of a file is found only when the picture is read, so in the first epoch. Hidden files and
+    folders are ignored.
 
     Args:
         path: The folder.
@@ -85,7 +85,7 @@ def from_folder(
         return open_folder(place, **options).split(fraction, seed)
     if held_out is not None:
         raise ValueError(
-            "`held_out` is for a folder without a part of its own that is held out. Received: "
+            "`held_out` must be None if the folder itself has a part to hold out. Received: "
             f"{held_out!r}, and {place} with {training.name!r} and {tests[0].name!r}."
         )
     if tests[1:]:
@@ -107,7 +107,7 @@ def open_folder(
 ) -> ImageStream:
     """Read all pictures in class folders, without a split: see `from_folder`.
 
-    Use it for pictures on which a trained model is evaluated.
+    Use it to evaluate a trained model on further pictures.
 
     Args:
         path: The folder, with one subfolder per class.
@@ -147,7 +147,7 @@ def open_folder(
         )
     if not names:
         raise DatasetError(
-            f"A folder of one's own pictures has a subfolder per class. Received: {place} without."
+            f"A folder of pictures must have a subfolder per class. Received: {place} without any."
         )
     others = [path for path in sorted(place.iterdir()) if _is_seen(path) and not path.is_dir()]
     files: list[tuple[int, int, Path]] = []
@@ -160,7 +160,7 @@ def open_folder(
             )
         files += [(turn, label, file) for turn, file in enumerate(pictures)]
     if others:
-        _left_out(place, others, "they are no pictures in the folder of a class")
+        _left_out(place, others, "they are not pictures in the folder of a class")
     files.sort()
     paths = [file for _, _, file in files]
     shape = _shape(paths, image_size, channels)
@@ -177,7 +177,7 @@ def _existing(path: str | os.PathLike[str]) -> Path:
 
 
 def _parts(place: Path) -> list[Path]:
-    """The folder for training and those to hold out, or the folder itself if it has no such."""
+    """The folder for training, then the folders to hold out; `place` alone if it has no parts."""
     parts = {folder.name.lower(): folder for folder in _folders(place)}
     training = [parts[name] for name in _TRAINING if name in parts]
     tests = [parts[name] for name in _HELD_OUT if name in parts]
@@ -195,7 +195,7 @@ def _folders(place: Path) -> list[Path]:
 
 
 def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Pictures in a folder and its subfolders, sorted; and what else is there."""
+    """Pictures in a folder and its subfolders, sorted; and the other files."""
     pictures: list[Path] = []
     others: list[Path] = []
     for where, inner, names in os.walk(folder):

@@ -38,8 +38,8 @@ class ImageStream(keras.utils.PyDataset):
         class_names: As the argument, a tuple.
         image_shape: As the argument.
         numbers: Numbers of the images of this part, for `read`.
-        seed: Seed of the order of the images, which is another in each epoch; `None` if the order
-            is always that of `labels`.
+        seed: Seed of the order of the images; each epoch has another order. `None`: every epoch
+            has the order of `labels`.
 
     Example:
 
@@ -114,10 +114,10 @@ class ImageStream(keras.utils.PyDataset):
         return self._part(self.numbers[:images], self.seed)
 
     def at(self, epoch: int) -> "ImageStream":
-        """A stream of the same images, always in the order of an epoch.
+        """A stream of the same images, always in the order of one epoch.
 
         Keras may take a batch to build a model, and counts that as an epoch. A training that
-        resumes from a file needs orders that do not depend on it.
+        resumes from a file needs orders that do not depend on this count.
         """
         order = self.numbers
         if self.seed is not None:
@@ -130,7 +130,7 @@ class ImageStream(keras.utils.PyDataset):
         return self._batch(self.numbers)
 
     def split(self, held_out: float, seed: int = 0) -> tuple["ImageStream", "ImageStream"]:
-        """Two streams: images for training, in a new order in each epoch, and the others.
+        """Two streams: images for training, in a new order in each epoch, and images held out.
 
         Args:
             held_out: Fraction of the images of each class that is held out: at least one image,

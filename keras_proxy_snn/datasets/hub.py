@@ -15,7 +15,7 @@ from .pictures import pixels_of
 __all__ = ["from_hub", "is_hub"]
 
 _NAME = re.compile(r"(hf|tfds):(.+)")
-_HELD_OUT = ("test", "validation")  # names of parts, the first one that there is
+_HELD_OUT = ("test", "validation")  # names of parts; the first that exists is held out
 
 
 class _Part(NamedTuple):

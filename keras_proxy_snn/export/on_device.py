@@ -282,7 +282,9 @@ def to_array(picture: Any, format: str | None, tile: str) -> np.ndarray:
         return np.asarray(picture)
     if picture.mode.startswith("I"):
         if not picture.mode.startswith("I;16") and format not in ("PNG", "PPM"):
-            raise ValueError("its pixels are integers of 32 bits, of which none is known as white")
+            raise ValueError(
+                "its pixels are integers of 32 bits, whose value of white is not known"
+            )
         grey = np.asarray(picture).astype("uint16")
     elif picture.mode == "RGB" and level is not None and "16" in tile:
         raise ValueError("it has colours of 16 bits, one of them transparent, but is read in 8")

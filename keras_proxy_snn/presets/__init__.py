@@ -1,4 +1,4 @@
-"""Presets as data; importing this file imports no backend. `build.py` makes models of them."""
+"""Presets as data, which `build.py` turns into models. An import of this file loads no backend."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,9 +99,9 @@ PRESETS: dict[str, Preset] = {
         proxy_activation="relu",
         kernel_initializer="rate_preserving",
     ),
-    # Sized for two CPU cores. With the threshold of the other layers, the softmax of the readout
-    # would be 20 to 40 times as steep as its current. It would saturate, and so would the counts
-    # of the leading classes.
+    # Sized for two CPU cores. The readout has a threshold of its own. With the threshold of the
+    # other layers, the softmax over its counts would be 20 to 40 times as steep as the softmax over
+    # its currents. It would saturate, and so would the counts of the leading classes.
     "fashion_mnist_compact": Preset(
         "32C3-P2-64C3-P2-64C3-P2-128F-10F",
         (28, 28, 1),

@@ -1,4 +1,4 @@
-"""`RUNTIMES`: everything that runs what the exporter writes, by the exporter's own means."""
+"""`RUNTIMES`: every runtime of exported files, called as the exporter calls it."""
 
 import importlib.util
 from collections.abc import Callable
@@ -56,10 +56,12 @@ def _interpreted(program: Program, folder: Path, images: np.ndarray, number: int
 
 def _in_spikingjelly(program: Program, folder: Path, images: np.ndarray, number: int) -> np.ndarray:
     if program.is_integer:
-        raise RefusedError("SpikingJelly reads one threshold for a layer; integers have several.")
+        raise RefusedError(
+            "SpikingJelly reads one threshold per layer; an integer network has several."
+        )
     if any(layer.v_0 for layer in program.neurons):
         raise RefusedError(
-            "SpikingJelly's potentials start where they are reset to; v_0 must be 0."
+            "SpikingJelly starts potentials at the value after a reset, so `v_0` must be 0."
         )
     run = _written(nir, ".nir", nir_peers.spikingjelly, pooling="average")
     scores: np.ndarray = run(program, folder, images, number)

@@ -45,7 +45,7 @@ def build(network: Network) -> ProxyModel:
 
 
 def simulations(model: ProxyModel, images: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Scores of the model, dense and event by event, each with the name of its row."""
+    """Scores of the dense and of the event-driven simulation, each with the name of its row."""
     backend = keras.config.backend()
     yield backend, model.predict(images, verbose=0)
     if importlib.util.find_spec("numba") is not None:

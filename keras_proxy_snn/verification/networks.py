@@ -43,10 +43,10 @@ class Network:
 
 
 def draw(seed: int, weights: str = "dyadic") -> Network:
-    """A random network, always the same of the same seed.
+    """A random network; the same seed always gives the same network.
 
-    Specs and residual CNNs, both resets, both readouts, maximum and average pooling, learned
-    thresholds, biases, one to five layers, 3 to 8 time steps.
+    The networks are specs and residual CNNs, with both resets, both readouts, maximum and average
+    pooling, learned thresholds, biases, one to five layers, and 3 to 8 time steps.
 
     Args:
         seed: Any number from 0 on.
@@ -89,7 +89,7 @@ def draw(seed: int, weights: str = "dyadic") -> Network:
 
 
 class _Design:
-    """Adds random layers; `spec` tells them."""
+    """Adds random layers; `spec` describes the layers so far."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class _Design:
         """One or two blocks whose input is added to the currents of their last layer."""
         maps = int(self.rng.choice([4, 16]))
         shape = self.convolve(shape, maps)
-        # Averages are no spikes, so no block can begin with them.
+        # Averages are not spikes, so a block cannot begin with them.
         for pooling in ("or", self.pooling)[-self.rng.integers(1, 3) :]:
             source = self.layers[-1].name
             shape = self.convolve(self.convolve(shape, maps), maps, source)
@@ -167,11 +167,12 @@ class _Design:
         before = [layer for layer in self.layers if not isinstance(layer, Flatten)][-1:]
         if before and isinstance(before[0], Pool) and before[0].kind == "sum":
             kernel = kernel / np.float32(4)
-        # A readout by potential divides by its threshold, which a power of two does exactly.
+        # A readout by potential divides by its threshold. Division by a power of two is exact.
         theta = float(self.rng.choice([0.5, 1.0] if readout else [0.5, 0.75, 1.0, 1.5]))
         if self.learned and not readout:
-            # An exponential, which backends round in their own ways, so it lies between multiples
-            # of 1/4096, the unit of all potentials of dyadic networks: no rounding decides a spike.
+            # A learned threshold is an exponential, and each backend rounds it in its own way. So
+            # it lies between multiples of 1/4096, the unit of all potentials of dyadic networks,
+            # where no rounding decides a spike.
             theta = float(np.exp(np.float32(np.log(theta + 0.5 / 4096))))
         bias = self.kernels((64, shape[-1]))[0] if self.bias else None
         return {

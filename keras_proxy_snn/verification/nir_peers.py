@@ -1,4 +1,4 @@
-"""NIR files in the libraries of others: nirtorch and SpikingJelly, both on PyTorch."""
+"""Run NIR files in two other libraries, nirtorch and SpikingJelly, both on PyTorch."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""`run`: what the scores of a program must be, in float64 and loops.
+"""`run`: the scores that a program must give, in float64 and plain loops.
 
-It shares no arithmetic with the package: not the interpreter's, the layers' or a writer's. All sums
-of dyadic and integer networks are exact in float64.
+It shares no arithmetic with the interpreter, the layers or the writers. All sums of dyadic and
+integer networks are exact in float64.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""`Report`: what a verification has found so far, as a table and as a file."""
+"""`Report`: the results of a verification so far, as a table and as a file."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ __all__ = ["WEIGHTS", "Record", "Report", "Task"]
 
 WEIGHTS = ("dyadic", "float")
 
-# Findings that are written out; all are counted.
+# Number of findings that are listed; all findings are counted.
 _LISTED = 50
 
 
@@ -43,7 +43,7 @@ class Record(NamedTuple):
         form: `"float"` or `"integer"`.
         seed: Seed of the network.
         counts: Number of counts that were compared.
-        differing: Number of these that are not the oracle's.
+        differing: Number of counts that differ from the oracle's.
         refused: Why the format cannot express the network, or `None`.
         error: What the runtime raised, or `None`.
     """
@@ -105,7 +105,7 @@ class Report:
 
     @property
     def wrong(self) -> bool:
-        """Whether anything failed, or a count differs where none may.
+        """Whether a runtime failed, or a count differs that must not.
 
         Rounding may decide a spike only in networks with float weights that are not dyadic.
         """
@@ -116,7 +116,7 @@ class Report:
         )
 
     def table(self) -> list[list[str]]:
-        """Head and rows."""
+        """Rows of cells; the first row has the names of the columns."""
         head = ["runtime", "form", "compared", "refused", "failed", "counts", "differing"]
         return [[*head, "in networks"]] + [
             [row, form, *(str(cell[column]) for column in _COLUMNS)]
@@ -129,15 +129,15 @@ class Report:
         return {**asdict(self), "wrong": self.wrong}
 
     def save(self, path: str | Path) -> None:
-        """Write the report, so that a later `resume` can go on; an existing file is replaced."""
+        """Write the report for a later `resume`; an existing file is replaced."""
         with replacing(path) as draft:
             draft.write_text(json.dumps(self.as_dict(), indent=1) + "\n")
 
     def resume(self, path: str | Path) -> None:
-        """Go on where the report in a file ended.
+        """Continue the report in a file.
 
         Raises:
-            ValueError: If the file is no report, or a report of other networks or runtimes.
+            ValueError: If the file is not a report, or is a report of other networks or runtimes.
         """
         try:
             facts = json.loads(Path(path).read_text())

@@ -15,7 +15,8 @@ from .report import WEIGHTS, Record, Report, Task
 
 __all__ = ["verify"]
 
-# Networks between two writings of the report. A process costs some seconds of imports.
+# Number of networks for one process of each task; then the report is written. The imports of a
+# process take some seconds.
 _CHUNK = 25
 
 
@@ -35,8 +36,8 @@ def verify(
         seed: Seed of the first network; the others have the numbers that follow.
         weights: `"dyadic"`: multiples of 1/256, on which no count may differ. `"float"`: rounding
             may decide a spike of the float form.
-        only: Names of backends and runtimes, or all that are installed.
-        path: Report file. It is written after every 25 networks; an existing one is gone on with.
+        only: Names of backends and runtimes. By default all that are installed.
+        path: Report file. It is written after every 25 networks; an existing report is continued.
         tell: Called with a line about the progress.
 
     Returns:
@@ -44,7 +45,7 @@ def verify(
 
     Raises:
         ValueError: If an argument is out of range, a name in `only` is not installed, or the report
-            file is one of other settings.
+            file has other settings.
         ImportError: If no backend is installed.
 
     Example:
@@ -91,7 +92,7 @@ def _chosen(only: Sequence[str]) -> tuple[list[str], list[str]]:
 def start(task: Task) -> Iterable[Record]:
     """Do a task in a process of its own.
 
-    A process that dies is an error of all its rows.
+    If the process dies, each of its rows gets an error.
     """
     own = task.kind if task.kind in BACKENDS else os.environ.get("KERAS_BACKEND")
     backend = own or installed_backends()[0]

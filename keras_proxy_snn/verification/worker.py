@@ -24,7 +24,7 @@ __all__ = ["work"]
 
 
 def work(task: Task) -> Iterator[Record]:
-    """Compare every row of a task on every network of it.
+    """Compare every row of a task, for every network of the task.
 
     Example:
 
@@ -67,7 +67,7 @@ def _compared(
         scores = run()
     except RefusedError as refusal:
         return Record(row, form, seed, refused=str(refusal))
-    except Exception as error:  # whatever a runtime raises is a finding, and the others go on
+    except Exception as error:  # any error of a runtime is a finding; the other runtimes continue
         return Record(row, form, seed, error=f"{type(error).__name__}: {error}")
     if scores.shape != expected.shape:
         return Record(row, form, seed, error=f"Received: scores of shape {scores.shape}.")

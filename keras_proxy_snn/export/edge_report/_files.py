@@ -20,7 +20,7 @@ from ._twin import write_twin
 
 __all__ = ["number_formats", "write_files"]
 
-# Number formats of the files. A program of float16 is one with rounded weights.
+# Number formats of the files. A float16 program has rounded weights.
 _NUMBERS = {
     "litert": ("float32", "float16", "int8"),
     "onnx": ("float32", "int8"),
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 def number_formats(program: Program, calibration: Images) -> Programs:
     """The program in three number formats: float32, kernels rounded to float16, and integers.
 
-    In place of a program that cannot be made there is the error that says why.
+    If a program cannot be made, the error that says why stands in its place.
     """
     half = tuple(_in_half(layer) if layer in program.neurons else layer for layer in program.layers)
     programs: Programs = {"float32": program, "float16": replace(program, layers=half)}

@@ -68,7 +68,7 @@ def measure(
         folder: An existing folder for the files.
         calibration: Some hundred training images `(batch, height, width, channels)`, in the
             program's input range. Without them the rows of integer networks say so.
-        test: Images and labels. Without them, noise is compared and no accuracy is told.
+        test: Images and labels. Without them, images of noise are compared, and accuracy is empty.
         formats: Some of `RUNTIMES`.
         overwrite: Whether existing files may be replaced.
 

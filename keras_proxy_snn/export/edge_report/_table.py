@@ -88,7 +88,7 @@ def circumstances(program: Program, backend: str) -> dict[str, str]:
 
 
 def accuracy(scores: np.ndarray, labels: Tensor) -> dict[str, float]:
-    """Share of right classes, the first one with the highest score; empty without labels."""
+    """Accuracy; the class is the first class with the highest score. Empty without labels."""
     if labels is None:
         return {}
     return {"accuracy": float((scores.argmax(axis=1) == labels).mean())}
@@ -125,7 +125,7 @@ def render(title: str, facts: dict[str, str], report: Any) -> str:
     """Markdown text of a report.
 
     Args:
-        title: What the heading names.
+        title: Subject of the heading.
         facts: What the numbers depend on, from `circumstances`.
         report: The `Report`.
     """

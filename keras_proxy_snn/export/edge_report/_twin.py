@@ -1,4 +1,4 @@
-"""The ANN twin of a network as a LiteRT file: what the spiking files are compared with."""
+"""The ANN twin of a network as a LiteRT file, to compare the spiking files with."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def write_twin(program: Program, calibration: Images, number: str, path: Path) -
 
     Args:
         program: The float network; its metadata may hold `proxy_activation`.
-        calibration: Training images `(batch, height, width, channels)`, for int8 alone.
+        calibration: Training images `(batch, height, width, channels)`, only for int8.
         number: `"float32"` or `"int8"`. An int8 file, with int8 input and output, is quantised by
             TensorFlow, by the last stage of `TFLiteConverter`.
         path: The file to write.
