@@ -10,7 +10,7 @@ import pytest
 import keras_proxy_snn as kps
 from keras_proxy_snn.cli._calibration import calibration_images
 from keras_proxy_snn.export import from_model, interpreter, litert, load
-from keras_proxy_snn.export.exporter import noise_images
+from keras_proxy_snn.export.images import noise_images
 from keras_proxy_snn.export.quantise import quantise
 from keras_proxy_snn.training.input_range import peek, seen_range
 

@@ -9,7 +9,7 @@ from .. import datasets
 from ..datasets.hub import is_hub
 from ..datasets.pictures import read_array
 from ..export import Program
-from ..export.exporter import in_range
+from ..export.images import in_range
 from ._data import own_parts
 from ._pictures import find, prepared
 from ._shared import reading

@@ -13,12 +13,11 @@ import numpy as np
 
 from ..basics.checks import check_choice, check_flag
 from ..basics.files import check_target, replacing
-from ..basics.labels import check_labels
 from ..basics.types import Images, Tensor
 from .check import Check, check
 from .formats import FORMATS
 from .frontend.from_model import from_model
-from .interpreter import prepare_images
+from .images import check_images, noise_images
 from .program import Program
 from .quantise import quantise as quantised
 from .runner import check_runner, place_runner
@@ -165,7 +164,7 @@ def export(
     if calibration is not None:
         images = calibration[:_CHECKED] if images is None else images[:_CHECKED]
     images = noise_images(program) if images is None else np.asarray(images, "float32")
-    _check_images(program, images, test)
+    check_images(program, images, test)
     # The file is written to a temporary folder first, so that `path` never holds a failed file.
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name
@@ -245,41 +244,10 @@ def _place(files: list[Path], path: Path, suffix: str = "") -> None:
             shutil.copyfile(file, target)
 
 
-def _check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | None) -> None:
-    prepare_images(program, images)
-    if not len(images):
-        raise ValueError("The check needs at least one image. Received: an empty array.")
-    if test is None:
-        return
-    x, y = np.asarray(test[0]), np.asarray(test[1])
-    prepare_images(program, x)
-    if y.shape != (len(x),) or not len(x):
-        raise ValueError(
-            "The check needs at least one image, and one integer label for each image. Received: "
-            f"{len(x)} images and labels of shape {y.shape}."
-        )
-    check_labels(y, program.shapes()[-1][0])
-
-
 def _with_accuracy(program: Program, scores: np.ndarray, labels: Tensor) -> Program:
     right = float((scores.argmax(axis=1) == np.asarray(labels)).mean())
     facts = {"accuracy": right, "accuracy_images": len(labels)}
     return replace(program, metadata={**program.metadata, **facts})
-
-
-def noise_images(program: Program, images: int = 8) -> np.ndarray:
-    """Smoothed noise in the program's image shape and input range."""
-    rng = np.random.default_rng(0)
-    x = rng.random((images, *program.input_shape))
-    x = (x + np.roll(x, 1, axis=1) + np.roll(x, 1, axis=2) + np.roll(x, (1, 1), axis=(1, 2))) / 4
-    return in_range(x, program)
-
-
-def in_range(pixels: Images, program: Program) -> np.ndarray:
-    """Scale pixels from [0, 1] to the program's input range, float32."""
-    black, white = map(np.float32, program.input_range)
-    scaled: np.ndarray = np.asarray(pixels, "float32") * (white - black) + black
-    return scaled
 
 
 def _format_of(path: Path) -> str:

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from ..basics.types import Tensor
-from .base import check_scale
+from .arguments import check_scale
 from .stage import Stage
 
 __all__ = ["CurrentSum"]

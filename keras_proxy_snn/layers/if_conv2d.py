@@ -10,7 +10,8 @@ from keras import ops
 from ..basics.types import Tensor
 from ..basics.window import Window
 from ._maps import on_maps
-from .base import TiedIF, make_twin, split_layer_arguments
+from .arguments import make_twin, split_layer_arguments
+from .base import TiedIF
 
 __all__ = ["IFConv2D", "ungrouped", "window_of"]
 

@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 
 from ..basics.types import Tensor
-from .base import TiedIF, make_twin, split_layer_arguments
+from .arguments import make_twin, split_layer_arguments
+from .base import TiedIF
 
 __all__ = ["IFDense"]
 

@@ -22,7 +22,8 @@ from ..layers.activations import activation_kind
 from ..layers.at_each_step import AVERAGES, KEEP_CHANNELS, MAXIMA, MOVES
 from ..neurons.neuron import Neuron
 from ..simulation.nodes import IMAGE, Node
-from .parts import PREPARING, Part, is_identity
+from .parts import FIXED_PREPARING, Part, is_identity
+from .refusals import advice, check_float32, refusal
 
 __all__ = ["Mapper"]
 
@@ -83,13 +84,13 @@ class Mapper:
         sources = [self._signals[place] for place in part.inputs]
         kind = activation_kind(getattr(layer, "activation", None))
         if kind == "softmax" and part.last != len(self._graph.calls) - 1:
-            raise _refusal(layer, "A softmax can be only the last layer, where it is left out.")
+            raise refusal(layer, "A softmax can be only the last layer, where it is left out.")
         if type(layer) in OF_TWINS or part.neurons:
             self._add_synapses(part, sources[0])
         elif is_identity(layer):
             self._signals[part.last] = sources[0]
         elif getattr(layer, "data_format", "channels_last") != "channels_last":
-            raise _refusal(layer, "It must have data_format='channels_last'.")
+            raise refusal(layer, "It must have data_format='channels_last'.")
         elif type(layer) in MAXIMA and sources[0].kind != "image":
             self._add_maximum(part, sources[0])
         elif type(layer) is keras.layers.Add:
@@ -98,10 +99,10 @@ class Mapper:
             self._add_concatenation(part, sources)
         elif type(layer) in (*AVERAGES, *MAXIMA, *MOVES):
             self._add_at_each_step(part, sources[0])
-        elif sources[0].kind == "image" and isinstance(layer, _FIXED_PREPARING):
+        elif sources[0].kind == "image" and isinstance(layer, FIXED_PREPARING):
             self._put(part.last, AtEachStep(layer, name=f"image_{layer.name}"), sources, "image")
         else:
-            raise _refusal(layer, _advice(layer))
+            raise refusal(layer, advice(layer))
 
     def _put(
         self,
@@ -123,7 +124,7 @@ class Mapper:
 
     def _add_synapses(self, part: Part, source: _Signal) -> None:
         layer = part.layer
-        _check_float32(layer)
+        check_float32(layer)
         neuron = self._neurons.get(layer.name, Neuron())
         learned = {**asdict(neuron), "v_threshold": part.learned}
         stage = OF_TWINS.get(type(layer), IFActivation)(
@@ -147,7 +148,7 @@ class Mapper:
     def _add_maximum(self, part: Part, source: _Signal) -> None:
         layer = part.layer
         if source.kind != "spikes":
-            raise _refusal(
+            raise refusal(
                 layer,
                 "Neurons cannot take the maximum of currents. Put a ReLU before the pooling; this "
                 "does not change an ANN that has a ReLU after the pooling.",
@@ -177,7 +178,7 @@ class Mapper:
 
     def _add_sum(self, part: Part, sources: list[_Signal]) -> None:
         if len({len(self._shape(place)) for place in part.inputs}) > 1 or len(sources) < 2:
-            raise _refusal(
+            raise refusal(
                 part.layer, "It must have two or more inputs with the same number of axes."
             )
         stage = CurrentSum([source.unit for source in sources], name=f"sum_{part.layer.name}")
@@ -216,51 +217,3 @@ class Mapper:
         if place == INPUT:
             return (None, *self._graph.input_shape)
         return self._graph.calls[place].shape
-
-
-_FIXED_PREPARING = (
-    keras.layers.Rescaling,
-    keras.layers.Normalization,
-    keras.layers.Resizing,
-    keras.layers.CenterCrop,
-)
-
-
-def _check_float32(layer: keras.layers.Layer) -> None:
-    if layer.variable_dtype != "float32":
-        raise ValueError(
-            "Weights must be float32, because neurons compute in float32. Half precision is "
-            "possible with the dtype policy 'mixed_float16' or 'mixed_bfloat16'. Received: layer "
-            f"{layer.name!r} with weights of {layer.variable_dtype}, from its dtype policy or "
-            "keras.config.floatx()."
-        )
-
-
-def _advice(layer: keras.layers.Layer) -> str:
-    if type(layer) in _FIXED_PREPARING:
-        return "It can be at the input, before all weights, or scale values before a ReLU."
-    if isinstance(layer, PREPARING):
-        return "Layers that prepare images must come first, one after the other."
-    if plain := _plain_class(layer):
-        return (
-            f"A subclass of keras.layers.{plain.__name__} can compute something else in `call`: "
-            f"use keras.layers.{plain.__name__} itself."
-        )
-    activation = getattr(layer, "activation", None)
-    if "elu" in type(layer).__name__.lower() or activation_kind(activation) is None:
-        return "IF neurons approximate ReLU: train the CNN with that activation."
-    return "Replace it and train the CNN again, or leave it out of the CNN."
-
-
-def _plain_class(layer: keras.layers.Layer) -> Any:
-    """The Keras class that a user's layer class extends; `None` if the class is Keras's own."""
-    found = [cls for cls in type(layer).__mro__ if cls.__module__.startswith("keras.src.layers.")]
-    known = found and vars(keras.layers).get(found[0].__name__) is found[0]
-    return found[0] if known and found[0] not in (type(layer), keras.layers.Layer) else None
-
-
-def _refusal(layer: keras.layers.Layer, advice: str) -> ValueError:
-    return ValueError(
-        "Layers must be of the kinds that keras_proxy_snn.mapping.twin.spiking_twin lists. "
-        f"{advice} Received: layer {layer.name!r} ({type(layer).__name__})."
-    )

@@ -11,6 +11,7 @@ from ..layers import OF_TWINS, LearnedThreshold
 from ..layers.activations import activation_kind
 
 __all__ = [
+    "FIXED_PREPARING",
     "PREPARING",
     "Part",
     "find_parts",
@@ -62,6 +63,13 @@ _NAMES = (
     "Solarization",
 )
 PREPARING = tuple(getattr(keras.layers, name) for name in _NAMES if hasattr(keras.layers, name))
+# Those that do the same in training and in prediction.
+FIXED_PREPARING = (
+    keras.layers.Rescaling,
+    keras.layers.Normalization,
+    keras.layers.Resizing,
+    keras.layers.CenterCrop,
+)
 
 
 class Part(NamedTuple):

@@ -12,7 +12,8 @@ import numpy as np
 
 from ...basics.types import Images
 from ..check import check
-from ..exporter import noise_images, writer
+from ..exporter import writer
+from ..images import noise_images
 from ..interpreter import prepare_images
 from ..interpreter import run as interpret
 from ..program import Program

@@ -1,6 +1,7 @@
 """LiteRT (TensorFlow Lite) files: a writer without TensorFlow, and the runtimes."""
 
-from ._file import FORMS, node_count, read_metadata, refuse, with_facts, write
+from ._file import node_count, read_metadata, with_facts, write
+from ._limits import FORMS, refuse
 from ._micro import arena_bytes, run_micro
 from ._runtime import latency, run
 from ._twin import write_twin

@@ -1,0 +1,44 @@
+"""Images for the check of an exported file: images of noise, and checks of given images."""
+
+from typing import Any
+
+import numpy as np
+
+from ..basics.labels import check_labels
+from ..basics.types import Images
+from .interpreter import prepare_images
+from .program import Program
+
+__all__ = ["check_images", "in_range", "noise_images"]
+
+
+def noise_images(program: Program, images: int = 8) -> np.ndarray:
+    """Smoothed noise in the program's image shape and input range."""
+    rng = np.random.default_rng(0)
+    x = rng.random((images, *program.input_shape))
+    x = (x + np.roll(x, 1, axis=1) + np.roll(x, 1, axis=2) + np.roll(x, (1, 1), axis=(1, 2))) / 4
+    return in_range(x, program)
+
+
+def in_range(pixels: Images, program: Program) -> np.ndarray:
+    """Scale pixels from [0, 1] to the program's input range, float32."""
+    black, white = map(np.float32, program.input_range)
+    scaled: np.ndarray = np.asarray(pixels, "float32") * (white - black) + black
+    return scaled
+
+
+def check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | None) -> None:
+    """Raise a `ValueError` unless images, and a test set `(x, y)` or `None`, fit a program."""
+    prepare_images(program, images)
+    if not len(images):
+        raise ValueError("The check needs at least one image. Received: an empty array.")
+    if test is None:
+        return
+    x, y = np.asarray(test[0]), np.asarray(test[1])
+    prepare_images(program, x)
+    if y.shape != (len(x),) or not len(x):
+        raise ValueError(
+            "The check needs at least one image, and one integer label for each image. Received: "
+            f"{len(x)} images and labels of shape {y.shape}."
+        )
+    check_labels(y, program.shapes()[-1][0])

@@ -1,0 +1,53 @@
+"""What the mapper cannot map: the error, and the advice for each kind of layer."""
+
+from typing import Any
+
+import keras
+
+from ..layers.activations import activation_kind
+from .parts import FIXED_PREPARING, PREPARING
+
+__all__ = ["advice", "check_float32", "refusal"]
+
+
+def check_float32(layer: keras.layers.Layer) -> None:
+    """Raise a `ValueError` unless the weights of a layer are float32."""
+    if layer.variable_dtype != "float32":
+        raise ValueError(
+            "Weights must be float32, because neurons compute in float32. Half precision is "
+            "possible with the dtype policy 'mixed_float16' or 'mixed_bfloat16'. Received: layer "
+            f"{layer.name!r} with weights of {layer.variable_dtype}, from its dtype policy or "
+            "keras.config.floatx()."
+        )
+
+
+def advice(layer: keras.layers.Layer) -> str:
+    """What a user can do about a layer that has no spiking counterpart, in a sentence."""
+    if type(layer) in FIXED_PREPARING:
+        return "It can be at the input, before all weights, or scale values before a ReLU."
+    if isinstance(layer, PREPARING):
+        return "Layers that prepare images must come first, one after the other."
+    if plain := _plain_class(layer):
+        return (
+            f"A subclass of keras.layers.{plain.__name__} can compute something else in `call`: "
+            f"use keras.layers.{plain.__name__} itself."
+        )
+    activation = getattr(layer, "activation", None)
+    if "elu" in type(layer).__name__.lower() or activation_kind(activation) is None:
+        return "IF neurons approximate ReLU: train the CNN with that activation."
+    return "Replace it and train the CNN again, or leave it out of the CNN."
+
+
+def _plain_class(layer: keras.layers.Layer) -> Any:
+    """The Keras class that a user's layer class extends; `None` if the class is Keras's own."""
+    found = [cls for cls in type(layer).__mro__ if cls.__module__.startswith("keras.src.layers.")]
+    known = found and vars(keras.layers).get(found[0].__name__) is found[0]
+    return found[0] if known and found[0] not in (type(layer), keras.layers.Layer) else None
+
+
+def refusal(layer: keras.layers.Layer, cure: str) -> ValueError:
+    """The error for a layer; `cure` is a sentence, such as from `advice`."""
+    return ValueError(
+        "Layers must be of the kinds that keras_proxy_snn.mapping.twin.spiking_twin lists. "
+        f"{cure} Received: layer {layer.name!r} ({type(layer).__name__})."
+    )
