@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.statistics.timing import Timing, _time, measure
+from keras_proxy_snn.basics.stopwatch import seconds_of
+from keras_proxy_snn.statistics.timing import Timing, measure
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_the_model_stays_as_it_is(model):
 def test_the_first_calls_do_not_count():
     readings, calls = [0, 9, 9, 18, 20, 21, 30, 32], []
     with mock.patch.object(time, "perf_counter", side_effect=readings):
-        assert _time(calls.append, ("x",), 2) == (1, 2)
+        assert seconds_of(lambda: calls.append("x"), 2) == (1, 2)
     assert calls == ["x"] * 4
 
 

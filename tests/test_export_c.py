@@ -16,7 +16,7 @@ from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, 
 
 from . import oracle
 from .pages import ROOT, blocks
-from .test_export_litert import layer_lists, random_program
+from .programs import NETWORKS, random_program, scores_of
 
 pytestmark = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="needs a C compiler"
@@ -25,15 +25,10 @@ STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror"
 SANITIZED = [*STRICT, "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
-def expected(program, images):
-    trace = interpreter.run(program, images)
-    return program.scores(trace.spike_counts, trace.potentials[-1])
-
-
 def assert_exact(program, images, path, flags=SANITIZED):
     c.write(program, path)
     scores = c.run(path, program, images, flags=flags)
-    np.testing.assert_array_equal(scores, expected(program, images))
+    np.testing.assert_array_equal(scores, scores_of(program, images))
     return path.read_text()
 
 
@@ -81,16 +76,10 @@ def larger(program, factor):
 
 @pytest.mark.once
 @given(
-    layers=layer_lists(),
-    input_shape=st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
-    steps=st.integers(1, 10),
-    reset=st.sampled_from(["zero", "subtract"]),
-    v_0=st.sampled_from([0, 0.5]),
-    readout=st.sampled_from(["counts", "potential"]),
+    **NETWORKS,
     scale=st.sampled_from([4.0, 12.5, 255.0]),
     sums=st.booleans(),
     factor=st.sampled_from([1, 1, 6]),
-    seed=st.integers(0, 2**16),
 )
 @settings(max_examples=6)
 def test_random_networks(
@@ -212,7 +201,7 @@ def test_the_program_on_the_page_prints_the_classes(images, tmp_path):
     pixels = (255 * images).round().astype("uint8")
     c.write(small(), tmp_path / "digits_net.c")
     classes = compiled(tmp_path, main, "digits_net.c", flags=SANITIZED, given=pixels.tobytes())
-    wanted = expected(small(), pixels.astype("float32") / 255).argmax(axis=-1)
+    wanted = scores_of(small(), pixels.astype("float32") / 255).argmax(axis=-1)
     assert [int(line) for line in classes.split()] == wanted.tolist()
 
 
@@ -230,7 +219,9 @@ def test_names_of_files_layers_and_classes_are_safe(images, tmp_path):
     path = tmp_path / "Größe int-v2.c"
     class_names = ['"quoted" ??/', "back\\slash\n", "größte %d */"]
     c.write(program, path, class_names=class_names)
-    assert c.run(path, program, images, flags=STRICT).tolist() == expected(program, images).tolist()
+    assert (
+        c.run(path, program, images, flags=STRICT).tolist() == scores_of(program, images).tolist()
+    )
     main = f'#include <stdio.h>\n#include "{path.stem}.h"\n'
     main += "static const char *const names[] = GR_E_INT_V2_CLASS_NAMES;\n"
     main += 'int main(void) { int k; for (k = 0; k < 3; ++k) printf("%s|", names[k]); return 0; }'

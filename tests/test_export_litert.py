@@ -1,7 +1,6 @@
 """LiteRT files: counts equal the interpreter's exactly, in every form, format and runtime."""
 
 import sys
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -16,6 +15,7 @@ from keras_proxy_snn.export.on_device import is_changed
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import oracle
+from .programs import NETWORKS, random_program, scores_of, started
 from .runtimes import HAS_MICRO, needs_micro, needs_vela
 
 pytestmark = pytest.mark.once
@@ -28,100 +28,14 @@ on_tensorflow = pytest.mark.skipif(
 )
 
 
-def random_program(
-    rng, layers, input_shape, time_steps, integer=False, reset="zero", v_0=0, **settings
-):
-    """A program of random weights, large enough to spike, with exact sums.
-
-    `layers` are tuples: `("conv", filters, size, strides, dilation, padding)`,
-    `("pool", size, strides, padding)`, `("dense", units)`. `v_0` is the fraction of thresholds.
-    """
-    made, shape = [], input_shape
-    for index, (kind, *numbers) in enumerate([*layers, ("dense", 4)]):
-        name = f"{kind}{index}"
-        if kind == "pool":
-            size, strides, padding = numbers
-            made.append(Pool(name, size, strides, fit(size, shape, padding)))
-        elif kind == "conv":
-            filters, size, strides, dilation, padding = numbers
-            span = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
-            weights = neurons(rng, (*size, shape[-1], filters), integer, len(made) == 0)
-            made.append(Conv(name, *weights, reset, strides, fit(span, shape, padding), dilation))
-        else:
-            if len(shape) == 3:
-                made.append(Flatten(f"flatten{index}"))
-                shape = (int(np.prod(shape)),)
-            made.append(
-                Dense(name, *neurons(rng, (*shape, *numbers), integer, len(made) == 1), reset)
-            )
-        shape = Program(tuple(made), input_shape, 1).shapes()[-1]
-    settings = {"number_format": "int8", "input_scale": 4.0, **settings} if integer else settings
-    layers = (started(layer, v_0, integer) for layer in made)
-    return Program(tuple(layers), input_shape, time_steps, **settings)
-
-
-def started(layer, v_0, integer):
-    """The layer with neurons that start at a fraction of their threshold."""
-    if not isinstance(layer, Conv | Dense):
-        return layer
-    start = np.multiply(v_0, layer.v_threshold)
-    return replace(layer, v_0=np.trunc(start).astype(int) if integer else start)
-
-
-def fit(span, shape, padding):
-    """Windows that are too large for maps need padding."""
-    return padding if all(k <= n for k, n in zip(span, shape, strict=False)) else "same"
-
-
-def neurons(rng, shape, integer, first):
-    """Kernel, bias and thresholds: biases or not, one threshold or one a filter."""
-    units = shape[-1]
-    if integer:
-        kernel = rng.integers(-20, 26, shape).astype("int8")
-        bias = rng.integers(-10, 15, units) if rng.random() < 0.5 else None
-        theta = rng.integers(15, 100, units) * (4 if first else 1)
-    else:
-        kernel = oracle.dyadic(rng, shape)
-        bias = oracle.dyadic(rng, units) if rng.random() < 0.5 else None
-        theta = rng.integers(50, 600, units).astype("float32") / 256
-    return kernel, bias, theta if rng.random() < 0.5 else theta[0].item()
-
-
-@st.composite
-def layer_lists(draw):
-    pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
-    padding = st.sampled_from(["same", "valid"])
-    ones = st.just((1, 1))
-    strided = st.tuples(pair.map(lambda p: (p[0] + 1, p[1])), pair, ones, padding)
-    dilated = st.tuples(pair, ones, st.tuples(st.integers(1, 2), st.integers(1, 2)), padding)
-    conv = st.tuples(st.integers(1, 4), st.one_of(strided, dilated)).map(
-        lambda c: ("conv", c[0], *c[1])
-    )
-    pool = st.tuples(pair, pair, padding).map(lambda p: ("pool", *p))
-    dense = st.tuples(st.just("dense"), st.integers(1, 6))
-    body = draw(st.lists(st.one_of(conv, conv, pool), max_size=4))
-    return [*body, *draw(st.lists(dense, max_size=2))]
-
-
 def images_for(rng, program, count=3):
     return oracle.dyadic(rng, (count, *program.input_shape), low=0, high=257)
 
 
-def expected(program, images):
-    trace = interpreter.run(program, images)
-    return program.scores(trace.spike_counts, trace.potentials[-1])
-
-
 @given(
-    layers=layer_lists(),
-    input_shape=st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
-    steps=st.integers(1, 10),
-    reset=st.sampled_from(["zero", "subtract"]),
-    v_0=st.sampled_from([0, 0.5]),
-    readout=st.sampled_from(["counts", "potential"]),
+    **NETWORKS,
     form=st.sampled_from(litert.FORMS),
     weights=st.sampled_from(["float32", "float16"]),
-    seed=st.integers(0, 2**16),
 )
 @settings(max_examples=60)
 def test_random_float_networks(
@@ -134,18 +48,12 @@ def test_random_float_networks(
     path = tmp_path_factory.getbasetemp() / "float.tflite"
     litert.write(program, path, form=form, weights=weights)
     for run in RUNTIMES if weights == "float32" else [litert.run]:
-        np.testing.assert_array_equal(run(path, program, images), expected(program, images))
+        np.testing.assert_array_equal(run(path, program, images), scores_of(program, images))
 
 
 @given(
-    layers=layer_lists(),
-    input_shape=st.tuples(st.integers(4, 8), st.integers(4, 8), st.integers(1, 3)),
-    steps=st.integers(1, 10),
-    reset=st.sampled_from(["zero", "subtract"]),
-    v_0=st.sampled_from([0, 0.5]),
-    readout=st.sampled_from(["counts", "potential"]),
+    **NETWORKS,
     form=st.sampled_from(litert.FORMS),
-    seed=st.integers(0, 2**16),
 )
 @settings(max_examples=60)
 def test_random_integer_networks(
@@ -161,7 +69,7 @@ def test_random_integer_networks(
     path = tmp_path_factory.getbasetemp() / "integer.tflite"
     litert.write(program, path, form=form)
     for run in RUNTIMES:
-        np.testing.assert_array_equal(run(path, program, images), expected(program, images))
+        np.testing.assert_array_equal(run(path, program, images), scores_of(program, images))
 
 
 def reference(time_steps=10, integer=False, reset="zero", seed=0, v_0=0, **settings):
@@ -208,7 +116,7 @@ def smooth_images(count, seed=1):
 def test_any_number_of_images_in_files_of_any_batch_size(tmp_path, form, integer):
     program = reference(5, integer)
     images = smooth_images(35)
-    counts = expected(program, images)
+    counts = scores_of(program, images)
     assert 0 < counts.mean() < 5
     for batch_size in (1, 3):
         path = tmp_path / f"{batch_size}.tflite"
@@ -236,7 +144,7 @@ def test_fires_at_the_threshold_and_not_below(tmp_path, theta, reset):
         if reset == "subtract":
             counts = {**{0: [4, 4], 2: [2, 2]}, 1: [3, 3], 3: [1, 1]}[row]
         one = np.ones((1, 1, 1, 1))
-        np.testing.assert_array_equal(expected(program, one), [counts])
+        np.testing.assert_array_equal(scores_of(program, one), [counts])
         for form in litert.FORMS:
             litert.write(program, path, form=form)
             for run in RUNTIMES:
@@ -256,7 +164,7 @@ def test_fires_at_the_level_and_not_below(tmp_path, theta, reset):
         dense = Dense("readout", kernel[None], None, theta, reset, v_0=theta / 2)
         program = Program((Flatten("flatten"), dense), (1, 1, 1), 4)
         one = np.ones((1, 1, 1, 1))
-        np.testing.assert_array_equal(expected(program, one), [[counts] * 2])
+        np.testing.assert_array_equal(scores_of(program, one), [[counts] * 2])
         for form in litert.FORMS:
             litert.write(program, path, form=form)
             for run in RUNTIMES:
@@ -315,7 +223,7 @@ def test_stateful_form_resets_when_told(tmp_path):
     path = tmp_path / "stateful.tflite"
     litert.write(program, path, form="stateful")
     call = Interpreter(model_path=str(path)).get_signature_runner("serving_default")
-    for image, counts in zip(images, expected(program, images), strict=True):
+    for image, counts in zip(images, scores_of(program, images), strict=True):
         keeps = [np.float32([k]) for k in (0, 1, 1, 1)]
         spikes = [call(image=image[None], keep=keep)["spikes"][0] for keep in keeps]
         np.testing.assert_array_equal(sum(spikes), counts)
@@ -332,7 +240,7 @@ def test_a_readout_by_potential_is_exact(tmp_path, form, integer):
         for run in RUNTIMES:
             scores = run(path, program, images)
             assert (scores != np.rint(scores)).any()
-            np.testing.assert_array_equal(scores, expected(program, images))
+            np.testing.assert_array_equal(scores, scores_of(program, images))
     assert litert.read_metadata(path)["readout"] == "potential"
 
 
@@ -342,8 +250,8 @@ def test_input_scale(tmp_path):
     images = smooth_images(4)
     path = tmp_path / "net.tflite"
     litert.write(scaled, path)
-    assert (expected(scaled, images) != expected(program, images)).any()
-    close = litert.run(path, scaled, images) != expected(scaled, images)
+    assert (scores_of(scaled, images) != scores_of(program, images)).any()
+    close = litert.run(path, scaled, images) != scores_of(scaled, images)
     assert close.mean() < 0.05  # 0.7 is no multiple of 1/128, so the order of sums counts
 
 
@@ -358,7 +266,7 @@ def test_float16_halves_the_file_and_means_rounded_kernels(tmp_path):
     path = tmp_path / "net.tflite"
     litert.write(programs[0], path, weights="float16")
     counts = litert.run(path, programs[0], images)
-    np.testing.assert_array_equal(counts, expected(programs[1], images))
+    np.testing.assert_array_equal(counts, scores_of(programs[1], images))
     whole, half = tmp_path / "whole.tflite", tmp_path / "half.tflite"
     litert.write(reference(2), whole)
     litert.write(reference(2), half, weights="float16")
@@ -536,7 +444,7 @@ def test_micro_arena(tmp_path):
     assert 50_000 < arena < 200_000
     program, images = reference(2, integer=True), smooth_images(1)
     counts = litert.run_micro(path, program, images, arena_size=arena + 1024)
-    np.testing.assert_array_equal(counts, expected(program, images))
+    np.testing.assert_array_equal(counts, scores_of(program, images))
     with pytest.raises(RuntimeError, match="TFLM"):
         litert.run_micro(path, program, images, arena_size=arena // 2)
     litert.write(reference(2), path, weights="float16")
@@ -643,7 +551,7 @@ def test_converter_gives_equal_counts(tmp_path, form, neurons):
     assert facts == {**wanted, "converter": "tflite"}
     counts = litert.run(theirs, program, images)
     assert 0 < counts.mean() < 6
-    np.testing.assert_array_equal(counts, expected(program, images))
+    np.testing.assert_array_equal(counts, scores_of(program, images))
     np.testing.assert_array_equal(litert.run(ours, program, images), counts)
 
 

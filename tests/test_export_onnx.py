@@ -20,6 +20,7 @@ from keras_proxy_snn.export.converters import tf2onnx as tf2onnx_converter
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
 from . import oracle
+from .programs import scores_of
 
 pytestmark = pytest.mark.once
 
@@ -126,12 +127,6 @@ def images_for(program, count, seed=0):
     return oracle.dyadic(np.random.default_rng(seed), shape, low=0, high=257)
 
 
-def expected_counts(program, images):
-    """Or scores, of a readout by potential."""
-    trace = interpreter.run(program, images)
-    return program.scores(trace.spike_counts, trace.potentials[-1])
-
-
 def small_program(time_steps=7, reset="zero", number_format="float32", v_0=0, **fields):
     """3C3-P2-4C4-P2-6F-5F, all thresholds and biases of their own; `v_0` a fraction of them."""
     maps = [
@@ -184,7 +179,7 @@ def folder(tmp_path_factory):
 def test_random_networks_equal_the_interpreter_in_every_form(folder, network, chunk_steps):
     program = random_program(**network)
     images = images_for(program, 5)
-    expected = expected_counts(program, images)
+    expected = scores_of(program, images)
     for form in onnx.FORMS:
         options = {"chunk_steps": chunk_steps} if form == "unrolled" else {}
         path = written(folder, program, form=form, **options)
@@ -197,7 +192,7 @@ def test_random_networks_equal_the_interpreter_in_every_form(folder, network, ch
 def test_random_integer_networks_equal_the_interpreter_in_every_form(folder, network, scale):
     program = random_program(**network, number_format="int8", input_scale=scale)
     images = np.random.default_rng(0).random((4, *program.input_shape), "float32")
-    expected = expected_counts(program, images)
+    expected = scores_of(program, images)
     for form in onnx.FORMS:
         path = written(folder, program, form=form)
         np.testing.assert_array_equal(onnx.run(path, program, images), expected)
@@ -212,7 +207,7 @@ def test_openvino_gives_the_same_counts(tmp_path, form, reset, number_format, v_
     images = images_for(program, 20)
     path = written(tmp_path, program, form=form)
     counts = onnx.run(path, program, images, runtime="openvino", threads=2)
-    np.testing.assert_array_equal(counts, expected_counts(program, images))
+    np.testing.assert_array_equal(counts, scores_of(program, images))
     assert len(np.unique(counts)) > 3
 
 
@@ -245,7 +240,7 @@ def test_chunks_never_change_a_count(tmp_path, chunk_steps):
     program = small_program(time_steps=11)
     images = images_for(program, 4)
     path = written(tmp_path, program, chunk_steps=chunk_steps)
-    np.testing.assert_array_equal(onnx.run(path, program, images), expected_counts(program, images))
+    np.testing.assert_array_equal(onnx.run(path, program, images), scores_of(program, images))
 
 
 @pytest.mark.parametrize("number_format", ["float32", "int8"])
@@ -265,7 +260,7 @@ def test_every_runtime_is_told_the_steps_of_a_loop(tmp_path, number_format):
     reference = ReferenceEvaluator(model)
     for steps in (1, 3, 6, 20):
         longer = program.with_time_steps(steps)
-        expected = expected_counts(longer, images)
+        expected = scores_of(longer, images)
         for runtime in ("onnxruntime", "openvino"):
             counts = onnx.run(path, longer, images, runtime=runtime)
             np.testing.assert_array_equal(counts, expected)
@@ -295,7 +290,7 @@ def test_a_readout_by_potential_is_exact(tmp_path, form, number_format, runtime)
     counts = interpreter.run(program, images).spike_counts
     assert scores.dtype == np.float64
     assert (scores != counts).any()
-    np.testing.assert_array_equal(scores, expected_counts(program, images))
+    np.testing.assert_array_equal(scores, scores_of(program, images))
     if form != "step":
         session = onnxruntime.InferenceSession(str(path))
         names = [output.name for output in session.get_outputs()]
@@ -313,7 +308,7 @@ def test_a_start_at_half_the_threshold(tmp_path, reset):
     dense = Dense("readout", np.float32([[0.25, 0.5, -0.25]]), None, 1.0, reset, v_0=0.5)
     program = Program((Flatten("flatten"), dense), (1, 1, 1), time_steps=10)
     expected = [[3, 5, 0]]  # steps 2, 6, 10; every second; never
-    assert expected_counts(program, np.ones((1, 1, 1, 1))).tolist() == expected
+    assert scores_of(program, np.ones((1, 1, 1, 1))).tolist() == expected
     for form in onnx.FORMS:
         path = written(tmp_path, program, form=form)
         assert onnx.run(path, program, np.ones((1, 1, 1, 1))).tolist() == expected
@@ -400,7 +395,7 @@ def test_files_are_of_opset_15_and_convert_to_later_ones(tmp_path, form, number_
         converted = version_converter.convert_version(model, opset)
         onnx_library.save(converted, tmp_path / "converted.onnx")
         counts = onnx.run(tmp_path / "converted.onnx", program, images)
-        np.testing.assert_array_equal(counts, expected_counts(program, images))
+        np.testing.assert_array_equal(counts, scores_of(program, images))
 
 
 def test_metadata_and_names(tmp_path):
@@ -456,7 +451,7 @@ def test_random_float_weights_differ_in_few_counts(tmp_path):
     program = replace(program, layers=layers)
     images = rng.random((60, 28, 28, 1), "float32")
     counts = onnx.run(written(tmp_path, program), program, images)
-    expected = expected_counts(program, images)
+    expected = scores_of(program, images)
     assert len(np.unique(expected)) > 5
     assert (counts != expected).mean() <= 0.01
 
@@ -598,4 +593,4 @@ def test_a_file_is_not_run_for_another_number_of_steps(tmp_path, runtime):
         onnx.run(path, longer, images, runtime=runtime)
     step = written(tmp_path, program, form="step")
     counts = onnx.run(step, longer, images, runtime=runtime)
-    np.testing.assert_array_equal(counts, expected_counts(longer, images))
+    np.testing.assert_array_equal(counts, scores_of(longer, images))

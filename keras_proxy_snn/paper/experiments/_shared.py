@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._experiment import Run
+from .._experiment import Run, Size
 
 __all__ = [
     "AVERAGING",
@@ -17,6 +17,7 @@ __all__ = [
     "PACKAGE",
     "PUBLISHED",
     "TABLE_1",
+    "TINY_HEADLINE",
     "Figures",
     "against_time_steps",
     "averaging",
@@ -71,6 +72,16 @@ HALF: Mapping[str, Any] = {"current_dtype": "bfloat16"}
 
 ON_GPU: Mapping[str, Any] = {**PACKAGE, **HALF}
 """This package's form with bfloat16 currents, for Table 1's networks on a GPU."""
+
+TINY_HEADLINE = Size(
+    "digits",
+    2,
+    (Run("headline", 4, evaluate_at=(2,)),),
+    batch_size=32,
+    augment=True,
+    hold_out=False,
+)
+"""A first try of the method `headline`, the same for both data sets."""
 
 
 def steep(t: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._experiment import Experiment, Run, Size
-from ._shared import CLIPPED, ON_GPU
+from ._shared import CLIPPED, ON_GPU, TINY_HEADLINE
 
 __all__ = ["EXPERIMENT"]
 
@@ -32,14 +32,7 @@ EXPERIMENT = Experiment(
     {
         "full": Size("fashion_mnist", 32, _runs(_FIELDS), (0, 1, 2), augment=True, hold_out=False),
         "compact": Size("fashion_mnist_compact", 12, _runs(CLIPPED), augment=True),
-        "tiny": Size(
-            "digits",
-            2,
-            (Run("headline", 4, evaluate_at=(2,)),),
-            batch_size=32,
-            augment=True,
-            hold_out=False,
-        ),
+        "tiny": TINY_HEADLINE,
     },
     ("table", "time_steps"),
 )

@@ -11,7 +11,7 @@ Time: full: not measured to its end; of one core (PyTorch, a Xeon with AMX) a st
 """
 
 from .._experiment import Experiment, Run, Size
-from ._shared import CLIPPED, ON_GPU
+from ._shared import CLIPPED, ON_GPU, TINY_HEADLINE
 
 __all__ = ["EXPERIMENT"]
 
@@ -25,14 +25,7 @@ EXPERIMENT = Experiment(
     {
         "full": Size("cifar10_half", 24, (_HALF,), (0, 1, 2), augment=True, hold_out=False),
         "compact": Size("cifar10_compact", 12, (_COMPACT,), augment=True),
-        "tiny": Size(
-            "digits",
-            2,
-            (Run("headline", 4, evaluate_at=(2,)),),
-            batch_size=32,
-            augment=True,
-            hold_out=False,
-        ),
+        "tiny": TINY_HEADLINE,
     },
     ("table", "time_steps"),
 )
