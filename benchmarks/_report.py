@@ -53,6 +53,41 @@ def add_output(options, repetitions):
     options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
 
 
+def add_again(options):
+    """Add the options of scripts whose parts are run once: see `run_missing`."""
+    options.add_argument("--again", action="store_true", help="run what is in the results, too")
+    options.add_argument("--label", default="cpu", help="name of the JSON file")
+    options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+
+
+def run_missing(parts, key, arguments, script):
+    """Run each part that has no result yet, and save after each.
+
+    Args:
+        parts: Name of a part to a function that returns its result.
+        key: Name of the results in the document.
+        arguments: With the options of `add_again`.
+        script: Name of the script.
+
+    Returns:
+        The document with the results of all parts, those of earlier runs too.
+    """
+    path = arguments.results / script / f"{arguments.label}.json"
+
+    def results():
+        return json.loads(path.read_text())[key] if path.exists() else {}
+
+    document = circumstances(script, [])
+    document[key] = results()
+    for name, run in parts.items():
+        if arguments.again or name not in document[key]:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            result = run()
+            document[key] = {**results(), name: result}  # other processes may run other parts
+            save(document, arguments, script)
+    return document
+
+
 def markdown(head, rows):
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]

@@ -14,12 +14,13 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 from _opponents import FRAMEWORKS
-from _report import RESULTS, caption, circumstances, finish, markdown, parser, save
+from _report import add_again, caption, finish, markdown, parser, run_missing
 
 TASK = "long_runs"
 STEPS = 10_000
@@ -36,20 +37,11 @@ def main(argv=None):
     options.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     options.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     options.add_argument("--steps", type=int, default=STEPS, help="a multiple of 100")
-    options.add_argument("--again", action="store_true", help="run what is there, too")
-    options.add_argument("--label", default="cpu", help="name of the JSON file")
-    options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    add_again(options)
     arguments = options.parse_args(argv)
-    path = arguments.results / TASK / f"{arguments.label}.json"
-    document = circumstances(TASK, [])
-    document["runs"] = _runs(path)
-    for words in product(arguments.backends, arguments.methods, arguments.networks):
-        name = " ".join(words)
-        if arguments.again or name not in document["runs"]:
-            print(f"{name} ...", file=sys.stderr, flush=True)
-            result = run(*words, arguments.steps)
-            document["runs"] = {**_runs(path), name: result}  # others may run beside it
-            save(document, arguments, TASK)
+    words = product(arguments.backends, arguments.methods, arguments.networks)
+    runs = {" ".join(three): partial(run, *three, arguments.steps) for three in words}
+    document = run_missing(runs, "runs", arguments, TASK)
     finish(document, table, arguments, TASK)
 
 
@@ -65,10 +57,6 @@ def run(backend, method, network, steps):
         check=True,
     )
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def _runs(path):
-    return json.loads(path.read_text())["runs"] if path.exists() else {}
 
 
 def slope(run):

@@ -8,7 +8,6 @@ so the command can be stopped and given again. Writes `benchmarks/results/stress
 Exit status 1: something was lost.
 """
 
-import json
 import random
 import re
 import shutil
@@ -22,7 +21,7 @@ import _kills
 import _starve
 from _child import LostError
 from _opponents import FRAMEWORKS
-from _report import RESULTS, caption, circumstances, finish, markdown, parser, save
+from _report import add_again, caption, finish, markdown, parser, run_missing
 
 TASK = "stress"
 TRIALS = {
@@ -40,26 +39,13 @@ TRIALS = {
 def main(argv=None):
     options = parser(__doc__)
     options.add_argument("--only", nargs="+", choices=TRIALS, default=list(TRIALS), metavar="TRIAL")
-    options.add_argument("--again", action="store_true", help="run trials that are there, too")
     options.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
-    options.add_argument("--label", default="cpu", help="name of the JSON file")
-    options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    add_again(options)
     arguments = options.parse_args(argv)
-    path = arguments.results / TASK / f"{arguments.label}.json"
-    document = circumstances(TASK, [])
-    document["trials"] = _trials(path)
-    for name in arguments.only:
-        if arguments.again or name not in document["trials"]:
-            print(f"{name} ...", file=sys.stderr, flush=True)
-            result = run(name, arguments.seed)
-            document["trials"] = {**_trials(path), name: result}  # others may run beside it
-            save(document, arguments, TASK)
+    trials = {name: partial(run, name, arguments.seed) for name in arguments.only}
+    document = run_missing(trials, "trials", arguments, TASK)
     finish(document, table, arguments, TASK)
     return int(any("failed" in trial for trial in document["trials"].values()))
-
-
-def _trials(path):
-    return json.loads(path.read_text())["trials"] if path.exists() else {}
 
 
 def run(name, seed):
@@ -80,7 +66,8 @@ def run(name, seed):
 def _plain(said, folder):
     """A line without names that differ from run to run."""
     said = said.replace(f"{folder}/", "").split(" (file write failed")[0]
-    return re.sub(r"(/tmp/tmp\w+/|(?<=\.draft-)\w+-\d+-\d+-)", "", said)
+    temporary = re.escape(f"{tempfile.gettempdir()}/tmp")
+    return re.sub(rf"({temporary}\w+/|(?<=\.draft-)\w+-\d+-\d+-)", "", said)
 
 
 def counts(document):

@@ -255,7 +255,7 @@ def test_sample_weights_and_class_weights(batch):
 def test_eager_compiled_and_multi_step_execution_agree(batch):
     plain = weights_after_fit(batch)
     assert_weights_equal(weights_after_fit(batch, run_eagerly=True), plain)
-    if BACKEND != "torch":  # Keras allows neither with PyTorch, or compiles for minutes.
+    if BACKEND != "torch":  # PyTorch compiles for minutes, and Keras refuses many steps there.
         assert_weights_equal(weights_after_fit(batch, jit_compile=True), plain)
         assert_weights_equal(weights_after_fit(batch, steps_per_execution=3), plain)
 
