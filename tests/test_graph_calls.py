@@ -53,6 +53,16 @@ def test_batch_normalisation_in_training(shape, options, rng):
     check(layer, x, weights, training=True)
 
 
+@pytest.mark.skipif(keras.config.backend() != "torch", reason="PyTorch's memory")
+def test_batch_normalisation_reads_no_memory_that_nothing_wrote(rng, monkeypatch):
+    """New statistics must not hold 0 times a NaN that stood in memory."""
+    import torch
+
+    monkeypatch.setattr(torch, "empty", lambda *shape, **options: torch.full(shape, np.nan))
+    x = numbers(rng, (6, 3))
+    check(layers.BatchNormalization(), x, numbers(rng, x.shape), training=True)
+
+
 def test_batch_normalisation_in_half_precision(rng):
     x, weights = 3 + 2 * numbers(rng, (8, 5, 3, 2)), numbers(rng, (8, 5, 3, 2))
     layer = layers.BatchNormalization(dtype="mixed_bfloat16")

@@ -63,7 +63,7 @@ def _normalise(layer: Any, x: torch.Tensor, training: bool) -> Any:
         return None
     if layer.axis not in (-1, x.ndim - 1):
         return None
-    mean, variance = (torch.empty(x.shape[-1]) for _ in range(2))
+    mean, variance = (torch.zeros(x.shape[-1]) for _ in range(2))
     scale, offset = (None if w is None else w.value for w in (layer.gamma, layer.beta))
     # With a momentum of 1 the kernel writes the statistics of this batch.
     result = functional.batch_norm(
