@@ -211,11 +211,18 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         super().summary(line_length, positions, print_fn, **kwargs)
 
     def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
-        """As `keras.Model.save`, but a `.keras` file is whole even if the process is killed.
+        """As `keras.Model.save`, but the file is whole even if the process is killed.
 
         Raises:
             FileExistsError: If the file exists and `overwrite` is false, where Keras would ask.
+            ValueError: If the file does not end in `.keras`; or with `zipped=False`, because a
+                folder cannot be replaced at once.
         """
+        if kwargs.get("zipped") not in (None, True):
+            raise ValueError(
+                "`zipped` must be True: a kill would leave a folder with a part of the model. A "
+                f".keras file is a ZIP archive of that folder. Received: {kwargs['zipped']!r}."
+            )
         self.get_config()
         with _draft(filepath, ".keras", overwrite) as draft:
             super().save(draft, overwrite=overwrite, **kwargs)
@@ -223,16 +230,20 @@ class ProxyModel(CheckedInputs, ProxyLearning):
     def save_weights(
         self, filepath: str | Path, overwrite: bool = True, max_shard_size: float | None = None
     ) -> None:
-        """As `keras.Model.save_weights`, but one `.weights.h5` file is whole after a kill too.
-
-        Several files (`max_shard_size`) are written by Keras in place.
+        """As `keras.Model.save_weights`, but the file is whole even if the process is killed.
 
         Raises:
             FileExistsError: If the file exists and `overwrite` is false, where Keras would ask.
+            ValueError: If the file does not end in `.weights.h5`; or with `max_shard_size`, because
+                several files cannot be replaced at once.
         """
-        suffix = ".weights.h5" if max_shard_size is None else None
-        with _draft(filepath, suffix, overwrite) as draft:
-            super().save_weights(draft, overwrite=overwrite, max_shard_size=max_shard_size)
+        if max_shard_size is not None:
+            raise ValueError(
+                "`max_shard_size` must be None: a kill would leave files with weights of two "
+                f"models. One file holds all weights. Received: {max_shard_size!r}."
+            )
+        with _draft(filepath, ".weights.h5", overwrite) as draft:
+            super().save_weights(draft, overwrite=overwrite)
 
     def export(self, filepath: str | Path, format: str | None = None, **options: Any) -> Any:
         """Write the spiking network for a device, and check the file in its real runtime.
@@ -288,12 +299,14 @@ class ProxyModel(CheckedInputs, ProxyLearning):
 
 
 def _draft(
-    filepath: str | Path, suffix: str | None, overwrite: bool
+    filepath: str | Path, suffix: str, overwrite: bool
 ) -> AbstractContextManager[str | Path]:
-    """What Keras is to write: a draft of a file on this machine; what else there is, as it is."""
+    """What Keras is to write: the draft of a file on this machine, or an address as it is."""
     check_flag("overwrite", overwrite)
     path = str(filepath)
-    if suffix is None or not path.endswith(suffix) or "://" in path:
+    if "://" in path:
         return nullcontext(filepath)
+    if not path.endswith(suffix):
+        raise ValueError(f"The file must end in {suffix}. Received: {path}.")
     check_target(path, overwrite)
     return replacing(path)

@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,14 +13,15 @@ from keras_proxy_snn.export import export, from_model
 from keras_proxy_snn.export.interpreter import run
 from keras_proxy_snn.export.quantise import quantise
 
-FOLDER = Path(__file__).resolve().parents[1] / "examples" / "browser"
+from .node import needs_npm, run_script
+
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 IMAGES = 20
 
 pytestmark = [
     pytest.mark.once,
     pytest.mark.slow,
-    pytest.mark.skipif(not shutil.which("npm"), reason="needs npm"),
+    needs_npm,
     pytest.mark.skipif(not CHROMIUM, reason="needs Chromium"),
 ]
 
@@ -38,19 +37,8 @@ def digits():
 
 
 def counts_in_browser(jobs, tmp_path):
-    if not (FOLDER / "node_modules").exists():
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit"], cwd=FOLDER, check=True)
     (tmp_path / "jobs.json").write_text(json.dumps(jobs))
-    done = subprocess.run(
-        ["node", "test/counts.mjs", str(tmp_path / "jobs.json")],
-        cwd=FOLDER,
-        env={**os.environ, "CHROMIUM": CHROMIUM},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    said = run_script("browser", "test/counts.mjs", tmp_path / "jobs.json", CHROMIUM=CHROMIUM)
     assert said["problems"] == []
     return said["results"]
 

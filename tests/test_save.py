@@ -1,5 +1,6 @@
 """Keras's own ways of saving: a file is whole, and none is replaced unasked."""
 
+import keras
 import pytest
 
 import keras_proxy_snn as kps
@@ -33,12 +34,34 @@ def test_a_file_is_whole_or_as_it_was(method, name, model, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_weights_come_back_and_many_files_are_keras_own(model, tmp_path):
+def test_weights_come_back(model, tmp_path):
     model.save_weights(tmp_path / "a.weights.h5")
     other = kps.build("2F", input_shape=(2, 1, 1), time_steps=2)
     other.load_weights(tmp_path / "a.weights.h5")
     assert (other.get_weights()[0] == model.get_weights()[0]).all()
-    model.save_weights(tmp_path / "b.weights.json", max_shard_size=1)
-    assert (tmp_path / "b.weights.json").is_file()
-    model.save(tmp_path / "folder", zipped=False)
-    assert (tmp_path / "folder" / "config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "options", "message"),
+    [
+        ("save", "a.keras", {"zipped": False}, "`zipped` must be True: .* Received: False"),
+        ("save", "a.h5", {}, r"The file must end in \.keras\. Received: .*a\.h5"),
+        ("save_weights", "a.h5", {}, r"must end in \.weights\.h5\. Received: .*a\.h5"),
+        (
+            *("save_weights", "a.weights.json", {"max_shard_size": 1}),
+            "`max_shard_size` must be None: a kill would leave .* Received: 1",
+        ),
+    ],
+)
+def test_what_a_kill_would_tear_is_refused(method, name, options, message, model, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(tmp_path / name, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_in_several_files_are_still_read(model, tmp_path):
+    """A function of Keras writes them."""
+    keras.saving.save_weights(model, tmp_path / "a.weights.json", max_shard_size=1)
+    other = kps.build("2F", input_shape=(2, 1, 1), time_steps=2)
+    other.load_weights(tmp_path / "a.weights.json")
+    assert (other.get_weights()[0] == model.get_weights()[0]).all()

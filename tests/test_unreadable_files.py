@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import random
 import zipfile
 
 import keras
@@ -15,6 +16,7 @@ from fuzz.files import program
 from keras_proxy_snn.basics.archives import read_array
 from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.export import litert, load, nir, on_device
+from keras_proxy_snn.saving._declared import check_declared
 from keras_proxy_snn.saving.model_file import load_model, read_record
 from keras_proxy_snn.saving.weights import load_weights, read_card, save_weights
 
@@ -166,20 +168,85 @@ def test_a_damaged_record_is_refused(tmp_path):
             read_record(saved_model(tmp_path, {}, text))
 
 
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """Members of a saved model with layers of many kinds."""
+    x = keras.Input((8, 8, 1), name="image")
+    y = keras.layers.Resizing(8, 8, name="resize")(x)
+    y = keras.layers.ZeroPadding2D(1, name="pad")(y)
+    y = keras.layers.Conv2D(2, 3, padding="same", activation="relu", name="conv")(y)
+    y = keras.layers.DepthwiseConv2D(3, padding="same", activation="relu", name="deep")(y)
+    y = keras.layers.GlobalAveragePooling2D(name="pool")(y)
+    y = keras.layers.Dense(3, activation="relu", name="hidden")(y)
+    ann = keras.Model(x, keras.layers.Dense(2, name="readout")(y))
+    path = tmp_path_factory.mktemp("declared") / "net.keras"
+    kps.ProxyModel(ann, 4).save(path)
+    with zipfile.ZipFile(path) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def written(tmp_path, members, held=None):
+    """A file of these members, which can state another size of its weights."""
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+        if held:
+            file.getinfo("model.weights.h5").file_size = held
+    return path
+
+
+def declaring(tmp_path, members, name, change, held=None):
+    """The network's file with another configuration of a layer, and without shapes of builds."""
+    config = json.loads(members["config.json"])
+    layers = config["config"]["ann"]["config"]["layers"]
+    for layer in layers:
+        layer.pop("build_config", None)
+    next(layer for layer in layers if layer["name"] == name)["config"].update(change)
+    return written(tmp_path, {**members, "config.json": json.dumps(config)}, held)
+
+
 @pytest.mark.parametrize(
-    ("layer", "built"),
+    ("layer", "change", "message"),
     [
-        ({"units": 10**10}, None),
-        ({"units": 10**4}, {"input_shape": [None, 10**4]}),
-        ({"filters": 512, "kernel_size": [3, 3], "groups": 1}, {"input_shape": [None, 8, 8, 512]}),
-        ({"depth_multiplier": 10**5, "kernel_size": [9, 9]}, None),
+        ("hidden", {"units": 10**12}, "numbers in 'hidden/kernel', in a file that can hold"),
+        ("conv", {"filters": 10**12}, "numbers in 'conv/kernel', in a file"),
+        ("conv", {"kernel_size": [10**6, 10**6]}, "numbers in 'conv/kernel', in a file"),
+        ("deep", {"depth_multiplier": 10**12}, "numbers in 'deep/kernel', in a file"),
+        ("image", {"batch_shape": [None, 8, 8, 10**12]}, "numbers in 'conv/kernel', in a file"),
+        ("image", {"batch_shape": [None, 10**5, 10**5, 1]}, r"\(100000, 100000, 1\) of the input"),
+        ("resize", {"height": 10**5, "width": 10**5}, r"\(100000, 100000, 1\) of resize"),
+        ("pad", {"padding": [[0, 10**10], [0, 0]]}, r"\(10000000008, 8, 1\) of pad"),
     ],
 )
-def test_a_model_that_declares_more_weights_than_it_holds_takes_no_memory(tmp_path, layer, built):
-    layer = {"class_name": "Layer", "config": {"name": "wide", **layer}, "build_config": built}
-    path = saved_model(tmp_path, {"config": {"ann": {"config": {"layers": [layer]}}}}, "{}")
-    with pytest.raises(ValueError, match=r"in layer 'wide', of which it can hold 2,000"):
+def test_sizes_that_no_network_has_take_no_memory(network, tmp_path, layer, change, message):
+    path = declaring(tmp_path, network, layer, change)
+    with pytest.raises(ValueError, match=message):
         load_model(path)
+    with keras.StatelessScope():
+        """At its end Keras gives values to all variables that it has listed without values."""
+
+
+def test_an_archive_cannot_state_more_weights_than_it_has_bytes(network, tmp_path):
+    path = declaring(tmp_path, network, "hidden", {"units": 10**12}, held=10**15)
+    with pytest.raises(ValueError, match="numbers in 'hidden/kernel', in a file that can hold"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("steps", [10**12, -1, "4"])
+def test_steps_that_no_network_has_are_refused(network, tmp_path, steps):
+    config = json.loads(network["config.json"])
+    config["config"]["time_steps"] = steps
+    path = written(tmp_path, {**network, "config.json": json.dumps(config)})
+    with pytest.raises(ValueError, match="`time_steps` must be"):
+        load_model(path)
+
+
+def test_looking_at_sizes_draws_no_random_numbers(network, tmp_path):
+    path = written(tmp_path, network)
+    state = random.getstate()
+    check_declared(path)
+    assert random.getstate() == state
 
 
 def test_objects_are_never_unpickled():

@@ -1,27 +1,34 @@
-"""`check_declared`: whether a `.keras` file holds as many weights as its layers declare.
+"""`check_declared`: whether a `.keras` file asks for memory that its network cannot need.
 
-Keras makes a model's weights before it reads them, so a small file can ask for any memory.
+Keras makes a model's weights before it reads them, so a small file can ask for any memory. Here the
+model is first made without values: Keras finds all shapes and takes no memory for them.
 """
 
 import math
+import random
+import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
+from keras.src.backend.common import global_state
+
 from ..basics.archives import read_json
+from ..model import ProxyModel
 
 __all__ = ["check_declared"]
 
+_LISTED = "uninitialized_variables"
 _CONFIG, _FACTS, _WEIGHTS = "config.json", "metadata.json", "model.weights."
-_NUMBERS_PER_BYTE = 2  # of Keras's int4, the shortest
+# A number takes at least a byte, but the factors of LoRA are saved as their product.
+_NUMBERS_PER_BYTE = 2
+_EXPANSION = 1032  # at most, of the bytes that a ZIP archive compresses
+_MOST_VALUES = 2**30  # 4 GiB of float32
 
 
 def check_declared(path: str | Path) -> None:
-    """Raise an error if a file declares more weights than it can hold.
-
-    The number of weights is a lower bound, from the widths of layers and the inputs that they were
-    built with.
+    """Raise an error if a file declares more weights than it can hold, or absurd images.
 
     Args:
         path: A `.keras` file, which is a ZIP archive.
@@ -32,40 +39,47 @@ def check_declared(path: str | Path) -> None:
     """
     with zipfile.ZipFile(path) as file:
         read_json(file, _FACTS)
+        config = read_json(file, _CONFIG)
         members = [one for one in file.infolist() if one.filename.startswith(_WEIGHTS)]
-        held = sum(one.file_size for one in members) * _NUMBERS_PER_BYTE
-        for name, weights in _kernels(read_json(file, _CONFIG)):
-            if weights > held:
-                raise ValueError(
-                    f"A file must hold the weights that its layers declare. Received: at least "
-                    f"{weights:,} in layer {name!r}, of which it can hold {held:,}"
-                )
+    # An archive can state any size of its members, so the size of the archive counts too.
+    size = min(sum(one.file_size for one in members), _EXPANSION * Path(path).stat().st_size)
+    held = size * _NUMBERS_PER_BYTE
+    model = _without_values(config)
+    sizes = {weight.path: math.prod(weight.shape) for weight in model.weights}
+    if sum(sizes.values()) > held:
+        largest = max(sizes, key=sizes.__getitem__)
+        raise ValueError(
+            f"A file must hold the weights that its layers declare. Received: {sizes[largest]:,} "
+            f"numbers in {largest!r}, in a file that can hold {held:,}"
+        )
+    if isinstance(model, ProxyModel):
+        _check_images(model)
 
 
-def _kernels(config: Any) -> Iterator[tuple[str, int]]:
-    """Names of layers, and the least number of weights that each has."""
-    waiting = [config]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, list):
-            waiting += part
-        elif isinstance(part, dict):
-            waiting += part.values()
-            own = part.get("config")
-            if isinstance(own, dict):
-                yield str(own.get("name")), _least(own, part.get("build_config"))
+def _check_images(model: ProxyModel) -> None:
+    """Raise an error if one image, or the result of a layer for one image, is absurdly large."""
+    shapes = {call.layer.name: call.shape[1:] for call in model.twin.graph.calls}
+    for name, shape in {"the input": model.image_shape, **shapes}.items():
+        if math.prod(n or 1 for n in shape) > _MOST_VALUES:
+            raise ValueError(
+                f"An image, and what a layer makes of it, must have at most {_MOST_VALUES:,} "
+                f"values. Received: shape {shape} of {name}"
+            )
 
 
-def _least(config: dict[str, Any], built: Any) -> int:
-    outputs = config.get("units", config.get("filters", config.get("depth_multiplier")))
-    if not isinstance(outputs, int):
-        return 0
-    separable = "depth_multiplier" in config and "filters" in config
-    window = 1 if separable else math.prod(_sizes(config.get("kernel_size")))
-    shape = _sizes(built.get("input_shape") if isinstance(built, dict) else None)
-    groups = _sizes([config.get("groups")])
-    return outputs * window * (shape[-1] if shape else 1) // (groups[0] if groups else 1)
-
-
-def _sizes(values: Any) -> list[int]:
-    return [n for n in values if isinstance(n, int) and n > 0] if isinstance(values, list) else []
+def _without_values(config: Any) -> Any:
+    """What a file describes; its variables have shapes and no values."""
+    if isinstance(config, dict):
+        config = {**config, "compile_config": None}
+    # Keras lists variables without values and has no public way to drop them from its list. After
+    # the next `StatelessScope` of the process it would give them values.
+    listed = global_state.get_global_attribute(_LISTED)
+    global_state.set_global_attribute(_LISTED, [])
+    state = random.getstate()  # Keras draws seeds
+    try:
+        with keras.StatelessScope(initialize_variables=False), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # loading the file warns too
+            return keras.saving.deserialize_keras_object(config)
+    finally:
+        random.setstate(state)
+        global_state.set_global_attribute(_LISTED, listed)

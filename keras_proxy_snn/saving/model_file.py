@@ -36,7 +36,8 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file holds no `ProxyModel`, or declares more weights than it can hold.
+        ValueError: If the file holds no `ProxyModel`, or declares more weights than it can hold or
+            absurdly large images.
         OSError: If the machine has no space for Keras's temporary files.
 
     Example:
@@ -51,11 +52,11 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not a saved Keras model (it is no ZIP archive).")
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        fault = "it is no ZIP archive" if path.suffix == ".keras" else "its name must end in .keras"
+        raise ValueError(f"{path} is not a saved Keras model ({fault}).")
     try:
-        if path.suffix == ".keras":
-            check_declared(path)
+        check_declared(path)
         model = keras.models.load_model(path, _LOSSES, compile=compile)
     except (OSError, *UNREADABLE) as error:
         if getattr(error, "errno", None) in _OF_THE_MACHINE:
