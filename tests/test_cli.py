@@ -490,6 +490,25 @@ def test_reading_tells_the_reason_of_any_error():
         raise ImportError("no click")
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("A folder must exist. Received: my.", "A folder must exist. Received: my."),
+        ("A picture must be whole. Received: my/1.png (bad).", None),
+        ("There is no file my.", None),
+        (
+            "A folder must have my form. Received: 5.",
+            "my/: A folder must have my form. Received: 5.",
+        ),
+        ("A name is wrong. Received: army.", "my/: A name is wrong. Received: army."),
+    ],
+)
+def test_reading_names_the_file_once(text, shown):
+    with pytest.raises(BadInput) as caught, reading("my/"):
+        raise ValueError(text)
+    assert caught.value.message == (shown or text)
+
+
 def test_inspect(trained, tmp_path):
     facts = json.loads(good("inspect", trained[0], "--json"))
     assert (facts["time_steps"], facts["reset"], facts["classes"]) == (3, "zero", 10)

@@ -635,6 +635,22 @@ def test_options_that_do_not_fit_the_network(float_case, bad, refused):
     assert "names.txt has 2 names, not 5" in message
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_stop_certain_says_where_it_has_no_effect(float_case, name, capsys):
+    arguments = [str(float_case.folder / name), str(float_case.folder / "images.npy")]
+    on_device.main([*arguments, "--stop", "certain"])
+    warned = "warning: --stop certain has no effect: this network runs all steps in one call"
+    assert (warned in capsys.readouterr().err) is (name not in STREAMING)
+    on_device.main(arguments)
+    assert capsys.readouterr().err == ""
+
+
+def test_stop_certain_has_no_effect_on_a_readout_by_potential(by_potential, capsys):
+    folder = by_potential.folder
+    on_device.main([str(folder / "step.onnx"), str(folder / "images.npy"), "--stop", "certain"])
+    assert "--stop certain has no effect: potentials count" in capsys.readouterr().err
+
+
 def test_a_file_that_a_tool_changed_runs_after_a_warning(float_case, tmp_path, capsys):
     quantize_dynamic(float_case.folder / "unrolled.onnx", tmp_path / "changed.onnx")
     content = (float_case.folder / "step.tflite").read_bytes()

@@ -5,7 +5,7 @@ Keras and its backends ship no type information, and each backend has a tensor c
 
 from typing import Any, TypeAlias
 
-__all__ = ["Images", "Shape", "Tensor"]
+__all__ = ["Images", "Shape", "Tensor", "Verbose"]
 
 Tensor: TypeAlias = Any
 """A tensor of Keras's backend, symbolic or not, or a NumPy array: what `keras.ops` takes."""
@@ -15,3 +15,6 @@ Images: TypeAlias = Any
 
 Shape: TypeAlias = tuple[Any, ...]
 """Sizes of the axes of a tensor: whole numbers, and `None` for a size that is not known yet."""
+
+Verbose: TypeAlias = bool | int | str
+"""Whether a line shows the progress: 0, 1, 2, or `"auto"` for a terminal or a notebook."""

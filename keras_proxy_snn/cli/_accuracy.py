@@ -1,7 +1,6 @@
-"""Progress bars, and the accuracy of a spiking network by each rule for ties."""
+"""Progress of batches, and the accuracy of a spiking network by each rule for ties."""
 
 import math
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import click
 import keras
 
+from ..basics.progress import Progress
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
 from ..training.metrics import SpikeAccuracy
@@ -25,34 +25,31 @@ _TITLES = {
 
 
 class _Steps(keras.callbacks.Callback):
-    def __init__(self, progress: Any):
+    def __init__(self, progress: Progress):
         super().__init__()
         self._progress = progress
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._progress.update(1)
+        self._progress.step()
 
     def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._progress.update(1)
+        self._progress.step()
 
     def on_predict_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        self._progress.update(1)
+        self._progress.step()
 
 
 @contextmanager
 def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.Callback]:
-    """A progress bar while batches run; yields the callback that moves it.
-
-    The bar is written to standard error, and hidden if standard error is not a terminal.
+    """A line of progress while batches run; yields the callback that moves it.
 
     Args:
-        label: Title of the bar.
+        label: What is being done.
         batch_size: Images per batch.
         *images: Number of images of each pass, such as training and validation.
     """
     steps = sum(math.ceil(number / batch_size) for number in images)
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(length=steps, label=label, file=sys.stderr, hidden=hidden) as progress:
+    with Progress(label, steps) as progress:
         yield _Steps(progress)
 
 

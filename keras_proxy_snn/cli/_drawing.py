@@ -1,16 +1,15 @@
 """The work of `keras-proxy-snn draw`: one method per picture."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import numpy as np
 
 from .. import statistics, visualization
 from ..basics.files import replacing
+from ..basics.progress import Progress
 from ..model import ProxyModel
 from ._data import Images
 from ._shared import BadInput
@@ -59,11 +58,8 @@ class Artist:
 
     def write(self, files: Mapping[str, Path]) -> None:
         """Write pictures to files; existing files are replaced."""
-        hidden = not sys.stderr.isatty()
-        with click.progressbar(
-            files.items(), label="drawing", file=sys.stderr, hidden=hidden
-        ) as progress:
-            for name, path in progress:
+        with Progress("drawing", len(files)) as progress:
+            for name, path in files.items():
                 if name == "spike_gif":
                     visualization.spike_gif(
                         self._model, self._image, path, class_names=self._names, overwrite=True
@@ -72,6 +68,7 @@ class Artist:
                     figure: Figure = getattr(self, name)()
                     with replacing(path) as draft:
                         figure.savefig(draft)
+                progress.step()
 
     @cached_property
     def _record(self) -> dict[str, statistics.LayerRecord]:

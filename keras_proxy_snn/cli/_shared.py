@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -79,7 +80,7 @@ def reading(what: object) -> Iterator[None]:
         what: Name of the file or setting, for the message.
 
     Raises:
-        BadInput: With the name and the reason, for any error except a missing library.
+        BadInput: With the name, once, and the reason, for any error except a missing library.
     """
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -87,9 +88,17 @@ def reading(what: object) -> Iterator[None]:
     except (click.ClickException, ImportError):
         raise
     except Exception as error:  # see above
-        raise BadInput(f"{what}: {reason(error)}") from error
+        text = reason(error)
+        raise BadInput(text if _is_named(what, text) else f"{what}: {text}") from error
     for warning in caught:
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def _is_named(what: object, text: str) -> bool:
+    """Whether the message of an error ends by naming a file, or something in this folder."""
+    name = re.escape(str(Path(str(what))))
+    said = rf"(Received: .*|no file )(?<![\w./-]){name}(?![\w-])"
+    return re.search(said, text, re.DOTALL) is not None
 
 
 def example(*commands: str) -> str:

@@ -1,7 +1,7 @@
 """`calibrate_biases`: shift biases until firing rates agree with the proxy."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ from keras import ops
 
 from ..basics.arrays import as_float32
 from ..basics.checks import positive_integer
-from ..basics.types import Images
+from ..basics.progress import Progress
+from ..basics.types import Images, Verbose
 from ..layers.base import TiedIF
 from ..model import ProxyModel
 from ..simulation.nodes import IMAGE, Node
@@ -22,7 +23,12 @@ _LEAST_ACTIVE = 0.3  # bounds the step where nearly all neurons are silent or sa
 
 
 def calibrate_biases(
-    model: ProxyModel, x: Images, *, rounds: int = 3, batch_size: int = 50
+    model: ProxyModel,
+    x: Images,
+    *,
+    rounds: int = 3,
+    batch_size: int = 50,
+    verbose: Verbose = "auto",
 ) -> dict[str, float]:
     """Shift biases so that the mean rate of each channel agrees with the proxy.
 
@@ -51,6 +57,7 @@ def calibrate_biases(
             They are read several times, so a generator's are kept in memory.
         rounds: Number of times that each bias is shifted.
         batch_size: Number of images simulated at once.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         Name of each shifted layer to its remaining error: the mean over channels of `|a - r|`, in
@@ -80,16 +87,19 @@ def calibrate_biases(
         )
     x = model.note_input_range(rereadable(x))
     batches = ImageBatches(x, model.image_shape, batch_size)
-    expected = _expected(model, batches)
-    left = {}
-    for layer, bias in places:
-        name = layer.twin.name
-        for _ in range(rounds):
-            rate, active = _rates(model, batches, layer)
-            step = layer.v_threshold * (expected[name] - rate) / np.maximum(active, _LEAST_ACTIVE)
-            bias.assign_add(ops.convert_to_tensor(step, bias.dtype))
-        rate, _ = _rates(model, batches, layer)
-        left[name] = float(np.mean(np.abs(expected[name] - rate)))
+    images, passes = batches.known_number(), 1 + len(places) * (rounds + 1)
+    with Progress("calibrating biases", images, verbose, passes=passes) as progress:
+        expected = _expected(model, progress.over(batches))
+        left = {}
+        for layer, bias in places:
+            name = layer.twin.name
+            for _ in range(rounds):
+                rate, active = _rates(model, progress.over(batches), layer)
+                error = expected[name] - rate
+                step = layer.v_threshold * error / np.maximum(active, _LEAST_ACTIVE)
+                bias.assign_add(ops.convert_to_tensor(step, bias.dtype))
+            rate, _ = _rates(model, progress.over(batches), layer)
+            left[name] = float(np.mean(np.abs(expected[name] - rate)))
     return left
 
 
@@ -132,7 +142,7 @@ def _places(nodes: Sequence[Node]) -> list[tuple[TiedIF, Any]]:
     return [(layer, variable) for layer, variable in pairs if variable is not None]
 
 
-def _expected(model: ProxyModel, batches: ImageBatches) -> dict[str, Any]:
+def _expected(model: ProxyModel, batches: Iterable[np.ndarray]) -> dict[str, Any]:
     """Mean rate of each channel that the proxy expects, by name of the layer."""
     twin = model.twin
     parts: dict[str, list[Any]] = {name: [] for name in twin.activations}
@@ -149,7 +159,7 @@ def _expected(model: ProxyModel, batches: ImageBatches) -> dict[str, Any]:
     return {name: np.average(means, axis=0, weights=images) for name, means in parts.items()}
 
 
-def _rates(model: ProxyModel, batches: ImageBatches, layer: TiedIF) -> tuple[Any, Any]:
+def _rates(model: ProxyModel, batches: Iterable[np.ndarray], layer: TiedIF) -> tuple[Any, Any]:
     """Mean rate of each channel of a layer, and the share of its neurons with 0 < r < 1."""
     rates, active, images = [], [], []
     for batch in batches:

@@ -1,6 +1,6 @@
 """Thresholds for a trained CNN from its activations on some images, without training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -9,7 +9,8 @@ from keras import ops
 
 from ..basics.arrays import as_float32
 from ..basics.checks import check_choice, positive_integer
-from ..basics.types import Images, Tensor
+from ..basics.progress import Progress
+from ..basics.types import Images, Tensor, Verbose
 from ..mapping.twin import SpikingTwin, spiking_twin
 from ..training.batches import ImageBatches, rereadable
 from ..training.responses import quantisation_level
@@ -27,6 +28,7 @@ PERCENTILE = 99.9
 _CANDIDATES = np.arange(1, 51) / 50  # of the step, as a fraction of the maximum
 _AGREEMENT = 0.99
 _HALVINGS = 7
+_LABEL = "calibrating"
 _BATCH = 20  # 10 million activations of the paper's widest layer
 
 
@@ -37,6 +39,7 @@ def calibrate(
     *,
     time_steps: int = 16,
     percentile: float = PERCENTILE,
+    verbose: Verbose = "auto",
 ) -> dict[str, float]:
     """Thresholds that suit a trained CNN, for spikes as high as their threshold.
 
@@ -68,6 +71,7 @@ def calibrate(
         method: `"percentile"`, `"rnl"` or `"qcfs"`.
         time_steps: Number T of time steps, for `"qcfs"`.
         percentile: Per cent, in (0, 100], for `"percentile"`.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         Name of each layer with neurons, the readout included, to its threshold; an argument for
@@ -87,17 +91,17 @@ def calibrate(
     """
     check_choice("method", method, CALIBRATIONS)
     if method == "percentile":
-        return activation_percentiles(ann, x, percentile)
+        return activation_percentiles(ann, x, percentile, verbose)
     if method == "rnl":
-        return scaled_maxima(ann, x)
-    return least_error_steps(ann, x, time_steps)
+        return scaled_maxima(ann, x, verbose)
+    return least_error_steps(ann, x, time_steps, verbose)
 
 
 CALIBRATIONS = ("percentile", "rnl", "qcfs")
 
 
 def activation_percentiles(
-    ann: keras.Model, x: Images, percentile: float = PERCENTILE
+    ann: keras.Model, x: Images, percentile: float = PERCENTILE, verbose: Verbose = "auto"
 ) -> dict[str, float]:
     """Percentile of the activations above zero of each layer with neurons.
 
@@ -107,6 +111,7 @@ def activation_percentiles(
         ann: The CNN.
         x: As in `calibrate`.
         percentile: Per cent, in (0, 100].
+        verbose: As in `calibrate`.
 
     Returns:
         Percentiles by name of the layer, interpolated as in `numpy.percentile`; see `calibrate`.
@@ -128,39 +133,44 @@ def activation_percentiles(
     found: dict[str, _Percentile] = {}
     twin, batches = _read(ann, x)
     images = batches.number()
-    for name, activations in _activations(twin, batches):
-        most = images * activations[0].size
-        one = found.setdefault(name, _Percentile(percentile, most))
-        one.add(activations[activations > 0])
+    with Progress(_LABEL, images, verbose) as progress:
+        for name, activations in _activations(twin, progress.over(batches)):
+            most = images * activations[0].size
+            one = found.setdefault(name, _Percentile(percentile, most))
+            one.add(activations[activations > 0])
     _check_heard({name: one.number for name, one in found.items()})
     return {name: one.result() for name, one in found.items()}
 
 
-def scaled_maxima(ann: keras.Model, x: Images) -> dict[str, float]:
+def scaled_maxima(ann: keras.Model, x: Images, verbose: Verbose = "auto") -> dict[str, float]:
     """Maxima of the activations times the smallest scale that keeps the classes; `calibrate`."""
     twin, batches = _read(ann, x)
-    maxima = _maxima(twin, batches)
     low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        caps = {name: middle * largest for name, largest in maxima.items()}
-        agrees = _agreement(twin, batches, caps) >= _AGREEMENT
-        low, high = (low, middle) if agrees else (middle, high)
+    with Progress(_LABEL, batches.known_number(), verbose, passes=1 + _HALVINGS) as progress:
+        maxima = _maxima(twin, progress.over(batches))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            caps = {name: middle * largest for name, largest in maxima.items()}
+            agrees = _agreement(twin, progress.over(batches), caps) >= _AGREEMENT
+            low, high = (low, middle) if agrees else (middle, high)
     return {name: high * largest for name, largest in maxima.items()}
 
 
-def least_error_steps(ann: keras.Model, x: Images, levels: int) -> dict[str, float]:
+def least_error_steps(
+    ann: keras.Model, x: Images, levels: int, verbose: Verbose = "auto"
+) -> dict[str, float]:
     """Steps with the least squared error of QCFS at so many levels; see `calibrate`."""
     levels = positive_integer("time_steps", levels)
     twin, batches = _read(ann, x)
-    maxima = _maxima(twin, batches)
-    errors = {name: np.zeros(len(_CANDIDATES)) for name in maxima}
-    for name, activations in _activations(twin, batches):
-        heard = activations[activations > 0]
-        for i, fraction in enumerate(_CANDIDATES):
-            step = fraction * maxima[name]
-            level = np.floor(ops.convert_to_numpy(quantisation_level(heard, step, levels)))
-            errors[name][i] += np.sum((level * (step / levels) - heard) ** 2, dtype="float64")
+    with Progress(_LABEL, batches.known_number(), verbose, passes=2) as progress:
+        maxima = _maxima(twin, progress.over(batches))
+        errors = {name: np.zeros(len(_CANDIDATES)) for name in maxima}
+        for name, activations in _activations(twin, progress.over(batches)):
+            heard = activations[activations > 0]
+            for i, fraction in enumerate(_CANDIDATES):
+                step = fraction * maxima[name]
+                level = np.floor(ops.convert_to_numpy(quantisation_level(heard, step, levels)))
+                errors[name][i] += np.sum((level * (step / levels) - heard) ** 2, dtype="float64")
     return {name: float(_CANDIDATES[e.argmin()] * maxima[name]) for name, e in errors.items()}
 
 
@@ -170,7 +180,9 @@ def _read(ann: keras.Model, x: Images) -> tuple[SpikingTwin, ImageBatches]:
     return twin, ImageBatches(rereadable(x), twin.graph.input_shape, _BATCH)
 
 
-def _activations(twin: SpikingTwin, batches: ImageBatches) -> Iterator[tuple[str, np.ndarray]]:
+def _activations(
+    twin: SpikingTwin, batches: Iterable[np.ndarray]
+) -> Iterator[tuple[str, np.ndarray]]:
     """Activations of each layer with neurons, in parts `(batch, ...)`, layer by layer."""
     names = {place: name for name, place in twin.activations.items()}
     for batch in batches:
@@ -184,7 +196,7 @@ def _heights(twin: SpikingTwin, place: int, result: Tensor) -> np.ndarray:
     return np.abs(values) if place == len(twin.graph.calls) - 1 else values
 
 
-def _maxima(twin: SpikingTwin, batches: ImageBatches) -> dict[str, float]:
+def _maxima(twin: SpikingTwin, batches: Iterable[np.ndarray]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, activations in _activations(twin, batches):
         found[name] = max(found.get(name, 0.0), float(activations.max()))
@@ -201,7 +213,7 @@ def _check_heard(found: dict[str, Any]) -> None:
         )
 
 
-def _agreement(twin: SpikingTwin, batches: ImageBatches, caps: dict[str, float]) -> float:
+def _agreement(twin: SpikingTwin, batches: Iterable[np.ndarray], caps: dict[str, float]) -> float:
     """Share of images whose class stays if activations before the readout are cut off at `caps`.
 
     Both classes are taken of the same batch, because data may come in a new order when read again.

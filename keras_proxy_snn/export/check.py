@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..basics.types import Images
+from ..basics.progress import Progress
+from ..basics.types import Images, Verbose
 from .interpreter import run as interpret
 from .program import Conv, Dense, Layer, Program
 
@@ -20,6 +21,7 @@ _PATTERNS = 8
 # Tolerance of scores by potential: in spikes, or as a share of an image's largest score if that is
 # more. Potentials are sums over all steps, and float sums depend on their order.
 _SCORE_ROUNDING = 1e-4
+_BATCH = 16  # images interpreted at once
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ class Check:
 
 
 def check(
-    program: Program, images: Images, run: Callable[[Program, np.ndarray], np.ndarray]
+    program: Program,
+    images: Images,
+    run: Callable[[Program, np.ndarray], np.ndarray],
+    verbose: Verbose = "auto",
 ) -> Check:
     """Compare the spike counts of a file with the interpreter's.
 
@@ -71,6 +76,7 @@ def check(
         program: The network.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         run: Function of program and images that runs the file and returns `Program.scores`.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         A `Check`.
@@ -89,8 +95,10 @@ def check(
     '1 images, 0 counts differ, worst difference 0'
     """
     images = np.asarray(images)
-    expected = _scores(program, images)
     received = np.asarray(run(program, images))
+    with Progress("checking", len(images), verbose) as progress:
+        parts = [_scores(program, batch) for batch in progress.batches(images, _BATCH)]
+    expected = np.concatenate(parts)
     if received.shape != expected.shape:
         raise ValueError(
             f"Spike counts must have shape {expected.shape}. Received: {received.shape}."

@@ -5,6 +5,7 @@ import inspect
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import numpy as np
 
 from ..basics.checks import check_choice, check_flag
 from ..basics.files import check_target, replacing
-from ..basics.types import Images, Tensor
+from ..basics.progress import Progress
+from ..basics.types import Images, Verbose
 from .check import Check, check
 from .formats import FORMATS
 from .frontend.from_model import from_model
@@ -26,6 +28,8 @@ __all__ = ["ExportError", "Exported", "export", "writer"]
 
 # Largest numbers of calibration images that quantise a network and that check its file.
 _CALIBRATED, _CHECKED = 500, 64
+# Test images run in so many parts, because each part loads the file anew; small sets in fewer.
+_PARTS, _LEAST = 20, 100
 
 
 class ExportError(RuntimeError):
@@ -113,7 +117,8 @@ def export(
         overwrite: Whether an existing file may be replaced.
         with_runner: Whether to put `on_device.py` beside an ONNX or LiteRT file: a script that runs
             the file with NumPy and the runtime alone.
-        verbose: Whether to print the path, the size and the result of the check.
+        verbose: Whether to print the path, the size and the result of the check. Long work shows
+            its progress in a terminal or a notebook; `False` hides it, `True` shows it everywhere.
         **options: Further arguments of the format's writer, such as `batch_size` for LiteRT or
             `class_names` for C.
 
@@ -142,7 +147,7 @@ def export(
     path = _checked_path(path)
     check_flag("verify", verify)
     check_flag("overwrite", overwrite)
-    check_flag("verbose", verbose is not None and verbose)
+    shown: Verbose = "auto" if verbose is None else check_flag("verbose", verbose)
     for argument, value in (("calibration", calibration), ("images", images)):
         _check_is_array(argument, value)
     format = format or _format_of(path)
@@ -160,7 +165,7 @@ def export(
     bits = True if quantise is None or quantise is False else quantise
     if bits is quantise or program.number_format not in FORMATS[format].numbers:
         calibration = images if calibration is None else calibration
-        program = _integers(format, program, bits, calibration)
+        program = _integers(format, program, bits, calibration, shown)
     if calibration is not None:
         images = calibration[:_CHECKED] if images is None else images[:_CHECKED]
     images = noise_images(program) if images is None else np.asarray(images, "float32")
@@ -174,7 +179,7 @@ def export(
             check_target(path.with_name(file.name), overwrite)
         result = None
         if verify:
-            result = check(program, images, lambda p, x: module.run(draft, p, x))
+            result = check(program, images, lambda p, x: module.run(draft, p, x), shown)
             if not result.passed:
                 _place(files, path, ".failed")
                 raise ExportError(
@@ -182,7 +187,7 @@ def export(
                     f"{path}.failed."
                 )
         if test is not None:
-            program = _with_accuracy(program, module.run(draft, program, test[0]), test[1])
+            program = _with_accuracy(program, lambda x: module.run(draft, program, x), test, shown)
             module.write(program, draft, form=form, **options)  # same graph, more facts
         size, nodes = sum(file.stat().st_size for file in files), module.node_count(draft)
         _place(files, path)
@@ -226,7 +231,9 @@ def _check_options(format: str, module: Any, options: dict[str, Any]) -> None:
             )
 
 
-def _integers(format: str, program: Program, bits: bool | int, calibration: Images) -> Program:
+def _integers(
+    format: str, program: Program, bits: bool | int, calibration: Images, verbose: Verbose
+) -> Program:
     """Quantise a network, because the caller asks for it or the format has integers only."""
     if calibration is None:
         raise ValueError(
@@ -234,7 +241,8 @@ def _integers(format: str, program: Program, bits: bool | int, calibration: Imag
             "`calibration`, some hundred training images, or a quantised `Program`. Received: "
             f"format={format!r}, a network in {program.number_format} and no images."
         )
-    return quantised(program, calibration[:_CALIBRATED], bits=8 if bits is True else bits)
+    bits = 8 if bits is True else bits
+    return quantised(program, calibration[:_CALIBRATED], bits=bits, verbose=verbose)
 
 
 def _place(files: list[Path], path: Path, suffix: str = "") -> None:
@@ -244,7 +252,13 @@ def _place(files: list[Path], path: Path, suffix: str = "") -> None:
             shutil.copyfile(file, target)
 
 
-def _with_accuracy(program: Program, scores: np.ndarray, labels: Tensor) -> Program:
+def _with_accuracy(
+    program: Program, run: Callable[[Any], np.ndarray], test: tuple[Any, Any], verbose: Verbose
+) -> Program:
+    x, labels = test
+    size = max(_LEAST, -(-len(x) // _PARTS))
+    with Progress("measuring the accuracy", len(x), verbose) as progress:
+        scores = np.concatenate([run(batch) for batch in progress.batches(x, size)])
     right = float((scores.argmax(axis=1) == np.asarray(labels)).mean())
     facts = {"accuracy": right, "accuracy_images": len(labels)}
     return replace(program, metadata={**program.metadata, **facts})

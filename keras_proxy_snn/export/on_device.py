@@ -18,10 +18,13 @@ A network of the form "step" or "stateful" runs step by step and may stop before
                      next spike. It stops earlier and may give another class.
     --stop never     runs all T steps.
 
+The default is `certain`. A network of another form runs all T steps in one call.
+
 The class is the first one with the highest score. Scores are spike counts. With `margin`, or if the
 network was exported with `readout="potential"`, a score is the count plus the fraction of a spike
 that remains in the potential; the output shows it as `scores` beside the counts. With this readout
-`certain` runs all T steps, because one step can add any number to a potential.
+`certain` runs all T steps, because one step can add any number to a potential. If `--stop certain`
+is given where all T steps run, a warning says so.
 A file that a tool has changed since its export is run too, after a warning: its counts may differ.
 Exit status: 0, or 2 with an error message.
 """
@@ -140,7 +143,7 @@ def simulate(
         outputs = network.infer({"image": image, **steps})
         counts = np.rint(outputs["spike_counts"][0]).astype(int)
         return Result(time_steps, counts, score(network, counts, outputs, stop))
-    stop = "never" if stop == "certain" and by_potential(network) else stop
+    stop = "never" if stop == "certain" and cannot_stop(network) else stop
     names = [name for name in network.inputs if name.startswith("v_")]
     state = {name: np.zeros(*network.inputs[name]) for name in names}
     counts = np.zeros((), int)
@@ -249,6 +252,15 @@ def choose_time_steps(network: Network, wanted: int | None, stop: str) -> int:
     if steps > own > 0 and network.facts["number_format"] != "float32":
         raise ValueError(f"potentials of this integer network may overflow after {own} steps")
     return steps
+
+
+def cannot_stop(network: Network) -> str:
+    """Why a network runs all T steps with `certain`; empty if it may stop earlier."""
+    if "spike_counts" in network.outputs:
+        return "this network runs all steps in one call: export the form 'step' to stop early"
+    if by_potential(network):
+        return "potentials count, and one step can add any number to them"
+    return ""
 
 
 def read_images(path: Path) -> list[np.ndarray]:
@@ -379,7 +391,10 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
     labels = parsed(network, "class_names", None)
     if options.labels:
         labels = read_labels(options.labels)
-    time_steps = choose_time_steps(network, options.time_steps, options.stop)
+    stop = options.stop or "certain"
+    time_steps = choose_time_steps(network, options.time_steps, stop)
+    if options.stop == "certain" and (why := cannot_stop(network)):
+        print(f"warning: --stop certain has no effect: {why}", file=sys.stderr)
     for file, in_folder in find_images(options.images):
         try:
             images = [prepare(image, network, options.invert) for image in read_images(file)]
@@ -394,7 +409,7 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
         for index, image in enumerate(images):
             clock = [time.perf_counter()]
             for _ in range(5):
-                result = simulate(network, image, time_steps, options.stop, options.margin)
+                result = simulate(network, image, time_steps, stop, options.margin)
                 clock.append(time.perf_counter())
             counts, winner = result.spike_counts, int(result.scores.argmax())
             if labels and len(labels) != len(counts):
@@ -427,7 +442,7 @@ def main(arguments: list[str] | None = None) -> None:
     own = "names of the classes, one per line; default: the names in the network's file"
     add("--labels", type=Path, metavar="FILE", help=own)
     add("--time-steps", type=int, metavar="T", help="default: the network's T")
-    add("--stop", choices=["certain", "margin", "never"], default="certain")
+    add("--stop", choices=["certain", "margin", "never"], help="default: certain")
     add("--margin", type=float, default=MARGIN, metavar="M", help=f"default: {MARGIN:g}")
     add("--invert", action="store_true", help="for dark drawings on a light ground")
     add("--threads", type=int, default=1)

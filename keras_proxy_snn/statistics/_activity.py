@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.types import Images
+from ..basics.types import Images, Verbose
 from ..model import ProxyModel
 from ._layers import LayerRecord, LayerStatistics, Record
 from ._signals import LayerSignals, batches, check_model
@@ -14,7 +14,12 @@ __all__ = ["ActivitySums", "record"]
 
 
 def record(
-    model: ProxyModel, x: Images, layers: Iterable[str] | None = None, *, batch_size: int = 32
+    model: ProxyModel,
+    x: Images,
+    layers: Iterable[str] | None = None,
+    *,
+    batch_size: int = 32,
+    verbose: Verbose = "auto",
 ) -> Record:
     """Record spikes and potentials of chosen layers at every step.
 
@@ -26,6 +31,7 @@ def record(
         x: Images `(images, height, width, channels)`, or batches as `fit` takes them.
         layers: Names of layers with neurons (`"conv1"`, `"readout"`); `None` for all of them.
         batch_size: Number of images simulated at once.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         `Record`: name to `LayerRecord`, in the order of the network.
@@ -51,7 +57,7 @@ def record(
     names = _check_layers(layers, [layer.twin.name for layer in model.snn.if_layers])
     sums = {name: ActivitySums(model.time_steps) for name in names}
     arrays: dict[str, dict[str, list[Any]]] = {name: {} for name in names}
-    for batch in batches(model, x, batch_size, keep=names):
+    for batch in batches(model, x, batch_size, verbose, keep=names):
         for signals in batch:
             name = signals.layer.twin.name
             if name in sums:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..basics.types import Images
+from ..basics.types import Images, Verbose
 from ..layers import Stage
 from ..model import ProxyModel
 from ._energy import HOROWITZ_45NM, EnergyTable, Estimate, estimates
@@ -80,7 +80,12 @@ class Costs:
 
 
 def costs(
-    model: ProxyModel, x: Images, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
+    model: ProxyModel,
+    x: Images,
+    *,
+    table: EnergyTable = HOROWITZ_45NM,
+    batch_size: int = 32,
+    verbose: Verbose = "auto",
 ) -> Costs:
     """Count operations and bytes of both networks, and estimate their energy.
 
@@ -90,6 +95,7 @@ def costs(
             depend on them, so give real images.
         table: Energy of an operation and of a memory access.
         batch_size: Number of images simulated at once.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         `Costs`.
@@ -112,7 +118,7 @@ def costs(
     (True, 3)
     """
     sums = CostSums()
-    for batch in batches(model, x, batch_size):
+    for batch in batches(model, x, batch_size, verbose):
         sums.add(batch)
     return sums.costs(model.time_steps, table)
 

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from ..basics.tables import Table
-from ..basics.types import Images
+from ..basics.types import Images, Verbose
 from ..model import ProxyModel
 from ._activity import ActivitySums
 from ._costs import Costs, CostSums
@@ -54,7 +54,12 @@ class Report:
 
 
 def report(
-    model: ProxyModel, x: Images, *, table: EnergyTable = HOROWITZ_45NM, batch_size: int = 32
+    model: ProxyModel,
+    x: Images,
+    *,
+    table: EnergyTable = HOROWITZ_45NM,
+    batch_size: int = 32,
+    verbose: Verbose = "auto",
 ) -> Report:
     """Activity, costs and an energy estimate of a network on some images.
 
@@ -66,6 +71,7 @@ def report(
             depend on them, so give real images.
         table: Energy of an operation and of a memory access.
         batch_size: Number of images simulated at once.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         `Report`. `print` shows its tables, `as_dict` gives plain data. `LayerStatistics`,
@@ -74,7 +80,7 @@ def report(
     Raises:
         TypeError: If the model is not a `ProxyModel`.
         ValueError: If x is empty or has another shape than the model's images, or `batch_size`
-            is not a positive integer.
+            is not a positive integer, or `verbose` is none of these.
 
     Example:
 
@@ -90,7 +96,7 @@ def report(
     """
     activity: list[ActivitySums] = []
     spent = CostSums()
-    for batch in batches(model, x, batch_size):
+    for batch in batches(model, x, batch_size, verbose):
         activity = activity or [ActivitySums(model.time_steps) for _ in batch]
         for sums, signals in zip(activity, batch, strict=True):
             sums.add(signals)

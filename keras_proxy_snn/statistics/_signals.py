@@ -8,7 +8,8 @@ import numpy as np
 from keras import ops
 
 from ..basics.arrays import as_float32
-from ..basics.types import Images
+from ..basics.progress import Progress
+from ..basics.types import Images, Verbose
 from ..cnn.graph import INPUT
 from ..layers.base import TiedIF
 from ..model import ProxyModel
@@ -68,12 +69,18 @@ class LayerSignals:
 
 
 def batches(
-    model: ProxyModel, x: Images, batch_size: int, keep: Collection[str] = ()
+    model: ProxyModel,
+    x: Images,
+    batch_size: int,
+    verbose: Verbose,
+    keep: Collection[str] = (),
 ) -> Iterator[Any]:
-    """Check all arguments, then yield `signals` of each batch of x."""
+    """Check all arguments, then yield `signals` of each batch of x, and show the progress."""
     check_model(model)
-    for images in ImageBatches(x, model.image_shape, batch_size):
-        yield signals(model, images, keep)
+    images = ImageBatches(x, model.image_shape, batch_size)
+    with Progress("simulating", images.known_number(), verbose) as progress:
+        for batch in progress.over(images):
+            yield signals(model, batch, keep)
 
 
 def signals(model: ProxyModel, images: np.ndarray, keep: Collection[str]) -> list[LayerSignals]:

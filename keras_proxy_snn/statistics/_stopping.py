@@ -7,7 +7,8 @@ import numpy as np
 
 from ..basics.arrays import as_float32
 from ..basics.checks import positive_integer
-from ..basics.types import Images, Tensor
+from ..basics.progress import Progress
+from ..basics.types import Images, Tensor, Verbose
 from ..model import ProxyModel
 from ..simulation.loop import Simulation
 from ..training.images import check_images
@@ -32,7 +33,13 @@ class Stopping:
 
 
 def early_stopping(
-    model: ProxyModel, x: Images, y: Tensor, margins: Sequence[float], *, batch_size: int = 100
+    model: ProxyModel,
+    x: Images,
+    y: Tensor,
+    margins: Sequence[float],
+    *,
+    batch_size: int = 100,
+    verbose: Verbose = "auto",
 ) -> list[Stopping]:
     """Mean steps and accuracy if a simulation stops once a class leads by a margin.
 
@@ -48,6 +55,7 @@ def early_stopping(
         y: Integer labels, `(n,)`.
         margins: Leads to try, each above 0, in spikes.
         batch_size: Number of images simulated at once.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         One `Stopping` per margin, in the given order.
@@ -77,8 +85,9 @@ def early_stopping(
         )
     if any(not margin > 0 for margin in margins):
         raise ValueError(f"Each margin must be above 0. Received: {list(margins)}.")
-    starts = range(0, len(images), batch_size)
-    scores = np.concatenate([_scores(model, images[i : i + batch_size]) for i in starts])
+    with Progress("simulating", len(images), verbose) as progress:
+        parts = [_scores(model, batch) for batch in progress.batches(images, batch_size)]
+    scores = np.concatenate(parts)
     if scores.shape[-1] < 2:
         raise ValueError(
             "Early stopping needs at least two classes, because it compares the two best classes. "

@@ -50,11 +50,16 @@ class ImageBatches:
         check_images(x, shape)
         self._batch_size = positive_integer("batch_size", batch_size)
         self._given, self._shape = _batches(x), shape
+        self._known = int(x.shape[0]) if is_array(x) else None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for images in self._checked():
             for start in range(0, images.shape[0], self._batch_size):
                 yield as_float32(images[start : start + self._batch_size])
+
+    def known_number(self) -> int | None:
+        """Number of images of an array; `None` for batches, which would have to be read first."""
+        return self._known
 
     def number(self) -> int:
         """Number of images; all batches are read for it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...basics.files import check_target
-from ...basics.types import Images
+from ...basics.types import Images, Verbose
 from .. import litert, vela
 from ..exporter import writer
 from ..formats import FORMATS
@@ -32,7 +32,7 @@ Programs = dict[str, Program | ValueError]
 Row = dict[str, Any]
 
 
-def number_formats(program: Program, calibration: Images) -> Programs:
+def number_formats(program: Program, calibration: Images, verbose: Verbose) -> Programs:
     """The program in three number formats: float32, kernels rounded to float16, and integers.
 
     If a program cannot be made, the error that says why stands in its place.
@@ -42,7 +42,7 @@ def number_formats(program: Program, calibration: Images) -> Programs:
     try:
         if calibration is None:
             raise ValueError("An integer network needs training images. Received: none.")
-        programs["int8"] = quantise(program, calibration)
+        programs["int8"] = quantise(program, calibration, verbose=verbose)
     except ValueError as error:
         programs["int8"] = error
     return programs

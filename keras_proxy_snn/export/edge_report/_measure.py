@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...basics.types import Images
+from ...basics.progress import Progress
+from ...basics.types import Images, Verbose
 from ..check import check
 from ..exporter import writer
 from ..images import noise_images
@@ -61,6 +62,7 @@ def measure(
     test: tuple[Any, Any] | None = None,
     formats: Collection[str] = tuple(RUNTIMES),
     overwrite: bool = False,
+    verbose: Verbose = "auto",
 ) -> Report:
     """Write a network in every format, form and number format, and run each in each runtime.
 
@@ -72,6 +74,7 @@ def measure(
         test: Images and labels. Without them, images of noise are compared, and accuracy is empty.
         formats: Some of `RUNTIMES`.
         overwrite: Whether existing files may be replaced.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         A `Report`.
@@ -96,15 +99,17 @@ def measure(
     folder = Path(folder)
     calibration = None if calibration is None else calibration[:500]
     x, y = (noise_images(program, 64), None) if test is None else test
-    programs = number_formats(program, calibration)
+    programs = number_formats(program, calibration, verbose)
     good = {n: program for n, program in programs.items() if isinstance(program, Program)}
     expected = {number: expected_scores(program, x) for number, program in good.items()}
-    rows = [
-        run_file(file, runtime, good, expected, folder, x, y)
-        for file in write_files(programs, calibration, folder, formats, overwrite)
-        for runtime in RUNTIMES[file["format"]]
-    ]
-    _time(rows, good, folder)
+    files = write_files(programs, calibration, folder, formats, overwrite)
+    runs = [(file, runtime) for file in files for runtime in RUNTIMES[file["format"]]]
+    rows = []
+    with Progress("running files", len(runs), verbose) as progress:
+        for file, runtime in runs:
+            rows.append(run_file(file, runtime, good, expected, folder, x, y))
+            progress.step()
+    _time(rows, good, folder, verbose)
     return Report(rows, conclusions(rows, expected, y))
 
 
@@ -155,23 +160,25 @@ def run_file(
     row |= {"mismatches": 0, "borderline": 0, **accuracy(counts, y)}
     unequal = (counts != expected[number]).any(axis=1)
     if unequal.any():
-        result = check(programs[number], x[unequal], lambda *_: counts[unequal])
+        result = check(programs[number], x[unequal], lambda *_: counts[unequal], verbose=0)
         row |= {"mismatches": result.differing, "borderline": result.borderline}
     return row
 
 
-def _time(rows: list[Row], programs: dict[str, Program], folder: Path) -> None:
+def _time(rows: list[Row], programs: dict[str, Program], folder: Path, verbose: Verbose) -> None:
     """Add milliseconds to the rows.
 
     Each of the five rounds times all rows, so that a busy minute affects all rows equally.
     """
     timed = [row for row in rows if "reason" not in row and hasattr(_module(row), "latency")]
     samples: dict[Any, list[float]] = {(id(r), threads): [] for r in timed for threads in TIMES}
-    for _, threads, row in itertools.product(range(_ROUNDS), TIMES, timed):
-        options = {"repeats": _REPEATS, **RUNTIMES[row["format"]][row["runtime"]]}
-        path, program = folder / row["file"], programs[row["numbers"]]
-        seconds = _module(row).latency(path, program, threads=threads, **options)
-        samples[id(row), threads].append(seconds * 1e3)
+    with Progress("timing files", _ROUNDS * len(samples), verbose) as progress:
+        for _, threads, row in itertools.product(range(_ROUNDS), TIMES, timed):
+            options = {"repeats": _REPEATS, **RUNTIMES[row["format"]][row["runtime"]]}
+            path, program = folder / row["file"], programs[row["numbers"]]
+            seconds = _module(row).latency(path, program, threads=threads, **options)
+            samples[id(row), threads].append(seconds * 1e3)
+            progress.step()
     for row, threads in itertools.product(timed, TIMES):
         values = samples[id(row), threads]
         row[TIMES[threads]] = [statistics.median(values), min(values), max(values)]

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...basics.types import Verbose
 from ..program import Conv, Dense, Program
 from ._bounds import INT16, Range, input_tops, meeting_sums, potential_range, threshold
 from ._scales import LARGEST_THRESHOLD, Limit
@@ -33,7 +34,7 @@ class Proof(NamedTuple):
 
 
 def scale_limits(
-    program: Program, images: np.ndarray, levels: int, safety_factor: float
+    program: Program, images: np.ndarray, levels: int, safety_factor: float, verbose: Verbose
 ) -> list[Limit]:
     """Largest scales of each layer of neurons.
 
@@ -42,6 +43,7 @@ def scale_limits(
         images: Calibration images; used only if the sums of the weights would need too low scales.
         levels: Largest size of an integer weight.
         safety_factor: Factor of the observed potentials that must fit.
+        verbose: As in `quantise`.
     """
     seen: list[Range] | None = None
     # The first layer has a constant current and needs no limit; see `quantise`.
@@ -54,7 +56,7 @@ def scale_limits(
         strongest, weak = _weight_limits(layer, levels)
         by_sums = bool((scale >= np.minimum(min(levels, _FEWEST_LEVELS) * strongest, weak)).all())
         if not by_sums:
-            seen = seen or observe(program, images)
+            seen = seen or observe(program, images, verbose)
             needed = np.maximum(safety_factor * seen[index].size(), least)
             scale = np.maximum(scale, _OBSERVED_SHARE * INT16 / needed)
         limits.append(Limit(np.minimum(scale, weak), by_sums))
@@ -69,13 +71,16 @@ def _weight_limits(layer: Conv | Dense, levels: int) -> tuple[np.ndarray, np.nda
         return per_level, np.maximum(_WEAK_THRESHOLD / threshold(layer), levels * per_level.min())
 
 
-def prove(program: Program, images: np.ndarray, safety_factor: float) -> list[Proof]:
+def prove(
+    program: Program, images: np.ndarray, safety_factor: float, verbose: Verbose
+) -> list[Proof]:
     """Bound the potentials before the reset, and the currents, of every layer of neurons.
 
     Args:
         program: An integer program.
         images: Calibration images; used only if the sums of the weights prove nothing.
         safety_factor: Factor of the observed potentials that must fit.
+        verbose: As in `quantise`.
 
     Returns:
         A proof for each layer of neurons. `quantise` describes the kinds of proofs.
@@ -93,7 +98,7 @@ def prove(program: Program, images: np.ndarray, safety_factor: float) -> list[Pr
         elif index == 0 and not scores and threshold(layer).max() <= LARGEST_THRESHOLD:
             kind, shown, needed = "constant current", bound, threshold(layer)
         else:
-            seen = seen or observe(program, images)
+            seen = seen or observe(program, images, verbose)
             kind, shown = "observed", seen[index]
             needed = np.minimum(bound.size(), safety_factor * shown.size())
             extra = {"safety_factor": float(safety_factor)}

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...basics.progress import Progress
+from ...basics.types import Verbose
 from ..interpreter import _apply, _linear, prepare_images, step
 from ..program import Program
 from ._bounds import Range, largest_sum
@@ -44,7 +46,8 @@ def spikes_and_potentials(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """`layer_counts`, and the potentials of the last layer after the last step."""
     parts, potentials = [], []
-    for batch in _batches(program, images):
+    size = _batch_size(program)
+    for batch in (images[start : start + size] for start in range(0, len(images), size)):
         counts = [np.zeros((len(batch), *shape), "int32") for shape in program.state_shapes()]
         for moment in _simulate(program, batch):
             for count, layer, v in zip(counts, program.neurons, moment.before, strict=True):
@@ -55,13 +58,14 @@ def spikes_and_potentials(
     return layers, np.concatenate(potentials)
 
 
-def observe(program: Program, images: np.ndarray) -> list[Range]:
+def observe(program: Program, images: np.ndarray, verbose: Verbose) -> list[Range]:
     """Lowest and highest value of potentials before the reset, and of currents, per filter."""
     ranges = [Range(*np.zeros((2, layer.kernel.shape[-1]))) for layer in program.neurons]
-    for batch in _batches(program, images):
-        for moment in _simulate(program, batch):
-            for index, (v, u) in enumerate(zip(moment.before, moment.carried, strict=True)):
-                ranges[index] = _widen(_widen(ranges[index], v), v - u)
+    with Progress("observing potentials", len(images), verbose) as progress:
+        for batch in progress.batches(images, _batch_size(program)):
+            for moment in _simulate(program, batch):
+                for index, (v, u) in enumerate(zip(moment.before, moment.carried, strict=True)):
+                    ranges[index] = _widen(_widen(ranges[index], v), v - u)
     return ranges
 
 
@@ -71,10 +75,8 @@ def _widen(known: Range, x: np.ndarray) -> Range:
     return Range(np.minimum(known.low, low), np.maximum(known.high, high))
 
 
-def _batches(program: Program, images: np.ndarray) -> Iterator[np.ndarray]:
-    size = max(1, _POTENTIALS // sum(int(np.prod(shape)) for shape in program.state_shapes()))
-    for start in range(0, len(images), size):
-        yield images[start : start + size]
+def _batch_size(program: Program) -> int:
+    return max(1, _POTENTIALS // sum(int(np.prod(shape)) for shape in program.state_shapes()))
 
 
 def _simulate(program: Program, images: np.ndarray) -> Iterator[_Step]:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from ...basics.checks import check_flag, positive_integer
-from ...basics.types import Images
+from ...basics.progress import Progress
+from ...basics.types import Images, Verbose
 from ..interpreter import prepare_images
 from ..program import Conv, Dense, Program
 from ..validity import check_levels
@@ -32,6 +33,7 @@ def quantise(
     input_scale: float | None = None,
     search_images: int = 64,
     safety_factor: float = 2.0,
+    verbose: Verbose = "auto",
 ) -> Program:
     """Turn a float network into an integer network, whose sums are all exact.
 
@@ -63,6 +65,7 @@ def quantise(
             `None`, the function chooses it.
         search_images: Number of images, evenly spread over `calibration`, for choosing scales.
         safety_factor: Factor of the observed potentials that must fit, at least 1.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
         An integer `Program`: int8 kernels; int32 biases, thresholds and `v_0`. The fact `accuracy`
@@ -95,13 +98,15 @@ def quantise(
     white = program.input_range[1]
     gains = tuple(scale / white for scale in _input_scales(images / white))
     gains = gains if input_scale is None else (float(input_scale),)
-    limits = scale_limits(program, images, rounding.levels, safety_factor)
+    limits = scale_limits(program, images, rounding.levels, safety_factor, verbose)
     done: list[Rounded] = []
     while len(done) < len(limits):
-        done = _round(program, sample, wanted, gains, limits, rounding, done)
+        tries = len(limits) - len(done) + (0 if done else len(gains) - 1)
+        with Progress("quantising", tries, verbose) as progress:
+            done = _round(program, sample, wanted, gains, limits, rounding, done, progress)
         integer = done[-1].program
         _check_integers(program, integer)
-        proofs = prove(integer, images, safety_factor)
+        proofs = prove(integer, images, safety_factor, verbose)
         limits = [_shrink(*facts) for facts in zip(limits, done, proofs, strict=True)]
         # The layers before the first layer that saturates are kept.
         fits = [bool((proof.room >= 1).all()) for proof in proofs]
@@ -123,6 +128,7 @@ def _round(
     limits: list[Limit],
     rounding: Rounding,
     kept: list[Rounded],
+    progress: Progress,
 ) -> list[Rounded]:
     """Round the layers of neurons one after another; the first layers may be given in `kept`."""
     done = replace(program, layers=(), number_format="int8")
@@ -132,14 +138,13 @@ def _round(
             done = replace(done, layers=(*done.layers, layer))
             continue
         index = len(results)
-        if index < len(kept):
-            result = kept[index]
-        else:
-            tried = [
-                search(before, layer, images, wanted[index], gain, limits[index], rounding)
-                for before, gain in _inputs(program, done, gains if index == 0 else ())
-            ]
-            result = min(tried, key=_badness)
+        tried = kept[index : index + 1]
+        if not tried:
+            for before, gain in _inputs(program, done, gains if index == 0 else ()):
+                found = search(before, layer, images, wanted[index], gain, limits[index], rounding)
+                tried.append(found)
+                progress.step()
+        result = min(tried, key=_badness)
         results.append(result)
         done = result.program
     return results
