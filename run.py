@@ -6,9 +6,12 @@
     python run.py docs             # the documentation site, into site/
     python run.py package          # wheel and sdist into dist/; the wheel tried in an empty folder
     python run.py package jax,cli  # with these extras, downloaded into a fresh environment
+    python run.py compatibility oldest jax    # with the oldest libraries that are supported
+    python run.py compatibility newest torch  # with the newest that there are
     python run.py setup            # only make the environment of test, docs and package
 
-Everything is installed into the folder `.venv` beside this file, and nowhere else.
+Everything is installed into the folder `.venv` beside this file, and nowhere else; `compatibility`
+and `package` with extras have an environment of their own, which they remove.
 """
 
 import argparse
@@ -26,12 +29,15 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 BACKENDS = ("tensorflow", "jax", "torch")
+COMMANDS = ("demo", "test", "docs", "package", "compatibility", "setup")
 # Each takes a core and up to 2 GiB of memory.
 WORKERS = min(4, os.cpu_count() or 1)
 EXTRAS = {"demo": "tensorflow,datasets,tfds,viz,cli", "test": "all,dev", "docs": "cli,jax,docs"}
 # What an extra must have brought, for the trial of a package.
 LIBRARIES = {"cli": "click", "viz": "matplotlib", "event-driven": "numba"}
 LIBRARIES["export"] = "onnxruntime,ai_edge_litert"
+# What `compatibility` runs: counts against NumPy, the gradient, saved files, kinds of data.
+SELECTION = ("counts", "proxy", "save", "batches")
 # Their own requirements pull in far more than the tests against them need.
 ALONE = {
     "test": [
@@ -138,6 +144,32 @@ def package(rest):
         call(str(python), "tests/smoke.py", "--require", required, **place)
 
 
+def bounds(which, backend):
+    """What the package requires with a backend, or the oldest version of each."""
+    import tomllib  # newer than the Pythons that `main` refuses
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = [*project["dependencies"], *project["optional-dependencies"][backend]]
+    return [r.replace(">=", "==") for r in required] if which == "oldest" else required
+
+
+def compatibility(rest):
+    """Run a selection of the tests with the oldest or the newest supported libraries."""
+    if len(rest) < 2 or rest[0] not in ("oldest", "newest") or rest[1] not in BACKENDS:
+        sys.exit(f"`compatibility` needs 'oldest' or 'newest', and one of {BACKENDS}.")
+    which, backend, *more = rest
+    with tempfile.TemporaryDirectory() as folder:
+        environment = Path(folder) / "environment"
+        venv.create(environment, with_pip=True)
+        python = str(environment / PYTHON.relative_to(ENVIRONMENT))
+        pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--upgrade")
+        call(*pip, *bounds(which, backend), "pytest", "hypothesis", "packaging")
+        files = [f"tests/test_{name}.py" for name in SELECTION]
+        places = {"KERAS_BACKEND": backend, "TESTS_ONCE_ON": backend, "OMP_NUM_THREADS": "1"}
+        call(*pip[:3], "--disable-pip-version-check", "list", "--format=freeze")
+        call(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, *more, **places)
+
+
 def main():
     """Read the command line."""
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
@@ -145,7 +177,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["demo", "test", "docs", "package", "setup"])
+    parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--backend", choices=BACKENDS, nargs="+", default=BACKENDS)
     own, rest = parser.parse_known_args()
     # Where this is set, each of the tests' many processes would compile the package anew.
@@ -159,6 +191,8 @@ def main():
         docs(rest)
     elif own.command == "package":
         package(rest)
+    elif own.command == "compatibility":
+        compatibility(rest)
     else:
         set_up("test", "docs")
 
