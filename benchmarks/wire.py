@@ -88,9 +88,11 @@ def main(argv=None):
 
 
 def table(document):
+    """Two tables, each in a section of its own, so that a page can include it alone."""
+    parts = {"networks": networks_table(document), "large": large_table(document)}
     return "\n\n".join(
         f"<!-- begin {TASK}_{name} -->\n\n{text}\n\n<!-- end {TASK}_{name} -->"
-        for name, text in (("networks", networks_table(document)), ("large", large_table(document)))
+        for name, text in parts.items()
     )
 
 

@@ -148,6 +148,17 @@ def test_what_holds_no_images_is_refused(data, message):
             look(data())
 
 
+@pytest.mark.skipif(BACKEND != "jax", reason="Grain, with the backend that it was made for")
+def test_fit_takes_grain_and_notes_the_range_of_its_images():
+    nets = [model(), model()]
+    nets[1].set_weights(nets[0].get_weights())
+    nets[0].fit(X, Y, batch_size=5, shuffle=False, verbose=0)
+    nets[1].fit(grain_data(), verbose=0)
+    assert nets[1].input_range == (0, 1)
+    for one, other in zip(nets[0].get_weights(), nets[1].get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.data, with the backend that loads it")
 def test_endless_tf_data_is_refused():
     with pytest.raises(ValueError, match=r"must come to an end.*Received: endless"):

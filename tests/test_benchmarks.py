@@ -30,6 +30,7 @@ memory_in_t, neurons, proxy_layers, scaling = map(
 simulate, startup, tables, train_step = map(
     _script, ("simulate", "startup", "tables", "train_step")
 )
+data_parallel, wire = map(_script, ("data_parallel", "wire"))
 
 BACKEND = keras.config.backend()
 LINUX = pytest.mark.skipif(
@@ -481,6 +482,8 @@ def test_the_readmes_hold_what_the_results_say():
         "proxy_layers",
         "memory_in_t",
         "scaling",
+        "data_parallel",
+        "wire",
         "inference",
         "startup",
     ):
@@ -679,3 +682,51 @@ def test_the_table_of_microcontrollers():
     assert "takes 3.00 instructions per addition" in text
     assert "times T / 2 they are 4.00 million, of which the C file takes 0.75" in text
     assert "it takes 0.75 of the ANN twin's instructions, and 0.010 of" in text
+
+
+# Several workers
+
+
+@pytest.mark.once
+def test_bytes_on_the_wire_by_hand():
+    # Two workers of a ring send half of the gradient twice; very many send it nearly twice.
+    assert wire.exchanged(1000, 2) == 4000
+    assert wire.exchanged(1000, 10**9) == pytest.approx(8000)
+    assert wire.operations(10, 5) == 160
+    networks = wire.networks()
+    # 128C3-128C3-P2-128C3-P2-1024F-256F-10F on 28 x 28 x 1.
+    weights = 9 * 128 + 2 * 9 * 128 * 128 + 7 * 7 * 128 * 1024 + 1024 * 256 + 256 * 10
+    assert networks["fashion_mnist"]["weights"] == weights
+    places = 28 * 28 * (9 * 128 + 9 * 128 * 128) + 14 * 14 * 9 * 128 * 128
+    assert networks["fashion_mnist"]["multiply_adds"] == places + weights - 9 * 128 * (1 + 256)
+    one = wire.large(8)
+    assert one["epoch_seconds"] * one["images_per_second"] == pytest.approx(wire.IMAGES)
+    assert one["images_per_second"] * max(one["parts"].values()) == pytest.approx(8 * 32)
+
+
+@pytest.mark.once
+def test_the_record_of_the_wire_is_what_the_script_calculates():
+    (path,) = (_report.RESULTS / "wire").glob("*.json")
+    record = json.loads(path.read_text())
+    assert record["rate"] == wire.rate()
+    assert record["large"] == [wire.large(n) for n in (8, 32, 256)]
+    assert record["networks"] == json.loads(json.dumps(wire.networks()))
+
+
+@pytest.mark.once
+def test_processor_time_of_workers_is_added_up():
+    cell = {"workers": 2, "seconds": [0.1, 0.3], "processor": [[0.04, 0.06], [0.06, 0.08]]}
+    document = {"preset": "digits", "time_steps": 2, "batch": 8, "cells": [cell], "command": ""}
+    document |= {"versions": {}, "load_average": 0.0, "hardware": "", "date": ""}
+    *_, row = data_parallel.table(document).splitlines()
+    assert row == "| 2 | 200 (100 to 300) | 60 (40 to 80) | 120 (100 to 140) |"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "torch", reason="it trains with PyTorch")
+def test_workers_are_measured(tmp_path):
+    options = ["--preset", "digits", "--time-steps", 2, "--batch", 8, "--workers", 2]
+    found = run(data_parallel, tmp_path, *options)
+    check_circumstances(found, data_parallel)
+    (cell,) = found["cells"]
+    assert [len(own) for own in (cell["seconds"], *cell["processor"])] == [1, 1, 1]

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_proxy_snn as kps
 from tests.scripts import ROOT
 from tests.workers import SECONDS, Workers, free_ports
 
@@ -36,7 +37,7 @@ def alone():
     sys.path.insert(0, str(EXAMPLES))
     task = importlib.import_module("task")
     sys.path.remove(str(EXAMPLES))
-    own = task.arguments("").parse_args(TINY)
+    own = task.arguments(task.__doc__).parse_args(TINY)
     digits = task.Digits(own)
     model, first = task.start(own, digits.steps)
     assert first == 0
@@ -96,6 +97,25 @@ def test_jax_on_two_devices(alone, tmp_path):
 @of("jax")
 def test_jax_on_two_devices_that_share_weights(alone, tmp_path):
     on_devices(alone, tmp_path, "jax_devices.py", "--share-weights")
+
+
+@of("jax")
+def test_batch_normalisation_of_jax_sees_all_devices_and_predictions_are_filled_up(rng):
+    """What the page on several devices says of both."""
+    devices = keras.distribution.list_devices()[:2]
+    x, y = rng.random((9, 6, 6, 1)).astype("float32"), np.arange(9) % 3
+    found = []
+    for parallel in (None, keras.distribution.DataParallel(devices=devices)):
+        keras.distribution.set_distribution(parallel)
+        keras.utils.set_random_seed(0)
+        model = kps.build("3C3-P2-3F", input_shape=(6, 6, 1), time_steps=3, batch_norm=True)
+        model.fit(x[:8], y[:8], batch_size=8, epochs=2, shuffle=False, verbose=0)
+        filled = np.concatenate([x, x[:1] * 0])
+        found.append((model.get_weights(), model.predict(filled, verbose=0)[: len(x)]))
+    keras.distribution.set_distribution(None)
+    for one, other in zip(found[0][0], found[1][0], strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(found[0][1], found[1][1])
 
 
 @of("jax")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import keras_proxy_snn
+from tests.scripts import run_script
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -74,6 +76,25 @@ def test_one_way_of_quoting_extras_works_in_every_shell():
     for path in files:
         for before in re.findall(r"pip install (?:-\S+ )*(.?)keras-proxy-snn\[", path.read_text()):
             assert before == '"', path
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_the_oldest_libraries_are_the_lower_bounds(backend):
+    run = runpy.run_path(str(ROOT / "run.py"))
+    required = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"][backend]]
+    assert run["bounds"]("newest", backend) == required
+    oldest = run["bounds"]("oldest", backend)
+    for bound, version in zip(required, oldest, strict=True):
+        assert re.fullmatch(r"[\w-]+>=[\d.]+", bound)
+        assert version == bound.replace(">", "=")
+    assert all((ROOT / "tests" / f"test_{name}.py").exists() for name in run["SELECTION"])
+
+
+@pytest.mark.parametrize("words", [[], ["oldest"], ["older", "jax"], ["newest", "numpy"]])
+def test_compatibility_says_what_it_needs(words):
+    done = run_script("run.py", "compatibility", *words)
+    assert done.returncode == 1
+    assert "needs 'oldest' or 'newest', and one of" in done.stderr
 
 
 @pytest.mark.slow

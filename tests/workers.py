@@ -18,7 +18,7 @@ from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["keras_proxy_snn"])
-SECONDS = 100  # after which a test gives up
+SECONDS = 60  # after which a test gives up
 
 
 def free_ports(number):
@@ -109,8 +109,9 @@ class _Dying:
         self._stream, self._text, self._marker = stream, text, marker
 
     def write(self, words):
-        self._stream.write(words)
-        if self._text in words:
+        dies = self._text in words
+        self._stream.write(f"{words}\n" if dies else words)
+        if dies:
             self._stream.flush()
             if self._marker:
                 Path(self._marker).touch()

@@ -50,7 +50,7 @@ def alone(model):
     """A copy of the model for this process, because Keras's `predict` fails over several."""
     weights = [np.asarray(weight.value) for weight in model.weights]
     keras.distribution.set_distribution(None)
-    copy = keras.models.clone_model(model)
+    copy = type(model).from_config(model.get_config())
     copy.set_weights(weights)
     return copy
 

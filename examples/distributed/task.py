@@ -51,16 +51,19 @@ class Digits:
 
     def together(self, shares):
         """Scores of all test images in their order, from the scores that each worker has."""
-        batches = [np.split(np.asarray(share), self._batches(share, shares)) for share in shares]
-        return np.concatenate([part for batch in zip(*batches, strict=True) for part in batch])
+        batches = len(self.test[0]) // self.batch_size
+        parts = [np.split(np.asarray(share), batches) for share in shares]
+        return np.concatenate([part for batch in zip(*parts, strict=True) for part in batch])
 
     def _share(self, order, worker, workers):
+        if self.batch_size % workers:
+            raise SystemExit(
+                f"`--batch-size` must be a multiple of the {workers} workers. "
+                f"Received: {self.batch_size}."
+            )
         size = self.batch_size // workers
         batches = order.reshape(-1, self.batch_size)
         return batches[:, worker * size : (worker + 1) * size].reshape(-1)
-
-    def _batches(self, share, shares):
-        return len(share) * len(shares) // self.batch_size
 
 
 def start(own, steps):

@@ -26,6 +26,7 @@ def main():
     digits, share = task.Digits(own), own.batch_size // strategy.num_replicas_in_sync
     with strategy.scope():
         model, first = task.start(own, digits.steps)
+        model.optimizer.build(model.trainable_variables)
 
     @tf.function
     def train(batch):

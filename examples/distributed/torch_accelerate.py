@@ -16,6 +16,7 @@ import keras
 import task
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DataLoaderConfiguration
 from torch.utils.data import DataLoader, TensorDataset
 
 import keras_proxy_snn as kps
@@ -23,7 +24,8 @@ import keras_proxy_snn as kps
 
 def main():
     own = task.arguments(__doc__).parse_args()
-    accelerator = Accelerator()
+    whole = DataLoaderConfiguration(split_batches=True)  # `--batch-size` is that of all processes
+    accelerator = Accelerator(dataloader_config=whole)
     digits = task.Digits(own)
     model, first = task.start(own, digits.steps)
     parallel = accelerator.prepare_model(model)
