@@ -21,8 +21,8 @@ from tests.scripts import ROOT
 from tests.workers import SECONDS, Workers, free_ports
 
 EXAMPLES = ROOT / "examples" / "distributed"
-TINY = ["--network", "4C3-P2-8F-10F", "--images", "96", "--epochs", "3"]
-TINY += ["--batch-size", "32", "--time-steps", "3"]
+TINY = ["--network", "8C3-P2-16F-10F", "--images", "96", "--epochs", "3"]
+TINY += ["--batch-size", "16", "--time-steps", "6"]
 BACKEND = keras.config.backend()
 pytestmark = pytest.mark.slow
 
@@ -63,12 +63,13 @@ def check(alone, folder, printed, workers):
     for worker in range(workers):
         for what, logs in alone.logs.items():
             # A worker that was ended after an epoch may not have told of it.
-            if worker == 0 and (worker, what) not in told and what == "epoch 1":
+            if worker == 0 and (worker, what) not in told and what == "epoch 2":
                 continue
             assert told[worker, what] == pytest.approx(logs, abs=2e-6), (worker, what, printed)
     weights = keras.models.load_model(folder / "digits.keras").get_weights()
     for one, other in zip(weights, alone.weights, strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+        # Adam divides by the size of a gradient, so the rounding of a tiny one shows.
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
     np.testing.assert_array_equal(np.load(folder / "digits.npy"), alone.scores)
 
 
@@ -81,11 +82,11 @@ def on_devices(alone, folder, script, *options):
 def killed_and_resumed(alone, folder, script, words, environments):
     """Two workers, of which the second dies after an epoch; then both go on."""
     names = folder, EXAMPLES / script
-    before = Workers(*names, words(), environments(), (1, "epoch 1")).wait_for_death()
+    before = Workers(*names, words(), environments(), (1, "epoch 2")).wait_for_death()
     assert "epoch 3" not in before
     again = [[*one, "--resume"] for one in words()]
     printed = Workers(*names, again, environments()).finish()
-    assert "worker 1, epoch 3" in printed
+    assert printed.count("worker 1, epoch 1") == 1  # before the death, and not again
     check(alone, folder, printed, 2)
 
 
@@ -146,7 +147,7 @@ def test_two_workers_of_tensorflow_one_of_which_dies(alone, tmp_path):
 def test_torchrun_starts_all_again_when_one_dies(alone, tmp_path):
     options = ["--nproc-per-node", "2", "--max-restarts", "1", "--monitor-interval", "0.2"]
     options += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0"]
-    dying = [ROOT / "tests" / "workers.py", "worker 1, epoch 1", tmp_path / "marker"]
+    dying = [ROOT / "tests" / "workers.py", "worker 1, epoch 2", tmp_path / "marker"]
     command = ["-m", "torch.distributed.run", *options, *dying, EXAMPLES / "torch_ddp.py", *TINY]
     done = subprocess.run(
         [sys.executable, *map(str, command), "--resume"],
@@ -159,6 +160,7 @@ def test_torchrun_starts_all_again_when_one_dies(alone, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "marker").exists()
+    assert done.stdout.count("worker 1, epoch 1") == 1
     check(alone, tmp_path, done.stdout, 2)
 
 

@@ -1,6 +1,6 @@
 """How a test runs a script in several processes, one of which may die in the middle.
 
-    python tests/workers.py "worker 1, epoch 1" MARKER SCRIPT [ARGUMENT ...]
+    python tests/workers.py "worker 1, epoch 2" MARKER SCRIPT [ARGUMENT ...]
 
 runs a script that kills itself once it has printed this text, unless the file MARKER is there.
 Processes are forks of one that has imported the package, because importing a backend takes longer
@@ -16,9 +16,12 @@ import sys
 import time
 from pathlib import Path
 
+import keras
+from keras.src.utils import module_utils
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["keras_proxy_snn"])
-SECONDS = 60  # after which a test gives up
+SECONDS = 240  # after which a test gives up
 
 
 def free_ports(number):
@@ -95,6 +98,8 @@ def _work(script, words, variables, log, folder, text):
 
 def run(script, words, text, marker):
     """Run a script in this process."""
+    # Keras would import TensorFlow to save a model, with every backend, which takes seconds.
+    module_utils.tensorflow._available = keras.config.backend() == "tensorflow"
     sys.path.insert(0, os.path.dirname(script))
     sys.argv = [script, *words]
     if text is not None and not (marker and Path(marker).exists()):

@@ -37,13 +37,20 @@ def main():
         x, y = digits.epoch(epoch, *me)
         logs = model.fit(x, y, share, shuffle=False, verbose=0).history
         if own.process == 0:
-            model.save(own.output)
+            save(model, own.output, parallel)
         task.tell(f"epoch {epoch + 1}", {name: v[0] for name, v in logs.items()}, own.process)
     x, y = digits.test_share(*me)
     task.tell("test", model.evaluate(x, y, share, return_dict=True, verbose=0), own.process)
     scores = multihost_utils.process_allgather(alone(model).predict(x, share, verbose=0))
     if own.process == 0:
         task.write_scores(own, digits.together(scores.reshape(own.processes, len(x), -1)))
+
+
+def save(model, path, parallel):
+    """Write the model in one process; while the distribution is set, Keras waits for the others."""
+    keras.distribution.set_distribution(None)
+    model.save(path)
+    keras.distribution.set_distribution(parallel)
 
 
 def alone(model):

@@ -25,8 +25,7 @@ def main():
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if on_gpu else "gloo")
-    me = worker, workers = distributed.get_rank(), distributed.get_world_size()
+    me = worker, workers = join("nccl" if on_gpu else "gloo")
     digits, share = task.Digits(own), own.batch_size // workers
     model, first = task.start(own, digits.steps)
     parallel = DistributedDataParallel(model)
@@ -44,6 +43,15 @@ def main():
     if worker == 0:
         task.write_scores(own, digits.together(shares))
     distributed.destroy_process_group()
+
+
+def join(engine):
+    """Meet the other processes; the number of this one, and how many there are."""
+    store, worker, workers = next(distributed.rendezvous("env://"))
+    # The addresses of processes that died stay in the store, so each start has its own part of it.
+    store = distributed.PrefixStore(os.environ["TORCHELASTIC_RESTART_COUNT"], store)
+    distributed.init_process_group(engine, store=store, rank=worker, world_size=workers)
+    return worker, workers
 
 
 def train(model, parallel, data, share):
