@@ -442,6 +442,23 @@ def test_many_curves_are_read_in_groups():
 
 
 @pytest.mark.once
+def test_more_curves_than_a_person_can_tell_apart_get_rows_with_the_same_axes():
+    curves = {f"curve {i}": {2: 0.01 * i, 4: 0.1 * i} for i in range(1, 9)}
+    figure = accuracy_against_time_steps(curves, top=0.5)
+    assert panel_titles(figure)[::2] == ["Part 1 of 2", "Part 2 of 2"]
+    left, right = figure.axes[::2], figure.axes[1::2]
+    for first, second in (left, right):
+        assert [len(first.lines), len(second.lines)] == [4, 4]
+        assert first.get_ylim() == second.get_ylim()
+        assert first.get_ylim()[1] > 80
+    assert right[0].get_ylim()[0] == 50
+    colours = [line.get_color() for line in left[0].lines]
+    assert len(set(colours)) == 4
+    named = accuracy_against_time_steps(curves, groups={"All": [*curves]})
+    assert panel_titles(named) == ["All (1 of 2)", "All (2 of 2)"]
+
+
+@pytest.mark.once
 def test_a_wide_range_of_time_steps_is_logarithmic_and_its_numbers_do_not_collide():
     steps = (1, 2, 4, 8, 15, 16, 32, 50, 60)
     (axes,) = accuracy_against_time_steps({"proxy": dict.fromkeys(steps, 0.5)}).axes
@@ -492,9 +509,11 @@ def test_a_long_legend_of_accuracy_against_time_steps_is_whole():
     curves = {f"a method\nof many words, number {i}": {1: 0.1, 8: 0.5 + i / 100} for i in range(14)}
     figure = accuracy_against_time_steps(curves)
     png(figure)  # lays it out
-    legend = figure.subfigs[0].legends[0].get_window_extent()
-    assert legend.y0 >= 0
-    assert legend.x1 <= figure.bbox.x1
+    assert len(figure.subfigs) == 3
+    for part in figure.subfigs:
+        legend = part.legends[0].get_window_extent()
+        assert legend.y0 >= part.bbox.y0
+        assert legend.x1 <= part.bbox.x1
 
 
 def test_a_raster_names_the_class_that_the_readout_tells():

@@ -16,8 +16,9 @@ __all__ = ["accuracy_against_time_steps"]
 
 Curves = Mapping[str, Mapping[int, float | Sequence[float]]]
 
-_MARKERS, _DASHES = "os^DvPX", ("-", "--", ":")
+_MARKERS, _DASHES = "os^DvPX", ("--", ":", "-.")
 _LEGEND_COLUMNS = 2
+_MOST = 6  # curves in a panel that a person can tell apart
 _TITLE = "Accuracy against the number of time steps"
 _CAPTION = "A network that needs few steps has a curve that is high at the left."
 
@@ -34,15 +35,16 @@ def accuracy_against_time_steps(
 
     If there are several values at a T, such as those of several seeds, the line goes through
     their mean, and a band reaches from the lowest to the highest value. The axis is logarithmic
-    if the largest T is at least 16 times the smallest.
+    if the largest T is at least 16 times the smallest. More than six curves are drawn in several
+    rows, whose axes are the same.
 
     Args:
         curves: Name to T to accuracy, from 0 to 1, or to several accuracies.
         levels: Name to an accuracy that has no T, such as the ANN's; drawn as a horizontal line.
         points: Name to T to single accuracies, such as published accuracies; drawn as stars.
         top: An accuracy. A second panel enlarges everything above it.
-        groups: Title to the names of some curves. Each group has its own row of panels, colours
-            and legend, so that many curves can be read. `None`: all curves are one group.
+        groups: Title to the names of some curves. Each group has its own rows of panels, with
+            colours and a legend of their own. `None`: all curves are one group.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
@@ -64,7 +66,7 @@ def accuracy_against_time_steps(
     _check(curves, levels, points)
     parts = _parts(curves, groups)
     # Height of each legend in inches: its rows, the lines of each, and the gaps between them.
-    names = [[*part, *levels, *points] for part in parts.values()]
+    names = [[*part, *levels, *points] for _, part in parts]
     rows = [-(-len(n) // _LEGEND_COLUMNS) for n in names]
     lines = [max(name.count("\n") + 1 for name in n) for n in names]
     heights = [3.3 + r * (0.16 * ls + 0.06) for r, ls in zip(rows, lines, strict=True)]
@@ -72,34 +74,52 @@ def accuracy_against_time_steps(
     heading(figure, _TITLE, _CAPTION)
     cells: Any = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
-    for cell, (title, part) in zip(cells[:, 0], parts.items(), strict=True):
-        panels = cell.subplots(1, 1 if top is None else 2, squeeze=False)[0]
-        for axes in panels:
+    columns: list[list[Axes]] = [[]] if top is None else [[], []]
+    for cell, (title, part) in zip(cells[:, 0], parts, strict=True):
+        panels = cell.subplots(1, len(columns), squeeze=False)[0]
+        for axes, column in zip(panels, columns, strict=True):
             _draw(axes, part, levels, points)
             _finish(axes, steps, len(panels))
+            column.append(axes)
         panels[0].set_title(title, loc="left", fontsize="medium", fontweight="bold")
         if top is not None:
-            highest = max(np.max(line.get_ydata()) for line in panels[1].lines)
-            panels[1].set_ylim(100 * top, max(1.1 * highest - 10 * top, 100 * top + 0.1))
             panels[1].set_title("enlarged", loc="right", fontsize="small")
         style: dict[str, Any] = {"ncols": _LEGEND_COLUMNS, "frameon": False, "handlelength": 3.0}
         handles = panels[0].get_legend_handles_labels()
         cell.legend(*handles, loc="outside lower left", fontsize="small", **style)
+    _share_heights(columns, top)
     return figure
 
 
-def _parts(
-    curves: Curves, groups: Mapping[str, Sequence[str]] | None
-) -> dict[str, dict[str, Mapping[int, float | Sequence[float]]]]:
-    """Title of each group to its curves."""
-    if groups is None:
-        return {"": {**curves}}
+def _share_heights(columns: "Sequence[Sequence[Axes]]", top: float | None) -> None:
+    """Give all panels of a column the same axis of accuracies; the second begins at `top`."""
+    limits = [axes.get_ylim() for axes in columns[0]]
+    low, high = min(limits)[0], max(high for _, high in limits)
+    for axes in columns[0]:
+        axes.set_ylim(low, high)
+    if top is not None:
+        highest = max(np.max(line.get_ydata()) for axes in columns[1] for line in axes.lines)
+        for axes in columns[1]:
+            axes.set_ylim(100 * top, max(1.1 * highest - 10 * top, 100 * top + 0.1))
+
+
+def _parts(curves: Curves, groups: Mapping[str, Sequence[str]] | None) -> list[tuple[str, Curves]]:
+    """Title of each row and its curves, at most `_MOST`."""
+    groups = {"": [*curves]} if groups is None else groups
     if sorted(name for names in groups.values() for name in names) != sorted(curves):
         raise ValueError(
             f"Each curve must be in exactly one group. Received: curves {[*curves]!r} and "
             f"groups {dict(groups)!r}."
         )
-    return {title: {name: curves[name] for name in names} for title, names in groups.items()}
+    rows: list[tuple[str, Curves]] = []
+    for title, names in groups.items():
+        number = max(1, -(-len(names) // _MOST))
+        for i, part in enumerate(np.array_split(np.arange(len(names)), number)):
+            place = f"{title} ({i + 1} of {number})" if title else f"Part {i + 1} of {number}"
+            rows.append(
+                (place if number > 1 else title, {names[k]: curves[names[k]] for k in part})
+            )
+    return rows
 
 
 def _draw(
@@ -111,7 +131,7 @@ def _draw(
     for i, (name, curve) in enumerate(curves.items()):
         _draw_curve(axes, name, curve, _style(i))
     for i, (name, value) in enumerate(levels.items()):
-        dashes = _DASHES[(i + 1) % len(_DASHES)]
+        dashes = _DASHES[i % len(_DASHES)]
         axes.axhline(100 * value, label=name, color="0.35", linestyle=dashes, linewidth=1.2)
     stars: dict[str, Any] = {"marker": "*", "markersize": 11, "linestyle": "none"}
     for name, values in points.items():
@@ -133,11 +153,9 @@ def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> None:
 
 
 def _style(number: int) -> dict[str, Any]:
-    # With more lines than colours, dashes tell lines apart.
     return {
-        "color": OKABE_ITO[number % len(OKABE_ITO)],
-        "marker": _MARKERS[number % len(_MARKERS)],
-        "linestyle": _DASHES[number // len(OKABE_ITO) % len(_DASHES)],
+        "color": OKABE_ITO[number],
+        "marker": _MARKERS[number],
         "markersize": 5,
         "linewidth": 1.6,
     }
