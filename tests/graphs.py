@@ -60,17 +60,21 @@ class GraphBuilder:
             "use_bias": bias,
         }
         arguments = ((strides, strides), padding, (dilation, dilation))
+        # Zeros until `readout` sets weights: JAX compiles a random generator anew for each shape.
         if kind == "depthwise":
             multiplier = int(rng.integers(1, 3))
             kernel = self.values((size, size, channels, multiplier), bits)
             grouped = kernel.reshape(size, size, 1, channels * multiplier)
-            layer = layers.DepthwiseConv2D(depth_multiplier=multiplier, **options)
+            layer = layers.DepthwiseConv2D(
+                depth_multiplier=multiplier, depthwise_initializer="zeros", **options
+            )
             kernels, filters, groups = [kernel], channels * multiplier, channels
         elif kind == "separable":
             filters, groups, bits = int(rng.integers(1, 4)), 1, 2
             depthwise = self.values((size, size, channels, 2), bits)
             pointwise = self.values((1, 1, 2 * channels, filters), bits)
-            layer = layers.SeparableConv2D(filters, depth_multiplier=2, **options)
+            initial = dict.fromkeys(("depthwise_initializer", "pointwise_initializer"), "zeros")
+            layer = layers.SeparableConv2D(filters, depth_multiplier=2, **initial, **options)
             kernels, bits = [depthwise, pointwise], 2 * bits
             wide = depthwise.reshape(size, size, 2 * channels)
             grouped = np.zeros((size, size, channels, filters))
@@ -81,7 +85,7 @@ class GraphBuilder:
             groups = channels if kind == "grouped" else 1
             filters = groups * int(rng.integers(1, 4 if groups == 1 else 3))
             grouped = self.values((size, size, channels // groups, filters), bits)
-            layer = layers.Conv2D(filters, groups=groups, **options)
+            layer = layers.Conv2D(filters, groups=groups, kernel_initializer="zeros", **options)
             kernels = [grouped]
         shift = self.values((filters,), bits) if bias else np.zeros(filters)
 
@@ -169,7 +173,11 @@ class GraphBuilder:
         bits = self.weight_bits(place)
         kernel = self.values((*self.shape(flat), classes), bits)
         layer = layers.Dense(
-            classes, use_bias=False, activation="softmax" if softmax else None, name="readout"
+            classes,
+            use_bias=False,
+            kernel_initializer="zeros",
+            activation="softmax" if softmax else None,
+            name="readout",
         )
         dense = self.add(layer, lambda x: x @ kernel, (flat,), 0, "currents", [kernel])
         self.steps.append(("fire", (dense,)))

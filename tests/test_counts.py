@@ -27,7 +27,9 @@ specs = st.builds(
 
 
 def random_model(spec, input_shape, rng, **settings):
-    model = ProxyModel(build_ann(parse_spec(spec, input_shape), input_shape), **settings)
+    # Zeros, because JAX compiles a random generator anew for each shape.
+    ann = build_ann(parse_spec(spec, input_shape), input_shape, kernel_initializer="zeros")
+    model = ProxyModel(ann, **settings)
     weights = [oracle.dyadic(rng, w.shape) for w in model.get_weights()]
     model.set_weights(weights)
     return model, weights

@@ -294,14 +294,16 @@ def test_synops_equal_a_count_of_every_spike_and_neuron(
 ):
     rng = np.random.default_rng(seed)
     stack = [keras.Input(input_shape)]
+    # Weights are set below. JAX would compile a random generator anew for each shape.
+    plain = {"use_bias": False, "kernel_initializer": "zeros"}
     for options in [first, *middle]:
         if "filters" in options:
-            stack += [Conv2D(use_bias=False, **options), ReLU()]
+            stack += [Conv2D(**plain, **options), ReLU()]
         else:
             stack.append(MaxPooling2D(**options))
     stack.append(Flatten())
     for number in units:
-        stack += [Dense(number, use_bias=False), ReLU()]
+        stack += [Dense(number, **plain), ReLU()]
     try:
         ann = keras.Sequential(stack)
     except ValueError:

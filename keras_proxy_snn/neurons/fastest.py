@@ -3,7 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -13,7 +13,7 @@ from ..basics.types import Tensor
 from . import equations
 from .neuron import Neuron
 
-__all__ = ["mean", "simulate"]
+__all__ = ["in_one_program", "mean", "simulate"]
 
 # Potentials of smaller layers stay in the CPU cache; for them, compiling costs more than it gains.
 _LEAST_NEURONS = 2**16
@@ -56,7 +56,7 @@ def simulate(
             from .triton import simulate as run
         return run(current, v, neuron, time_steps, bias, spike_dtype)
     # A learned threshold is a tensor of the graph, so it is passed as an operand.
-    way = _with_threshold(partial(equations.simulate, time_steps=time_steps, bias=bias), neuron)
+    way = _with_threshold(partial(in_one_program, time_steps=time_steps, bias=bias), neuron)
     if backend == "jax":
         way = _cast(way, spike_dtype)
         if _has_pallas(v):
@@ -75,6 +75,41 @@ def simulate(
         way = tf.function(way, jit_compile=True)
     result: tuple[Any, Any] = way(current, v, neuron.v_threshold)
     return result
+
+
+def in_one_program(
+    current: Tensor,
+    v: Tensor,
+    neuron: Neuron,
+    time_steps: int | None = None,
+    bias: Tensor | None = None,
+) -> tuple[Any, Any]:
+    """As `equations.simulate`. Outside of a graph, JAX compiles one program for all operations.
+
+    Otherwise JAX would compile each operation for each shape, and each slice of the currents.
+    """
+    if keras.config.backend() != "jax":
+        return equations.simulate(current, v, neuron, time_steps, bias=bias)
+    threshold, rest = neuron.v_threshold, neuron.at(0.0)
+    result: tuple[Any, Any] = _program()(current, v, threshold, bias, rest, time_steps)
+    return result
+
+
+@cache
+def _program() -> Callable[..., Any]:
+    import jax
+
+    def run(
+        current: Tensor,
+        v: Tensor,
+        v_threshold: Tensor,
+        bias: Tensor | None,
+        neuron: Neuron,
+        time_steps: int | None,
+    ) -> Any:
+        return equations.simulate(current, v, neuron.at(v_threshold), time_steps, bias=bias)
+
+    return jax.jit(run, static_argnames=("neuron", "time_steps"))
 
 
 def _with_threshold(run: Callable[..., Any], neuron: Neuron) -> Any:

@@ -167,10 +167,17 @@ def _in_chunks(frames: Images | None, whole: int, steps: int) -> Callable[[Any],
     return lambda number: ops.take(chunks, number, axis=1)
 
 
+def _in_graph(state: State) -> bool:
+    import jax
+
+    return isinstance(state.spike_counts, jax.core.Tracer)
+
+
 def _repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:
     """Apply a chunk several times. A loop in the graph keeps the graph's size independent of T."""
     backend = keras.config.backend()
-    if backend == "torch" or times <= 1:
+    if times <= 1 or backend == "torch" or (backend == "jax" and not _in_graph(state)):
+        # Outside of a graph, JAX would compile the loop anew at every call.
         for number in range(times):
             state = chunk(state, number)
         return state

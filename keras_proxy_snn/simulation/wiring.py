@@ -11,7 +11,7 @@ from ..basics.types import Images, Shape, Tensor
 from ..layers import AtEachStep, Stage
 from ..layers.base import SynapticWeights
 from ..layers.time_axis import over_time
-from ..neurons import equations, fastest
+from ..neurons import fastest
 from . import event_driven
 from .nodes import IMAGE, Node, Readers, spike_dtypes
 
@@ -173,7 +173,7 @@ class Wiring:
             if node.name in ready:
                 continue
             stage, v = node.stage, None
-            run = equations.simulate if not fused else self._simulate[node.name]
+            run = fastest.in_one_program if not fused else self._simulate[node.name]
             if node.name in prepared.currents:
                 current = prepared.currents[node.name]
                 spikes, v = stage.fire(current, next(neurons), steps, run)
