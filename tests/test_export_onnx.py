@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import version_converter
 from onnx.reference import ReferenceEvaluator
+from onnxruntime.transformers import float16
 
 import keras_proxy_snn
 from keras_proxy_snn.basics.checks import require
@@ -396,6 +397,42 @@ def test_files_are_of_opset_15_and_convert_to_later_ones(tmp_path, form, number_
         onnx_library.save(converted, tmp_path / "converted.onnx")
         counts = onnx.run(tmp_path / "converted.onnx", program, images)
         np.testing.assert_array_equal(counts, scores_of(program, images))
+
+
+def eighths_program():
+    """4C3-5F on 4 x 4 x 1 with weights so short that half precision is exact."""
+    rng = np.random.default_rng(4)
+    shapes = (3, 3, 1, 4), (64, 5)
+    kernels = [rng.integers(-6, 9, shape).astype("float32") / 8 for shape in shapes]
+    layers = Conv("conv", kernels[0], None, 1.0, "zero"), Flatten("flatten")
+    return Program((*layers, Dense("readout", kernels[1], None, 2.0, "zero")), (4, 4, 1), 6)
+
+
+@pytest.mark.parametrize("form", ["unrolled", "loop"])
+def test_half_precision_by_the_converter_of_onnx_runtime(tmp_path, form):
+    program = eighths_program()
+    images = np.random.default_rng(1).integers(0, 2, (5, 4, 4, 1)).astype("float16")
+    model = onnx_library.load(written(tmp_path, program, form=form))
+    halves = float16.convert_float_to_float16(model, keep_io_types=False)
+    onnx_library.checker.check_model(halves, full_check=True)
+    session = onnxruntime.InferenceSession(halves.SerializeToString())
+    steps = {"time_steps": np.array(6)} if form == "loop" else {}
+    (counts,) = session.run(None, {"image": images, **steps})
+    expected = scores_of(program, images.astype("float32"))
+    assert counts.dtype == np.float16
+    assert len(np.unique(expected)) > 2
+    np.testing.assert_array_equal(counts, expected)
+
+
+@pytest.mark.parametrize("form", onnx.FORMS)
+def test_no_cast_of_a_float_file_reads_a_float(tmp_path, form):
+    """Converters that leave `Cast` alone put another one before such a `Cast`, and never end."""
+    graph = onnx_library.load(written(tmp_path, small_program(), form=form)).graph
+    bodies = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
+    nodes = [node for part in (graph, *bodies) for node in part.node]
+    makers = {name: node.op_type for node in nodes for name in node.output}
+    read = {makers[node.input[0]] for node in nodes if node.op_type == "Cast"}
+    assert read == {"Less", "Not"}
 
 
 def test_metadata_and_names(tmp_path):

@@ -49,7 +49,11 @@ def step(program: Program) -> Any:
     graph, network = Graph(), Network(program)
     names = [f"v_{layer.name}" for layer in program.neurons]
     spikes, after = network.advance(graph, network.first_current(graph), names, steps=1)
-    graph.add("Cast", spikes, name="spikes", to=FLOAT)
+    # Converters to half precision that leave `Cast` alone run for ever at one of a float.
+    if program.is_integer:
+        graph.add("Cast", spikes, name="spikes", to=FLOAT)
+    else:
+        graph.add("Identity", spikes, name="spikes")
     for v, name in zip(after, names, strict=True):
         graph.add("Identity", v, name=f"{name}_out")
     before = _potentials(network, names)
