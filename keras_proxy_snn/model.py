@@ -260,6 +260,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         Returns:
             `keras_proxy_snn.export.Exported`; `None` for Keras's formats.
         """
+        self.check_ann()
         if format in _KERAS_FORMATS:
             frames = (self.time_steps,) if self.events else ()
             shape = (None, *frames, *self.snn.image_shape)
@@ -274,6 +275,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
 
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the ANN serialised whole."""
+        self.check_ann()
         return {
             "ann": keras.saving.serialize_keras_object(self.ann),
             "time_steps": self.time_steps,

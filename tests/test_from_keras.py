@@ -414,6 +414,8 @@ def stack(*after, shape=(8, 8, 1)):
             lambda: keras.Sequential([keras.Input((4, 4, 1)), layers.ReLU()]),
             r"must be \(batch, classes\)",
         ),
+        (lambda: "cnn.keras", r"must be a keras.Sequential.*Received: 'cnn.keras'"),
+        (lambda: keras.Model, r"must be a keras.Sequential.*Received: <class"),
     ],
 )
 def test_what_cannot_be_mapped_is_refused(make, message):

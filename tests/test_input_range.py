@@ -94,7 +94,10 @@ def test_it_travels_with_the_model(loads, tmp_path):
     assert again.input_range == (0, 1)
 
 
-@pytest.mark.parametrize("value", [(1, 0), (0, 0), (0, np.inf), 255, "ab", (0, 1, 2), ("x", 1)])
+@pytest.mark.parametrize(
+    "value",
+    [(1, 0), (0, 0), (0, np.inf), 255, "ab", (0, 1, 2), ("x", 1), "01", {0, 1}, (0, 10**400)],
+)
 def test_what_is_no_range(value):
     with pytest.raises(ValueError, match=r"`input_range` must be \(low, high\)"):
         network(input_range=value)

@@ -56,6 +56,8 @@ def in_each_way(model, x, y):
         (-np.eye(3)[GOOD], r"\[-1.0, -0.0, -0.0\] at 0"),
         (5 * np.eye(3)[GOOD], r"\[5.0, 0.0, 0.0\] at 0"),
         (np.zeros((6, 3)), r"\[0.0, 0.0, 0.0\] at 0"),
+        (np.ones((6, 3)), r"\[1.0, 1.0, 1.0\] at 0"),
+        (np.eye(3)[GOOD] / 2, r"\[0.5, 0.0, 0.0\] at 0"),
         (np.array(list("abcdef")), "a ndarray of <U1"),
         (GOOD.astype(object), "a ndarray of object"),
     ],
@@ -67,7 +69,7 @@ def test_labels_that_are_no_class_are_refused_by_every_method(x, wrong, received
             method()
 
 
-@pytest.mark.parametrize("wrong", [GOOD.tolist(), tuple(GOOD), {"y": GOOD}, "labels"])
+@pytest.mark.parametrize("wrong", [GOOD.tolist(), tuple(GOOD), {"y": GOOD}, "labels", 3])
 def test_labels_must_be_one_array(x, wrong):
     for method in in_each_way(small(), x, wrong).values():
         with pytest.raises(
@@ -76,9 +78,19 @@ def test_labels_must_be_one_array(x, wrong):
             method()
 
 
-def test_rows_may_be_smoothed(x):
-    rows = 0.9 * np.eye(3)[GOOD] + 0.1 / 3
+@pytest.mark.parametrize(("wrong", "received"), [(None, "None"), (GOOD[:0], "an empty array")])
+def test_labels_must_be_there(x, wrong, received):
+    for method in in_each_way(small(), x, wrong).values():
+        with pytest.raises(ValueError, match=rf"Labels must be .*Received: {received}"):
+            method()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_rows_may_be_smoothed(x, dtype):
+    rows = (0.9 * np.eye(3)[GOOD] + 0.1 / 3).astype(dtype)
     assert np.isfinite(small().evaluate(x, rows, verbose=0)).all()
+    model, data = small(), batches(x, rows)
+    assert np.isfinite(model.evaluate(data, steps=1, verbose=0)).all()
 
 
 @pytest.mark.parametrize("method", ["fit", "evaluate"])
@@ -168,6 +180,25 @@ def test_wrong_batches_of_a_generator_are_refused_too(x, change):
     ):
         with pytest.raises(ValueError, match=r"Images must have shape \(batch, 4, 4, 1\)"):
             method()
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+@pytest.mark.parametrize("good", [0, 2])
+def test_an_error_in_a_step_loses_no_weights(x, method, good):
+    model = small()
+    model.fit(x, GOOD, verbose=0)
+    kept = model.get_weights()
+    data = iter([*[(x, GOOD)] * good, (x[..., 0], GOOD)])
+    options = {"shuffle": False} if method == "fit" else {}
+    # TensorFlow refuses batches of different shapes itself.
+    with pytest.raises(Exception, match=r"Images must have shape|element of shape"):
+        getattr(model, method)((batch for batch in data), verbose=0, **options)
+    steps = good if method == "fit" else 0
+    assert int(model.optimizer.iterations) == 1 + steps
+    if not steps:
+        for found, expected in zip(model.get_weights(), kept, strict=True):
+            np.testing.assert_array_equal(found, expected)
+    assert np.isfinite(model.evaluate(x, GOOD, verbose=0)).all()
 
 
 @pytest.fixture

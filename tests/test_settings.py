@@ -182,3 +182,34 @@ def test_settings_of_the_network_itself_obey(images):
     few = model.snn.predict(images, verbose=0)
     assert few.max() <= 2 < whole.max()
     np.testing.assert_array_equal(model.predict(images, verbose=0), few)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ann: ann.add(keras.layers.Dense(3)),
+        lambda ann: ann.pop(),
+        lambda ann: (ann.pop(), ann.add(keras.layers.Dense(3, name="readout"))),
+        lambda ann: setattr(ann.layers[1], "activation", keras.activations.tanh),
+    ],
+    ids=["added", "taken", "replaced", "activation"],
+)
+def test_a_network_that_is_changed_behind_the_models_back_is_refused(change, images, tmp_path):
+    ann = keras.Sequential(
+        [
+            keras.Input(images.shape[1:]),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, activation="relu"),
+            keras.layers.Dense(3, name="readout"),
+        ]
+    )
+    model = kps.ProxyModel(ann, 2)
+    change(ann)
+    for method in (
+        lambda: model.predict(images, verbose=0),
+        lambda: model.save(tmp_path / "a.keras"),
+        lambda: model.export(tmp_path / "a.onnx"),
+    ):
+        with pytest.raises(ValueError, match="must keep its layers and activations"):
+            method()
+    assert list(tmp_path.iterdir()) == []

@@ -69,9 +69,14 @@ def check_shape(what: str, batch: object, shape: tuple[int, ...]) -> None:
     ValueError: Images must have shape (batch, 8, 8, 1). Received: an input of shape (8, 8, 1).
     """
     received = getattr(batch, "shape", None)
-    if received is None or not len(received) or tuple(received[1:]) != shape:
+    if received is None:
         kind = f"a {type(batch).__name__}"
-        kind = kind if received is None else f"an input of shape {tuple(received)}"
+    elif getattr(received, "rank", 0) is None:  # of TensorFlow
+        received, kind = None, "an input of unknown shape; state it where the dataset is made"
+    else:
+        received = tuple(received)
+        kind = f"an input of shape {received}"
+    if not received or received[1:] != shape:
         wanted = ", ".join(map(str, ("batch", *shape)))
         raise ValueError(f"{what} must have shape ({wanted}). Received: {kind}.")
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["check_labels", "checked_names"]
+__all__ = ["ROUNDING", "check_labels", "checked_names"]
+
+ROUNDING = 0.01
+"""How far the sum of a row of shares may be from 1: such rows may have half precision."""
 
 
 def check_labels(y: object, classes: int, *, shares: bool = True) -> None:
@@ -13,8 +16,8 @@ def check_labels(y: object, classes: int, *, shares: bool = True) -> None:
     Args:
         y: Whole numbers `(batch,)` or `(batch, 1)`, or rows `(batch, classes)`.
         classes: Number of classes.
-        shares: Whether rows must be one-hot or smoothed: numbers from 0 to 1, some above 0. If
-            not, rows hold any finite numbers, as losses of a user's own may need.
+        shares: Whether rows must be one-hot, smoothed or mixed: numbers from 0 to 1 whose sum is 1.
+            If not, rows hold any finite numbers, as losses of a user's own may need.
 
     Raises:
         ValueError: If the shape does not fit, or a label is not a class.
@@ -36,9 +39,12 @@ def check_labels(y: object, classes: int, *, shares: bool = True) -> None:
     rows = y.ndim == 2 and y.shape[1] == classes
     if not rows and not (y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1)):
         raise ValueError(f"{rule} Received: an array of shape {y.shape}.")
+    if not len(y):
+        raise ValueError(f"{rule} Received: an empty array.")
     flat = y.reshape(len(y), -1)
     if rows and shares:
-        right = (flat >= 0) & (flat <= 1) & (flat > 0).any(axis=1, keepdims=True)
+        total = flat.sum(axis=1, keepdims=True, dtype="float64")
+        right = (flat >= 0) & (flat <= 1) & (np.abs(total - 1) <= ROUNDING)
     elif rows:
         right = np.isfinite(flat)
     else:

@@ -13,7 +13,7 @@ from ..layers.kernels import kernel_of
 from ..layers.own_call import check_own_call
 from .operations import standard_layer
 
-__all__ = ["INPUT", "Call", "Graph", "LinearPart", "read_graph"]
+__all__ = ["INPUT", "Call", "Graph", "LinearPart", "read_graph", "structure"]
 
 INPUT = -1
 
@@ -144,7 +144,7 @@ def read_graph(model: keras.Model) -> Graph:
     """
     if isinstance(model, keras.Model):
         check_own_call(model)
-    functional = _functional(model)
+    functional = _functional(model) if isinstance(model, keras.Model) else None
     if functional is None or len(functional.inputs) != 1 or len(functional.outputs) != 1:
         raise ValueError(
             "The ANN must be a keras.Sequential that is built or starts with keras.Input, or a "
@@ -160,6 +160,34 @@ def read_graph(model: keras.Model) -> Graph:
             f"{calls[-1].layer.name!r} does not."
         )
     return Graph(tuple(calls), tuple(functional.inputs[0].shape[1:]))
+
+
+def structure(model: keras.Model) -> tuple[Any, ...]:
+    """Layers, activations and connections of a model: equal as long as they stay the same.
+
+    Args:
+        model: As in `read_graph`.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_proxy_snn.cnn.graph import structure
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    >>> before = structure(model)
+    >>> model.add(keras.layers.Dense(2))
+    >>> structure(model) == before
+    False
+    """
+    return tuple(
+        (
+            # A layer of an operation such as `x + y` is made at each reading.
+            id(layer) if getattr(layer, "weights", None) else layer.name,
+            activation_kind(getattr(layer, "activation", None)),
+            inputs,
+            shape,
+        )
+        for layer, inputs, shape in read_graph(model).calls
+    )
 
 
 def _functional(model: keras.layers.Layer) -> Any:

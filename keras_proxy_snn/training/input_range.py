@@ -6,6 +6,7 @@ without code of the user. They scale black and white to the two ends of this ran
 
 import warnings
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from typing import Any
 
 import keras
@@ -41,12 +42,14 @@ def check_range(value: Tensor) -> tuple[float, float] | None:
     """
     if value is None:
         return None
+    # A set has no order, and `float` would read text.
+    ends = list(value) if isinstance(value, tuple | list | np.ndarray) else []
+    fits = len(ends) == 2 and all(isinstance(end, Real) for end in ends)
     try:
-        low, high = (float(end) for end in value)
-        fits = bool(np.isfinite([low, high]).all()) and low < high
-    except (TypeError, ValueError, OverflowError):
+        low, high = map(float, ends) if fits else (0.0, 0.0)
+    except OverflowError:
         fits = False
-    if not fits:
+    if not fits or not np.isfinite([low, high]).all() or not low < high:
         raise ValueError(
             "`input_range` must be (low, high), two finite numbers with low < high, or None. "
             f"Received: {value!r}."

@@ -98,12 +98,15 @@ class CheckedInputs(Settings):
     ) -> dict[str, Any]:
         """Arguments by name, once images and labels among them have been checked."""
         check_floatx()
+        self.check_ann()
         given = inspect.signature(method).bind(*args, **kwargs).arguments
         given = {**{k: v for k, v in given.items() if k != "kwargs"}, **given.get("kwargs", {})}
-        self._check_data(given.get("x"), given.get("y"))
+        learns = "y" in inspect.signature(method).parameters
+        self._check_data(given.get("x"), given.get("y"), learns)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
-            self._check_data(*validation[:2])
+            labels = validation[1] if len(validation) > 1 else None
+            self._check_data(validation[0] if validation else None, labels, needed=True)
         return given
 
     def _agree_on_names(self, data: object) -> None:
@@ -119,16 +122,21 @@ class CheckedInputs(Settings):
                 f"order. Received: {list(names)}."
             )
 
-    def _check_data(self, x: Tensor, y: Tensor = None) -> None:
+    def _check_data(self, x: Tensor, y: Tensor, needed: bool) -> None:
         check_images(x, self.image_shape)
-        if isinstance(y, dict | list | tuple | str):
-            raise ValueError(
-                "Labels must be one array: whole numbers (batch,) or one-hot rows (batch, "
-                f"{self.classes}). Received: a {type(y).__name__}."
-            )
+        if needed and y is None and is_array(x) and self.rows_are_shares:
+            self._refuse_labels("None")
+        if y is not None and not hasattr(y, "shape"):
+            self._refuse_labels(f"a {type(y).__name__}")
         if is_array(y):
             y = ops.convert_to_numpy(y) if ops.is_tensor(y) else y
             check_labels(y, self.classes, shares=self.rows_are_shares)
+
+    def _refuse_labels(self, received: str) -> None:
+        raise ValueError(
+            "Labels must be one array: whole numbers (batch,) or one-hot rows (batch, "
+            f"{self.classes}). Received: {received}."
+        )
 
     def _watched(self, given: dict[str, Any]) -> dict[str, Any]:
         """The arguments, with a callback that looks at the wrong labels."""

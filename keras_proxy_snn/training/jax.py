@@ -1,5 +1,12 @@
-"""Proxy train step on JAX."""
+"""Proxy train step on JAX.
 
+In `fit`, `evaluate` and `predict`, Keras takes the values out of a model's variables. An error in
+the first step would lose them, and with them all that the model has learned. So they are put back.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
 from typing import Any
 
 import keras
@@ -15,6 +22,44 @@ class ProxySteps(keras.Model):
     """Run the SNN with the step's variables, before Keras's step calls `jax.value_and_grad`."""
 
     snn: SpikingNetwork
+    _put_back: Callable[[], None] | None = None
+
+    @wraps(keras.Model.evaluate)
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """As `keras.Model.evaluate`; after an error the variables have their values."""
+        with self._put_back_after_an_error():
+            return super().evaluate(*args, **kwargs)
+
+    @wraps(keras.Model.predict)
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """As `keras.Model.predict`; after an error the variables have their values."""
+        with self._put_back_after_an_error():
+            return super().predict(*args, **kwargs)
+
+    @contextmanager
+    def _put_back_after_an_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.jax_state_sync()
+            raise
+
+    def jax_state_sync(self) -> None:
+        """Give the variables their values; Keras calls it after an epoch, also after an error."""
+        super().jax_state_sync()
+        if self._put_back is not None:
+            self._put_back()
+            self._put_back = None
+
+    def _purge_model_variables(self, **parts: bool) -> None:
+        """Take the values away; Keras calls it before the first step of an epoch."""
+        optimizer = getattr(self, "optimizer", None)
+        variables = [*self.variables, *self.metrics_variables]
+        variables += [] if optimizer is None else optimizer.variables
+        # Keras would track an attribute that is a list of variables, but not a function.
+        self._put_back = partial(_fill, [(variable, variable.value) for variable in variables])
+        self._jax_state = None  # of the epoch before
+        super()._purge_model_variables(**parts)
 
     def train_step(self, state: Tensor, data: tuple[Tensor, ...]) -> Any:
         """One proxy learning step."""
@@ -37,3 +82,11 @@ class ProxySteps(keras.Model):
         # A variable that was not assigned keeps its value.
         drawn = [scope.get_current_value(variable) for variable in self.non_trainable_variables]
         return data, (state[0], drawn, *state[2:])
+
+
+def _fill(values: list[tuple[Any, Any]]) -> None:
+    """Give the variables without a value their former one."""
+    for variable, value in values:
+        # Keras has no public way to take a value away, nor to ask whether there is one.
+        if variable._value is None:  # noqa: SLF001
+            variable._value = value  # noqa: SLF001

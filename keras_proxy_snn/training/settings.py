@@ -9,6 +9,7 @@ import keras
 from ..basics.checks import check_choice
 from ..basics.labels import checked_names
 from ..cnn.build import Threshold
+from ..cnn.graph import structure
 from ..mapping.twin import SpikingTwin
 from ..neurons.neuron import READOUTS
 from ..simulation.network import SpikingNetwork
@@ -34,8 +35,21 @@ class Settings(Retraced):
         self.ann = ann
         self.twin = twin
         self.snn = snn
+        self._structure = structure(ann)
         self._input_range: tuple[float, float] | None = None
         self._class_names: tuple[str, ...] | None = None
+
+    def check_ann(self) -> None:
+        """Raise an error if the ANN got other layers or activations after the SNN was built.
+
+        Raises:
+            ValueError: If it did, because the SNN still has those of before.
+        """
+        if structure(self.ann) != self._structure:
+            raise ValueError(
+                "The ANN of a ProxyModel must keep its layers and activations, because the SNN has "
+                f"them too. Build another ProxyModel from it. Received: a changed {self.ann!r}."
+            )
 
     @property
     def v_threshold(self) -> Threshold:

@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from ..basics.labels import ROUNDING
 from ..basics.types import Tensor
 
 __all__ = ["one_hot", "wrong_labels"]
@@ -44,9 +45,9 @@ def wrong_labels(y_true: Tensor, classes: int, shares: bool = True) -> Any:
     if _is_one_hot(y_true, classes) and not shares:
         right = ops.all(ops.isfinite(y), axis=-1)
     elif _is_one_hot(y_true, classes):
-        # Comparisons with NaN are false. Rows may be smoothed or mixed, but not empty.
+        # Comparisons with NaN are false. Rows may be smoothed or mixed.
         shares = ops.all(ops.logical_and(y >= 0, y <= 1), axis=-1)
-        right = ops.logical_and(shares, ops.any(y > 0, axis=-1))
+        right = ops.logical_and(shares, ops.abs(ops.sum(y, axis=-1) - 1.0) <= ROUNDING)
     else:
         right = ops.logical_and(ops.logical_and(y >= 0, y < classes), ops.equal(y, ops.floor(y)))
     return ops.sum(ops.cast(ops.logical_not(right), "int32"))
