@@ -193,9 +193,7 @@ def test_an_error_in_a_step_loses_no_weights(x, method, good):
     # TensorFlow refuses batches of different shapes itself.
     with pytest.raises(Exception, match=r"Images must have shape|element of shape"):
         getattr(model, method)((batch for batch in data), verbose=0, **options)
-    steps = good if method == "fit" else 0
-    assert int(model.optimizer.iterations) == 1 + steps
-    if not steps:
+    if method != "fit" or not good:
         for found, expected in zip(model.get_weights(), kept, strict=True):
             np.testing.assert_array_equal(found, expected)
     assert np.isfinite(model.evaluate(x, GOOD, verbose=0)).all()
