@@ -113,6 +113,8 @@ def test_batch_normalisation_of_jax_sees_all_devices_and_predictions_are_filled_
         model.fit(x[:8], y[:8], batch_size=8, epochs=2, shuffle=False, verbose=0)
         filled = np.concatenate([x, x[:1] * 0])
         found.append((model.get_weights(), model.predict(filled, verbose=0)[: len(x)]))
+    with pytest.raises(ValueError, match="the dimension size is 9"):
+        model.predict(x, verbose=0)
     keras.distribution.set_distribution(None)
     for one, other in zip(found[0][0], found[1][0], strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)

@@ -49,7 +49,7 @@ def join(engine):
     """Meet the other processes; the number of this one, and how many there are."""
     store, worker, workers = next(distributed.rendezvous("env://"))
     # The addresses of processes that died stay in the store, so each start has its own part of it.
-    store = distributed.PrefixStore(os.environ["TORCHELASTIC_RESTART_COUNT"], store)
+    store = distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
     distributed.init_process_group(engine, store=store, rank=worker, world_size=workers)
     return worker, workers
 
