@@ -23,7 +23,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", type=Path, help="a .keras file of a ProxyModel")
+    parser.add_argument("model", help="a .keras file of a ProxyModel, or a preset")
     parser.add_argument(
         "--time-steps", type=int, help="number T of time steps (default: the model's)"
     )

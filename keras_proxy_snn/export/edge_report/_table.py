@@ -29,7 +29,8 @@ calibrated on 500 training images. **borderline**: images on which rounding alon
 their counts are not mismatches. **accuracy**: the class is the first class with the most spikes.
 **ms**: time for one image and all time steps; median (lowest to highest) of 5 rounds over all rows;
 each round gives the median of 20 runs. **twin**: the model's ANN, with the same weights; its int8
-file is from TensorFlow's post-training quantisation. **nodes** of C are functions.
+file is from TensorFlow's post-training quantisation. **KiB** of C is source text, and its
+**nodes** are functions.
 """
 _DEVICE_NOTES = """
 **arena**: memory for tensors in TensorFlow Lite Micro, in KiB. **u55-128 ...**: share of operators
