@@ -230,6 +230,10 @@ def test_frames_of_tonic(rng):
     assert y.tolist() == [label]
 
 
+def frames_of(value, width=2):
+    return np.full((1, 1, 2, width), value), 0
+
+
 def recording(**columns):
     events = np.zeros(1, [(name, int) for name in columns])
     for name, value in columns.items():
@@ -267,10 +271,35 @@ def recording(**columns):
         ),
         (lambda: datasets.load_events([], 3), "Received: an empty"),
         (lambda: datasets.load_events([(np.zeros((4, 2, 5, 6)), 0)], 3), r"\(3, polarities"),
+        (lambda: datasets.event_frames([(0, 0, 0, 0)], (1, 1, 1), 2), "fields x, y, t"),
+        (
+            lambda: datasets.event_frames(recording(x=0, y=0, t=0)[None], (1, 1, 1), 2),
+            r"one axis. Received: shape \(1, 1\)",
+        ),
+        (
+            lambda: datasets.event_frames(recording(x=0, y=0, t=0), (1, 1, 1), 2, binary="no"),
+            "`binary` must be True or False. Received: 'no'",
+        ),
+        (lambda: datasets.load_events([frames_of(1)], 1, binary=0), "`binary` must be True"),
+        (lambda: datasets.load_events([frames_of(1)], 1, limit=-1), "`limit` must be a pos.*-1"),
+        (lambda: datasets.load_events([frames_of(1)], 1, limit=1.5), "`limit` must be a pos.*1.5"),
+        (lambda: datasets.load_events(iter([frames_of(1)]), 1), "length and items.*list_iterator"),
+        (lambda: datasets.load_events([3], 1), r"\(events, label\). Received: a int as item 0"),
+        (lambda: datasets.load_events([frames_of(np.nan)], 1), "finite and not neg.*other values"),
+        (lambda: datasets.load_events([frames_of(-1)], 1), "finite and not neg.*other values"),
+        (lambda: datasets.load_events([frames_of("a")], 1), "finite and not negative.*<U1"),
+        (
+            lambda: datasets.load_events([frames_of(1), frames_of(1, 3)], 1),
+            r"one shape. Received: \(1, 2, 2, 1\), and \(1, 2, 3, 1\) of recording 1",
+        ),
+        (
+            lambda: datasets.load_events([(recording(x=0, y=0, t=0), 0)], 1),
+            "`sensor_size` must be.*Received: None",
+        ),
     ],
 )
 def test_bad_recordings_are_refused(act, message):
-    with pytest.raises((datasets.DatasetError, ValueError), match=message):
+    with pytest.raises((datasets.DatasetError, ValueError, TypeError), match=message):
         act()
 
 

@@ -123,6 +123,36 @@ def test_pixels_of_another_kind_are_refused(x, kind):
         small().predict(x.astype(kind), verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda a: np.ma.masked_array(a, a == a[0]), r"must have no mask.*Received: a MaskedArray"),
+        (lambda a: a.astype(">f4"), r"machine's order of bytes.*Received: an array of >f4"),
+    ],
+    ids=["masked", "big-endian"],
+)
+def test_arrays_that_backends_read_differently_are_refused(x, change, message):
+    model = small()
+    for images, labels in ((change(x), GOOD), (x, change(GOOD.astype("float32")))):
+        for method in in_each_way(model, images, labels).values():
+            with pytest.raises(ValueError, match=message):
+                method()
+
+
+def test_pixels_have_at_most_32_bits(x):
+    large = np.full(x.shape, 2**31)
+    with pytest.raises(ValueError, match=r"at most 32 bits. Received: from 2147483648 to 214748"):
+        small().predict(large, verbose=0)
+
+
+def test_weights_of_images_are_numbers(x):
+    weights = np.where(GOOD == 1, np.nan, 1.0)
+    model = small()
+    for method in (model.fit, model.train_on_batch, model.evaluate):
+        with pytest.raises(ValueError, match=r"`sample_weight` must hold finite numbers"):
+            method(x, GOOD, sample_weight=weights)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_pixels_that_are_no_numbers_are_refused(x, bad):
     x[3, 0, 0, 0] = bad

@@ -5,7 +5,14 @@ from collections.abc import Collection
 from numbers import Integral
 from typing import Any
 
-__all__ = ["check_choice", "check_flag", "check_shape", "positive_integer", "require"]
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_plain",
+    "check_shape",
+    "positive_integer",
+    "require",
+]
 
 
 def check_choice(argument: str, value: object, choices: Collection[str | None]) -> None:
@@ -49,6 +56,34 @@ def check_flag(argument: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"`{argument}` must be True or False. Received: {value!r}.")
     return value
+
+
+def check_plain(what: str, array: object) -> None:
+    """Raise a `ValueError` for arrays of NumPy that backends refuse or read as other values.
+
+    Args:
+        what: Subject of the message.
+        array: What was given. Only a masked array, and one in the byte order of another machine,
+            are refused.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.basics.checks import check_plain
+    >>> check_plain("Images", np.zeros(3))
+    >>> check_plain("Images", np.ma.masked_equal(np.zeros(3), 0))
+    Traceback (most recent call last):
+    ValueError: Images must have no mask; `filled` gives the array. Received: a MaskedArray.
+    """
+    if hasattr(array, "get_fill_value"):
+        kind = type(array).__name__
+        raise ValueError(f"{what} must have no mask; `filled` gives the array. Received: a {kind}.")
+    dtype = getattr(array, "dtype", None)
+    if not getattr(dtype, "isnative", True):
+        raise ValueError(
+            f"{what} must have this machine's order of bytes; `astype` gives it. "
+            f"Received: an array of {getattr(dtype, 'str', dtype)}."
+        )
 
 
 def check_shape(what: str, batch: object, shape: tuple[int, ...]) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .checks import check_plain
+
 __all__ = ["ROUNDING", "check_labels", "checked_names"]
 
 ROUNDING = 0.01
@@ -32,6 +34,7 @@ def check_labels(y: object, classes: int, *, shares: bool = True) -> None:
     ValueError: Labels must be whole numbers from 0 to 2, or one-hot rows of 3. Received: 3 at 1.
     """
     kind = type(y).__name__
+    check_plain("Labels", y)
     y = np.asarray(y)
     rule = f"Labels must be whole numbers from 0 to {classes - 1}, or one-hot rows of {classes}."
     if y.dtype.kind not in "biuf":

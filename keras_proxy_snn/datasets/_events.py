@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.checks import positive_integer
+from ..basics.checks import check_flag, positive_integer
 from ._info import DatasetError
 
 __all__ = ["event_frames", "load_events"]
 
 
 def event_frames(
-    events: np.ndarray, sensor_size: Sequence[int], time_steps: int, *, binary: bool = True
+    events: np.ndarray, sensor_size: Sequence[int] | None, time_steps: int, *, binary: bool = True
 ) -> np.ndarray:
     """Sort the events of one recording into frames, one frame per time step.
 
@@ -37,6 +37,7 @@ def event_frames(
         keras_proxy_snn.datasets.DatasetError: If a field is missing or holds a value that is not a
             number, an event is outside the sensor, or two polarities would be merged.
         ValueError: If `time_steps` or a part of `sensor_size` is not a positive integer.
+        TypeError: If `binary` is not `True` or `False`.
 
     Example:
 
@@ -49,10 +50,14 @@ def event_frames(
     ((2, 1, 2, 2), [1.0, 1.0])
     """
     time_steps = positive_integer("time_steps", time_steps)
+    check_flag("binary", binary)
     width, height, polarities = _checked_sensor(sensor_size)
+    events = np.asarray(events)
     names = events.dtype.names or ()
     if not {"x", "y", "t"} <= set(names) or ("p" not in names and polarities > 1):
         raise DatasetError(f"Events must have the fields x, y, t and p. Received: {names}.")
+    if events.ndim != 1:
+        raise DatasetError(f"Events must have one axis. Received: shape {events.shape}.")
     frames = np.zeros((time_steps, height, width, polarities), "float32")
     if not len(events):
         return frames
@@ -61,17 +66,17 @@ def event_frames(
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (p >= 0) & (p < polarities)
     if not inside.all():
         raise DatasetError(
-            f"Events must lie on the sensor of (width, height, polarities) {tuple(sensor_size)}. "
-            f"Received: {events[~inside][0]}."
+            "Events must lie on the sensor of (width, height, polarities) "
+            f"{(width, height, polarities)}. Received: {events[~inside][0]}."
         )
     _check_one_polarity(_polarities(events, polarities))
     np.add.at(frames, (_frame_numbers(events["t"], time_steps), y, x, p), 1.0)
     return np.minimum(frames, 1.0) if binary else frames
 
 
-def _checked_sensor(sensor_size: Sequence[int]) -> tuple[int, int, int]:
+def _checked_sensor(sensor_size: Sequence[int] | None) -> tuple[int, int, int]:
     try:
-        width, height, polarities = (operator.index(size) for size in sensor_size)
+        width, height, polarities = (operator.index(size) for size in sensor_size or ())
     except (TypeError, ValueError):
         width = height = polarities = 0
     if min(width, height, polarities) < 1:
@@ -145,7 +150,7 @@ def load_events(
         x, y = keras_proxy_snn.datasets.load_events(dataset, time_steps=16)
 
     The function does not import `tonic`. It accepts any object that has a length, items
-    `(events, label)` and the attribute `sensor_size`.
+    `(events, label)` and, unless its items are frames, the attribute `sensor_size`.
 
     Args:
         dataset: The data set. Its items may also be `(frames, label)` with frames of shape
@@ -161,6 +166,8 @@ def load_events(
         keras_proxy_snn.datasets.DatasetError: If there are no recordings, if the shape or the
             events of a recording do not fit, or if the sensor has one polarity and the
             recordings have different p.
+        ValueError: If `time_steps`, `limit` or a part of `sensor_size` is not a positive integer.
+        TypeError: If `binary` is not `True` or `False`.
 
     Example:
 
@@ -171,7 +178,15 @@ def load_events(
     >>> x.shape, y.tolist()
     ((1, 4, 8, 8, 2), [3])
     """
-    number = len(dataset) if limit is None else min(limit, len(dataset))
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise DatasetError(
+            "A data set of events must have a length and items. "
+            f"Received: a {type(dataset).__name__}."
+        )
+    number = len(dataset)
+    if limit is not None:
+        number = min(positive_integer("limit", limit), number)
+    check_flag("binary", binary)
     if not number:
         raise DatasetError(
             "A data set of events must have recordings. Received: an empty data set."
@@ -179,9 +194,13 @@ def load_events(
     frames, labels = [], []
     found: set[int] = set()
     for index in range(number):
-        recording, label = dataset[index]
-        recording = np.asarray(recording)
+        recording, label = _item(dataset, index)
         frames.append(_frames(recording, dataset, time_steps, binary))
+        if frames[-1].shape != frames[0].shape:
+            raise DatasetError(
+                "All recordings of a data set must have frames of one shape. "
+                f"Received: {frames[0].shape}, and {frames[-1].shape} of recording {index}."
+            )
         if recording.dtype.names is not None:
             found |= _polarities(recording, dataset.sensor_size[2])
             _check_one_polarity(found)
@@ -189,13 +208,30 @@ def load_events(
     return np.stack(frames), np.asarray(labels)
 
 
+def _item(dataset: Any, index: int) -> tuple[np.ndarray, Any]:
+    item = dataset[index]
+    if not isinstance(item, tuple | list) or len(item) != 2:
+        raise DatasetError(
+            "Items of a data set of events must be (events, label). "
+            f"Received: a {type(item).__name__} as item {index}."
+        )
+    return np.asarray(item[0]), item[1]
+
+
 def _frames(recording: np.ndarray, dataset: Any, time_steps: int, binary: bool) -> np.ndarray:
     if recording.dtype.names is not None:
-        return event_frames(recording, dataset.sensor_size, time_steps, binary=binary)
+        sensor_size = getattr(dataset, "sensor_size", None)
+        return event_frames(recording, sensor_size, time_steps, binary=binary)
     if recording.ndim != 4 or len(recording) != time_steps:
         raise DatasetError(
             f"Frames must have shape ({time_steps}, polarities, height, width). "
             f"Received: {recording.shape}."
+        )
+    numbers = recording.dtype.kind in "biuf"
+    if not numbers or not (np.isfinite(recording) & (recording >= 0)).all():
+        raise DatasetError(
+            "Frames must hold numbers of events, which are finite and not negative. Received: an "
+            f"array of {recording.dtype}{', with other values' if numbers else ''}."
         )
     frames = recording.transpose(0, 2, 3, 1).astype("float32")
     return np.minimum(frames, 1.0) if binary else frames

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ..basics.checks import check_shape
+from ..basics.checks import check_plain, check_shape
 from ..basics.types import Tensor
 
 __all__ = ["check_floatx", "check_images", "is_array"]
@@ -54,10 +54,17 @@ def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
 
 def _check_pixels(x: Tensor) -> None:
     if not ops.is_tensor(x):
+        check_plain("Images", x)
         x = np.asarray(x)
         if x.dtype.kind not in "biuf":
             raise ValueError(f"Pixels must be real numbers. Received: an array of {x.dtype}.")
         if x.dtype.kind != "f":
+            # JAX would read the lower half of their bits.
+            if x.dtype.itemsize == 8 and (x.min() < -(2**31) or x.max() >= 2**31):
+                raise ValueError(
+                    "Whole numbers as pixels must have at most 32 bits. "
+                    f"Received: from {x.min()} to {x.max()}."
+                )
             return
     elif not keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype)):
         return

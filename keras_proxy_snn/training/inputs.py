@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ..basics.labels import check_labels
@@ -103,6 +104,11 @@ class CheckedInputs(Settings):
         given = {**{k: v for k, v in given.items() if k != "kwargs"}, **given.get("kwargs", {})}
         learns = "y" in inspect.signature(method).parameters
         self._check_data(given.get("x"), given.get("y"), learns)
+        weights = given.get("sample_weight")
+        if hasattr(weights, "shape") and not np.isfinite(ops.convert_to_numpy(weights)).all():
+            raise ValueError(
+                "`sample_weight` must hold finite numbers. Received: nan or inf among them."
+            )
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
             labels = validation[1] if len(validation) > 1 else None
