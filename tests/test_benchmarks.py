@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.methods import quantised_proxy
+from keras_proxy_snn.methods.ann import preset_model
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 # Scripts find each other here, now and whenever one is imported by name.
@@ -24,8 +27,8 @@ def _script(name):
 _fit, _nets, _opponents, _race, _report, _workers = map(
     _script, ("_fit", "_nets", "_opponents", "_race", "_report", "_workers")
 )
-memory_in_t, neurons, proxy_layers, scaling = map(
-    _script, ("memory_in_t", "neurons", "proxy_layers", "scaling")
+memory_in_t, neurons, pretrained, proxy_layers, scaling = map(
+    _script, ("memory_in_t", "neurons", "pretrained", "proxy_layers", "scaling")
 )
 simulate, startup, tables, train_step = map(
     _script, ("simulate", "startup", "tables", "train_step")
@@ -492,6 +495,20 @@ def test_the_readmes_hold_what_the_results_say():
 
 
 # Whole scripts, as small as can be
+
+
+@pytest.mark.any_backend
+def test_the_card_of_a_headline_builds_its_network():
+    config = {"preset": "digits", "fields": {"batch_norm": True, "v_threshold": 2.0}}
+    config |= {"time_steps": 4, "seed": 1, "epochs": 32, "backend": "torch"}
+    facts = pretrained.facts_of_headline({"config": config, "images": {"train": 90}})
+    preset = replace(kps.PRESETS["digits"], time_steps=4, **config["fields"])
+    trained = preset_model(quantised_proxy.network(preset))
+    built = kps.build("digits", **facts["settings"])
+    one, other = built.get_config(), trained.get_config()
+    assert one.pop("name") != other.pop("name")
+    assert one == other
+    assert facts["command"].endswith("paper headline --size full --seed 1 --epochs 32")
 
 
 @LINUX

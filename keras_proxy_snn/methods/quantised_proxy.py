@@ -12,7 +12,7 @@ from ._training import Trained, Training, cosine, fit_phase, linear
 from .ann import compile_ann, preset_model
 from .proxy import low_t
 
-__all__ = ["HEADLINE", "QUARTER", "Recipe", "fit", "with_dropout"]
+__all__ = ["HEADLINE", "QUARTER", "Recipe", "fit", "network", "with_dropout"]
 
 _LEVELS = 4  # as in QCFS
 
@@ -99,7 +99,7 @@ def fit(
     >>> list(trained.history)
     ['quantised', 'proxy']
     """
-    preset = replace(low_t(preset), pooling="average")
+    preset = network(preset)
     slower = replace(preset, learning_rate=recipe.last_rate * preset.learning_rate)
     fall = cosine if recipe.cosine else linear
     model = preset_model(slower)
@@ -118,6 +118,11 @@ def fit(
     if last and by_proxy:
         history["proxy"] = fit_phase(model, x, y, training, "proxy", epochs=last, fall=fall)
     return Trained(model, history)
+
+
+def network(preset: Preset) -> Preset:
+    """The preset of the network that `fit` trains: fields `LOW_T` and average pooling."""
+    return replace(low_t(preset), pooling="average")
 
 
 def with_dropout(model: ProxyModel, share: float, dtype: str = "float32") -> ProxyModel:

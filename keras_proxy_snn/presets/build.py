@@ -12,7 +12,7 @@ from ..cnn.build import PROXY_ACTIVATIONS, build_ann, layer_thresholds, neuron_n
 from ..cnn.spec import parse_spec
 from ..model import ProxyModel
 from ..saving.pretrained import pretrained_card
-from ..saving.weights import load_weights
+from ..saving.weights import load_weights, read_card
 from ..training.losses import LOSSES
 from ..training.metrics import SpikeAccuracy
 from . import PRESETS, Preset
@@ -29,8 +29,9 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: object) 
             `"16C3-P2-10F"`.
         weights: `"pretrained"` for the package's weights of this preset; a path or URL of a model
             card for its weights, see `keras_proxy_snn.saving.weights`; `None` for random weights.
-        **overrides: Fields of `Preset` that replace the preset's values. A spec needs
-            `input_shape`.
+            Fields of the preset that the weights were trained with stand in the card.
+        **overrides: Fields of `Preset` that replace the values of the preset and of the card. A
+            spec needs `input_shape`.
 
     Returns:
         A built `ProxyModel`, compiled with Adam, the loss on spike counts and strict
@@ -49,8 +50,10 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: object) 
     (10, (None, 10))
     >>> trained = keras_proxy_snn.build("digits", weights="pretrained")
     """
-    card = pretrained_card(name) if weights == "pretrained" else weights
-    preset = _preset(name, overrides)
+    source = pretrained_card(name) if weights == "pretrained" else weights
+    card = None if source is None else read_card(source)
+    settings = {} if card is None else card.get("settings", {})
+    preset = _preset(name, {**settings, **overrides})
     check_choice("loss", preset.loss, LOSSES)
     spec = parse_spec(preset.spec, preset.input_shape)
     thresholds = layer_thresholds(preset.v_threshold, neuron_names(spec))
@@ -89,8 +92,8 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: object) 
     )
     adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
     model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
-    if card is not None:
-        load_weights(model, card)
+    if source is not None:
+        load_weights(model, source, card)
     return model
 
 

@@ -14,9 +14,10 @@ import numpy as np
 from keras import ops
 
 from ..basics.archives import UNREADABLE, read_array
-from ..basics.checks import check_flag
+from ..basics.checks import check_choice, check_flag
 from ..basics.files import check_target, replacing
 from ._download import download
+from ._number_formats import NUMBER_FORMATS, decoded, encoded
 
 __all__ = ["load_weights", "read_card", "save_weights"]
 
@@ -24,26 +25,36 @@ _FORMAT = "keras_proxy_snn weights"
 
 
 def save_weights(
-    model: keras.Model, card: str | Path, *, overwrite: bool = False, **facts: object
+    model: keras.Model,
+    card: str | Path,
+    *,
+    overwrite: bool = False,
+    number_format: str = "float16",
+    **facts: object,
 ) -> None:
-    """Write a model's weights as float16, and a card that describes them.
+    """Write a model's weights in few bytes, and a card that describes them.
 
     The card never names an incomplete file. While the file of weights is replaced, the card names
     a second file, `<name>.new.npz`.
 
-    Rounding to float16 changes some spikes. So measure the card's accuracy and firing rates on a
+    Rounding changes some spikes. So measure the card's accuracy and firing rates on a
     model that has loaded the file, not on the saved model.
 
     Args:
         model: A `ProxyModel`.
         card: The card to write, `<name>.json`. The weights are written to `<name>.npz` beside it.
         overwrite: Whether existing files may be replaced.
-        **facts: Facts for the card: data, seed, accuracy, firing rates, command ...
+        number_format: `"float16"`, or `"int8"`: whole numbers from -127 to 127 with a scale for
+            each channel of a kernel; all other weights are float16.
+        **facts: Facts for the card: data, seed, accuracy, firing rates, command ... Two of them are
+            read again: `settings`, fields of the preset that `build` replaces, and `url`, where the
+            file of weights is if it is not beside the card.
 
     Raises:
         FileExistsError: If one of the files exists and `overwrite` is false.
         OSError: If `card` is a folder, or its folder does not exist.
-        ValueError: If a weight is too large for float16, or `card` does not end in `.json`.
+        ValueError: If a weight is too large for float16, `card` does not end in `.json`, or there
+            is no such number format.
 
     Example:
 
@@ -59,22 +70,16 @@ def save_weights(
     file = card.with_suffix(".npz")
     for path in (card, file):
         check_target(path, check_flag("overwrite", overwrite))
+    check_choice("number_format", number_format, NUMBER_FORMATS)
     arrays = {name: ops.convert_to_numpy(w) for name, w in _variables(model.ann)}
-    with np.errstate(over="ignore"):  # the error below names the weight
-        halves = {name: array.astype("float16") for name, array in arrays.items()}
-    for name, array in halves.items():
-        if not np.isfinite(array).all():
-            raise ValueError(
-                f"Weights must be finite and within float16's 65504. Received: {name!r} up to "
-                f"{np.abs(arrays[name]).max():g}."
-            )
     buffer = BytesIO()
-    np.savez_compressed(buffer, **halves)
+    np.savez_compressed(buffer, **encoded(arrays, number_format))
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     second = card.with_suffix(".new.npz")
     for path in (second, file) if _names(card, file.name) else (file,):
         head = {"format": _FORMAT, "file": path.name, "sha256": digest}
+        head["number_format"] = number_format
         with replacing(path) as draft:
             draft.write_bytes(content)
         with replacing(card) as draft:
@@ -113,16 +118,25 @@ def read_card(source: str | Path) -> dict[str, Any]:
             f"A card of weights must have the format {_FORMAT!r}, a file and its sha256. Received: "
             f"{source}."
         )
+    for key, kind in (("settings", dict), ("url", str)):
+        if not isinstance(card.get(key, kind()), kind):
+            raise ValueError(
+                f"{key!r} of a card must be a {kind.__name__}. Received: {card[key]!r} in {source}."
+            )
     return card
 
 
-def load_weights(model: keras.Model, source: str | Path) -> dict[str, Any]:
+def load_weights(
+    model: keras.Model, source: str | Path, card: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Check the SHA-256 of a card's weights, and load them into a model.
 
     Args:
         model: A `ProxyModel` of the same architecture.
-        source: Path or URL of the card. The file of weights must be beside it. The card of a URL is
-            downloaded each time; its weights are downloaded again only if their SHA-256 changed.
+        source: Path or URL of the card. The file of weights must be beside it, or at the `url` of
+            the card. The card of a URL is downloaded each time; weights are downloaded again only
+            if their SHA-256 changed.
+        card: The facts, if `read_card` has read them.
 
     Returns:
         The card's facts.
@@ -133,10 +147,9 @@ def load_weights(model: keras.Model, source: str | Path) -> dict[str, Any]:
         ValueError: If the source is not a card, the file of weights has another SHA-256 than the
             card states, or the weights do not fit the model.
     """
-    card = read_card(source)
-    source = str(source)
-    place = urljoin(source, card["file"]) if _is_url(source) else Path(source).parent / card["file"]
-    content = _read(str(place), card["sha256"])
+    card = read_card(source) if card is None else card
+    place = _place(str(source), card)
+    content = _read(place, card["sha256"])
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise ValueError(
@@ -158,24 +171,30 @@ def load_weights(model: keras.Model, source: str | Path) -> dict[str, Any]:
             f"Received: {', and '.join(received)}, in {place}."
         )
     for name, variable in variables.items():
-        variable.assign(stored[name].astype("float32"))
+        variable.assign(stored[name])
     return card
 
 
-def _arrays(content: bytes, place: str | Path) -> dict[str, np.ndarray]:
-    """Arrays of finite floats in a file of weights, by name."""
+def _place(source: str, card: dict[str, Any]) -> str:
+    """Path or URL of the file of weights."""
+    if _is_url(source):
+        return str(card.get("url") or urljoin(source, card["file"]))
+    beside = Path(source).parent / card["file"]
+    return card["url"] if card.get("url") and not beside.is_file() else str(beside)
+
+
+def _arrays(content: bytes, place: str) -> dict[str, np.ndarray]:
+    """Finite weights of a file, by name."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as file:
             members = [name for name in file.namelist() if name.endswith(".npy")]
             arrays = {name.removesuffix(".npy"): read_array(file, name) for name in members}
     except UNREADABLE as error:
         raise ValueError(f"A file of weights is expected. Received: {place} ({error}).") from error
-    for name, array in arrays.items():
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise ValueError(
-                f"Weights must be finite floats. Received: {name!r}, {array.dtype}, in {place}."
-            )
-    return arrays
+    try:
+        return decoded(arrays)
+    except ValueError as error:
+        raise ValueError(f"{error} It stands in {place}.") from error
 
 
 def _variables(ann: keras.Model, prefix: str = "") -> Iterator[tuple[str, Any]]:
