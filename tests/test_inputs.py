@@ -105,6 +105,14 @@ def test_wrong_labels_of_a_generator_are_found_at_the_end_of_the_epoch(x, method
     assert set(names) == {"loss", "accuracy"}
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_wrong_pixels_of_a_generator_are_found_at_the_end_of_the_epoch(x, method):
+    x[3, 0, 0, 0] = np.nan
+    steps = {"fit": {"steps_per_epoch": 1, "shuffle": False}, "evaluate": {"steps": 1}}[method]
+    with pytest.raises(ValueError, match=r"Pixels must be finite.*nan or inf in 1 images since"):
+        getattr(small(), method)(batches(x, GOOD), verbose=0, **steps)
+
+
 def test_losses_and_metrics_called_by_hand_check_their_labels():
     counts = np.zeros((2, 3), "float32")
     for function in (

@@ -1,7 +1,8 @@
 """Images and labels are checked where they enter a model: in `fit`, `evaluate` and `predict`.
 
 A compiled step cannot raise. So arrays are checked whole before the first step, and of batches from
-elsewhere (datasets, generators) wrong labels are counted in the step and looked at once per epoch.
+elsewhere (datasets, generators) wrong labels and images are counted in the step of `fit` and
+`evaluate`, and looked at once per epoch.
 """
 
 import inspect
@@ -17,8 +18,9 @@ from ..basics.types import Images, Tensor
 from .images import check_floatx, check_images, is_array
 from .input_range import agreed_range, peek
 from .losses import SpikeCountLoss
-from .metrics import WrongLabels
+from .metrics import WrongImages, WrongLabels
 from .settings import Settings
+from .steps import Simulated
 
 __all__ = ["CheckedInputs"]
 
@@ -29,6 +31,7 @@ class CheckedInputs(Settings):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._wrong_labels = WrongLabels()
+        self._wrong_images = WrongImages()
 
     @property
     def rows_are_shares(self) -> bool:
@@ -81,14 +84,16 @@ class CheckedInputs(Settings):
         return super().predict_on_batch(**self._checked(super().predict_on_batch, args, kwargs))
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """As Keras's, without the number of wrong labels."""
+        """As Keras's, without the numbers of wrong labels and images."""
         result = super().get_metrics_result()
-        return {k: value for k, value in result.items() if k != self._wrong_labels.name}
+        own = (self._wrong_labels.name, self._wrong_images.name)
+        return {k: value for k, value in result.items() if k not in own}
 
     def compute_metrics(
         self, x: Images, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Any]:
-        """As Keras's; wrong labels are counted."""
+        """As Keras's; wrong labels and images are counted."""
+        self._wrong_images.update_state(x.images if isinstance(x, Simulated) else x)
         if y is not None:
             self._wrong_labels.update_state(y, self.classes, self.rows_are_shares)
         metrics: dict[str, Any] = super().compute_metrics(x, y, y_pred, sample_weight)
@@ -145,24 +150,24 @@ class CheckedInputs(Settings):
         )
 
     def _watched(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The arguments, with a callback that looks at the wrong labels."""
-        watch = _WatchLabels(self._wrong_labels, self.classes)
+        """The arguments, with a callback that looks at the wrong labels and images."""
+        watch = _Watch(self._wrong_labels, self._wrong_images, self.classes)
         callbacks = given.get("callbacks")
         if isinstance(callbacks, keras.callbacks.CallbackList):
             # `fit` hands its own list on to `evaluate`, and there is a watch in it.
-            if not any(isinstance(callback, _WatchLabels) for callback in callbacks.callbacks):
+            if not any(isinstance(callback, _Watch) for callback in callbacks.callbacks):
                 callbacks.append(watch)
             return given
         several = callbacks if isinstance(callbacks, Sequence) else [callbacks]
         return {**given, "callbacks": [*(c for c in several if c is not None), watch]}
 
 
-class _WatchLabels(keras.callbacks.Callback):
-    """Raise an error at the end of an epoch whose labels were wrong."""
+class _Watch(keras.callbacks.Callback):
+    """Raise an error at the end of an epoch whose labels or images were wrong."""
 
-    def __init__(self, wrong: WrongLabels, classes: int):
+    def __init__(self, labels: WrongLabels, images: WrongImages, classes: int):
         super().__init__()
-        self._wrong, self._classes = wrong, classes
+        self._labels, self._images, self._classes = labels, images, classes
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._look()
@@ -171,7 +176,12 @@ class _WatchLabels(keras.callbacks.Callback):
         self._look()
 
     def _look(self) -> None:
-        wrong = self._wrong.taken()
+        wrong, images = self._labels.taken(), self._images.taken()
+        if images:
+            raise ValueError(
+                "Pixels must be finite numbers. "
+                f"Received: nan or inf in {images} images since the last check."
+            )
         if wrong:
             raise ValueError(
                 f"Labels must be whole numbers from 0 to {self._classes - 1}, or one-hot rows of "

@@ -13,7 +13,7 @@ from ..basics.labels import check_labels
 from ..basics.types import Images, Tensor
 from .targets import one_hot, wrong_labels
 
-__all__ = ["FiringRates", "SpikeAccuracy", "WrongLabels", "readout_potential"]
+__all__ = ["FiringRates", "SpikeAccuracy", "WrongImages", "WrongLabels", "readout_potential"]
 
 _potential: ContextVar[Any] = ContextVar("readout_potential", default=None)
 
@@ -178,33 +178,19 @@ class FiringRates(keras.metrics.Metric):
         return dict(zip(self.logs, ops.unstack(means, num=len(self.logs)), strict=True))
 
 
-class WrongLabels(keras.metrics.Metric):
-    """Number of labels that are not a class, counted in the step, where no error can be raised.
+class _Wrong(keras.metrics.Metric):
+    """A number of wrong inputs, counted in the step, where no error can be raised.
 
     Keras calls `reset_state` before each epoch and each evaluation; it keeps the number.
-
-    Call arguments of `update_state`:
-        y_true: Labels, see `keras_proxy_snn.training.targets.wrong_labels`.
-        classes: Number of classes.
-        shares: Whether rows must be shares, see there.
-
-    Example:
-
-    >>> from keras_proxy_snn.training.metrics import WrongLabels
-    >>> wrong = WrongLabels()
-    >>> wrong.update_state([0.0, 3.0, 1.5], classes=3)
-    >>> wrong.taken(), wrong.taken()
-    (2, 0)
     """
 
-    def __init__(self, name: str = "wrong_labels"):
+    def __init__(self, name: str):
         super().__init__(name=name, dtype="float32")
         self._number = self.add_variable((), "zeros", name="number")
 
-    def update_state(self, y_true: Tensor, classes: int, shares: bool = True) -> None:
-        """Add a batch."""
-        wrong = wrong_labels(ops.convert_to_tensor(y_true), classes, shares)
-        self._number.assign_add(ops.cast(wrong, "float32"))
+    def add(self, number: Tensor) -> None:
+        """Add the number of a batch, a scalar."""
+        self._number.assign_add(ops.cast(number, "float32"))
 
     def result(self) -> Any:
         """The number so far."""
@@ -225,3 +211,54 @@ class WrongLabels(keras.metrics.Metric):
 
     def load_own_variables(self, store: MutableMapping[str, Tensor]) -> None:
         """Loads nothing: the count is not part of a model."""
+
+
+class WrongLabels(_Wrong):
+    """Number of labels that are not a class.
+
+    Call arguments of `update_state`:
+        y_true: Labels, see `keras_proxy_snn.training.targets.wrong_labels`.
+        classes: Number of classes.
+        shares: Whether rows must be shares, see there.
+
+    Example:
+
+    >>> from keras_proxy_snn.training.metrics import WrongLabels
+    >>> wrong = WrongLabels()
+    >>> wrong.update_state([0.0, 3.0, 1.5], classes=3)
+    >>> wrong.taken(), wrong.taken()
+    (2, 0)
+    """
+
+    def __init__(self, name: str = "wrong_labels"):
+        super().__init__(name)
+
+    def update_state(self, y_true: Tensor, classes: int, shares: bool = True) -> None:
+        """Add a batch."""
+        self.add(wrong_labels(ops.convert_to_tensor(y_true), classes, shares))
+
+
+class WrongImages(_Wrong):
+    """Number of images with a pixel that is not finite.
+
+    Call arguments of `update_state`:
+        images: `(batch, ...)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.training.metrics import WrongImages
+    >>> wrong = WrongImages()
+    >>> wrong.update_state(np.array([[0.0, np.nan], [0.0, 1.0]]))
+    >>> wrong.taken()
+    1
+    """
+
+    def __init__(self, name: str = "wrong_images"):
+        super().__init__(name)
+
+    def update_state(self, images: Tensor) -> None:
+        """Add a batch."""
+        images = ops.cast(images, "float32")
+        finite = ops.all(ops.isfinite(images), axis=tuple(range(1, len(images.shape))))
+        self.add(ops.sum(ops.cast(ops.logical_not(finite), "int32")))
