@@ -14,6 +14,7 @@ from PIL import Image
 import keras_proxy_snn as kps
 from fuzz.files import program
 from keras_proxy_snn.basics.archives import read_array
+from keras_proxy_snn.cli._shared import names_in
 from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.export import litert, load, nir, on_device
 from keras_proxy_snn.saving._declared import check_declared
@@ -370,3 +371,10 @@ def test_a_picture_that_would_take_a_gibibyte_is_refused(read, tmp_path):
     Image.new("1", (10_000, 5_001)).save(path)
     with pytest.raises(ValueError, match=r"it has 50,010,000 pixels; at most 50,000,000 are read"):
         read(path)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("read", [names_in, on_device.read_labels])
+def test_the_mark_of_windows_editors_is_no_part_of_a_name(read, tmp_path):
+    (tmp_path / "names.txt").write_text("cat\ndog\n", encoding="utf-8-sig")
+    assert read(tmp_path / "names.txt") == ["cat", "dog"]

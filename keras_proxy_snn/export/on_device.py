@@ -382,7 +382,7 @@ def resampling(old: int, new: int) -> np.ndarray:
 def read_labels(path: Path) -> list[str]:
     """Names of the classes, one per line of a file."""
     check_regular(path)
-    return path.read_text(encoding="utf-8").splitlines()
+    return path.read_text(encoding="utf-8-sig").splitlines()
 
 
 def run(options: Namespace) -> Iterator[dict[str, Any]]:
