@@ -1,14 +1,13 @@
 """`ProxyModel`: an ANN and an SNN with one architecture and one set of weights."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from .basics.checks import check_choice, check_flag
-from .basics.files import check_target, replacing
+from .basics.checks import check_choice
+from .basics.files import draft_of
 from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
 from .neurons.neuron import Neuron
@@ -224,7 +223,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
                 f".keras file is a ZIP archive of that folder. Received: {kwargs['zipped']!r}."
             )
         self.get_config()
-        with _draft(filepath, ".keras", overwrite) as draft:
+        with draft_of(filepath, ".keras", overwrite) as draft:
             super().save(draft, overwrite=overwrite, **kwargs)
 
     def save_weights(
@@ -242,7 +241,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
                 "`max_shard_size` must be None: a kill would leave files with weights of two "
                 f"models. One file holds all weights. Received: {max_shard_size!r}."
             )
-        with _draft(filepath, ".weights.h5", overwrite) as draft:
+        with draft_of(filepath, ".weights.h5", overwrite) as draft:
             super().save_weights(draft, overwrite=overwrite)
 
     def export(self, filepath: str | Path, format: str | None = None, **options: Any) -> Any:
@@ -298,17 +297,3 @@ class ProxyModel(CheckedInputs, ProxyLearning):
     def from_config(cls, config: dict[str, Any]) -> "ProxyModel":
         """Recreate the model; Keras loads its weights afterwards."""
         return cls(**{**config, "ann": keras.saving.deserialize_keras_object(config["ann"])})
-
-
-def _draft(
-    filepath: str | Path, suffix: str, overwrite: bool
-) -> AbstractContextManager[str | Path]:
-    """What Keras is to write: the draft of a file on this machine, or an address as it is."""
-    check_flag("overwrite", overwrite)
-    path = str(filepath)
-    if "://" in path:
-        return nullcontext(filepath)
-    if not path.endswith(suffix):
-        raise ValueError(f"The file must end in {suffix}. Received: {path}.")
-    check_target(path, overwrite)
-    return replacing(path)

@@ -14,9 +14,12 @@ import shutil
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-__all__ = ["check_target", "replacing"]
+from .checks import check_flag
+
+__all__ = ["check_target", "draft_of", "replacing"]
 
 # Machines may share a folder, and the number of a process says nothing on another machine.
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -107,6 +110,34 @@ def replacing(path: str | Path) -> Iterator[Path]:
     finally:
         draft.unlink(missing_ok=True)
         _mine.discard(draft)
+
+
+def draft_of(path: str | Path, suffix: str, overwrite: bool) -> AbstractContextManager[str | Path]:
+    """As `replacing`, for a path that Keras writes; an address of another machine stays as it is.
+
+    Args:
+        path: The file, or an address with `://`.
+        suffix: The end that the name of a file must have.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        ValueError: If the file has another suffix.
+        OSError: As `check_target`.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.files import draft_of
+    >>> with draft_of("gs://bucket/net.keras", ".keras", overwrite=True) as draft:
+    ...     draft
+    'gs://bucket/net.keras'
+    """
+    check_flag("overwrite", overwrite)
+    if "://" in str(path):
+        return contextlib.nullcontext(path)
+    if not str(path).endswith(suffix):
+        raise ValueError(f"The file must end in {suffix}. Received: {path}.")
+    check_target(path, overwrite)
+    return replacing(path)
 
 
 def _bring_to_disk(folder: Path) -> None:
