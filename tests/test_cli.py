@@ -281,6 +281,17 @@ def test_predict(folder, digits):
     assert text.count("digit ") == 4
 
 
+def test_an_image_without_spikes_is_told(folder, digits):
+    _, (x, _) = digits
+    model = load_model("net.keras")
+    model.set_weights([0 * weights for weights in model.get_weights()])
+    model.save("silent.keras")
+    np.save("three.npy", x[:3])
+    done = CliRunner().invoke(commands, ["predict", "silent.keras", "three.npy", "three.png"])
+    assert "no spikes of the readout for 4 of 4 images: their class is the first" in done.stderr
+    assert done.stdout.count("[0, 0, 0") == 4
+
+
 @pytest.mark.parametrize("readout", ["counts", "potential"])
 def test_the_class_is_the_models_own(readout, tmp_path, digits):
     _, (x, _) = digits

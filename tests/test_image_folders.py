@@ -200,6 +200,19 @@ def test_arguments_out_of_range(tmp_path, options, message):
         datasets.from_folder(tmp_path / "none", **options)
 
 
+def test_one_class_cannot_be_learned(tmp_path):
+    with pytest.raises(
+        DatasetError, match=r"at least two classes.*Received: .*my with \['bright'\]"
+    ):
+        datasets.from_folder(write(tmp_path / "my", 5))
+    write(tmp_path / "parts" / "train", 3)
+    write(tmp_path / "parts" / "test", 3)
+    with pytest.raises(DatasetError, match=r"at least two classes.*Received: .*parts with"):
+        datasets.from_folder(tmp_path / "parts")
+    # For calibration one is enough.
+    assert _folder.open_folder(tmp_path / "my").images == 5
+
+
 def test_a_class_of_one_picture_cannot_be_split(tmp_path):
     with pytest.raises(ValueError, match=r"two images or more.*1 of class 'dark'"):
         datasets.from_folder(write(tmp_path / "my", 2, 1))

@@ -48,6 +48,27 @@ def test_the_range_that_images_have(images, expected):
     assert seen_range(images) == expected
 
 
+def test_a_trained_network_warns_of_images_that_are_far_too_bright_or_dark():
+    model = network()
+    model.predict(X * 255, verbose=0)  # no range is known yet
+    model.fit(X, Y, validation_data=(X * 2, Y), verbose=0)
+    bytes_ = (X * 255).astype("uint8")
+    with pytest.warns(UserWarning, match="from 0 to 255, and this network .* from 0 to 1: its ans"):
+        model.predict(bytes_, verbose=0)
+    with pytest.warns(UserWarning, match="from 0 to 255"):
+        model.evaluate(bytes_, Y, verbose=0)
+    model.predict(X * 3, verbose=0)  # standardised images may differ as much
+    model.input_range = (0, 255)
+    model.predict(bytes_, verbose=0)
+    model.predict(bytes_[:, :, ::-1] // 3, verbose=0)  # a darker picture
+    with pytest.warns(UserWarning, match="from 0 to 1, and this network .* from 0 to 255"):
+        model.predict(X, verbose=0)
+
+
+def test_build_takes_the_range():
+    assert kps.build("3F", input_shape=(4, 4, 1), input_range=(0, 255)).input_range == (0, 255)
+
+
 def test_fit_warns_of_bytes_and_notes_them():
     model = network()
     assert model.input_range == (0, 1)

@@ -690,6 +690,17 @@ def test_where_there_is_no_script(float_case, tmp_path, format, value):
     assert not list(tmp_path.iterdir())
 
 
+def test_who_reads_the_lines_may_have_enough(float_case):
+    words = [SCRIPT, float_case.folder / "step.onnx", float_case.folder / "images.npy"]
+    running = subprocess.Popen(
+        [sys.executable, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    running.stdout.close()
+    assert running.stderr.read() == b""
+    running.stderr.close()
+    assert running.wait() == 0
+
+
 def test_an_error_is_one_line_and_a_status():
     done = script("none.tflite", "none.png")
     assert done.returncode == 2

@@ -89,7 +89,8 @@ def reading(what: object) -> Iterator[None]:
         raise
     except Exception as error:  # see above
         text = reason(error)
-        raise BadInput(text if _is_named(what, text) else f"{what}: {text}") from error
+        named = text.startswith(f"{what} ") or _is_named(what, text)
+        raise BadInput(text if named else f"{what}: {text}") from error
     for warning in caught:
         warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 

@@ -70,6 +70,12 @@ def predict(
             np.stack(x), _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0
         )
     title, scores = _titled(network, scores)
+    if silent := int((scores == 0).all(axis=1).sum()):
+        click.echo(
+            f"no spikes of the readout for {silent} of {len(scores)} images: their class is the "
+            "first one, and no answer",
+            err=True,
+        )
     classes = _class_names(model, network, labels)
     results = [
         {

@@ -164,8 +164,8 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
             height, width = shape[0] // layer.size, shape[1] // layer.size
             if min(height, width) < 1:
                 raise SpecError(
-                    f"Pooling must leave at least one pixel, but an image of {input_shape} has "
-                    f"shrunk to {shape[0]} x {shape[1]} pixels here.",
+                    f"Pooling must leave at least one pixel. Received: {layer.size} x {layer.size} "
+                    f"for {shape[0]} x {shape[1]} pixels, of an image of {input_shape}.",
                     text,
                     token,
                     position,

@@ -82,7 +82,7 @@ def from_folder(
     training, *tests = _parts(place)
     if not tests:
         fraction = FRACTION if held_out is None else held_out
-        return open_folder(place, **options).split(fraction, seed)
+        return _several(open_folder(place, **options), place).split(fraction, seed)
     if held_out is not None:
         raise ValueError(
             "`held_out` must be None if the folder itself has a part to hold out. Received: "
@@ -90,11 +90,21 @@ def from_folder(
         )
     if tests[1:]:
         _left_out(place, tests[1:], f"{tests[0].name!r} is held out")
-    train = open_folder(training, **options)
+    train = _several(open_folder(training, **options), place)
     options |= {"image_size": train.image_shape[:2], "channels": train.image_shape[2]}
     test = open_folder(tests[0], class_names=train.class_names, **options)
     train.seed, train.epoch = seed, 0
     return train, test
+
+
+def _several(stream: ImageStream, place: Path) -> ImageStream:
+    """The images, if they are of several classes."""
+    if len(stream.class_names) < 2:
+        raise DatasetError(
+            "Pictures to train with must be of at least two classes, each in a subfolder of its "
+            f"own. Received: {place} with {list(stream.class_names)}."
+        )
+    return stream
 
 
 def open_folder(

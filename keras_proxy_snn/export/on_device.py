@@ -454,7 +454,9 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--margin must be above 0")
     try:
         for row in run(options):
-            print(json.dumps(row) if options.json else as_text(row))
+            print(json.dumps(row) if options.json else as_text(row), flush=True)
+    except BrokenPipeError:  # who reads the lines, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ImportError as error:
         name = (error.name or "").split(".")[0]
         package = {"ai_edge_litert": "ai-edge-litert", "PIL": "pillow"}.get(name, name)

@@ -20,7 +20,13 @@ from . import PRESETS, Preset
 __all__ = ["build"]
 
 
-def build(name: str, *, weights: str | Path | None = None, **overrides: object) -> ProxyModel:
+def build(
+    name: str,
+    *,
+    weights: str | Path | None = None,
+    input_range: tuple[float, float] | None = None,
+    **overrides: object,
+) -> ProxyModel:
     """Build a compiled proxy model from a preset or from an architecture string.
 
     Args:
@@ -30,6 +36,7 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: object) 
         weights: `"pretrained"` for the package's weights of this preset; a path or URL of a model
             card for its weights, see `keras_proxy_snn.saving.weights`; `None` for random weights.
             Fields of the preset that the weights were trained with stand in the card.
+        input_range: Values of black and white in the images, see `keras_proxy_snn.ProxyModel`.
         **overrides: Fields of `Preset` that replace the values of the preset and of the card. A
             spec needs `input_shape`.
 
@@ -88,6 +95,7 @@ def build(name: str, *, weights: str | Path | None = None, **overrides: object) 
         ann,
         v_threshold=thresholds,
         proxy_activation="qcfs" if quantised else None,
+        input_range=input_range,
         **neurons,
     )
     adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))

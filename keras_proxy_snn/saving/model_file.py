@@ -51,7 +51,8 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
+        hint = ", which is a folder" if path.is_dir() else ""
+        raise FileNotFoundError(f"There is no file {path}{hint}.")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         fault = "it is no ZIP archive" if path.suffix == ".keras" else "its name must end in .keras"
         raise ValueError(f"{path} is not a saved Keras model ({fault}).")

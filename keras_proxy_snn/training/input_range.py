@@ -17,7 +17,15 @@ from ..basics.types import Images, Tensor
 from ..cnn.graph import Graph
 from ..mapping.parts import preprocessing_length
 
-__all__ = ["UNIT", "agreed_range", "check_range", "layers_range", "peek", "seen_range"]
+__all__ = [
+    "UNIT",
+    "agreed_range",
+    "check_range",
+    "layers_range",
+    "peek",
+    "seen_range",
+    "warn_of_range",
+]
 
 UNIT = (0.0, 1.0)
 """The range of the package's data sets, and the default of a network."""
@@ -25,6 +33,7 @@ UNIT = (0.0, 1.0)
 # Value of white with one bit or as a float, with 8 bits, with 16 bits.
 _WHITES = (1.0, 255.0, 65535.0)
 _TOLERANCE = 1e-3
+_FAR = 4.0  # times as bright or as dark; standardised images differ by less
 _SAMPLE = 1024  # number of images that are inspected
 
 
@@ -180,6 +189,26 @@ def agreed_range(
     if expected is not None or (seen != UNIT and not scaled):
         warnings.warn(_advice(expected, seen), stacklevel=4)
     return seen
+
+
+def warn_of_range(known: tuple[float, float] | None, images: Images) -> None:
+    """Warn of images that a trained network takes for far darker or far brighter ones.
+
+    Args:
+        known: The model's range, or `None`.
+        images: `(batch, ...)`.
+    """
+    seen = None if known is None else seen_range(images)
+    if known is None or seen is None or seen == known or _holds(known, seen):
+        return
+    ratio = max(map(abs, seen)) / max(map(abs, known))
+    if ratio > _FAR or ratio < 1 / _FAR:
+        warnings.warn(
+            f"Images go from {seen[0]:g} to {seen[1]:g}, and this network was trained with images "
+            f"from {known[0]:g} to {known[1]:g}: its answers are of no use. Give images of its "
+            f"range, or set `input_range={seen}` if this is intended.",
+            stacklevel=3,
+        )
 
 
 def _holds(expected: tuple[float, float], seen: tuple[float, float]) -> bool:

@@ -16,7 +16,7 @@ from keras import ops
 from ..basics.labels import check_labels
 from ..basics.types import Images, Tensor
 from .images import check_floatx, check_images, is_array
-from .input_range import agreed_range, peek
+from .input_range import agreed_range, peek, warn_of_range
 from .losses import SpikeCountLoss
 from .metrics import WrongImages, WrongLabels
 from .settings import Settings
@@ -65,11 +65,16 @@ class CheckedInputs(Settings):
         """As `keras.Model.evaluate`; images and labels are checked."""
         given = self._checked(super().evaluate, args, kwargs)
         self._agree_on_names(given.get("x"))
+        # `fit` hands its callbacks on to `evaluate`, and has looked at its images.
+        if not isinstance(given.get("callbacks"), keras.callbacks.CallbackList):
+            self._warn_of_range(given["x"])
         return super().evaluate(**self._watched(given))
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.predict`; images are checked."""
-        return super().predict(**self._checked(super().predict, args, kwargs))
+        given = self._checked(super().predict, args, kwargs)
+        self._warn_of_range(given["x"])
+        return super().predict(**given)
 
     def train_on_batch(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.train_on_batch`; images and labels are checked."""
@@ -119,6 +124,11 @@ class CheckedInputs(Settings):
             labels = validation[1] if len(validation) > 1 else None
             self._check_data(validation[0] if validation else None, labels, needed=True)
         return given
+
+    def _warn_of_range(self, x: Images) -> None:
+        """Look at arrays; data sets may be readable once alone."""
+        if is_array(x) and not self.events and len(self.image_shape) == 3:
+            warn_of_range(self._input_range, ops.convert_to_numpy(peek(x)[0]))
 
     def _agree_on_names(self, data: object) -> None:
         """Take the names of the classes from data; raise if they differ from those known."""

@@ -19,6 +19,9 @@ from .responses import RESPONSES
 
 __all__ = ["Settings"]
 
+# The layers are built with these.
+_FIXED = ("v_threshold", "reset", "v_0", "spike_height", "events", "current_dtype")
+
 
 class Settings(Retraced):
     """A model of an ANN and an SNN that answers for the settings of both.
@@ -38,6 +41,16 @@ class Settings(Retraced):
         self._structure = structure(ann)
         self._input_range: tuple[float, float] | None = None
         self._class_names: tuple[str, ...] | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute; the settings with which the layers were built stay."""
+        if name in _FIXED:
+            raise AttributeError(
+                f"`{name}` of a ProxyModel cannot be set, because its layers are built with it. "
+                f"Build another model: ProxyModel(model.ann, {name}={value!r}) has the same "
+                "weights."
+            )
+        super().__setattr__(name, value)
 
     def check_ann(self) -> None:
         """Raise an error if the ANN got other layers or activations after the SNN was built.
