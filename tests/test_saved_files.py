@@ -21,7 +21,7 @@ def test_a_file_of_version_0_1_gives_the_answers_of_its_day(name):
     np.testing.assert_array_equal(model.predict(answers["x"], verbose=0), answers[name])
 
 
-@pytest.mark.once
+@pytest.mark.any_backend
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
 def test_no_space_for_temporary_files_is_told_as_such(number, monkeypatch):
     def unpacked(*args, **kwargs):
