@@ -79,7 +79,9 @@ def start(own, steps):
 def tell(what, logs, worker=0):
     """Print loss and accuracy."""
     loss, accuracy = float(logs["loss"]), float(logs["accuracy"])
-    print(f"worker {worker}, {what}: loss {loss:.6f}, accuracy {accuracy:.6f}", flush=True)
+    # The line with its end in one piece: workers may write to the same place.
+    line = f"worker {worker}, {what}: loss {loss:.6f}, accuracy {accuracy:.6f}\n"
+    print(line, end="", flush=True)
 
 
 def write_scores(own, scores):
