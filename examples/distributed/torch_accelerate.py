@@ -40,6 +40,7 @@ def main():
     task.tell("test", logs, accelerator.process_index)
     if accelerator.is_main_process:
         task.write_scores(own, scores)
+    accelerator.wait_for_everyone()  # who ends alone may wait for the others without end
     accelerator.end_training()
 
 
