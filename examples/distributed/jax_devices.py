@@ -28,14 +28,7 @@ def main():
     keras.distribution.set_distribution(distribution(own.share_weights))
     digits = task.Digits(own)
     model, first = task.start(own, digits.steps)
-    for epoch in range(first, own.epochs):
-        x, y = digits.epoch(epoch)
-        logs = model.fit(x, y, own.batch_size, shuffle=False, verbose=0).history
-        task.tell(f"epoch {epoch + 1}", {name: values[0] for name, values in logs.items()})
-        model.save(own.output)
-    x, y = digits.test
-    task.tell("test", model.evaluate(x, y, own.batch_size, return_dict=True, verbose=0))
-    task.write_scores(own, model.predict(x, own.batch_size, verbose=0))
+    task.fit(own, digits, model, first)
 
 
 def distribution(share_weights):

@@ -191,15 +191,15 @@ def agreed_range(
     return seen
 
 
-def warn_of_range(known: tuple[float, float] | None, images: Images) -> None:
+def warn_of_range(known: tuple[float, float], images: Images) -> None:
     """Warn of images that a trained network takes for far darker or far brighter ones.
 
     Args:
-        known: The model's range, or `None`.
+        known: The model's range.
         images: `(batch, ...)`.
     """
-    seen = None if known is None else seen_range(images)
-    if known is None or seen is None or seen == known or _holds(known, seen):
+    seen = seen_range(images)
+    if seen is None or seen == known or _holds(known, seen):
         return
     ratio = max(map(abs, seen)) / max(map(abs, known))
     if ratio > _FAR or ratio < 1 / _FAR:
@@ -207,7 +207,7 @@ def warn_of_range(known: tuple[float, float] | None, images: Images) -> None:
             f"Images go from {seen[0]:g} to {seen[1]:g}, and this network was trained with images "
             f"from {known[0]:g} to {known[1]:g}: its answers are of no use. Give images of its "
             f"range, or set `input_range={seen}` if this is intended.",
-            stacklevel=3,
+            stacklevel=5,
         )
 
 

@@ -67,13 +67,13 @@ class CheckedInputs(Settings):
         self._agree_on_names(given.get("x"))
         # `fit` hands its callbacks on to `evaluate`, and has looked at its images.
         if not isinstance(given.get("callbacks"), keras.callbacks.CallbackList):
-            self._warn_of_range(given["x"])
+            self._warn_of_range(given.get("x"))
         return super().evaluate(**self._watched(given))
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.predict`; images are checked."""
         given = self._checked(super().predict, args, kwargs)
-        self._warn_of_range(given["x"])
+        self._warn_of_range(given.get("x"))
         return super().predict(**given)
 
     def train_on_batch(self, *args: object, **kwargs: object) -> Any:
@@ -127,8 +127,9 @@ class CheckedInputs(Settings):
 
     def _warn_of_range(self, x: Images) -> None:
         """Look at arrays; data sets may be readable once alone."""
-        if is_array(x) and not self.events and len(self.image_shape) == 3:
-            warn_of_range(self._input_range, ops.convert_to_numpy(peek(x)[0]))
+        known = self._input_range
+        if known and is_array(x) and not self.events and len(self.image_shape) == 3:
+            warn_of_range(known, ops.convert_to_numpy(peek(x)[0]))
 
     def _agree_on_names(self, data: object) -> None:
         """Take the names of the classes from data; raise if they differ from those known."""
