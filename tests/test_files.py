@@ -108,6 +108,21 @@ def test_where_no_file_can_be_written(tmp_path):
         pytest.fail("the block is not entered")
 
 
+@pytest.mark.once
+def test_errors_name_the_file_and_not_its_draft(tmp_path):
+    path = tmp_path / "net.json"
+    with pytest.raises(OSError, match="No space left") as told, replacing(path) as draft:
+        raise OSError(28, "No space left on device", str(draft))
+    assert (told.value.errno, told.value.filename) == (28, str(path))
+    with pytest.raises(OSError, match=r"open .*/net\.json \(disk\)$"), replacing(path) as draft:
+        raise OSError(f"cannot open {draft} (disk)")  # as h5py's, which have no number
+    with pytest.raises(OSError, match="another file"), replacing(path):
+        raise OSError("another file")
+    if Path("/proc/self").exists():  # writable by its rights, and yet no file can be created there
+        with pytest.raises(PermissionError, match=r"must be writable\. Received: /proc \("):
+            check_target("/proc/net.json")
+
+
 @pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)
 def test_every_writer_writes_a_draft(file):
     """Whatever writes a file of a user's has a `draft` for its target, or a `buffer` in memory."""

@@ -541,3 +541,14 @@ def test_hidden_thresholds_stay_small_where_weights_are_weak():
     program = Program(layers, (1, 2, 1), time_steps=6)
     integer = quantise(program, np.float32([[[[0], [1]]], [[[1], [1]]]]))
     assert integer.neurons[1].v_threshold.max() <= 2**12
+
+
+def test_sums_of_integers_are_exact_whatever_their_size():
+    """The interpreter multiplies integers as floats, which is fast; this sum needs 28 bits."""
+    kernel = np.full((8192, 1), 127, "int8")
+    kernel[0] = 126
+    neurons = {"v_threshold": np.int32([2**14]), "reset": "zero", "v_0": np.int32([0])}
+    layers = (Flatten("flatten"), Dense("readout", kernel, None, **neurons))
+    program = Program(layers, (1, 8192, 1), 1, number_format="int8", input_scale=255.0)
+    trace = interpreter.run(program, np.ones((1, 1, 8192, 1), "float32"))
+    assert trace.v_max == (127 * 255 * 8192 - 255,)

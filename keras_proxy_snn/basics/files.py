@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import shutil
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def check_target(path: str | Path, overwrite: bool = False) -> None:
         IsADirectoryError: If there is a folder of this name.
         FileExistsError: If there is a file and `overwrite` is false, or what is there is no
             regular file (a device, a pipe).
-        PermissionError: If the folder cannot be written to.
+        PermissionError: If no file can be created in the folder.
 
     Example:
 
@@ -62,8 +63,13 @@ def check_target(path: str | Path, overwrite: bool = False) -> None:
         )
     if real.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it.")
-    if not os.access(real.parent, os.W_OK):
-        raise PermissionError(f"The folder must be writable. Received: {real.parent}.")
+    try:  # to create a file: rights alone tell nothing of `/proc`, or of a disk that is full
+        with tempfile.TemporaryFile(dir=real.parent):
+            pass
+    except OSError as error:
+        raise PermissionError(
+            f"The folder must be writable. Received: {real.parent} ({error.strerror})."
+        ) from None
 
 
 @contextlib.contextmanager
@@ -79,7 +85,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         A path in the same folder whose name ends as the file's does.
 
     Raises:
-        OSError: As `check_target`, or if the draft cannot be written.
+        OSError: As `check_target`, or if the draft cannot be written. The message names the file,
+            not the draft.
 
     Example:
 
@@ -107,6 +114,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         draft.replace(path)
         _bring_to_disk(path.parent)
+    except OSError as error:
+        if draft.name in str(error):
+            raise _named(error, draft, path) from error
+        raise
     finally:
         draft.unlink(missing_ok=True)
         _mine.discard(draft)
@@ -138,6 +149,14 @@ def draft_of(path: str | Path, suffix: str, overwrite: bool) -> AbstractContextM
         raise ValueError(f"The file must end in {suffix}. Received: {path}.")
     check_target(path, overwrite)
     return replacing(path)
+
+
+def _named(error: OSError, draft: Path, path: Path) -> OSError:
+    """The error, with the name of the file that the user asked for in place of the draft's."""
+    text = (error.strerror or str(error)).replace(draft.name, path.name)
+    if error.errno is None:
+        return OSError(text)
+    return OSError(error.errno, text, str(path))  # of the class that belongs to the number
 
 
 def _bring_to_disk(folder: Path) -> None:

@@ -4,11 +4,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import click
+
 from ..basics.files import check_target
 from ..export import FORMATS, Exported, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
-from ..export.exporter import writer
+from ..export.exporter import CALIBRATED, writer
 from ..export.runner import RUNNER, check_runner, place_runner
 from ._calibration import calibration_images
 from ._shared import load_network, reading, training_record
@@ -79,6 +81,9 @@ def run(
     integers = bits is not None or program.number_format not in FORMATS[format].numbers
     if integers and images is None:
         raise ValueError("An integer network needs training images: give --calibration.")
+    if integers:  # what a log shows too, where no line of progress is drawn
+        number = min(len(images), CALIBRATED)
+        click.echo(f"quantising with {number} images, then checking the file ...", err=True)
     exported = export(
         program,
         output,

@@ -24,10 +24,12 @@ from .program import Program
 from .quantise import quantise as quantised
 from .runner import check_runner, place_runner
 
-__all__ = ["ExportError", "Exported", "export", "writer"]
+__all__ = ["CALIBRATED", "ExportError", "Exported", "export", "writer"]
 
-# Largest numbers of calibration images that quantise a network and that check its file.
-_CALIBRATED, _CHECKED = 500, 64
+CALIBRATED = 500
+"""Largest number of calibration images that quantise a network."""
+
+_CHECKED = 64  # largest number of calibration images that check a file
 # Test images run in so many parts, because each part loads the file anew; small sets in fewer.
 _PARTS, _LEAST = 20, 100
 
@@ -242,7 +244,7 @@ def _integers(
             f"format={format!r}, a network in {program.number_format} and no images."
         )
     bits = 8 if bits is True else bits
-    return quantised(program, calibration[:_CALIBRATED], bits=bits, verbose=verbose)
+    return quantised(program, calibration[:CALIBRATED], bits=bits, verbose=verbose)
 
 
 def _place(files: list[Path], path: Path, suffix: str = "") -> None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...basics.progress import Progress
 from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Program
@@ -80,5 +81,7 @@ def agreement(a: Program, b: Program, images: Images) -> Agreement:
 
 def _spike(program: Program, images: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Spike counts of all layers, and the classes of the images."""
-    counts, potentials = spikes_and_potentials(program, images)
+    counts, potentials = spikes_and_potentials(
+        program, images, Progress("counting spikes", len(images), 0)
+    )
     return counts, program.scores(counts[-1], potentials).argmax(axis=1)

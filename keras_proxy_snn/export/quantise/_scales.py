@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...basics.progress import Progress
 from ..program import Conv, Dense, Program, Shortcut, with_shortcuts
 from ._bounds import INT16, INT32, input_tops, potential_range, threshold
 from ._simulation import layer_counts
@@ -112,6 +113,7 @@ def search(
     gain: float,
     limit: Limit,
     rounding: Rounding,
+    progress: Progress,
 ) -> Rounded:
     """Round a layer with the scales that change its spike counts least.
 
@@ -123,6 +125,7 @@ def search(
         gain: Scale of the layer's input.
         limit: Largest scales.
         rounding: Settings of the rounding.
+        progress: The images are noted here.
 
     Returns:
         The layer with the best scales.
@@ -130,7 +133,7 @@ def search(
     scales = _candidates(layer, gain, limit, rounding)
     options = [integer_layer(layer, scale, gain, rounding.levels) for scale in scales]
     merged = replace(before, layers=(*before.layers, _merge(options)))
-    counts = layer_counts(merged, images)[-1].reshape(-1, *scales.shape)
+    counts = layer_counts(merged, images, progress)[-1].reshape(-1, *scales.shape)
     errors = np.abs(counts - wanted.reshape(-1, 1, scales.shape[1])).sum(axis=0)
     badness = errors + _tie_break(layer, options, scales)
     if limit.by_sums:

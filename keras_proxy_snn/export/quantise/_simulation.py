@@ -31,23 +31,23 @@ class _Step(NamedTuple):
     after: tuple[np.ndarray, ...]
 
 
-def layer_counts(program: Program, images: np.ndarray) -> list[np.ndarray]:
+def layer_counts(program: Program, images: np.ndarray, progress: Progress) -> list[np.ndarray]:
     """Spike counts of every neuron, one integer array `(batch, ...)` per layer of neurons.
 
     Args:
         program: The network; its last layer need not be a `Dense`.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
+        progress: The images are noted here.
     """
-    return spikes_and_potentials(program, images)[0]
+    return spikes_and_potentials(program, images, progress)[0]
 
 
 def spikes_and_potentials(
-    program: Program, images: np.ndarray
+    program: Program, images: np.ndarray, progress: Progress
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """`layer_counts`, and the potentials of the last layer after the last step."""
     parts, potentials = [], []
-    size = _batch_size(program)
-    for batch in (images[start : start + size] for start in range(0, len(images), size)):
+    for batch in progress.batches(images, _batch_size(program)):
         counts = [np.zeros((len(batch), *shape), "int32") for shape in program.state_shapes()]
         for moment in _simulate(program, batch):
             for count, layer, v in zip(counts, program.neurons, moment.before, strict=True):

@@ -94,7 +94,8 @@ def quantise(
     images = _check_images(program, calibration)
     rounding = Rounding(2 ** (bits - 1) - 1, check_flag("per_filter", per_filter))
     sample = images[np.unique(np.linspace(0, len(images) - 1, search_images).astype("int64"))]
-    wanted = layer_counts(program, sample)
+    with Progress("counting spikes", len(sample), verbose) as progress:
+        wanted = layer_counts(program, sample, progress)
     white = program.input_range[1]
     gains = tuple(scale / white for scale in _input_scales(images / white))
     gains = gains if input_scale is None else (float(input_scale),)
@@ -102,7 +103,7 @@ def quantise(
     done: list[Rounded] = []
     while len(done) < len(limits):
         tries = len(limits) - len(done) + (0 if done else len(gains) - 1)
-        with Progress("quantising", tries, verbose) as progress:
+        with Progress("quantising", tries * len(sample), verbose) as progress:
             done = _round(program, sample, wanted, gains, limits, rounding, done, progress)
         integer = done[-1].program
         _check_integers(program, integer)
@@ -141,9 +142,8 @@ def _round(
         tried = kept[index : index + 1]
         if not tried:
             for before, gain in _inputs(program, done, gains if index == 0 else ()):
-                found = search(before, layer, images, wanted[index], gain, limits[index], rounding)
-                tried.append(found)
-                progress.step()
+                goal, limit = wanted[index], limits[index]
+                tried.append(search(before, layer, images, goal, gain, limit, rounding, progress))
         result = min(tried, key=_badness)
         results.append(result)
         done = result.program
