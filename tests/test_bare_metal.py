@@ -95,7 +95,7 @@ def test_no_step_multiplies(folder):
     multiply = {name for name, body in functions.items() if MULTIPLICATION.search(body)}
     assert {"net_step", "net_class"} <= set(functions)
     assert len(multiply) == 1
-    assert multiply <= {"net_reset", "net_conv1_in"}
+    assert multiply <= {"net_reset", "net_conv1_in_current"}
 
 
 def test_a_differing_count_is_told(folder):

@@ -208,7 +208,7 @@ def test_the_program_on_the_page_prints_the_classes(images, tmp_path):
 @pytest.mark.once
 def test_names_of_files_layers_and_classes_are_safe(images, tmp_path):
     program = small()
-    names = ["a */ b", "a   b", "step", "A_B", 'x"; int y'][: len(program.layers)]
+    names = ["a */ b", "step", "step_fire", "A_B", 'x"; int y']
     layers = tuple(
         replace(layer, name=name) for layer, name in zip(program.layers, names, strict=True)
     )
@@ -226,6 +226,37 @@ def test_names_of_files_layers_and_classes_are_safe(images, tmp_path):
     main += "static const char *const names[] = GR_E_INT_V2_CLASS_NAMES;\n"
     main += 'int main(void) { int k; for (k = 0; k < 3; ++k) printf("%s|", names[k]); return 0; }'
     assert compiled(tmp_path, main, path.name) == "".join(f"{name}|" for name in class_names)
+
+
+def defined(path):
+    """Names of functions, macros, types and tables that a file defines, without their prefix."""
+    first = r"net_state \*|const net_state|int32_t|pair\) \("
+    return re.findall(rf"net_(\w+)(?:\((?:{first})|\[\d+\] = {{|;)", path.read_text())
+
+
+@pytest.mark.once
+def test_a_layer_can_have_the_name_of_any_part_of_the_code(tmp_path):
+    program, path = small(readout="potential"), tmp_path / "net.c"
+    c.write(program, path)
+    names = defined(path)
+    assert {"step", "tap", "low", "score", "conv2_in_weights", "readout_fire"} <= set(names)
+    for name in names:
+        layers = [replace(x, name=name) if isinstance(x, Pool) else x for x in program.layers]
+        c.write(replace(program, layers=tuple(layers)), path)
+        again = defined(path)
+        assert len(set(again)) == len(again) == len(names), name
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("channels", [2, 3])
+def test_compilers_that_optimise_see_no_list_read_behind_its_end(channels, tmp_path):
+    ones = np.full((3, 3, channels, 6), 30, "int8")
+    first = Conv("conv1", ones[:, :, :1, :channels], None, 90, "zero")
+    readout = Dense("readout", np.full((96, 4), 20, "int8"), None, 200, "zero")
+    layers = (first, Conv("conv2", ones, None, 100, "subtract"), Flatten("flatten"), readout)
+    images = np.linspace(0, 1, 32, dtype="float32").reshape(2, 4, 4, 1)
+    program = Program(layers, (4, 4, 1), 3, "int8", input_scale=9.0)
+    assert_exact(program, images, tmp_path / "net.c", flags=[*STRICT, "-O2"])
 
 
 @pytest.mark.parametrize(
@@ -269,6 +300,7 @@ def test_what_layers_c_cannot_express_is_refused(change, message, tmp_path):
     [
         ("net.txt", {}, "must end in '.c'. Received: 'net.txt'"),
         ('n".c', {}, "letters, digits, spaces.*Received: 'n\".c'"),
+        ("String.c", {}, "would hide <string.h> of C's library.*Received: 'String.c'"),
         ("net.c", {"form": "loop"}, r"one of \('event_driven',\). Received: 'loop'"),
         ("net.c", {"class_names": ["a", "b"]}, r"3 different texts.*Received: \['a', 'b'\]"),
     ],

@@ -601,6 +601,26 @@ def test_what_cannot_be_expressed_is_refused(tmp_path, fields, message):
     assert not list(tmp_path.iterdir())
 
 
+def renamed(program, *names):
+    """The program with other names of its layers of neurons."""
+    new = dict(zip((layer.name for layer in program.neurons), names, strict=True))
+    layers = (replace(x, name=new.get(x.name, x.name)) for x in program.layers)
+    return replace(program, layers=tuple(layers))
+
+
+def test_layers_can_have_the_names_of_inputs_and_outputs(tmp_path):
+    program = renamed(small_program(), "loop", "image", "spike_counts", "spikes")
+    images = images_for(program, 2)
+    for form in onnx.FORMS:
+        path = written(tmp_path, program, form=form)
+        np.testing.assert_array_equal(onnx.run(path, program, images), scores_of(program, images))
+    program = renamed(program, "a", "b", "a_out", "c")
+    for form in ("unrolled", "loop"):
+        written(tmp_path, program, form=form)
+    with pytest.raises(ValueError, match=r"rename a layer, .*Received: layers 'a' and 'a_out'"):
+        written(tmp_path, program, form="step")
+
+
 def test_wrong_arguments_are_refused(tmp_path):
     program = dense_program()
     with pytest.raises(ValueError, match=r"`form` must be one of .* Received: 'scan'"):

@@ -17,7 +17,7 @@ const $p_tap *row = $p_$name_rows + $p_$name_rows_from[y], *column;
 
 _CURRENT = """
 /* The current of an image. Only this function multiplies. */
-static void $p_$name($p_state *s, const $image *image)
+static void $p_$name_current($p_state *s, const $image *image)
 {
     $type *current = s->current;
     uint32_t y, x, c, f;
@@ -60,7 +60,7 @@ for (f = 0; f < $filters; f += 4) {
 
 _POOL = """
 /* $rows x $columns windows of the image: $what */
-static void $p_$name($p_state *s, const $from *image)
+static void $p_$name_pool($p_state *s, const $from *image)
 {
     $to *out = s->image_$name;
     uint32_t y, x, c;

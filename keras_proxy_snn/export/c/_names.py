@@ -4,9 +4,21 @@ import re
 
 __all__ = ["Names", "comment", "prefix_of", "string"]
 
+# Headers of C99's library. A header of the same name would be read in their place.
+_HEADERS = (
+    *("assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits"),
+    *("locale", "math", "setjmp", "signal", "stdarg", "stdbool", "stddef", "stdint", "stdio"),
+    *("stdlib", "string", "tgmath", "time", "wchar", "wctype"),
+)
+
 
 class Names:
-    """Unique C identifiers from names of layers."""
+    """Unique C identifiers from names of layers.
+
+    In the code a name is `<prefix>_<identifier>_<role>`, as in `net_conv1_fire`. The role is never
+    left out. So no layer's name can be that of a public function, such as `net_step`, and no two
+    layers can meet in one name.
+    """
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
@@ -25,7 +37,8 @@ def prefix_of(stem: str) -> str:
     """Prefix of all names in a file, from the file's name without its suffix.
 
     Raises:
-        ValueError: If the name cannot begin a C identifier, or cannot be in an #include.
+        ValueError: If the name cannot begin a C identifier, cannot be in an #include, or is that of
+            a header of C's library.
 
     Example:
 
@@ -42,6 +55,11 @@ def prefix_of(stem: str) -> str:
         raise ValueError(
             "The name of a C file is part of an #include, so it can have only letters, digits, "
             f"spaces and '.', '+', '-', '_'. Received: {stem + '.c'!r}."
+        )
+    if stem.lower() in _HEADERS:
+        raise ValueError(
+            f"The header would hide <{stem.lower()}.h> of C's library; choose another name. "
+            f"Received: {stem + '.c'!r}."
         )
     return prefix
 

@@ -37,7 +37,7 @@ def fill(line: str, values: Mapping[str, object]) -> str:
 
 def deliver(prefix: str, receivers: Iterable[str], *arguments: str) -> list[str]:
     """Calls that deliver the spikes of a pixel: its position, their channels, their number."""
-    return [f"{prefix}_{receiver}(s, {', '.join(arguments)});" for receiver in receivers]
+    return [f"{prefix}_{name}_receive(s, {', '.join(arguments)});" for name in receivers]
 
 
 def pair_words(neurons: Neurons) -> int:

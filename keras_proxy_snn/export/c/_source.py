@@ -182,9 +182,9 @@ def _class_text(plan: Plan, tables: Tables) -> list[str]:
 def _image_calls(plan: Plan) -> list[str]:
     calls, image = [], "image"
     for pooling in plan.image:
-        calls.append(f"{plan.prefix}_{pooling.name}(s, {image});")
+        calls.append(f"{plan.prefix}_{pooling.name}_pool(s, {image});")
         image = f"s->image_{pooling.name}"
-    return [*calls, f"{plan.prefix}_{plan.first.name}(s, {image});"]
+    return [*calls, f"{plan.prefix}_{plan.first.name}_current(s, {image});"]
 
 
 def _step_calls(plan: Plan) -> list[str]:

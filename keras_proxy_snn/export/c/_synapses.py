@@ -26,7 +26,7 @@ _WINDOWS = """
 
 _PACKED = f"""
 /* $rows x $columns kernel, $inputs -> $outputs */
-static void $p_$name({_ARGUMENTS})
+static void $p_$name_receive({_ARGUMENTS})
 {{
     const uint32_t rows = count + (count << 16);{_WINDOWS}
             const uint32_t *const from = $p_$name_weights + row->at + column->at;
@@ -51,7 +51,7 @@ $condition {
 
 _WIDE = f"""
 /* $rows x $columns kernel, $inputs -> $outputs */
-static void $p_$name({_ARGUMENTS})
+static void $p_$name_receive({_ARGUMENTS})
 {{{_WINDOWS}
             const int8_t *const from = $p_$name_weights + row->at + column->at;
             int32_t *const pixel = s->v_$target + row->to + column->to;
@@ -66,7 +66,7 @@ static void $p_$name({_ARGUMENTS})
 
 _POOL = f"""
 /* $rows x $columns windows, $inputs -> $outputs */
-static void $p_$name({_ARGUMENTS})
+static void $p_$name_receive({_ARGUMENTS})
 {{{_WINDOWS}
             $inner
         }}
@@ -112,6 +112,8 @@ def synapses_text(plan: Plan, tables: Tables, synapses: Synapses) -> list[str]:
     )
     tables.taps(f"{name}_rows", rows)
     tables.taps(f"{name}_columns", columns)
+    # A list of spikes is no longer than the channels, and compilers warn of reads behind its end.
+    together = [many for many in _TOGETHER if many <= channels]
     return block(
         _PACKED if target.packed else _WIDE,
         **{"p": plan.prefix, "name": name, "target": target.name},
@@ -119,13 +121,18 @@ def synapses_text(plan: Plan, tables: Tables, synapses: Synapses) -> list[str]:
         inputs=_size(synapses.inputs),
         outputs=_size(target.shape),
         additions=[
-            line for many in _TOGETHER for line in _additions(f"{plan.prefix}_{name}", row, many)
+            line
+            for many in together
+            for line in _additions(f"{plan.prefix}_{name}", row, many, last=many == together[-1])
         ],
     )
 
 
-def _additions(name: str, row: int, many: int) -> list[str]:
-    """A C loop that adds `many` packed rows of `row` words at a time, several words per round."""
+def _additions(name: str, row: int, many: int, *, last: bool) -> list[str]:
+    """C code that adds `many` packed rows of `row` words at a time, several words per round.
+
+    The last such code is a loop; the rest of the division by its `many` comes before.
+    """
     step = max(n for n in range(1, _UNROLLED + 1) if row % n == 0)
     weights = [f"w{j}" for j in range(many)]
     sums = []
@@ -133,7 +140,6 @@ def _additions(name: str, row: int, many: int) -> list[str]:
         low = " + ".join(f"({w}[{k}] & 0x00ff00ffu)" for w in weights)
         high = " + ".join(f"({w}[{k}] >> 8)" for w in weights)
         sums += [f"v[{2 * k}] += {low};", f"v[{2 * k + 1}] += {high};"]
-    last = many == _TOGETHER[-1]  # a loop; the rest of the division by it comes before
     return block(
         _ADDITIONS,
         condition=f"for (; i < count; i += {many})" if last else f"if ((count & {many}u) != 0)",

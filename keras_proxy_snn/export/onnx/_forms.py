@@ -67,7 +67,7 @@ def loop(program: Program) -> Any:
     current = network.first_current(graph)
     graph.add("Shape", "image", start=0, end=1, name="batch")
     classes, pairs = program.shapes()[-1], zip(program.neurons, network.state_shapes, strict=True)
-    initial = [_zeros(graph, f"{_COUNTS}/start", classes, FLOAT)]
+    initial = [_zeros(graph, "loop/counts", classes, FLOAT)]
     initial += [
         _zeros(graph, f"{layer.name}/start", shape, network.potential_type)
         for layer, shape in pairs

@@ -116,7 +116,8 @@ def refuse(program: Program, form: str = "unrolled") -> None:
 
     Raises:
         ValueError: If the form or the number format is unknown; or if an integer program has pixels
-            that do not fit uint8, weights that are not int8, or potentials that may exceed int32.
+            that do not fit uint8, weights that are not int8, or potentials that may exceed int32;
+            or if two values of a step would have the same name.
 
     Example:
 
@@ -130,6 +131,13 @@ def refuse(program: Program, form: str = "unrolled") -> None:
     if program.number_format not in _FORMATS:
         raise ValueError(
             f"The number format must be one of {_FORMATS}. Received: {program.number_format!r}."
+        )
+    names = {layer.name for layer in program.neurons}
+    if form == "step" and (taken := sorted(name for name in names if f"{name}_out" in names)):
+        raise ValueError(
+            "In the form 'step' the potentials of a layer leave as `v_<layer>_out`, and those of "
+            "each layer enter as `v_<layer>`: rename a layer, or take another form. Received: "
+            f"layers {taken[0]!r} and '{taken[0]}_out'."
         )
     if not program.is_integer:
         return
