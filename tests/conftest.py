@@ -40,9 +40,14 @@ def place(item):
     return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
+def marked(item, name):
+    """Whether a mark of tests that run on one backend holds for a test."""
+    return item.get_closest_marker(name) and not item.get_closest_marker("each_backend")
+
+
 def runs_once(item):
     """Whether a test would do the very same on every backend."""
-    return item.get_closest_marker("once") and not item.get_closest_marker("each_backend")
+    return marked(item, "once")
 
 
 def pytest_collection_modifyitems(items):
@@ -53,7 +58,7 @@ def pytest_collection_modifyitems(items):
     once_on = os.environ.get("TESTS_ONCE_ON", keras.config.backend())
     if keras.config.backend() != once_on:
         for item in items:
-            if runs_once(item) or item.get_closest_marker("any_backend"):
+            if runs_once(item) or marked(item, "any_backend"):
                 item.add_marker(pytest.mark.skip(reason=f"marked once; runs on {once_on}"))
 
 

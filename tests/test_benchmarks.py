@@ -102,6 +102,7 @@ def test_multiply_adds_and_kernels_of_a_preset():
     assert net["thresholds"] == [0.5, 0.5, 0.5, 8.0]
 
 
+@pytest.mark.any_backend
 def test_everyone_fires_with_these_kernels():
     net = _nets.describe("digits", time_steps=20, readout_v_threshold=0.5)
     model = _ours().build({"net": net, "time_steps": 20, "fields": {}})
@@ -182,6 +183,7 @@ def check_gradients(ours, theirs):
         np.testing.assert_allclose(mine, other, rtol=0, atol=3e-5 * scale)
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("name", NETS)
 def test_the_authors_algorithm_on_spikingjelly_is_ours(name):
     """The same spike counts in both orders, and the same gradient of every kernel."""
@@ -202,6 +204,7 @@ def test_the_authors_algorithm_on_spikingjelly_is_ours(name):
     check_gradients(ours, _gradients(net))
 
 
+@pytest.mark.any_backend
 def test_surrogate_gradients_on_spikingjelly_are_ours():
     from keras_proxy_snn.methods.surrogate import SurrogateModel
 
@@ -216,6 +219,7 @@ def test_surrogate_gradients_on_spikingjelly_are_ours():
     check_gradients(ours, _gradients(net))
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
 def test_snntorch_fires_as_we_do(reset):
     """Where no potential equals the threshold; at it, its neurons do not fire."""
@@ -565,6 +569,7 @@ def test_proxy_layers_runs(tmp_path, capsys):
     assert proxy_layers.table(document) in capsys.readouterr().out
 
 
+@pytest.mark.any_backend
 @LINUX
 @pytest.mark.slow
 def test_peers_run_in_memory_in_t(tmp_path, capsys):

@@ -139,6 +139,7 @@ def test_a_resumed_training_ends_where_a_whole_one_does(trained, tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.any_backend
 def test_a_spec_takes_the_shape_of_the_data(tmp_path):
     options = ["--dataset", "digits", "--images", 30, "--epochs", 1, "--validation-split", 0]
     options += ["--set", "reset=subtract", "--set", "batch_norm=True"]
@@ -348,6 +349,7 @@ def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):
             np.testing.assert_array_equal(x[None], on_device.prepare(theirs, network, invert))
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(("range", "scale"), [((0, 1), 1.0), ((0, 255), 255.0), ((-1, 1), None)])
 def test_images_come_in_the_models_range(range, scale, tmp_path):
     x = np.arange(64, dtype="uint8").reshape(1, 8, 8, 1) * 4
@@ -466,6 +468,7 @@ def test_files_that_are_no_models(folder, kind):
         assert "bad.keras" in refused(*command, "bad.keras")
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(
     "record",
     [
@@ -568,6 +571,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.any_backend
 def test_draw_draws_everything_and_overwrites_nothing(folder):
     result = json.loads(good("draw", "net.keras", "--images", 50, "--image", 3, "--json"))
     assert (result["dataset"], len(result["files"])) == ("digits", 9)
@@ -585,6 +589,7 @@ def test_draw_draws_everything_and_overwrites_nothing(folder):
     assert [name for name in PICTURES if again[name] != drawn[name]] == ["spike_raster.png"]
 
 
+@pytest.mark.any_backend
 def test_draw_leaves_out_what_there_cannot_be(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kps.build("10F", input_shape=(8, 8, 1), time_steps=2).save("plain.keras")
@@ -596,6 +601,7 @@ def test_draw_leaves_out_what_there_cannot_be(tmp_path, monkeypatch):
     assert "needs a model file that `train` wrote" in refused(*arguments)
 
 
+@pytest.mark.any_backend
 def test_bench(folder):
     options = ["--batch-size", 4, "--time-steps", 1, "--time-steps", 2, "--repeats", 2]
     result = json.loads(good("bench", "net.keras", *options, "--json"))

@@ -79,6 +79,7 @@ def test_qcfs_needs_a_positive_lambda(initial):
         qcfs.QCFS(4, initial)
 
 
+@pytest.mark.any_backend
 def test_without_batch_norm_lambda_starts_at_two_standard_deviations(rng):
     plain = kps.build(**SMALL, name="digits", proxy_activation="relu").ann
     ann = _conversion.variant(plain, lambda name: qcfs.QCFS(name=f"{name}_new"))
@@ -255,6 +256,7 @@ def test_rates_are_the_activations_where_these_are_multiples_of_one_step(rng):
     np.testing.assert_array_equal(predict(model, x), expected)
 
 
+@pytest.mark.any_backend
 def test_with_as_many_steps_as_levels_the_outputs_are_those_of_the_qcfs_ann(rng):
     levels, height = 4, 2.0
     preset, plain = plain_ann("4C3-5F", (5, 5, 1), rng, readout_v_threshold=4.0)
@@ -277,6 +279,7 @@ def test_ten_images_are_needed(digits):
 # Whole methods
 
 
+@pytest.mark.any_backend
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_digits(digits, method):
@@ -313,6 +316,7 @@ def test_a_folder_gives_the_same_network_again(digits, method, tmp_path):
     np.testing.assert_array_equal(predict(first.network, x[:50]), predict(again.network, x[:50]))
 
 
+@pytest.mark.any_backend
 def test_robust_normalisation_takes_the_plain_anns_folder(digits, tmp_path):
     (x, y), _ = digits
     budget = methods.Training(epochs=1, folder=tmp_path)

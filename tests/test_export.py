@@ -70,6 +70,7 @@ def test_the_interpreter_equals_the_model_and_the_oracle(images, rng, reset, v_0
     assert program.metadata["spec"] == SPEC
 
 
+@pytest.mark.any_backend
 def test_batch_norm_and_reset_by_subtraction_are_part_of_the_program(images, rng):
     model = kps.build(
         SPEC, input_shape=SHAPE, time_steps=7, batch_norm=True, use_bias=True, reset="subtract"
@@ -159,6 +160,7 @@ def test_every_format_and_form_has_the_models_counts(format, form, model, images
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(("format", "form"), FORMS)
 @pytest.mark.parametrize("reset", ["zero", "subtract"])
 def test_every_format_and_form_starts_where_the_model_does(
@@ -175,6 +177,7 @@ def test_every_format_and_form_starts_where_the_model_does(
     np.testing.assert_array_equal(exported.run(images), model.predict(images, verbose=0))
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize(("format", "form"), FORMS)
 def test_every_format_and_form_of_a_readout_by_potential(format, form, rng, images, tmp_path):
     fields = {"v_0": 0.5, "readout": "potential"}
@@ -384,6 +387,7 @@ def saved(tmp_path_factory):
     return path
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("script", ["to_onnx.py", "to_tflite.py", "to_nir.py", "to_c.py"])
 def test_each_script_prints_a_table(script, saved):
     done = call(script, saved)
@@ -396,6 +400,7 @@ def test_each_script_prints_a_table(script, saved):
     assert call(script, saved, "--force", "--no-check").returncode == 0
 
 
+@pytest.mark.any_backend
 def test_the_integer_network_from_the_command_line(saved, tmp_path):
     output = tmp_path / "int8.tflite"
     done = call("to_tflite.py", saved, "--quantise", "--time-steps", 4, "--output", output)

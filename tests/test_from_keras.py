@@ -63,6 +63,7 @@ def test_the_layers_are_shared_so_training_one_trains_the_other(images, rng):
     assert not np.allclose(model.predict(images, verbose=0), tuned)
 
 
+@pytest.mark.any_backend
 def test_many_steps_give_the_cnns_own_logits(images):
     """Rates times thresholds are the activations, so the readout's currents are the logits."""
     cnn = residual_cnn(softmax=False)
@@ -167,6 +168,7 @@ def test_augmentation_differs_from_step_to_step_and_leaves_evaluation_alone(rng)
     assert len({model.evaluate(x, y, verbose=0) for _ in range(2)}) == 1
 
 
+@pytest.mark.any_backend
 def test_an_architecture_of_keras_applications():
     """With its depthwise convolutions, bounded ReLUs and sums of currents."""
     cnn = keras.applications.MobileNetV2((32, 32, 3), 0.35, weights=None, classes=10)
@@ -185,6 +187,7 @@ def test_large_architectures_of_keras_applications(name):
     assert to_numpy(model.snn(np.zeros((1, 32, 32, 3)))).shape == (1, 10)
 
 
+@pytest.mark.any_backend
 def test_a_network_of_the_shape_of_resnet20():
     cnn = residual_cnn(3, (16, 32, 64), (32, 32, 3))
     model = kps.from_keras(cnn, 2, 0.5)

@@ -708,6 +708,7 @@ def test_an_error_is_one_line_and_a_status():
     assert done.stderr == "on_device.py: [Errno 2] No such file or directory: 'none.tflite'\n"
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("readout", ["counts", "potential"])
 @pytest.mark.each_backend
 def test_statistics_of_early_stopping_are_of_the_same_rule(readout):

@@ -240,6 +240,7 @@ def test_importing_loads_no_leafs_library_and_no_second_backend():
     assert added <= {"keras_proxy_snn", *sys.stdlib_module_names}
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_docstring_examples_run(name):
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)

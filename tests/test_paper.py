@@ -227,6 +227,7 @@ def test_a_trained_network_is_evaluated_at_further_t(trained):
     assert held_out.accuracy >= after_all.mean() - 0.001
 
 
+@pytest.mark.any_backend
 def test_a_training_may_have_all_training_images(tmp_path):
     data = tiny_data()
     whole = data.undivided()
@@ -323,6 +324,7 @@ def test_a_lost_model_is_trained_anew_and_not_mixed_with_the_old_result(tmp_path
     assert sorted(entry["time_steps"] for entry in new["activity"]) == [2, 3]
 
 
+@pytest.mark.any_backend
 def test_a_method_that_is_not_there_is_an_error_when_it_is_run(tmp_path, monkeypatch):
     experiment = Experiment(
         "new", "New", {"tiny": Size("digits", 1, (Run("ann"), Run("unheard", 4)), batch_size=32)}
@@ -343,6 +345,7 @@ def test_msse_is_the_sum_over_classes_and_the_mean_over_images():
     assert errors["msse_counts"] == pytest.approx((4 + 1) / 2)
 
 
+@pytest.mark.any_backend
 def test_phases_of_a_method_follow_each_other_in_the_curve(tmp_path):
     x, y = tiny_data().held_out
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])

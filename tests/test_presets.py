@@ -19,6 +19,7 @@ TABLE_1 = {
 }
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("name", TABLE_1)
 def test_table_1_exactly(name):
     spec, shape, steps, theta = TABLE_1[name]
@@ -88,6 +89,7 @@ def test_first_weights_of_a_plain_ann_know_of_no_threshold():
         assert weights.var() * np.prod(weights.shape[:-1]) == pytest.approx(2, rel=0.1)
 
 
+@pytest.mark.any_backend
 def test_a_deep_network_fires_from_the_first_step_of_training_on(rng):
     """Narrower than the network of Table 1 for CIFAR-10, and as deep."""
     fields = {
@@ -107,6 +109,7 @@ def test_a_deep_network_fires_from_the_first_step_of_training_on(rng):
     assert max(rates["glorot_uniform"][2:]) < 1e-3
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("name", kps.PRESETS)
 def test_a_preset_gives_a_built_compiled_model(name):
     model = kps.build(name, time_steps=2)
@@ -172,6 +175,7 @@ def test_every_field_can_be_overridden():
     assert isinstance(model.loss, kps.SpikeCountMeanSquaredError)
 
 
+@pytest.mark.any_backend
 def test_thresholds_by_layer(rng, tmp_path):
     keras.utils.set_random_seed(0)
     given = {"readout": 4, "conv2": 0.5}

@@ -31,6 +31,7 @@ def test_the_ann_with_steps_comes_before_the_proxy(digits, tmp_path):
     np.testing.assert_array_equal(again.network.predict(x_test[:50], verbose=0), counts)
 
 
+@pytest.mark.any_backend
 def test_the_headline_has_dropout_and_a_cosine_rate_before_the_proxy(digits, tmp_path):
     (x, y), _ = digits
     training = methods.Training(epochs=4, batch_size=32, folder=tmp_path, augment=True)
@@ -54,6 +55,7 @@ def test_images_that_are_not_augmented_are_not_erased_in_silence(digits):
         methods.fit("headline", "digits", x, y, training=methods.Training(epochs=2))
 
 
+@pytest.mark.any_backend
 def test_dropout_is_before_dense_layers_and_in_training_alone(rng):
     model = kps.build("2C3-P2-20F-10F", input_shape=(8, 8, 1), batch_norm=True, time_steps=3)
     copy = with_dropout(model, 0.5, "mixed_bfloat16")
@@ -81,6 +83,7 @@ def test_the_cosine_falls_from_one_to_zero():
     assert [linear(done) for done in (0.0, 0.25)] == [1.0, 0.75]
 
 
+@pytest.mark.any_backend
 def test_without_the_proxy_all_epochs_are_with_steps(digits, tmp_path):
     (x, y), _ = digits
     training = methods.Training(epochs=4, batch_size=32, folder=tmp_path)

@@ -130,6 +130,7 @@ def test_distance_of_silent_layers():
     assert (weak.dead_fraction, weak.rate_distance, weak.ann_distance) == (1, 1, 1)
 
 
+@pytest.mark.any_backend
 def test_dead_and_saturated_are_so_on_all_images():
     """Each of three neurons fires always on one image, never on another, or both."""
     model = kps.build("3F", input_shape=(1, 1, 2), time_steps=3, v_threshold=1.0)
@@ -159,6 +160,7 @@ def test_spikes_and_potentials_of_every_step_equal_the_oracle(rng, reset):
         np.testing.assert_allclose(seen[name].firing_rates, spikes[i].mean(axis=1), rtol=1e-6)
 
 
+@pytest.mark.any_backend
 def test_the_networks_own_record_gives_the_same_with_and_without_potentials(rng):
     model, x = conv_model(rng)
     alone = model.snn.record(x)
@@ -175,6 +177,7 @@ def test_the_networks_own_record_gives_the_same_with_and_without_potentials(rng)
         next(model.snn.walk(x, until="conv1"))
 
 
+@pytest.mark.any_backend
 def test_layers_are_chosen_by_name_and_come_in_order(rng):
     model, x = conv_model(rng)
     chosen = statistics.record(model, x, layers=["readout", "conv2"])
@@ -261,6 +264,7 @@ poolings = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.any_backend
 @settings(max_examples=12)
 @given(
     first=convolutions,
@@ -348,6 +352,7 @@ def test_fan_out_is_that_of_the_backends_own_convolution(options, size, padding)
     np.testing.assert_array_equal(IFConv2D(twin=twin).fan_out(shape).ravel(), reached)
 
 
+@pytest.mark.any_backend
 def test_costs_by_hand():
     """2C3 on 4x4 pixels, P2, 3F: a 3-wide window meets 10 of the pairs of 4 and 4 places."""
     model = kps.build("2C3-P2-3F", input_shape=(4, 4, 1), time_steps=7, v_threshold=1.0)
@@ -521,6 +526,7 @@ def test_report_prints_and_goes_to_json(rng):
     assert "ISSCC 2014" in plain["energy_table"]["memories"][0]["source"]
 
 
+@pytest.mark.any_backend
 def test_maps_that_never_spike_are_told_by_index():
     model = kps.build("20C1-P2-3F", input_shape=(4, 4, 1), time_steps=2)
     kernel = np.full((1, 1, 1, 20), 2.0, "float32")
@@ -628,6 +634,7 @@ def residual_model(rng, steps=3):
     return model
 
 
+@pytest.mark.any_backend
 def test_synops_of_a_graph_equal_a_count_of_every_spike_and_neuron(rng):
     model = residual_model(rng)
     x = oracle.dyadic(rng, (2, 6, 6, 2), low=0, high=257)
@@ -666,6 +673,7 @@ def model_adds(channels, filters):
     return 16**2 * channels * filters
 
 
+@pytest.mark.any_backend
 def test_rates_of_a_graph_are_compared_with_the_current_that_met(rng):
     model = residual_model(rng, steps=4)
     x = oracle.dyadic(rng, (2, 6, 6, 2), low=0, high=257)
@@ -681,6 +689,7 @@ def test_rates_of_a_graph_are_compared_with_the_current_that_met(rng):
     assert found.ann_error == pytest.approx(error, rel=1e-5)
 
 
+@pytest.mark.any_backend
 def test_costs_need_an_image_that_enters_one_layer():
     image = keras.Input((4, 4, 1))
     x = ReLU()(Conv2D(1, 3, padding="same", name="conv")(image))

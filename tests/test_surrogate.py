@@ -143,6 +143,7 @@ def test_batch_norm_takes_the_statistics_of_batch_and_time(rng):
     np.testing.assert_allclose(to_numpy(norm.moving_mean), mean, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.any_backend
 def test_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     (x, y), test = digits
     training = methods.Training(5, 32, validation_data=test, folder=tmp_path)

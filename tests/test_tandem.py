@@ -131,6 +131,7 @@ def test_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.any_backend
 def test_the_publications_relu_learns_with_batch_norm(digits):
     (x, y), test = digits
     fields = {"time_steps": 8, "batch_norm": True}
@@ -158,6 +159,7 @@ class Spy:
         return {layer.name: [np.array(w) for w in layer.get_weights()] for layer in ann.layers}
 
 
+@pytest.mark.any_backend
 def test_layers_are_replaced_one_by_one_and_frozen(monkeypatch, digits):
     (x, y), test = digits
     spy, steps = Spy(monkeypatch), 8
@@ -188,6 +190,7 @@ def test_layers_are_replaced_one_by_one_and_frozen(monkeypatch, digits):
     )
 
 
+@pytest.mark.any_backend
 def test_thresholds_are_percentiles_of_activations(monkeypatch, digits):
     (x, y), _ = digits
     x, y = x[:600], y[:600]
@@ -226,6 +229,7 @@ class Kill(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.any_backend
 def test_progressive_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     (x, y), test = digits
     fields = {"time_steps": 8}

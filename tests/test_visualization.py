@@ -22,6 +22,9 @@ from matplotlib.colors import to_rgba
 
 from .pictures import TIME_STEPS, check_legible, make_model, png, simulate
 
+# What a backend gives a picture is an array; one test of each picture runs on all of them.
+pytestmark = pytest.mark.any_backend
+
 LOGS = {
     "accuracy": [0.5, 0.75, 0.875],
     "loss": [2.0, 1.0, 0.5],
@@ -196,6 +199,7 @@ def check_rows(raster, bars, spikes):
     return rows
 
 
+@pytest.mark.each_backend
 def test_raster_shows_the_spikes(model, image):
     expected = simulate(model, image)
     figure = spike_raster(model, image, neurons=12)
@@ -314,6 +318,7 @@ def filter_numbers(figure):
     return [int(number) for number in found]
 
 
+@pytest.mark.each_backend
 @pytest.mark.parametrize("overrides", [{}, {"batch_norm": True}, {"proxy_activation": "relu"}])
 def test_maps_are_activations_and_spike_counts(image, overrides):
     model = make_model(**overrides)

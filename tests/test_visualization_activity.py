@@ -24,6 +24,9 @@ from PIL import Image
 
 from .pictures import TIME_STEPS, check_legible, make_model, simulate, simulate_potentials
 
+# What a backend gives a picture is an array; one test of each picture runs on all of them.
+pytestmark = pytest.mark.any_backend
+
 LAYERS = ["conv1", "conv2", "readout"]
 
 
@@ -56,6 +59,7 @@ def titles(figure):
 # Firing rates
 
 
+@pytest.mark.each_backend
 def test_histogram_counts_the_neurons(record, rates):
     figure = firing_rates(record)
     assert titles(figure) == LAYERS
@@ -107,6 +111,7 @@ def test_pictures_of_many_images_need_a_record(draw, model):
 # Rates against ReLU
 
 
+@pytest.mark.each_backend
 def test_points_are_rates_of_both_sides_of_equation_9(model, record, images, rates):
     figure = rates_against_relu(record, points=10_000)
     assert titles(figure) == LAYERS
@@ -164,6 +169,7 @@ def traces(axes):
     return lines, ticks
 
 
+@pytest.mark.each_backend
 @pytest.mark.parametrize("v_threshold", [1.0, 0.5])
 def test_traces_are_potentials_over_threshold(images, v_threshold):
     model = make_model(v_threshold=v_threshold)
@@ -277,6 +283,7 @@ def test_gif_has_a_frame_a_step(model, images, tmp_path):
     assert path.read_bytes() != before
 
 
+@pytest.mark.each_backend
 def test_gif_shows_spikes_over_the_image_and_the_counts(model, images):
     from keras_proxy_snn.visualization._spike_gif import _Film
 
@@ -298,7 +305,6 @@ def test_gif_shows_spikes_over_the_image_and_the_counts(model, images):
     assert film.figure.get_suptitle() == "Spikes of one image, step 6 of 6"
 
 
-@pytest.mark.any_backend
 def test_gif_of_a_network_without_maps(tmp_path):
     model = make_model("10F", time_steps=2)
     assert spike_gif(model, np.ones((8, 8, 1)), tmp_path / "a.gif").stat().st_size > 1000
@@ -317,7 +323,6 @@ def test_gif_refuses_bad_arguments(model, images, tmp_path):
 # All of them
 
 
-@pytest.mark.any_backend
 def test_all_are_legible_for_eight_layers_with_long_names(record):
     layers = list(record.values()) * 3
     names = [f"stage3_block{i}_convolution_relu" for i in range(8)]
@@ -360,7 +365,6 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, record, 
             draw()
 
 
-@pytest.mark.any_backend
 def test_the_pretrained_networks_draw(digits):
     """Of the digits: most answers are right, and rates follow Eq. 9 in order."""
     _, (x, y) = digits
