@@ -145,12 +145,15 @@ def facts_of_file(path):
         return value
 
     arrays = {}
+
+    def keep(name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
     with zipfile.ZipFile(path) as archive:
         settings = plain(json.loads(archive.read("config.json")))
         with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
-            file.visititems(
-                lambda name, item: arrays.update({name: item[()]}) if hasattr(item, "dtype") else None
-            )
+            file.visititems(keep)
     return settings, arrays
 
 
