@@ -678,7 +678,7 @@ def test_examples_of_the_help_run(folder, monkeypatch):
         (["evaluate", "three.png"], "three.png is not a saved Keras model"),
         (["evaluate", "ann.keras"], "A saved ProxyModel is expected. Received: ann.keras"),
         (["evaluate", "net.keras", "--time-steps", "0"], "0 is not in the range"),
-        (["evaluate", "plain.keras"], "Give --data or --dataset. Received: images (6, 6, 1)"),
+        (["evaluate", "plain.keras"], "a model for images (6, 6, 1) and 10"),
         (["export", "net.keras"], "Missing option '--format'"),
         (["export", "net.keras", "--format", "png"], "'png' is not one of"),
         (["export", "net.keras", "--format", "onnx", "--form", "x"], "Received: 'x'"),
@@ -707,6 +707,58 @@ def test_bad_input_is_one_line(arguments, message, folder):
     assert line.startswith("error: ")
     assert message in line
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "16C3-3F", "--dataset", "digits"], "ends in -10F. Received: a model for (8, 8"),
+        (["train", "digits", "--dataset", "cifar10"], "Images of cifar10 are (32, 32, 3)"),
+        (["train", "16C3x-10F", "--dataset", "digits"], "Received: token '16C3x' at position 0"),
+        (["train", "4C3-P9-10F", "--dataset", "digits"], "must leave at least one pixel"),
+        (["train", "digits", "--set", "T=3"], "Received: ['T']"),
+        (["train", "2C3-2F", "--data", "none"], "pictures must exist. Received: --data none"),
+        (["evaluate", "net.keras", "--data", "digits"], "is --dataset digits. Received: --data"),
+        (["evaluate", "net.keras", "--data", ".", "--dataset", "digits"], "Give --data or"),
+        (["evaluate", "net.keras", "--dataset", "mnist"], "must be one of 'fashion_mnist'"),
+        (["evaluate", "none.keras"], "There is no file none.keras"),
+        (["inspect", "three.png"], "its name must end in .keras"),
+        (["draw", "net.keras", "--picture", "feature_maps", "--output", "."], "exist already"),
+        (["draw", "cifar10"], "Received: 'cifar10'"),
+        (["predict", "net.keras", "none.png"], "There is no such file or folder"),
+        (["predict", "net.keras", "three.png", "--labels", "no.txt"], "no.txt: There is no"),
+        (["bench", "none.keras"], "There is no file none.keras"),
+        (["export", "net.kps", "--format", "c"], "There is no file net.kps"),
+        (["export", "net.keras", "--format", "c", "--output", "n.onnx"], "must end in '.c'"),
+        (["export", "net.keras", "--format", "c", "--form", "step"], "Received: 'step'"),
+        (["export", "net.keras", "--format", "c", "--quantise", "9"], "from 2 to 8. Received: 9"),
+        (["export", "net.keras", "--format", "c", "--with-runner"], "with_runner=True, format="),
+        (["export", "net.keras", "--format", "c", "--converter", "tflite"], "Received: 'tflite'"),
+        (["export", "net.keras", "--format", "c", "--calibration", "mnist"], "must be one of"),
+    ],
+)
+def test_what_arguments_alone_tell_is_told_before_a_backend_is_loaded(
+    arguments, message, folder, monkeypatch
+):
+    Path("feature_maps.png").touch()
+    for name in ("bench", "draw", "evaluate", "export", "inspect", "predict", "train"):
+        command = sys.modules[f"keras_proxy_snn.cli.{name}"]
+        monkeypatch.setattr(command, "import_backend", lambda: pytest.fail("Keras is loaded"))
+    assert message in refused(*arguments)
+
+
+@pytest.mark.once
+def test_checks_of_arguments_need_no_backend():
+    """In a process in which Keras cannot be imported."""
+    script = (
+        "import sys; sys.modules['keras'] = None; sys.argv = ['keras-proxy-snn'];"
+        "import keras_proxy_snn.cli._arguments as a;"
+        "a.check_data_options(None, 'digits')"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
 
 
 def test_force_replaces_an_output(folder):

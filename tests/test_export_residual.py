@@ -243,7 +243,11 @@ def test_a_saved_residual_network_is_exported_by_the_command(model, images, tmp_
     model.save(tmp_path / "net.keras")
     np.save(tmp_path / "images.npy", images)
     facts = export_command.run(
-        "litert", tmp_path / "net.keras", bits=8, calibration=str(tmp_path / "images.npy")
+        "litert",
+        tmp_path / "net.keras",
+        output=tmp_path / "net.tflite",
+        bits=8,
+        calibration=str(tmp_path / "images.npy"),
     )
     assert facts["check"]["differing"] == 0
     assert (tmp_path / "net.tflite").is_file()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
-from ..datasets.hub import is_hub
+from ..datasets.names import is_hub
 from ..datasets.pictures import read_array
 from ..export import Program
 from ..export.images import in_range

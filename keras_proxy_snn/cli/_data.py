@@ -10,9 +10,10 @@ import click
 import numpy as np
 
 from .. import datasets
-from ..datasets.hub import is_hub
+from ..datasets.names import is_hub
 from ..model import ProxyModel
 from ..presets import PRESETS
+from ._arguments import check_fits
 from ._shared import BadInput, reading
 
 __all__ = ["Images", "Training", "check_data", "own_parts", "test_images", "training_images"]
@@ -72,13 +73,8 @@ class Training(NamedTuple):
 
 def check_data(model: ProxyModel, images: Images, shape: tuple[int, ...]) -> None:
     """Raise `BadInput` unless a model fits images of a shape."""
-    name, classes = images.name, len(images.class_names)
-    if tuple(model.image_shape) != tuple(shape) or model.classes != classes:
-        raise BadInput(
-            f"Images of {name} are {tuple(shape)}, of {classes} classes; an architecture for them "
-            f"ends in -{classes}F. Received: a model for {tuple(model.image_shape)} and "
-            f"{model.classes} classes."
-        )
+    name = images.name
+    check_fits(name, shape, len(images.class_names), model.image_shape, model.classes)
     if model.class_names is not None and model.class_names != images.class_names:
         raise BadInput(
             f"The classes of {name} must be those of the model, {list(model.class_names)}. "
@@ -174,8 +170,6 @@ def test_images(
     Raises:
         BadInput: If there are no such images, or the model does not fit them.
     """
-    if data is not None and dataset is not None:
-        raise BadInput(f"Give --data or --dataset. Received: {data} and {dataset}.")
     settings = {} if record is None else record["settings"]
     if dataset is None and (data is not None or settings.get("data") is not None):
         images = _own_images(model, settings, data or settings["data"])
@@ -183,7 +177,11 @@ def test_images(
         return images
     dataset = dataset or settings.get("dataset") or datasets.name_by_shape(model.image_shape)
     if dataset is None:
-        raise BadInput(f"Give --data or --dataset. Received: images {model.image_shape}.")
+        raise BadInput(
+            f"Give --data, a folder of pictures in class folders, or --dataset. Received: a model "
+            f"for images {tuple(model.image_shape)} and {model.classes} classes, and no data set "
+            "that has such images."
+        )
     with reading(f"data set {dataset}"):
         _, (x, y) = datasets.load(dataset, data_dir=data_dir)
     images = Images(dataset, "test", len(x), datasets.class_names(dataset), x, y)

@@ -13,8 +13,8 @@ from ..basics.checks import positive_integer
 from ..basics.files import replacing
 from ..export import Program, from_model
 from ..export.edge_report import RUNTIMES, Report, circumstances, measure, render
+from ._arguments import check_output
 from ._calibration import calibration_images
-from ._export import check_output
 from ._shared import load_network, training_record
 
 __all__ = ["run"]

@@ -6,16 +6,15 @@ from typing import Any
 
 import click
 
-from ..basics.files import check_target
 from ..export import FORMATS, Exported, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
 from ..export.exporter import CALIBRATED, writer
-from ..export.runner import RUNNER, check_runner, place_runner
+from ..export.runner import RUNNER, place_runner
 from ._calibration import calibration_images
 from ._shared import load_network, reading, training_record
 
-__all__ = ["check_output", "print_table", "run"]
+__all__ = ["print_table", "run"]
 
 _CONVERTERS = {"tf2onnx": tf2onnx, "tflite": tflite}
 _BITS = 8
@@ -25,7 +24,7 @@ def run(
     format: str,
     model: Path,
     *,
-    output: Path | None = None,
+    output: Path,
     form: str | None = None,
     time_steps: int | None = None,
     bits: int | None = None,
@@ -35,12 +34,12 @@ def run(
     with_runner: bool = False,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Export a saved model.
+    """Export a saved model, with arguments that `check_export` has found to be right.
 
     Args:
         format: One of `FORMATS`.
         model: A `.keras` file of a `ProxyModel`, or a `.kps` program.
-        output: Path of the new file; `None` for the model's name with the format's suffix.
+        output: Path of the new file.
         form: Form of the graph; `None` for the first form of the format.
         time_steps: T; `None` for the model's own.
         bits: Number of bits of an integer network. `None`: a float network, or 8 bits if the
@@ -63,10 +62,6 @@ def run(
         ImportError: If a library is missing.
     """
     form = form or writer(format).FORMS[0]
-    output = output or model.with_suffix(FORMATS[format].suffix)
-    check_output(output, force)
-    if with_runner:
-        check_runner(format, output, force)
     source = _source(model)
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
@@ -109,17 +104,6 @@ def _source(path: Path) -> Any:
         return load(path)
 
 
-def check_output(path: Path, force: bool) -> None:
-    """Raise an error if a file cannot be written to a path.
-
-    Raises:
-        OSError: If so; a file that exists is replaced only with `force`.
-    """
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists already; --force replaces it.")
-    check_target(path, overwrite=True)
-
-
 def _convert(
     format: str,
     converter: str,
@@ -129,15 +113,9 @@ def _convert(
     form: str,
     bits: int | None,
 ) -> dict[str, Any]:
-    name = FORMATS[format].converter
-    if converter != name:
-        known = sorted({"own", name or "own"})
-        raise ValueError(f"`converter` must be one of {known} here. Received: {converter!r}.")
-    if isinstance(model, Program) or bits is not None:
-        raise ValueError("TensorFlow's converters take a float .keras model.")
     model.time_steps = program.time_steps
     _CONVERTERS[converter].write(model, output, form=form)
-    facts = {"file": str(output), "format": format, "form": form, "converter": name}
+    facts = {"file": str(output), "format": format, "form": form, "converter": converter}
     return {**facts, "bytes": output.stat().st_size, "check": None}
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import click
 import keras
 
-from .. import datasets
 from .._version import __version__
 from ..callbacks.monitor import CollapseWarning, ProxyMonitor
 from ..model import ProxyModel
@@ -20,6 +19,7 @@ from ..presets import PRESETS
 from ..presets.build import build
 from ..saving.model_file import save_model
 from ._accuracy import accuracies, bar
+from ._arguments import dataset_of
 from ._data import Training, check_data, training_images
 from ._interrupts import Interrupts
 from ._output import Output
@@ -51,7 +51,7 @@ def run(
             the file.
         Interrupted: After Ctrl-C; the message tells what `output` holds.
     """
-    settings = {**settings, "dataset": _dataset(settings)}
+    settings = {**settings, "dataset": dataset_of(settings)}
     data, shape = training_images(settings, data_dir)
     batch_size = next(size for most, size in _BATCH_SIZES.items() if data.train.images < most)
     settings["batch_size"] = settings["batch_size"] or batch_size
@@ -85,25 +85,6 @@ def run(
         "accuracy": accuracy,
     }
     return {"model": str(output.path), **record, "test": test}
-
-
-def _dataset(settings: dict[str, Any]) -> str:
-    """The data that the user named, or the data set with images of the preset's shape."""
-    name: str = settings["model"]
-    found = settings["dataset"]
-    if settings["data"] is not None:
-        if found not in (None, settings["data"]):
-            raise BadInput(f"Give --data or --dataset. Received: {settings['data']} and {found}.")
-        return str(settings["data"])
-    if found is None and name in PRESETS:
-        found = datasets.name_by_shape(PRESETS[name].input_shape)
-    if found is None:
-        raise BadInput(
-            f"A model is one of the presets {sorted(PRESETS)}, or a spec such as 16C3-P2-10F with "
-            f"--dataset, one of {datasets.NAMES}, or with --data, a folder of pictures. "
-            f"Received: {name} without one."
-        )
-    return str(found)
 
 
 def _build(settings: dict[str, Any], image_shape: tuple[int, ...], classes: int) -> ProxyModel:

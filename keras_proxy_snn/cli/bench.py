@@ -61,8 +61,13 @@ def bench(
     """
     if formats and (batch_size is not None or repeats is not None):
         raise BadInput("--batch-size and --repeats have no effect with --formats.")
+    if formats and len(time_steps) > 1:
+        raise BadInput(f"--formats takes one --time-steps. Received: {time_steps}.")
     if calibration is not None and not formats:
         raise BadInput(f"--calibration is for --formats. Received: {calibration}.")
+    from ._arguments import check_network
+
+    check_network(model, "pretrained" if formats else None)
     import_backend()
     if formats:
         _formats(model, time_steps, calibration, as_json)
@@ -106,8 +111,6 @@ def _formats(
 ) -> None:
     from . import _edge_report
 
-    if len(time_steps) > 1:
-        raise BadInput(f"--formats takes one --time-steps. Received: {time_steps}.")
     click.echo(f"exporting and timing {model} ...", err=True)
     steps = time_steps[0] if time_steps else None
     text, report = _edge_report.run(model, time_steps=steps, calibration=calibration)

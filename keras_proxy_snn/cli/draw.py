@@ -1,5 +1,6 @@
 """`keras-proxy-snn draw`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -82,6 +83,12 @@ def draw(
     Each picture is a PNG file in a folder; spike_gif is a GIF file. The images are chosen as by
     `evaluate`.
     """
+    from ._arguments import check_data_options, check_network
+
+    check_network(model, "pretrained")
+    check_data_options(data, dataset)
+    folder = output or Path(f"{Path(model).stem}_pictures")
+    _files(folder, pictures, force)
     import_backend()
     from ..presets import PRESETS
     from ._data import test_images
@@ -96,11 +103,7 @@ def draw(
         network.time_steps = time_steps
     artist = Artist(network, test, image, images, None if record is None else record["history"])
     chosen = pictures or artist.possible(_PICTURES)
-    folder = output or Path(f"{Path(model).stem}_pictures")
-    files = {name: folder / f"{name}.{'gif' if name == 'spike_gif' else 'png'}" for name in chosen}
-    there = [str(path) for path in files.values() if path.exists()]
-    if there and not force:
-        raise BadInput(f"{', '.join(there)} exist already; --force replaces them.")
+    files = _files(folder, chosen, force)
     folder.mkdir(parents=True, exist_ok=True)
     for path in files.values():
         check_target(path, overwrite=True)
@@ -109,3 +112,14 @@ def draw(
         print_json({"model": model, "dataset": test.name, "files": [*map(str, files.values())]})
     else:
         click.echo(f"Written to {folder}/: {', '.join(path.name for path in files.values())}.")
+
+
+def _files(folder: Path, pictures: Iterable[str], force: bool) -> dict[str, Path]:
+    """Files of pictures by name; none may exist, unless with `force`."""
+    files = {
+        name: folder / f"{name}.{'gif' if name == 'spike_gif' else 'png'}" for name in pictures
+    }
+    there = [str(path) for path in files.values() if path.exists()]
+    if there and not force:
+        raise BadInput(f"{', '.join(there)} exist already; --force replaces them.")
+    return files

@@ -43,6 +43,10 @@ def evaluate(
     another folder, all. Output neurons often fire equally often, so the command prints the
     accuracy by three rules for ties.
     """
+    from ._arguments import check_data_options, check_network
+
+    check_network(model)
+    check_data_options(data, dataset)
     import_backend()
     from ._accuracy import accuracies, print_accuracies
     from ._data import test_images

@@ -51,6 +51,10 @@ def export(format: str, as_json: bool, **options: Any) -> None:
     The check runs the file in its real runtime. If its spikes differ from the model's, the export
     fails with exit status 1.
     """
+    from ._arguments import check_export
+
+    options["output"] = options["output"] or options["model"].with_suffix(FORMATS[format].suffix)
+    check_export(format, **options)
     import_backend()
     from ..export import ExportError
     from . import _export as export_command

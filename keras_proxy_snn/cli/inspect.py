@@ -27,6 +27,9 @@ _NAMED = 10  # classes, by name
 @json_option
 def inspect(model: Path, as_json: bool) -> None:
     """Show layers, thresholds, training and versions of MODEL, a .keras file."""
+    from ._arguments import check_network
+
+    check_network(model)
     import_backend()
     network = load_network(model)
     noted = model_facts(model)

@@ -58,6 +58,11 @@ def predict(
     input, converted to grey or colour, and scaled to its input range. Files in a folder that cannot
     be read are reported and left out.
     """
+    from ._arguments import check_network, check_pictures
+
+    check_network(model)
+    check_pictures(images)
+    given = None if labels is None else names_in(labels)
     import_backend()
     import numpy as np
 
@@ -76,7 +81,7 @@ def predict(
             "first one, and no answer",
             err=True,
         )
-    classes = _class_names(model, network, labels)
+    classes = _class_names(model, network, given, labels)
     results = [
         {
             "image": name,
@@ -136,18 +141,19 @@ def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str
     return names, x
 
 
-def _class_names(model: Path, network: Any, labels: Path | None) -> list[str]:
+def _class_names(
+    model: Path, network: Any, given: list[str] | None, labels: Path | None
+) -> list[str]:
     """Names of the classes: from a file, the model, or the data set of `train`; else numbers."""
     from .. import datasets
 
     classes = network.classes
-    if labels is not None:
-        names = names_in(labels)
-        if len(names) != classes:
+    if given is not None:
+        if len(given) != classes:
             raise BadInput(
-                f"--labels must name {classes} classes. Received: {labels} of {len(names)}."
+                f"--labels must name {classes} classes. Received: {labels} of {len(given)}."
             )
-        return names
+        return given
     if network.class_names is not None:
         return list(network.class_names)
     record = training_record(model)

@@ -98,6 +98,10 @@ def train(
     """
     output = output or Path(f"{settings['model']}.keras")
     target = Output(output, resume, force)
+    from ._arguments import check_training
+
+    if not resume:  # else the record of the file says what holds
+        check_training(settings)
     import_backend()
     from ._accuracy import print_accuracies
     from ._training import run

@@ -3,14 +3,14 @@
 `from_folder` reads pictures of your own from class folders, batch by batch; `open_folder` reads
 them without a split. `from_hub` reads sets of Hugging Face and of tensorflow-datasets. `load`
 returns a data set. `locate` finds the place from which `load` would read it. `class_names` gives
-the names of its classes. `name_by_shape` finds the set that has images of a given shape.
-`load_events` turns the recordings of an event camera into frames.
+the names of its classes, `image_shape` the shape of its images. `name_by_shape` finds the set that
+has images of a given shape. `load_events` turns the recordings of an event camera into frames.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from ._events import event_frames, load_events
-from ._info import NAMES, DatasetError, class_names, name_by_shape
+from ._info import NAMES, DatasetError, class_names, image_shape, name_by_shape
 from ._load import load
 from ._locate import locate
 from ._source import Source
@@ -29,6 +29,7 @@ __all__ = [
     "event_frames",
     "from_folder",
     "from_hub",
+    "image_shape",
     "load",
     "load_events",
     "locate",

@@ -151,9 +151,12 @@ def open_folder(
     folders = {folder.name: folder for folder in _folders(place)}
     names = list(folders) if class_names is None else list(class_names)
     if sorted(names) != sorted(folders):
+        lacking, unknown = sorted({*names} - {*folders}), sorted({*folders} - {*names})
+        faults = [*(f"without {name!r}" for name in lacking)]
+        faults += [f"with {name!r}, which is no class" for name in unknown]
         raise DatasetError(
-            f"The folders of classes must be {names}. Received: {place} with "
-            f"{sorted(folders) or 'no folder'}."
+            f"The folders of classes must be {names}, each with pictures. Received: {place} "
+            f"{', '.join(faults)}."
         )
     if not names:
         raise DatasetError(

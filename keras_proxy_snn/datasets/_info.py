@@ -16,6 +16,7 @@ __all__ = [
     "RawSplits",
     "check_labels",
     "class_names",
+    "image_shape",
     "info_of",
     "name_by_shape",
 ]
@@ -176,6 +177,24 @@ def class_names(name: str) -> tuple[str, ...]:
     ('airplane', 'automobile', 'bird')
     """
     return info_of(name).classes
+
+
+def image_shape(name: str) -> tuple[int, int, int]:
+    """Shape of the images of a set, `(height, width, channels)` in pixels.
+
+    Args:
+        name: One of `NAMES`.
+
+    Raises:
+        ValueError: If the name is not known.
+
+    Example:
+
+    >>> from keras_proxy_snn import datasets
+    >>> datasets.image_shape("cifar10")
+    (32, 32, 3)
+    """
+    return info_of(name).shape
 
 
 def name_by_shape(shape: tuple[int, ...]) -> str | None:

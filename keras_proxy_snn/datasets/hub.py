@@ -1,6 +1,5 @@
 """Labelled images of Hugging Face's `datasets` and of tensorflow-datasets, as streams."""
 
-import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,11 +9,11 @@ from ..basics.checks import require
 from ._folder import FRACTION, checked_size
 from ._info import DatasetError
 from ._stream import ImageStream
+from .names import HUB_NAME
 from .pictures import pixels_of
 
-__all__ = ["from_hub", "is_hub"]
+__all__ = ["from_hub"]
 
-_NAME = re.compile(r"(hf|tfds):(.+)")
 _HELD_OUT = ("test", "validation")  # names of parts; the first that exists is held out
 
 
@@ -24,11 +23,6 @@ class _Part(NamedTuple):
     read: Callable[[int], np.ndarray]
     labels: np.ndarray
     class_names: list[str]
-
-
-def is_hub(name: object) -> bool:
-    """Whether a text names a data set for `from_hub`, as `hf:...` and `tfds:...` do."""
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
 def from_hub(
@@ -75,7 +69,7 @@ def from_hub(
     Traceback (most recent call last):
     ValueError: `name` must be 'hf:NAME' or 'tfds:NAME'. Received: 'beans'.
     """
-    match = _NAME.fullmatch(name) if isinstance(name, str) else None
+    match = HUB_NAME.fullmatch(name) if isinstance(name, str) else None
     if match is None:
         raise ValueError(f"`name` must be 'hf:NAME' or 'tfds:NAME'. Received: {name!r}.")
     parts, open_part = (_hugging_face if match[1] == "hf" else _tensorflow)(match[2])

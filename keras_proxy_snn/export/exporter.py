@@ -17,7 +17,7 @@ from ..basics.files import check_target, replacing
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
 from .check import Check, check
-from .formats import FORMATS
+from .formats import FORMATS, check_suffix
 from .frontend.from_model import from_model
 from .images import check_images, noise_images
 from .program import Program
@@ -154,9 +154,7 @@ def export(
         _check_is_array(argument, value)
     format = format or _format_of(path)
     module = writer(format)
-    program = source if isinstance(source, Program) else from_model(source)
-    if time_steps is not None:
-        program = program.with_time_steps(time_steps)
+    check_suffix(format, path)
     _check_options(format, module, options)
     form = form or module.FORMS[0]
     if form not in module.FORMS:
@@ -164,6 +162,9 @@ def export(
     check_target(path, overwrite)
     if check_flag("with_runner", with_runner):
         check_runner(format, path, overwrite)
+    program = source if isinstance(source, Program) else from_model(source)
+    if time_steps is not None:
+        program = program.with_time_steps(time_steps)
     bits = True if quantise is None or quantise is False else quantise
     if bits is quantise or program.number_format not in FORMATS[format].numbers:
         calibration = images if calibration is None else calibration

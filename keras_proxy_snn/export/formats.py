@@ -5,8 +5,9 @@ Each format has an entry in this table, and a folder beside this file that defin
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["FORMATS", "Format"]
+__all__ = ["FORMATS", "Format", "check_suffix"]
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,24 @@ FORMATS = {
     "nir": Format(".nir"),
     "c": Format(".c", numbers=("int8",)),
 }
+
+
+def check_suffix(format: str, path: Path) -> None:
+    """Raise a `ValueError` unless a file's name ends as its format's files do.
+
+    Runtimes and `on_device.py` choose by the suffix.
+
+    Example:
+
+    >>> from pathlib import Path
+    >>> from keras_proxy_snn.export.formats import check_suffix
+    >>> check_suffix("c", Path("net.c"))
+    >>> check_suffix("c", Path("net.tflite"))
+    Traceback (most recent call last):
+    ValueError: A file of the format 'c' must end in '.c'. Received: 'net.tflite'.
+    """
+    suffix = FORMATS[format].suffix
+    if path.suffix.lower() != suffix:
+        raise ValueError(
+            f"A file of the format {format!r} must end in {suffix!r}. Received: {path.name!r}."
+        )

@@ -1,7 +1,6 @@
 """`build`: a compiled model from a preset or an architecture string."""
 
-import re
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from ..saving.pretrained import pretrained_card
 from ..saving.weights import load_weights, read_card
 from ..training.losses import LOSSES
 from ..training.metrics import SpikeAccuracy
-from . import PRESETS, Preset
+from . import Preset
+from .lookup import preset_of
 
 __all__ = ["build"]
 
@@ -60,7 +60,7 @@ def build(
     source = pretrained_card(name) if weights == "pretrained" else weights
     card = None if source is None else read_card(source)
     settings = {} if card is None else card.get("settings", {})
-    preset = _preset(name, {**settings, **overrides})
+    preset = preset_of(name, {**settings, **overrides})
     check_choice("loss", preset.loss, LOSSES)
     spec = parse_spec(preset.spec, preset.input_shape)
     thresholds = layer_thresholds(preset.v_threshold, neuron_names(spec))
@@ -103,27 +103,6 @@ def build(
     if source is not None:
         load_weights(model, source, card)
     return model
-
-
-def _preset(name: str, overrides: dict[str, Any]) -> Preset:
-    known = {field.name for field in fields(Preset)}
-    unknown = sorted(set(overrides) - known)
-    if unknown:
-        raise TypeError(f"Fields of a preset must be among {sorted(known)}. Received: {unknown}.")
-    if name in PRESETS:
-        return replace(PRESETS[name], **overrides)
-    if not isinstance(name, str) or not re.match(r"P?[0-9]", name):  # As specs begin.
-        raise ValueError(
-            f"`name` must be one of the presets {sorted(PRESETS)} or a spec such as "
-            f"'16C3-P2-10F'. Received: {name!r}."
-        )
-    parse_spec(name)
-    if "input_shape" not in overrides:
-        raise TypeError(
-            "A spec needs `input_shape`, (height, width, channels) of the images. Received: "
-            f"build({name!r}) without `input_shape`."
-        )
-    return Preset(name, **overrides)
 
 
 def _pick(preset: Preset, *names: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ..basics.files import replacing
 from ..model import ProxyModel
 from ..training.losses import LOSSES
 from ._declared import check_declared
+from .model_path import check_model_path
 
 __all__ = ["load_model", "read_facts", "read_record", "save_model"]
 
@@ -49,13 +50,7 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
     >>> load_model(path).time_steps, read_record(path)
     (4, {'epochs': 0})
     """
-    path = Path(path)
-    if not path.is_file():
-        hint = ", which is a folder" if path.is_dir() else ""
-        raise FileNotFoundError(f"There is no file {path}{hint}.")
-    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
-        fault = "it is no ZIP archive" if path.suffix == ".keras" else "its name must end in .keras"
-        raise ValueError(f"{path} is not a saved Keras model ({fault}).")
+    path = check_model_path(path)
     try:
         check_declared(path)
         model = keras.models.load_model(path, _LOSSES, compile=compile)

@@ -15,7 +15,7 @@ from ._saturation import Proof, prove, scale_limits
 from ._scales import Limit, Rounded, Rounding, search
 from ._simulation import layer_counts
 
-__all__ = ["quantise"]
+__all__ = ["check_bits", "quantise"]
 
 _BITS = range(2, 9)
 # 255 is the largest uint8. A smaller scale gives a smaller threshold in the first layer, so its
@@ -198,6 +198,12 @@ def _check_program(program: Program) -> None:
         check_levels(layer)
 
 
+def check_bits(bits: object) -> None:
+    """Raise a `ValueError` unless a number of bits is an integer from 2 to 8."""
+    if not isinstance(bits, int) or isinstance(bits, bool) or bits not in _BITS:
+        raise ValueError(f"`bits` must be an integer from 2 to 8. Received: {bits!r}.")
+
+
 def _check_settings(
     bits: int,
     input_scale: float | None,
@@ -205,8 +211,7 @@ def _check_settings(
     safety_factor: float,
     white: float,
 ) -> None:
-    if not isinstance(bits, int) or isinstance(bits, bool) or bits not in _BITS:
-        raise ValueError(f"`bits` must be an integer from 2 to 8. Received: {bits!r}.")
+    check_bits(bits)
     if input_scale is not None and not 0 < input_scale * white <= _INPUT_SCALES[0]:
         raise ValueError(
             f"`input_scale` must be above 0 and at most {_INPUT_SCALES[0] / white:g}. "

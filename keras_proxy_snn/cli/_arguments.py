@@ -1,0 +1,174 @@
+"""Checks that need only the arguments; a command makes them before it loads Keras, data or models.
+
+So a wrong option is told at once, and not after a minute.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from .. import datasets
+from ..basics.files import check_target
+from ..cnn.spec import layer_shapes, parse_spec
+from ..datasets.names import is_hub
+from ..export.exporter import writer
+from ..export.formats import FORMATS, check_suffix
+from ..export.quantise import check_bits
+from ..export.runner import check_runner
+from ..presets import PRESETS
+from ..presets.lookup import preset_of
+from ..saving.model_path import check_model_path
+from ..saving.pretrained import pretrained_card
+from ._shared import BadInput, reason
+
+__all__ = [
+    "check_data_options",
+    "check_export",
+    "check_fits",
+    "check_network",
+    "check_output",
+    "check_pictures",
+    "check_training",
+    "dataset_of",
+]
+
+
+def check_network(name: str | Path, weights: str | None = None) -> None:
+    """Raise an error unless a name is a preset (if text), or a file that can be a saved model.
+
+    Args:
+        name: The preset or the file.
+        weights: `"pretrained"`: the preset needs weights in this package.
+
+    Raises:
+        ValueError: If a file is no `.keras` file, or a preset has no such weights.
+        OSError: If there is no such file.
+    """
+    if isinstance(name, str) and name in PRESETS:
+        if weights == "pretrained":
+            pretrained_card(name)
+        return
+    check_model_path(name)
+
+
+def check_data_options(data: str | None, dataset: str | None) -> None:
+    """Raise `BadInput` unless `--data` and `--dataset` name at most one source that can exist."""
+    if data is not None and dataset is not None:
+        raise BadInput(f"Give --data or --dataset. Received: {data} and {dataset}.")
+    if data is not None and not is_hub(data) and not Path(data).expanduser().is_dir():
+        hint = f" The data set of this name is --dataset {data}." if data in datasets.NAMES else ""
+        raise BadInput(f"A folder of pictures must exist.{hint} Received: --data {data}.")
+    if dataset is not None:
+        datasets.class_names(dataset)
+
+
+def dataset_of(settings: dict[str, Any]) -> str:
+    """The data that `train` was told, or the data set with images of the preset's shape.
+
+    Raises:
+        BadInput: If there is none.
+    """
+    name: str = settings["model"]
+    data, found = settings["data"], settings["dataset"]
+    check_data_options(data, None if found == data else found)  # equal in a record
+    if data is not None:
+        return str(data)
+    if found is None and name in PRESETS:
+        found = datasets.name_by_shape(PRESETS[name].input_shape)
+    if found is None:
+        raise BadInput(
+            f"A model is one of the presets {sorted(PRESETS)}, or a spec such as 16C3-P2-10F with "
+            f"--dataset, one of {datasets.NAMES}, or with --data, a folder of pictures. "
+            f"Received: {name} without one."
+        )
+    return str(found)
+
+
+def check_training(settings: dict[str, Any]) -> None:
+    """Raise an error if the settings of `train` fit no images.
+
+    Raises:
+        BadInput: If a field is unknown, or the network has not the shape and the number of classes
+            of a data set that has a name.
+        ValueError: If the architecture cannot be read or built.
+    """
+    name, own = dataset_of(settings), settings["data"] is not None
+    shape = (1, 1, 1) if own else datasets.image_shape(name)  # that of own pictures is read later
+    fields = settings["fields"]
+    if settings["model"] not in PRESETS:
+        fields = {"input_shape": shape, **fields}
+    try:
+        preset = preset_of(settings["model"], fields)
+    except TypeError as error:  # an unknown field
+        raise BadInput(reason(error)) from error
+    if own:
+        parse_spec(preset.spec)
+        return
+    (classes,) = layer_shapes(parse_spec(preset.spec), preset.input_shape)[-1]
+    check_fits(name, shape, len(datasets.class_names(name)), preset.input_shape, classes)
+
+
+def check_fits(
+    name: str, shape: Iterable[int], classes: int, model_shape: Iterable[int], model_classes: int
+) -> None:
+    """Raise `BadInput` unless images of a shape, and their classes, are those of a network."""
+    shape, model_shape = tuple(shape), tuple(model_shape)
+    if (shape, classes) != (model_shape, model_classes):
+        raise BadInput(
+            f"Images of {name} are {shape}, of {classes} classes; an architecture for them "
+            f"ends in -{classes}F. Received: a model for {model_shape} and {model_classes} classes."
+        )
+
+
+def check_export(
+    format: str,
+    model: Path,
+    *,
+    output: Path,
+    form: str | None = None,
+    bits: int | None = None,
+    converter: str = "own",
+    calibration: str | None = None,
+    with_runner: bool = False,
+    force: bool = False,
+    **_: Any,
+) -> None:
+    """Raise an error if the arguments of `export` cannot be meant; see `_export.run`."""
+    if model.suffix != ".kps":
+        check_network(model)
+    elif not model.is_file():
+        raise FileNotFoundError(f"There is no file {model}.")
+    check_suffix(format, output)
+    forms = writer(format).FORMS
+    if form is not None and form not in forms:
+        raise ValueError(f"`form` must be one of {forms} for {format}. Received: {form!r}.")
+    converters = sorted({"own", FORMATS[format].converter or "own"})
+    if converter not in converters:
+        raise ValueError(f"`converter` must be one of {converters} here. Received: {converter!r}.")
+    if converter != "own" and (model.suffix == ".kps" or bits is not None):
+        raise ValueError("TensorFlow's converters take a float .keras model.")
+    if bits is not None:
+        check_bits(bits)
+    if calibration is not None and not Path(calibration).exists() and not is_hub(calibration):
+        datasets.class_names(calibration)
+    check_output(output, force)
+    if with_runner:
+        check_runner(format, output, force)
+
+
+def check_output(path: Path, force: bool) -> None:
+    """Raise an error if a file cannot be written to a path.
+
+    Raises:
+        OSError: If so; a file that exists is replaced only with `force`.
+    """
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists already; --force replaces it.")
+    check_target(path, overwrite=True)
+
+
+def check_pictures(paths: Iterable[Path]) -> None:
+    """Raise `BadInput` unless there is something at each path."""
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"image {path}: There is no such file or folder.")

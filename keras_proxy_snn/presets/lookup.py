@@ -1,0 +1,47 @@
+"""`preset_of`: the settings that a name and some fields stand for. No backend is needed."""
+
+import re
+from dataclasses import fields, replace
+from typing import Any
+
+from ..cnn.spec import parse_spec
+from . import PRESETS, Preset
+
+__all__ = ["preset_of"]
+
+
+def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
+    """The settings of a preset or of an architecture string.
+
+    Args:
+        name: A preset's name, or a spec.
+        overrides: Fields that replace those of the preset; a spec needs `input_shape`.
+
+    Raises:
+        ValueError: If the name is neither a preset nor a spec.
+        TypeError: If a field is unknown or `input_shape` is missing.
+
+    Example:
+
+    >>> from keras_proxy_snn.presets.lookup import preset_of
+    >>> preset_of("digits", {"time_steps": 4}).time_steps
+    4
+    """
+    known = {field.name for field in fields(Preset)}
+    unknown = sorted(set(overrides) - known)
+    if unknown:
+        raise TypeError(f"Fields of a preset must be among {sorted(known)}. Received: {unknown}.")
+    if name in PRESETS:
+        return replace(PRESETS[name], **overrides)
+    if not isinstance(name, str) or not re.match(r"P?[0-9]", name):  # As specs begin.
+        raise ValueError(
+            f"`name` must be one of the presets {sorted(PRESETS)} or a spec such as "
+            f"'16C3-P2-10F'. Received: {name!r}."
+        )
+    parse_spec(name)
+    if "input_shape" not in overrides:
+        raise TypeError(
+            "A spec needs `input_shape`, (height, width, channels) of the images. Received: "
+            f"build({name!r}) without `input_shape`."
+        )
+    return Preset(name, **overrides)
