@@ -72,6 +72,8 @@ def test_histogram_counts_the_neurons(record, rates):
         expected = np.histogram(mean[mean > 0], 20, (0, most))[0]
         np.testing.assert_allclose(fired, 100 * expected / len(mean), atol=1e-6)
         assert silent + sum(fired) == pytest.approx(100)
+        assert [bar.get_x() for bar in axes.patches[:2]] == [0, 0]  # nothing left of zero
+        assert axes.patches[1].get_y() == pytest.approx(silent)
         assert axes.patches[0].get_facecolor() == to_rgba("#D55E00")
         (note,) = axes.texts
         assert note.get_text().startswith(
@@ -129,7 +131,8 @@ def test_points_are_rates_of_both_sides_of_equation_9(model, record, images, rat
             points.get_offsets(), np.stack([x, y], axis=1)[active], rtol=1e-5, atol=1e-6
         )
     for axes, layer in zip(figure.axes, record.values(), strict=True):
-        note = f"error {layer.rate_error:.3f}, distance {layer.rate_distance:.3f}"
+        note = f"mean |rate - ReLU| {layer.rate_error:.3f}\n"
+        note += f"cosine distance {layer.rate_distance:.3f}"
         assert [text.get_text() for text in axes.texts] == [note]
         (line,) = axes.lines
         x, y = line.get_data()
@@ -177,15 +180,19 @@ def test_traces_are_potentials_over_threshold(images, v_threshold):
     figure = potential_traces(model, images[0])
     check_legible(figure)
     for axes, name in zip(figure.axes, LAYERS, strict=True):
-        fired = spikes[name].reshape(TIME_STEPS, -1)
+        shape = model.ann.get_layer(name).output.shape[1:]
+        fired = spikes[name].reshape(TIME_STEPS, *shape)
         lines, ticks = traces(axes)
         assert axes.lines[0].get_ydata() == [1, 1]
         assert len(lines) == len(ticks) == 3
         for (label, v), steps in zip(lines.items(), ticks, strict=True):
-            neuron = int(label.split()[1])
-            v_numpy = potentials[name].reshape(TIME_STEPS, -1)[:, neuron]
+            map_, row, column = (*map(int, re.findall(r"\d+", label)), 0, 0)[:3]
+            conv = label.startswith("map ")
+            place = np.s_[:, row, column, map_] if conv else np.s_[:, map_]
+            assert conv == (name != "readout")
+            v_numpy = potentials[name].reshape(fired.shape)[place]
             np.testing.assert_allclose(v, [0, *v_numpy / v_threshold], atol=1e-6)
-            assert steps == (1 + np.flatnonzero(fired[:, neuron])).tolist()
+            assert steps == (1 + np.flatnonzero(fired[place])).tolist()
             assert name == "readout" or steps
     assert titles(figure)[0] == f"conv1: 3 of the {spikes['conv1'].any(axis=0).sum()} that fired"
 

@@ -18,6 +18,9 @@ __all__ = ["confusion_matrix"]
 # With more classes the cells have no room for numbers.
 _NUMBERED_CLASSES = 20
 _LABELLED_CLASSES = 40
+_FEW_CLASSES = 5  # whose cells have room for large numbers and longer names
+# Inches beside and above the matrix, for names, title and colour bar.
+_BESIDE, _ABOVE = 2.4, 1.5
 
 
 def confusion_matrix(
@@ -51,7 +54,9 @@ def confusion_matrix(
     """
     matrix = _matrix(np.asarray(labels), np.asarray(ops.convert_to_numpy(scores)))
     names = [short(name, 16) for name in class_labels(class_names, len(matrix))]
-    figure = new_figure(0.88 * WIDTH)
+    side = float(np.clip(0.6 * len(matrix), 3.0, WIDTH - _BESIDE))  # few classes, no huge cells
+    figure = new_figure(side + _ABOVE)
+    figure.set_layout_engine("compressed")  # the colour bar stands beside the matrix
     axes = figure.subplots()
     # A class without images has an empty row.
     shares = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
@@ -90,7 +95,7 @@ def _write_numbers(axes: "Axes", matrix: np.ndarray, shares: np.ndarray) -> None
             "ha": "center",
             "va": "center",
             "color": colour,
-            "fontsize": "small",
+            "fontsize": "small" if len(matrix) > _FEW_CLASSES else "large",
         }
         axes.text(column, row, f"{matrix[row, column]}", **style)
 
@@ -98,10 +103,11 @@ def _write_numbers(axes: "Axes", matrix: np.ndarray, shares: np.ndarray) -> None
 def _label(axes: "Axes", matrix: np.ndarray, names: list[str]) -> None:
     accuracy, images = np.trace(matrix) / matrix.sum(), int(matrix.sum())
     title = f"Confusion matrix, {images:,} images, accuracy {100 * accuracy:.2f} %"
-    axes.set_title(title, loc="left", fontsize="large", fontweight="bold")
+    size = "large" if len(names) > _FEW_CLASSES else "medium"
+    axes.set_title(title, loc="left", fontsize=size, fontweight="bold")
     labelled = range(0, len(names), -(-len(names) // _LABELLED_CLASSES))
     shown = [names[i] for i in labelled]
-    turned = max(map(len, shown)) > 2 or len(shown) > 20
+    turned = max(map(len, shown)) > (2 if len(names) > _FEW_CLASSES else 9) or len(shown) > 20
     style: dict[str, Any] = (
         {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if turned else {}
     )

@@ -169,7 +169,7 @@ def _draw_row(
     height: float,
     spikes: bool = False,
 ) -> None:
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     label = "SNN\nspikes" if spikes else "ANN\nactivation"
     sheet.text(_LEFT - 0.1, top + height / 2, label, ha="right", fontsize="small")
@@ -183,4 +183,6 @@ def _draw_row(
     left = _LEFT + maps.shape[-1] * (width + _GAP) + 0.05
     bar = sheet.figure.colorbar(picture, cax=sheet.axes(left, top, 0.1, height))
     bar.locator = MaxNLocator(nbins=max(1, int(4 * height)), integer=spikes)
+    # Matplotlib writes a factor such as 1e-5 above the bar, over what stands there.
+    bar.formatter = FuncFormatter(lambda value, _: f"{value:.3g}")
     bar.ax.tick_params(labelsize="small")

@@ -24,8 +24,8 @@ _CAPTION = (
 def firing_rates(record: Mapping[str, Any]) -> "Figure":
     """Draw a histogram of firing rates for each layer.
 
-    A neuron's rate is its mean over the images, in spikes per step. The vermillion bar left of
-    zero is the share of neurons that never fire. Each panel has its own scales, so that a layer
+    A neuron's rate is its mean over the images, in spikes per step. The vermillion part of the bar
+    at zero is the share of neurons that never fire. Each panel has its own scales, so that a layer
     with low rates can be read beside a layer with high ones.
 
     Args:
@@ -33,7 +33,8 @@ def firing_rates(record: Mapping[str, Any]) -> "Figure":
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide. The bars of each panel, from left to right,
-        are the neurons that never fire and 20 bins of the neurons that fire, in percent of all.
+        are the neurons that never fire and 20 bins of the neurons that fire, in percent of all. The
+        first bin stands on top of the neurons that never fire.
 
     Raises:
         ValueError: If `record` is not such a result.
@@ -78,11 +79,13 @@ def _draw(axes: "Axes", rates: np.ndarray, most: float) -> Any:
     # The largest rate may be above `most` by a rounding.
     fired = np.minimum(rates[rates > 0], most)
     shares = np.histogram(fired, _BINS, (0, most))[0] / len(rates)
-    heights = 100 * np.concatenate([[1 - len(fired) / len(rates)], shares])
+    silent = 1 - len(fired) / len(rates)
+    heights = 100 * np.array([silent, *shares])
+    feet = 100 * np.array([0, silent, *np.zeros(_BINS - 1)])
     width = most / _BINS
-    left = width * np.array([-1.5, *range(_BINS)])
+    left = width * np.array([0, *range(_BINS)])
     colours = [VERMILLION, *[BLUE] * _BINS]
-    bars = axes.bar(left, heights, 0.92 * width, align="edge", color=colours)
-    axes.set_xlim(-2 * width, most + width / 2)
-    axes.set_ylim(0, 1.05 * heights.max())
+    bars = axes.bar(left, heights, 0.92 * width, feet, align="edge", color=colours)
+    axes.set_xlim(-width / 2, most + width / 2)
+    axes.set_ylim(0, 1.05 * (feet + heights).max())
     return bars[0]

@@ -20,7 +20,8 @@ __all__ = ["potential_traces"]
 _CAPTION = (
     "A potential climbs to the threshold; the neuron fires (a mark above) and the potential is "
     "reset. Points show it\nafter the reset. One that stays above the threshold belongs to a "
-    "neuron that fires in every step."
+    "neuron that fires in every step.\nMap 5 (2, 7) is the neuron in row 2 and column 7 of map 5; "
+    "all are counted from 0."
 )
 
 _MARKERS = "os^Dv"
@@ -61,7 +62,8 @@ def potential_traces(
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide; the lines of a panel are labelled with
-        the neuron's index in its flattened layer, or the class.
+        the neuron's place, `map 5 (2, 7)` for map, row and column, with its number in a fully
+        connected layer, or with the class.
 
     Raises:
         ValueError: If the image has another shape than the model's, `neurons` is not an integer
@@ -104,22 +106,33 @@ def _layers(
     spikes, potentials = model.snn.record(batch, return_potentials=True)
     layers = []
     for layer in model.snn.if_layers:
-        fired, v = (
-            np.asarray(ops.convert_to_numpy(signal[layer.name])).reshape(model.time_steps, -1)
+        signals = [
+            np.asarray(ops.convert_to_numpy(signal[layer.name]))[0]
             for signal in (spikes, potentials)
-        )
+        ]
+        shape = signals[0].shape[1:]
+        fired, v = (signal.reshape(model.time_steps, -1) for signal in signals)
         v = v / layer.v_threshold
         counts = fired.sum(axis=0)
         readout = layer is model.snn.if_layers[-1]
         chosen, which = _choose(counts, v, neurons, rng, readout)
-        names = [f"neuron {i}" for i in range(len(counts))]
         if readout:
             names = class_labels(class_names, len(counts))
             names = names if class_names is not None else [f"class {name}" for name in names]
-        labels = [short(names[i], 14) for i in chosen]
+            labels = [short(names[i], 14) for i in chosen]
+        else:
+            labels = [_place(int(i), shape) for i in chosen]
         title = f"{short(layer.twin.name, 40)}: {which}"
         layers.append(_Traces(title, labels, layer.v_0, v[:, chosen], fired[:, chosen]))
     return layers
+
+
+def _place(index: int, shape: tuple[int, ...]) -> str:
+    """Where a neuron is, from its index in the flattened layer."""
+    if len(shape) != 3:
+        return f"neuron {index}"
+    row, column, number = np.unravel_index(index, shape)
+    return f"map {number} ({row}, {column})"
 
 
 def _choose(

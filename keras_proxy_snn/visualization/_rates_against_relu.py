@@ -17,7 +17,9 @@ __all__ = ["rates_against_relu"]
 
 _CAPTION = (
     "Each point is a neuron on one image. The proxy assumes that the points lie on the line. Right "
-    "of its bend\na neuron would have to fire more than once per step; a higher threshold cures it."
+    "of its bend\na neuron would have to fire more than once per step; a higher threshold cures "
+    "it. Cosine distance is 0 if\nall rates are the same multiple of the ReLU, as on a line of "
+    "another slope."
 )
 
 
@@ -63,7 +65,10 @@ def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: i
     of = f"{images} images" if images > 1 else "one image"
     title = f"Firing rate against ReLU, {of}, T = {time_steps}"
     layers = list(record.values())
-    notes = [f"error {r.rate_error:.3f}, distance {r.rate_distance:.3f}" for r in layers]
+    notes = [
+        f"mean |rate - ReLU| {layer.rate_error:.3f}\ncosine distance {layer.rate_distance:.3f}"
+        for layer in layers
+    ]
     figure, panels = new_panels(title, list(record), 3, 2.3, notes, _CAPTION)
     rng = np.random.default_rng(seed)
     for axes, layer in zip(panels, layers, strict=True):
