@@ -715,7 +715,10 @@ def test_bad_input_is_one_line(arguments, message, folder):
     [
         (["train", "16C3-3F", "--dataset", "digits"], "ends in -10F. Received: a model for (8, 8"),
         (["train", "digits", "--dataset", "cifar10"], "Images of cifar10 are (32, 32, 3)"),
-        (["train", "16C3x-10F", "--dataset", "digits"], "Received: token '16C3x' at position 0"),
+        (
+            ["train", "16C3x-10F", "--dataset", "digits"],
+            "token '16C3x' at position 0 of '16C3x-10F'.",
+        ),
         (["train", "4C3-P9-10F", "--dataset", "digits"], "must leave at least one pixel"),
         (["train", "digits", "--set", "T=3"], "Received: ['T']"),
         (["train", "2C3-2F", "--data", "none"], "pictures must exist. Received: --data none"),

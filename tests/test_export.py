@@ -293,6 +293,19 @@ def test_time_steps_and_overwriting(model, images, tmp_path):
     assert model.export(path, overwrite=True).program.time_steps == 7
 
 
+def test_a_written_file_shows_itself_in_a_few_lines(model, images, tmp_path):
+    exported = export(model, tmp_path / "net.nir", images=images[:4])
+    first, second, third = repr(exported).splitlines()
+    assert first == f"Exported {tmp_path / 'net.nir'}"
+    assert second.startswith(f"  nir, graph: float32, T = {model.time_steps}, ")
+    assert third.startswith("  check: 4 images, 0 counts differ")
+    exported = export(
+        model, tmp_path / "b.nir", verify=False, test=(images[:4], [0] * 4), images=images[:4]
+    )
+    assert "check: not made\n  accuracy: " in repr(exported)
+    assert repr(exported).endswith("% of 4 test images")
+
+
 def test_an_integer_network_by_one_call_is_that_of_two(model, images, tmp_path, capsys):
     expected = quantise(from_model(model), images, bits=8)
     for number, bits in enumerate((8, True)):
@@ -305,7 +318,7 @@ def test_an_integer_network_by_one_call_is_that_of_two(model, images, tmp_path, 
         assert exported.check.images == len(images)
         assert exported.accuracy == (exported.run(images).argmax(1) == labels).mean()
         said = capsys.readouterr().out
-        assert ("net0.tflite: litert, unrolled" in said) == (not number)
+        assert ("net0.tflite\n  litert, unrolled: int8" in said) == (not number)
 
 
 def test_formats_of_keras_are_its_own(model, monkeypatch):

@@ -75,6 +75,10 @@ def test_shapes_drop_what_does_not_fill_a_pooling_window():
         ("16C3-20F-P2-10F", "P2", 9),
         ("P2-10F", "P2", 0),
         ("16C3-P2", "P2", 5),
+        ("-16C3-10F", "", 0),
+        ("99999999999C3-10F", "99999999999C3", 0),
+        ("4C3-P1048577-10F", "P1048577", 4),
+        ("4C3-" + "9" * 5000 + "F", "9" * 5000 + "F", 4),
     ],
 )
 def test_an_error_names_token_position_and_string(text, token, position):
@@ -84,6 +88,15 @@ def test_an_error_names_token_position_and_string(text, token, position):
     assert (error.text, error.token, error.position) == (text, token, position)
     for part in (repr(token), f"position {position}", repr(text)):
         assert part in str(error)
+
+
+def test_sizes_that_no_memory_holds_are_refused_and_told():
+    with pytest.raises(SpecError, match=r"would take 15,461,882,265,600 bytes.*token '1048576C64'"):
+        layer_shapes(parse_spec("1048576C64-10F"), (28, 28, 900))
+    with pytest.raises(SpecError, match=r"2\*\*30 neurons.*token '1048576C1'"):
+        parse_spec("1048576C1-10F", (64, 64, 1))
+    with pytest.raises(SpecError, match=r"here a token is missing\. Received: token '' at pos"):
+        parse_spec("")
 
 
 def test_pooling_below_one_pixel_is_refused():

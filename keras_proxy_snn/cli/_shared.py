@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from ..basics.startup import choose_backend
+from ..cnn.spec import SpecError
 
 __all__ = [
     "BadInput",
@@ -64,8 +65,9 @@ class Interrupted(click.ClickException):
 
 
 def reason(error: BaseException) -> str:
-    """Message of an error, or its class name if the message is empty."""
-    return str(error).strip() or type(error).__name__
+    """Message of an error as one line, or its class name if the message is empty."""
+    message = error.line if isinstance(error, SpecError) else str(error)
+    return message.strip() or type(error).__name__
 
 
 @contextmanager

@@ -6,6 +6,7 @@ Uses only the standard library, so a spec can be read without a deep-learning fr
 import re
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from numbers import Integral
 
 __all__ = ["Conv", "Dense", "Pool", "SpecError", "format_spec", "layer_shapes", "parse_spec"]
@@ -66,6 +67,10 @@ _TOKEN = re.compile(
 )
 
 
+_MOST = 2**20  # the largest number in a token
+_MOST_VALUES = 2**30  # weights or neurons of a layer, 4 GiB
+
+
 class SpecError(ValueError):
     """An architecture string that cannot be read or built.
 
@@ -73,13 +78,13 @@ class SpecError(ValueError):
         text: The whole string.
         token: The token at fault.
         position: Index of that token's first character in `text`.
+        line: The message without the marked string.
     """
 
     def __init__(self, rule: str, text: str, token: str, position: int):
-        super().__init__(
-            f"{rule} Received: token {token!r} at position {position} of {text!r}.\n"
-            f"    {text}\n    {' ' * position}{'^' * max(1, len(token))}"
-        )
+        self.line = f"{rule} Received: token {token!r} at position {position} of {text!r}."
+        mark = f"    {text}\n    {' ' * position}{'^' * max(1, len(token))}"
+        super().__init__(f"{self.line}\n{mark}")
         self.text, self.token, self.position = text, token, position
 
 
@@ -87,10 +92,11 @@ def parse_spec(text: str, input_shape: tuple[int, ...] | None = None) -> Spec:
     """Read an architecture string.
 
     Args:
-        text: Tokens joined by `-`: `nCk`, `Pk` or `nF`. The last one is an `nF`,
-            the readout with one neuron per class.
+        text: Tokens joined by `-`: `nCk`, `Pk` or `nF`, with numbers up to 2**20. The last one is
+            an `nF`, the readout with one neuron per class.
         input_shape: `(height, width, channels)` of the images, in pixels. If
-            given, the layers must also fit on such an image.
+            given, the layers must also fit on such an image, and have at most 2**30 weights and
+            2**30 neurons each (4 GiB).
 
     Returns:
         A tuple of `Conv`, `Pool` and `Dense`. `format_spec` is the inverse.
@@ -138,7 +144,8 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
         One tuple per layer: `(height, width, maps)`, or `(units,)` from the first `Dense` on.
 
     Raises:
-        SpecError: If a pooling would leave less than one pixel.
+        SpecError: If a pooling would leave less than one pixel, or a layer has more than 2**30
+            weights or neurons.
         ValueError: If `input_shape` is not three positive integers.
 
     Example:
@@ -156,6 +163,7 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
     shape: tuple[int, ...] = tuple(input_shape)
     shapes = []
     for layer, (token, position) in zip(spec, _tokens(text), strict=True):
+        before = shape
         if isinstance(layer, Conv):
             shape = (*shape[:2], layer.maps)
         elif isinstance(layer, Dense):
@@ -171,8 +179,24 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
                     position,
                 )
             shape = (height, width, shape[2])
+        values = max(prod(shape), _weights(layer, before))
+        if values > _MOST_VALUES:
+            raise SpecError(
+                "A layer must have at most 2**30 weights and 2**30 neurons, which take 4 GiB; this "
+                f"one would take {4 * values:,} bytes.",
+                text,
+                token,
+                position,
+            )
         shapes.append(shape)
     return tuple(shapes)
+
+
+def _weights(layer: Layer, shape: tuple[int, ...]) -> int:
+    """Number of weights of a layer for an input of a shape."""
+    if isinstance(layer, Conv):
+        return layer.kernel_size**2 * shape[-1] * layer.maps
+    return prod(shape) * layer.units if isinstance(layer, Dense) else 0
 
 
 def _tokens(text: str) -> list[tuple[str, int]]:
@@ -185,6 +209,13 @@ def _tokens(text: str) -> list[tuple[str, int]]:
 
 def _parse_token(text: str, token: str, position: int) -> Layer:
     match = _TOKEN.fullmatch(token)
+    if not token:
+        raise SpecError(
+            "A spec is tokens joined by '-', such as '16C3-P2-10F'; here a token is missing.",
+            text,
+            token,
+            position,
+        )
     if match is None:
         raise SpecError(
             "A token must be 'nCk' (convolution), 'Pk' (pooling) or 'nF' (fully connected) with "
@@ -193,6 +224,8 @@ def _parse_token(text: str, token: str, position: int) -> Layer:
             token,
             position,
         )
+    if any(number and (len(number) > 7 or int(number) > _MOST) for number in match.groups()):
+        raise SpecError(f"Numbers must be at most {_MOST:,}.", text, token, position)
     if match["maps"]:
         return Conv(int(match["maps"]), int(match["kernel"]))
     return Pool(int(match["pool"])) if match["pool"] else Dense(int(match["units"]))

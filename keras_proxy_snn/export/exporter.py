@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,9 @@ class ExportError(RuntimeError):
     """A written file gives other spikes than the network."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exported:
-    """A written and checked file.
+    """A written and checked file; it shows itself in a few lines.
 
     Attributes:
         path: The file. For C it is the source; the header is beside it.
@@ -60,8 +60,21 @@ class Exported:
     size: int
     nodes: int
     check: Check | None
-    program: Program = field(repr=False)
+    program: Program
     accuracy: float | None
+
+    def __repr__(self) -> str:
+        check = "not made" if self.check is None else self.check
+        numbers, steps = self.program.number_format, self.program.time_steps
+        lines = [
+            f"Exported {self.path}",
+            f"  {self.format}, {self.form}: {numbers}, T = {steps}, {self.size:,} bytes",
+            f"  check: {check}",
+        ]
+        if self.accuracy is not None:
+            images = self.program.metadata["accuracy_images"]
+            lines.append(f"  accuracy: {self.accuracy:.2%} of {images:,} test images")
+        return "\n".join(lines)
 
     def run(self, images: Images) -> np.ndarray:
         """Run the file in its real runtime; return spike counts or scores `(batch, classes)`."""
@@ -197,9 +210,10 @@ def export(
     if with_runner:
         place_runner(path)
     accuracy = None if test is None else program.metadata["accuracy"]
+    exported = Exported(path, format, form, size, nodes, result, program, accuracy)
     if verbose:
-        print(f"{path}: {format}, {form}, {size} bytes; check: {result or 'not made'}")
-    return Exported(path, format, form, size, nodes, result, program, accuracy)
+        print(exported)
+    return exported
 
 
 def _checked_path(path: Any) -> Path:

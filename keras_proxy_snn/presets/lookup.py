@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 from ..cnn.spec import parse_spec
@@ -33,10 +34,12 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
         raise TypeError(f"Fields of a preset must be among {sorted(known)}. Received: {unknown}.")
     if name in PRESETS:
         return replace(PRESETS[name], **overrides)
-    if not isinstance(name, str) or not re.match(r"P?[0-9]", name):  # As specs begin.
+    if not isinstance(name, str) or not re.match(r"-*P?[0-9]", name):  # As specs begin.
+        near = get_close_matches(str(name), PRESETS, 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"`name` must be one of the presets {sorted(PRESETS)} or a spec such as "
-            f"'16C3-P2-10F'. Received: {name!r}."
+            f"'16C3-P2-10F'.{hint} Received: {name!r}."
         )
     parse_spec(name)
     if "input_shape" not in overrides:
