@@ -1,4 +1,4 @@
-"""The script of `examples/node` in ONNX Runtime for Node: its counts are the interpreter's."""
+"""ONNX Runtime for Node, by the script of `examples/node` or by Python, has equal counts."""
 
 import json
 
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.export import export, from_model
+from keras_proxy_snn.export import export, from_model, onnx
 from keras_proxy_snn.export.interpreter import run
+from keras_proxy_snn.export.quantise import quantise
 
-from .node import call, install, needs_npm, run_script
+from .node import EXAMPLES, call, install, needs_npm, run_script
 
 pytestmark = [pytest.mark.once, pytest.mark.slow, needs_npm]
 IMAGES = 20
@@ -57,6 +58,32 @@ def test_what_the_script_cannot_run_is_an_error(digits, form, message):
     done = call("node", ["node", "counts.mjs", *files])
     assert done.returncode == 1
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("form", ["loop", "unrolled", "step"])
+@pytest.mark.parametrize("bits", [None, 8])
+def test_python_runs_a_file_in_node(digits, monkeypatch, form, bits):
+    program, images, folder = digits
+    images = images[:4]
+    monkeypatch.chdir(EXAMPLES / "node")
+    assert onnx.has_onnxruntime_node()
+    if bits is not None:
+        program = quantise(program, images, bits=bits)
+    path = folder / f"{form}-{bits}.onnx"
+    onnx.write(program, path, form=form)
+    found = onnx.run(path, program, images, runtime="onnxruntime-node")
+    np.testing.assert_array_equal(found, run(program, images).spike_counts)
+
+
+def test_python_says_what_node_lacks(digits, monkeypatch, tmp_path):
+    program, images, folder = digits
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ImportError, match="in this directory, run `npm install onnxruntime-node`"):
+        onnx.run(folder / "loop.onnx", program, images, runtime="onnxruntime-node")
+    monkeypatch.chdir(EXAMPLES / "node")
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    with pytest.raises(RuntimeError, match=r"Node ended\. Received: "):
+        onnx.run(tmp_path / "empty.onnx", program, images, runtime="onnxruntime-node")
 
 
 def test_a_script_that_never_ends_shows_what_it_said():

@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,15 @@ def _in_spikingjelly(program: Program, folder: Path, images: np.ndarray, number:
     return scores
 
 
-def _in_openvino(path: Path, program: Program, images: np.ndarray) -> np.ndarray:
-    return onnx.run(path, program, images, runtime="openvino")
+def _onnx_in(runtime: str) -> Callable[..., np.ndarray]:
+    return _written(onnx, ".onnx", partial(onnx.run, runtime=runtime))
 
 
 RUNTIMES = {
     "interpreter": Runtime((), _interpreted),
-    "onnxruntime": Runtime(("onnx", "onnxruntime"), _written(onnx, ".onnx", onnx.run)),
-    "openvino": Runtime(("onnx", "openvino"), _written(onnx, ".onnx", _in_openvino)),
+    "onnxruntime": Runtime(("onnx", "onnxruntime"), _onnx_in("onnxruntime")),
+    "onnxruntime-node": Runtime(("onnx",), _onnx_in("onnxruntime-node")),
+    "openvino": Runtime(("onnx", "openvino"), _onnx_in("openvino")),
     "litert": Runtime(("ai_edge_litert",), _written(litert, ".tflite", litert.run)),
     "tflite-micro": Runtime(
         ("ai_edge_litert", "tflite_micro"), _written(litert, ".tflite", litert.run_micro)
@@ -88,7 +90,7 @@ RUNTIMES = {
 
 
 def installed() -> tuple[str, ...]:
-    """Names of the runtimes on this machine; C needs a compiler.
+    """Names of the runtimes on this machine; C needs a compiler, Node its own package.
 
     Example:
 
@@ -96,11 +98,12 @@ def installed() -> tuple[str, ...]:
     >>> "interpreter" in installed()
     True
     """
+    beside = {"c": _has_compiler, "onnxruntime-node": onnx.has_onnxruntime_node}
     return tuple(
         name
         for name, runtime in RUNTIMES.items()
         if all(importlib.util.find_spec(module) for module in runtime.modules)
-        and (name != "c" or _has_compiler())
+        and (name not in beside or beside[name]())
     )
 
 

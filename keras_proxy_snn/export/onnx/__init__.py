@@ -1,6 +1,16 @@
-"""ONNX files of programs: a writer without a training framework, and two runtimes."""
+"""ONNX files of programs: a writer without a training framework, and three runtimes."""
 
+from ._node import has_onnxruntime_node
 from ._runtime import latency, node_count, run
 from ._write import FORMS, metadata, refuse, write
 
-__all__ = ["FORMS", "latency", "metadata", "node_count", "refuse", "run", "write"]
+__all__ = [
+    "FORMS",
+    "has_onnxruntime_node",
+    "latency",
+    "metadata",
+    "node_count",
+    "refuse",
+    "run",
+    "write",
+]

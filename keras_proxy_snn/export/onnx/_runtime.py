@@ -1,9 +1,9 @@
-"""Run an ONNX file of `write` in ONNX Runtime or OpenVINO."""
+"""Run an ONNX file of `write` in ONNX Runtime, in OpenVINO, or in Node."""
 
 import statistics
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,28 +13,13 @@ from ...basics.types import Images
 from ..interpreter import prepare_images
 from ..program import Program
 from ._network import Network
+from ._node import session_in_node
+from ._session import Feeds, Session
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = ["RUNTIMES", "latency", "node_count", "run"]
-
-Feeds = dict[str, Any]
-
-
-class _Session(NamedTuple):
-    """An opened file.
-
-    Attributes:
-        names: Names of its inputs and outputs.
-        time_steps: T of the program in the file.
-        infer: Function from inputs to outputs, both by name.
-    """
-
-    names: set[str]
-    time_steps: int
-    infer: Callable[[Feeds], Feeds]
-
 
 # An unrolled graph holds all steps of a chunk at once, so memory grows with the batch.
 _BATCH = 16
@@ -60,7 +45,8 @@ def run(
         path: A file of `write`.
         program: The network that was written.
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
-        runtime: `"onnxruntime"` or `"openvino"`. OpenVINO runs in float32; its default on some
+        runtime: `"onnxruntime"`, `"onnxruntime-node"` (in Node, from the current directory's
+            `node_modules`) or `"openvino"`. OpenVINO runs in float32; its default on some
             processors, bfloat16, would change counts.
         threads: Number of threads.
 
@@ -189,7 +175,7 @@ def _network_in(
     return infer
 
 
-def _stepwise(session: _Session, program: Program, images: np.ndarray) -> np.ndarray:
+def _stepwise(session: Session, program: Program, images: np.ndarray) -> np.ndarray:
     network = Network(program)
     pairs = zip(program.neurons, network.state_shapes, strict=True)
     state = {
@@ -203,21 +189,21 @@ def _stepwise(session: _Session, program: Program, images: np.ndarray) -> np.nda
     return program.scores(counts, state[program.readout_state])
 
 
-def _onnxruntime(path: str | Path, threads: int) -> _Session:
+def _onnxruntime(path: str | Path, threads: int) -> Session:
     ort = require("onnxruntime")
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     outputs = [output.name for output in session.get_outputs()]
     inputs = session.get_inputs()
-    return _Session(
+    return Session(
         {*outputs, *(item.name for item in inputs)},
         int(session.get_modelmeta().custom_metadata_map["time_steps"]),
         lambda feeds: dict(zip(outputs, session.run(outputs, feeds), strict=True)),
     )
 
 
-def _openvino(path: str | Path, threads: int) -> _Session:
+def _openvino(path: str | Path, threads: int) -> Session:
     core = require("openvino", "openvino").Core()
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
     model = core.read_model(str(path))
@@ -227,14 +213,15 @@ def _openvino(path: str | Path, threads: int) -> _Session:
         results = compiled(feeds).items()
         return {name: array for port, array in results for name in port.names}
 
-    return _Session(
+    return Session(
         {name for port in [*compiled.inputs, *compiled.outputs] for name in port.names},
         int(model.get_rt_info(["framework", "time_steps"]).value),
         infer,
     )
 
 
-RUNTIMES: dict[str, Callable[[str | Path, int], _Session]] = {
+RUNTIMES: dict[str, Callable[[str | Path, int], Session]] = {
     "onnxruntime": _onnxruntime,
+    "onnxruntime-node": session_in_node,
     "openvino": _openvino,
 }
