@@ -295,5 +295,16 @@ class ProxyModel(CheckedInputs, ProxyLearning):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ProxyModel":
-        """Recreate the model; Keras loads its weights afterwards."""
-        return cls(**{**config, "ann": keras.saving.deserialize_keras_object(config["ann"])})
+        """Recreate the model; Keras loads its weights afterwards.
+
+        The ANN's own optimizer, loss and metrics stay behind, because this model has its own.
+        """
+        ann = keras.saving.deserialize_keras_object(_not_compiled(config["ann"]))
+        return cls(**{**config, "ann": ann})
+
+
+def _not_compiled(config: Any) -> Any:
+    """The configuration of a model, without what it and the models inside it were compiled with."""
+    if isinstance(config, dict):
+        return {k: _not_compiled(v) for k, v in config.items() if k != "compile_config"}
+    return [_not_compiled(part) for part in config] if isinstance(config, list) else config

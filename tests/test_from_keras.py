@@ -9,6 +9,7 @@ import keras_proxy_snn as kps
 from keras_proxy_snn.conversion import thresholds as calibration
 from keras_proxy_snn.mapping.twin import spiking_twin
 from keras_proxy_snn.saving import weights
+from keras_proxy_snn.saving.model_file import load_model
 
 from . import oracle
 
@@ -299,6 +300,27 @@ def test_an_activation_argument_may_be_a_layer(images, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(to_numpy(loaded(images)), counts)
+
+
+@pytest.mark.parametrize("inner", [False, True], ids=["chain", "a compiled model inside"])
+def test_a_trained_cnns_optimizer_and_loss_do_not_stand_in_the_way_of_loading(inner, tmp_path):
+    """`load_model` is that of the commands; a loss of one's own is no object of Keras."""
+
+    def my_loss(y, scores):
+        return keras.ops.mean(scores)
+
+    features = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3), layers.ReLU()])
+    features.compile("adam", my_loss)
+    parts = [features] if inner else features.layers
+    cnn = keras.Sequential([keras.Input((4, 4, 1)), *parts, layers.Flatten(), layers.Dense(3)])
+    cnn.compile("adam", my_loss)
+    images = np.linspace(0, 1, 32, dtype="float32").reshape(2, 4, 4, 1)
+    cnn.optimizer.build(cnn.trainable_variables)  # as training does
+    model = kps.from_keras(cnn, 4)
+    model.save(tmp_path / "model.keras")
+    counts = to_numpy(model(images))
+    for load in (load_model, keras.models.load_model):
+        np.testing.assert_array_equal(to_numpy(load(tmp_path / "model.keras")(images)), counts)
 
 
 def test_percentile_and_spike_heights_by_hand():
