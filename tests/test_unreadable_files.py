@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import random
 import zipfile
 
@@ -17,6 +18,7 @@ from keras_proxy_snn.basics.archives import read_array
 from keras_proxy_snn.cli._shared import names_in
 from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.export import litert, load, nir, on_device
+from keras_proxy_snn.export.program import Dense, Flatten, Program
 from keras_proxy_snn.saving._declared import check_declared
 from keras_proxy_snn.saving.model_file import load_model, read_record
 from keras_proxy_snn.saving.weights import load_weights, read_card, save_weights
@@ -57,9 +59,18 @@ HEADS = [
     ({"input_shape": 5}, "A program file"),
     ({"input_shape": [4, 4, 2]}, "kernel must have 2 inputs"),
     ({"number_format": "int4"}, "number_format"),
-    ({"number_format": "int8"}, "finite integers"),
+    ({"number_format": "int8"}, "`kernel` must be an array of integers of int8"),
     ({"input_scale": 0}, "input_scale"),
     ({"input_scale": "1"}, "input_scale"),
+    ({"input_scale": True}, "input_scale"),
+    ({"input_scale": 1e-300}, "`input_scale` .* from 2.-126"),
+    ({"input_scale": 10**400}, "A program file"),
+    ({"input_shape": [10**5, 10**5, 1]}, r"shape \(100000, 100000, 1\) of an image"),
+    ({"metadata": None}, "`metadata` must be a mapping. Received: None"),
+    ({"metadata": []}, "`metadata` must be a mapping"),
+    ({"metadata": {"input_range": [1, 0]}}, "`input_range` of a program must be"),
+    ({"metadata": {"input_range": "01"}}, "`input_range` of a program must be"),
+    ({"metadata": {"class_names": ["a"]}}, "`class_names` must be 3 different texts"),
     ({"readout": "x"}, "readout"),
     ({"more": 1}, "A program file"),
     ({"version": 2}, "version 1"),
@@ -67,6 +78,9 @@ HEADS = [
 LAYERS = [
     (0, {"v_threshold": float("nan")}, "Thresholds must be positive"),
     (0, {"v_threshold": -1}, "Thresholds must be positive"),
+    (0, {"v_threshold": 1e-50}, "Thresholds must be from 2.-126 to 2.126"),
+    (0, {"v_threshold": [1.0, 1e39]}, "Thresholds must be from 2.-126 to 2.126"),
+    (0, {"v_threshold": 10**400}, "v_threshold"),
     (0, {"v_threshold": [1, 2, 3]}, "number or one for each of 2"),
     (0, {"v_threshold": "x"}, "v_threshold"),
     (0, {"v_0": 1.0}, "v_0"),
@@ -76,7 +90,10 @@ LAYERS = [
     (0, {"dilation": [1]}, "dilation"),
     (0, {"reset": "hard"}, "reset"),
     (0, {"kernel": [1.0]}, "array of finite floats"),
-    (0, {"kernel": {"array": "none"}}, "A program file"),
+    (0, {"kernel": {"array": "none"}}, "an array must be in the file, and in one layer"),
+    (0, {"kernel": {"array": "3.kernel"}}, "an array must be in the file, and in one layer"),
+    (0, {"dilation": [10**4, 10**4]}, r"at most 16,777,216 zeros .* in layer 'conv' on \(4, 4, 1"),
+    (1, {"size": [10**4, 10**4], "padding": "same"}, "at most 16,777,216 zeros .* 'pool' on"),
     (0, {"kernel": {}}, "A program file"),
     (0, {"shortcuts": [1]}, "A program file"),
     (0, {"type": "Exec"}, "A program file"),
@@ -89,6 +106,7 @@ LAYERS = [
 ARRAYS = [
     (np.full((8, 3), np.nan, "float32"), "finite floats"),
     (np.full((8, 3), np.inf, "float32"), "finite floats"),
+    (np.full((8, 3), 1e300), "finite floats of float32. Received: float64"),
     (np.ones((7, 3), "float32"), "kernel must have 8 inputs"),
     (np.ones(24, "float32"), "kernel must have 8 inputs"),
     (np.ones((8, 0), "float32"), "kernel must have 8 inputs"),
@@ -119,6 +137,34 @@ def test_the_arrays_of_a_program_are_checked(tmp_path, members, array, message):
 def test_an_array_that_declares_more_than_it_holds_takes_no_memory(tmp_path, members):
     huge = as_npy(np.ones((8, 3), "float32")).replace(b"(8, 3), }", b"(8, 3000000000), }")
     refused(tmp_path, {**members, "3.kernel.npy": huge}, "the file holds")
+
+
+INTEGERS = [
+    ({"v_threshold": 9.5}, "whole numbers of at most 31 bits. Received: 9.5"),
+    ({"v_threshold": 2**31}, "whole numbers of at most 31 bits"),
+    ({"v_0": 0.5}, "whole numbers of at most 31 bits. Received: 9 and v_0 0.5"),
+    ({"kernel": np.ones((4, 3), "int16")}, "integers of int8. Received: int16"),
+    ({"bias": np.ones(3, "int64")}, "integers of int32. Received: int64"),
+    ({"bias": np.ones((), "int32")}, r"`bias` .* each of 3 filters. Received: shape \(\)"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), INTEGERS)
+def test_integers_of_a_program_are_checked(tmp_path, change, message):
+    values = {"kernel": np.ones((4, 3), "int8"), "bias": None, "v_threshold": 9, **change}
+    readout = Dense("readout", reset="zero", **values)
+    layers = (Flatten("flatten"), readout)
+    Program(layers, (2, 2, 1), 5, "int8", input_scale=255.0).save(tmp_path / "bad.kps")
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "bad.kps")
+
+
+@pytest.mark.once
+def test_what_is_no_file_is_no_program(tmp_path):
+    os.mkfifo(tmp_path / "pipe.kps")
+    for path in (tmp_path, tmp_path / "pipe.kps", tmp_path / "none.kps"):
+        with pytest.raises(FileNotFoundError, match="There is no file"):
+            load(path)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[]", "3", "{", "", "\udcff"])
@@ -278,6 +324,19 @@ def huge_array(file):
     node.create_dataset("weight", (3_000_000, 3_000_000), "float32", chunks=(1000, 1000))
 
 
+def in_another_file(file):
+    node = file["node/nodes/readout"]
+    del node["weight"]
+    node.create_dataset("weight", (3, 8), "float32", external=[(__file__, 0, 96)])
+
+
+def virtual(file):
+    h5py = pytest.importorskip("h5py")
+    node = file["node/nodes/readout"]
+    del node["weight"]
+    node.create_virtual_dataset("weight", h5py.VirtualLayout((3, 8), "float32"))
+
+
 def replaced(path, value):
     def change(file):
         kind = file[path].dtype.kind if path in file else "O"
@@ -289,12 +348,31 @@ def replaced(path, value):
     return change
 
 
+def exactly(path, value):
+    def change(file):
+        del file[path]
+        file[path] = value
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (cycle, "linked to more than once"),
         (soft_link, "a link to elsewhere"),
         (huge_array, "the file has fewer"),
+        (in_another_file, "array '/node/nodes/readout/weight' is in another file"),
+        (virtual, "array '/node/nodes/readout/weight' is in another file"),
+        (replaced("node/metadata/number_format", "int4"), "number_format.*Received: 'int4'"),
+        (replaced("node/metadata/facts", "[]"), "`metadata` must be a mapping"),
+        (exactly("node/nodes/conv/bias", -1.0), r"`bias` must have .* Received: shape \(\)"),
+        (exactly("node/nodes/conv/bias", "x"), "`bias` of node 'conv' must be real numbers"),
+        (exactly("node/nodes/readout/weight", np.ones((3, 8), complex)), "must be real numbers"),
+        (exactly("node/nodes/pool/kernel_size", [1.5, 1.5]), "must be whole numbers"),
+        (exactly("node/nodes/conv/stride", [0, 0]), "A NIR file"),
+        (exactly("node/nodes/conv_if/v_threshold", np.full((2, 4, 4), 1e39)), "thresholds"),
+        (exactly("node/nodes/conv_if/v_threshold", np.zeros((2, 4, 4))), "Thresholds must be from"),
         (replaced("node/metadata/time_steps", -1), "positive integer. Received: -1"),
         (replaced("node/metadata/time_steps", "x"), "time_steps.*positive integer"),
         (replaced("node/metadata/facts", "{"), "."),
@@ -314,6 +392,13 @@ def test_a_nir_file_that_is_no_network_is_refused(nir_file, change, message):
         change(file)
     with pytest.raises(ValueError, match=message):
         nir.read(nir_file)
+
+
+@pytest.mark.parametrize("dt", [0, -1.0, float("nan"), float("inf"), "1", True, None])
+def test_a_time_step_of_no_length_is_refused(nir_file, dt):
+    pytest.importorskip("nir")
+    with pytest.raises(ValueError, match="`dt` must be a positive finite number. Received: "):
+        nir.read(nir_file, dt=dt)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any
 
 __all__ = [
+    "MOST_VALUES",
     "check_choice",
     "check_flag",
     "check_plain",
@@ -13,6 +14,9 @@ __all__ = [
     "positive_integer",
     "require",
 ]
+
+MOST_VALUES = 2**30
+"""Largest size of an image, and of what a layer makes of one image: 4 GiB of float32."""
 
 
 def check_choice(argument: str, value: object, choices: Collection[str | None]) -> None:

@@ -99,8 +99,6 @@ def _source(path: Path) -> Any:
     if path.suffix != ".kps":
         return load_network(path)
     with reading(path):
-        if not path.is_file():
-            raise FileNotFoundError("There is no such file.")
         return load(path)
 
 

@@ -6,6 +6,7 @@ Only the folders `frontend` and `converters` import Keras; writers and interpret
 
 import math
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,10 @@ class Program:
         """
         value = self.metadata.get("input_range", (0.0, 1.0))
         try:
-            black, white = (float(end) for end in value)
-            fits = -math.inf < black < white < math.inf
+            black, white = value
+            fits = all(isinstance(end, Real) and not isinstance(end, bool) for end in value)
+            black, white = float(black), float(white)
+            fits = fits and -math.inf < black < white < math.inf
         except (TypeError, ValueError, OverflowError):
             fits = False
         if not fits:
@@ -272,6 +275,8 @@ def load(path: str | Path) -> Program:
     >>> load(path).time_steps
     2
     """
+    if not Path(path).is_file():  # a pipe would never end
+        raise FileNotFoundError(f"There is no file {path}.")
     with open(path, "rb") as stream:
         try:
             facts, layers = read_archive(stream)

@@ -49,7 +49,8 @@ def read_archive(stream: IO[bytes]) -> tuple[dict[str, Any], tuple[Any, ...]]:
         head = read_json(file, "program.json")
         if {name: head.pop(name, None) for name in _HEAD} != _HEAD:
             raise ValueError("not of version 1")
-        layers = tuple(_unpacked(entry, file) for entry in head.pop("layers"))
+        unread = set(file.namelist())
+        layers = tuple(_unpacked(entry, file, unread) for entry in head.pop("layers"))
     return head, layers
 
 
@@ -66,16 +67,24 @@ def _packed(part: object, name: str, arrays: dict[str, np.ndarray]) -> dict[str,
     return entry
 
 
-def _unpacked(entry: dict[str, Any], file: zipfile.ZipFile) -> Any:
-    """The layer or shortcut of an entry; the inverse of `_packed`."""
+def _unpacked(entry: dict[str, Any], file: zipfile.ZipFile, unread: set[str]) -> Any:
+    """The layer or shortcut of an entry; the inverse of `_packed`.
+
+    An array that is read leaves `unread`: if many layers could read one array, a small file could
+    take any memory.
+    """
     values = dict(entry)
     kind = _KINDS[values.pop("type")]
     for key, value in values.items():
         if isinstance(value, dict):
-            values[key] = read_array(file, f"{value['array']}.npy")
+            member = f"{value['array']}.npy"
+            if member not in unread:
+                raise ValueError(f"an array must be in the file, and in one layer: {member!r}")
+            unread.remove(member)
+            values[key] = read_array(file, member)
         elif isinstance(value, list):
             shortcuts = key == "shortcuts"
-            values[key] = tuple(_unpacked(v, file) for v in value) if shortcuts else _tuple(value)
+            values[key] = tuple(_unpacked(v, file, unread) for v in value) if shortcuts else _tuple(value)
     return kind(**values)
 
 

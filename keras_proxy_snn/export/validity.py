@@ -1,13 +1,14 @@
 """Check a program: one that was read from a file, and the numbers that an exporter needs."""
 
+import math
 from collections.abc import Iterable
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..basics.checks import check_choice, positive_integer
-from ..neurons.neuron import RESETS
+from ..basics.checks import MOST_VALUES, check_choice, positive_integer
+from ..neurons.neuron import LEAST_THRESHOLD, MOST_THRESHOLD, RESETS
 from .layers import Conv, Dense, Layer, Pool, Shortcut, output_shape
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["check_bytes", "check_levels", "check_program"]
 
 _NUMBER_FORMATS = ("float32", "int8")
+_MOST_ZEROS = 2**24  # that padding adds to the maps of one image: 64 MiB of float32
 
 
 def check_program(program: "Program") -> "Program":
@@ -25,9 +27,9 @@ def check_program(program: "Program") -> "Program":
         program: The program, as it was read.
 
     Raises:
-        ValueError: If the program has no layers, shapes do not fit together, a weight is not
-            finite, a threshold is not positive, or an attribute is out of range. The error names
-            the layer.
+        ValueError: If the program has no layers, shapes do not fit together or are absurdly large,
+            a weight is not finite, a threshold is not positive, or an attribute is out of range.
+            The error names the layer.
 
     Example:
 
@@ -40,10 +42,7 @@ def check_program(program: "Program") -> "Program":
     ValueError: The kernel must have 4 inputs. Received: (5, 3) in layer 'readout'.
     """
     check_choice("number_format", program.number_format, _NUMBER_FORMATS)
-    scale = program.input_scale
-    if not isinstance(scale, Real) or not np.isfinite(float(scale)) or not scale > 0:
-        raise ValueError(f"`input_scale` must be positive and finite. Received: {scale!r}.")
-    _check_numbers("input_shape", program.input_shape, 3, "the program")
+    _check_input(program)
     if not program.layers or not isinstance(program.layers[-1], Dense):
         kinds = [type(layer).__name__ for layer in program.layers]
         raise ValueError(f"The last layer of a program must be a Dense. Received: {kinds}.")
@@ -53,11 +52,15 @@ def check_program(program: "Program") -> "Program":
     shape: tuple[int, ...] = program.input_shape
     for layer in program.layers:
         shape = _checked_shape(layer, shape, program.is_integer)
+    _ = program.class_names  # raises the error
     return program
 
 
 def check_levels(layer: Conv | Dense) -> None:
     """Raise a `ValueError` unless thresholds are positive and finite, and `v_0` is below them.
+
+    Thresholds of a float network are from 2^-126 to 2^126, as those of a `Neuron`. Those of an
+    integer network are whole numbers of at most 31 bits.
 
     Example:
 
@@ -71,6 +74,19 @@ def check_levels(layer: Conv | Dense) -> None:
         raise ValueError(
             "Thresholds must be positive and finite, and `v_0` must be from 0 to below the "
             f"threshold. Received: {layer.v_threshold!r} and {layer.v_0!r} in layer {layer.name!r}."
+        )
+    if layer.kernel.dtype.kind == "i":
+        fits = (theta < 2**31) & (theta == np.floor(theta)) & (v_0 == np.floor(v_0))
+        rule = "whole numbers of at most 31 bits"
+    else:
+        with np.errstate(over="ignore"):
+            level = layer.firing_level
+        fits = (theta >= LEAST_THRESHOLD) & (theta <= MOST_THRESHOLD) & (level > 0)
+        rule = "from 2^-126 to 2^126, because potentials are float32"
+    if not fits.all():
+        raise ValueError(
+            f"Thresholds must be {rule}. Received: {layer.v_threshold!r} and v_0 {layer.v_0!r} in "
+            f"layer {layer.name!r}."
         )
 
 
@@ -98,6 +114,29 @@ def check_bytes(program: "Program") -> None:
             )
 
 
+def _check_input(program: "Program") -> None:
+    if not isinstance(program.metadata, dict):
+        raise ValueError(f"`metadata` must be a mapping. Received: {program.metadata!r}.")
+    _ = program.input_range  # raises the error
+    scale = program.input_scale
+    known = isinstance(scale, Real) and not isinstance(scale, bool)
+    if not known or not LEAST_THRESHOLD <= float(scale) <= MOST_THRESHOLD:
+        raise ValueError(
+            "`input_scale` must be positive and finite, from 2^-126 to 2^126. "
+            f"Received: {scale!r}."
+        )
+    _check_numbers("input_shape", program.input_shape, 3, "the program")
+    _check_size("an image", program.input_shape)
+
+
+def _check_size(name: str, shape: tuple[int, ...]) -> None:
+    if math.prod(shape) > MOST_VALUES:
+        raise ValueError(
+            f"An image, and what a layer makes of it, must have at most {MOST_VALUES:,} values. "
+            f"Received: shape {shape} of {name}."
+        )
+
+
 def _checked_shape(layer: Layer, shape: tuple[int, ...], integer: bool) -> tuple[int, ...]:
     """Check a layer's attributes; return the shape of its output."""
     if (isinstance(layer, Conv | Pool) and len(shape) != 3) or (
@@ -112,13 +151,26 @@ def _checked_shape(layer: Layer, shape: tuple[int, ...], integer: bool) -> tuple
         _check_window(layer, layer.name, layer.strides, layer.padding, layer.dilation)
         for shortcut in layer.shortcuts:
             _check_shortcut(shortcut, layer.name, integer)
+        _check_zeros(layer, shape)
     if isinstance(layer, Pool):
         check_choice("kind", layer.kind, ("or", "sum"))
         _check_window(layer, layer.name, layer.strides, layer.padding, layer.size)
+        _check_zeros(layer, shape)
     found = output_shape(layer, shape)
     if min(found) < 1:
         raise ValueError(f"Windows must fit the maps. Received: {layer.name!r} on {shape}.")
+    _check_size(f"layer {layer.name!r}", found)
     return found
+
+
+def _check_zeros(layer: Conv | Pool, shape: tuple[int, ...]) -> None:
+    pairs = zip(shape[:2], layer.window.pads(shape), strict=True)
+    zeros = (math.prod(n + sum(pads) for n, pads in pairs) - math.prod(shape[:2])) * shape[2]
+    if zeros > _MOST_ZEROS:
+        raise ValueError(
+            f"Padding must add at most {_MOST_ZEROS:,} zeros to the maps of an image. "
+            f"Received: {zeros:,} in layer {layer.name!r} on {shape}."
+        )
 
 
 def _check_neurons(layer: Conv | Dense, shape: tuple[int, ...], integer: bool) -> None:
@@ -133,10 +185,13 @@ def _check_neurons(layer: Conv | Dense, shape: tuple[int, ...], integer: bool) -
     units = layer.kernel.shape[-1:]
     if layer.bias is not None:
         _check_array("bias", layer.bias, layer.name, integer)
+        if layer.bias.shape != units:
+            raise ValueError(
+                f"`bias` must have one number for each of {units[0]} filters. Received: shape "
+                f"{layer.bias.shape} in layer {layer.name!r}."
+            )
     theta, v_0 = (np.asarray(value) for value in (layer.v_threshold, layer.v_0))
-    for what, value in (("v_threshold", theta), ("v_0", v_0), ("bias", np.asarray(layer.bias))):
-        if what == "bias" and layer.bias is None:
-            continue
+    for what, value in (("v_threshold", theta), ("v_0", v_0)):
         if value.shape not in ((), units) or value.dtype.kind not in "fiu":
             raise ValueError(
                 f"`{what}` must be a number or one for each of {units[0]} filters. "
@@ -180,10 +235,15 @@ def _check_numbers(what: str, values: Iterable[Any], count: int, name: str) -> N
 
 
 def _check_array(what: str, value: Any, name: str, integer: bool) -> None:
-    kinds = "iu" if integer else "f"
-    known = isinstance(value, np.ndarray) and value.dtype.kind in kinds
-    if not known or not np.isfinite(value).all():
+    kind = ("int8" if what == "kernel" else "int32") if integer else "float32"
+    known = isinstance(value, np.ndarray) and value.dtype.kind == kind[0]
+    if known and integer:
+        known = np.can_cast(value.dtype, kind)
+    elif known:
+        known = bool((np.abs(value) <= np.finfo(kind).max).all())  # NaN is not
+    if not known:
+        rule = f"integers of {kind}" if integer else f"finite floats of {kind}"
         raise ValueError(
-            f"`{what}` must be an array of finite {'integers' if integer else 'floats'}. "
+            f"`{what}` must be an array of {rule}. "
             f"Received: {getattr(value, 'dtype', type(value).__name__)} in layer {name!r}."
         )

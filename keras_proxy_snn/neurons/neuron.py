@@ -10,13 +10,13 @@ import numpy as np
 from ..basics.checks import check_choice
 from ..basics.types import Tensor
 
-__all__ = ["READOUTS", "RESETS", "Neuron"]
+__all__ = ["LEAST_THRESHOLD", "MOST_THRESHOLD", "READOUTS", "RESETS", "Neuron"]
 
 RESETS = ("zero", "subtract")
 # Output of the last layer: spike counts, or counts plus remaining potential over threshold.
 READOUTS = ("counts", "potential")
 # Within these bounds, float32 can hold a threshold and its inverse.
-_LEAST, _MOST = 2.0**-126, 2.0**126
+LEAST_THRESHOLD, MOST_THRESHOLD = 2.0**-126, 2.0**126
 _BELOW_ONE = 1 - 2.0**-25
 
 
@@ -87,7 +87,7 @@ def _threshold(value: Tensor) -> float:
         value = float(value)  # NumPy would round the limits to the type of the value
     if not _is_number(value) or not value > 0:
         raise ValueError(f"`v_threshold` must be a positive number. Received: {value!r}.")
-    if not _LEAST <= value <= _MOST:
+    if not LEAST_THRESHOLD <= value <= MOST_THRESHOLD:
         # Python cannot print integers with thousands of digits.
         received = repr(value) if value < 1e300 else "a number above 1e300"
         raise ValueError(

@@ -15,6 +15,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from ..basics.archives import read_json
+from ..basics.checks import MOST_VALUES
 from ..model import ProxyModel
 
 __all__ = ["check_declared"]
@@ -24,7 +25,6 @@ _CONFIG, _FACTS, _WEIGHTS = "config.json", "metadata.json", "model.weights."
 # A number takes at least a byte, but the factors of LoRA are saved as their product.
 _NUMBERS_PER_BYTE = 2
 _EXPANSION = 1032  # at most, of the bytes that a ZIP archive compresses
-_MOST_VALUES = 2**30  # 4 GiB of float32
 
 
 def check_declared(path: str | Path) -> None:
@@ -60,9 +60,9 @@ def _check_images(model: ProxyModel) -> None:
     """Raise an error if one image, or the result of a layer for one image, is absurdly large."""
     shapes = {call.layer.name: call.shape[1:] for call in model.twin.graph.calls}
     for name, shape in {"the input": model.image_shape, **shapes}.items():
-        if math.prod(n or 1 for n in shape) > _MOST_VALUES:
+        if math.prod(n or 1 for n in shape) > MOST_VALUES:
             raise ValueError(
-                f"An image, and what a layer makes of it, must have at most {_MOST_VALUES:,} "
+                f"An image, and what a layer makes of it, must have at most {MOST_VALUES:,} "
                 f"values. Received: shape {shape} of {name}"
             )
 

@@ -3,11 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...basics.archives import UNREADABLE
 from ...basics.checks import require
 
 # `nir` may compress with zlib, whose largest ratio is 1,032 to 1.
 _LARGEST_RATIO, _SMALL = 1100, 2**16
+_PARAMETERS = ("weight", "bias", "r", "v_threshold", "v_reset", "scale")
+_WHOLE = ("stride", "padding", "dilation", "kernel_size", "groups")
 
 if TYPE_CHECKING:
     import nir
@@ -41,13 +45,19 @@ def open_graph(path: str | Path) -> Any:
         raise FileNotFoundError(f"There is no file {path}.")
     try:
         _check_links_and_sizes(path)
-        return nir.read(path)
+        with np.errstate(all="ignore"):  # of shapes that do not fit; `nir` refuses them
+            graph = nir.read(path)
+        _check_numbers(graph)
+        return graph
     except (OSError, AssertionError, *UNREADABLE) as error:
         raise ValueError(f"A NIR file is expected. Received: {path} ({error}).") from error
 
 
 def _check_links_and_sizes(path: str | Path) -> None:
-    """Raise a `ValueError` if a group is linked twice or an array declares too many bytes."""
+    """Raise a `ValueError` if a group is linked twice or an array declares too many bytes.
+
+    Arrays and groups in other files are refused too.
+    """
     h5py = require("h5py")
     seen = set()
 
@@ -62,6 +72,8 @@ def _check_links_and_sizes(path: str | Path) -> None:
             item = group[name]
             if isinstance(item, h5py.Group):
                 walk(item)
+            elif item.is_virtual or item.external:
+                raise ValueError(f"array {item.name!r} is in another file")
             elif item.nbytes > _LARGEST_RATIO * item.id.get_storage_size() + _SMALL:
                 raise ValueError(
                     f"array {item.name!r} must have {item.nbytes} bytes, and the file has fewer"
@@ -69,6 +81,21 @@ def _check_links_and_sizes(path: str | Path) -> None:
 
     with h5py.File(path, "r") as file:
         walk(file)
+
+
+def _check_numbers(graph: "nir.NIRGraph") -> None:
+    """Raise a `ValueError` if parameters of a node are no numbers, or windows no whole numbers."""
+    for name, node in graph.nodes.items():
+        for key, value in vars(node).items():
+            array = np.asarray(value)
+            known = array.dtype.kind in "fiu"
+            if key in _WHOLE and known:
+                known = bool((array == np.floor(array)).all())
+            if not known and (key in _PARAMETERS or (key in _WHOLE and not isinstance(value, str))):
+                rule = "whole numbers" if key in _WHOLE else "real numbers"
+                raise ValueError(
+                    f"`{key}` of node {name!r} must be {rule}. Received: {array.dtype}"
+                )
 
 
 def chain(graph: "nir.NIRGraph") -> list[tuple[str, Any]]:

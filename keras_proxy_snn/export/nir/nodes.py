@@ -79,7 +79,7 @@ def _conv(name: str, node: "nir.NIRNode", neuron: Neuron, maps: tuple[int, ...])
     return Conv(
         name,
         np.ascontiguousarray(kernel),
-        bias if bias.any() else None,
+        bias if bias.any() or bias.shape != kernel.shape[-1:] else None,
         strides=strides,
         padding=padding,
         dilation=dilation,

@@ -1,6 +1,8 @@
 """`read`: read a NIR file as a `Program`."""
 
 import json
+import math
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +50,7 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If the `nir` package is missing.
-        ValueError: If the file is not a NIR file, T is neither in the file nor given, or a program
+        ValueError: If `dt` is no positive number, the file is not a NIR file, T is neither in the file nor given, or a program
             cannot express a node. The error names the node and its type.
 
     Example:
@@ -65,8 +67,11 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     >>> same.time_steps, same.layers[-1].name, same.layers[-1].v_threshold
     (8, 'readout', 0.5)
     """
+    if not isinstance(dt, Real) or isinstance(dt, bool) or not 0 < dt < math.inf:
+        raise ValueError(f"`dt` must be a positive finite number. Received: {dt!r}.")
     try:
-        return check_program(_program(path, open_graph(path), time_steps, dt))
+        with np.errstate(over="ignore", divide="ignore"):  # infinite numbers are refused
+            return check_program(_program(path, open_graph(path), time_steps, dt))
     except (AssertionError, *UNREADABLE) as error:
         if isinstance(error, ValueError):
             raise
@@ -78,7 +83,8 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
 def _program(path: str | Path, graph: "nir.NIRGraph", time_steps: int | None, dt: float) -> Program:
     nodes = chain(graph)
     rest = nodes[1:-1]
-    integer = text(graph.metadata, "number_format") == "int8"
+    number_format = text(graph.metadata, "number_format") or "float32"
+    integer = number_format == "int8"
     input_scale = float(graph.metadata.get("input_scale", 1.0)) if integer else _scale(rest)
     layers: list[Layer] = []
     maps: tuple[int, ...] = ()
@@ -117,7 +123,7 @@ def _program(path: str | Path, graph: "nir.NIRGraph", time_steps: int | None, dt
         tuple(_as_integers(layer) for layer in scaled) if integer else scaled,
         _image_shape(*nodes[0]),
         time_steps=1,
-        number_format="int8" if integer else "float32",
+        number_format=number_format,
         input_scale=input_scale,
         metadata=json.loads(text(graph.metadata, "facts") or "{}"),
     )
