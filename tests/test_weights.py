@@ -76,6 +76,11 @@ def test_settings_of_a_card_are_those_of_the_network(saved):
     assert (again.v_0, again.reset, again.time_steps) == (0.5, "subtract", 7)
     again = kps.build("4C3-P2-10F", input_shape=(8, 8, 1), weights=card, time_steps=3)
     assert (again.reset, again.time_steps) == ("subtract", 3)
+    weights.save_weights(model, card, overwrite=True, settings={"steps": 7})
+    with pytest.raises(
+        ValueError, match=r"'settings' of a card must be .*Received: \['steps'\] in"
+    ):
+        kps.build("4C3-P2-10F", input_shape=(8, 8, 1), weights=card)
     weights.save_weights(model, card, overwrite=True, settings=[7])
     with pytest.raises(ValueError, match=r"'settings' of a card must be a dict. Received: \[7\]"):
         kps.build("4C3-P2-10F", input_shape=(8, 8, 1), weights=card)
@@ -175,6 +180,41 @@ def test_a_card_that_was_withdrawn(site):
         loaded(site.url)
     with pytest.raises(FileNotFoundError, match=r"There is no file file:.*net\.json"):
         loaded(site.card.as_uri())
+
+
+def test_another_page_does_not_replace_the_copy_of_a_card(site, monkeypatch):
+    publish(site, 1)
+    card = site.card.read_bytes()
+    loaded(site.url)
+    site.card.write_text("<html>Please log in</html>")
+    with pytest.raises(ValueError, match=r"must be a card of weights. Received: http.*net\.json"):
+        loaded(site.url)
+    monkeypatch.setattr(_download, "_fetch", unreachable)
+    with pytest.warns(UserWarning, match="earlier download is used"):
+        assert weights.read_card(site.url) == json.loads(card)
+
+
+def unreachable(url):
+    raise ConnectionError(f"{url} cannot be reached.")
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["sub/net.npz", "../net.npz", "/etc/passwd", "sub\\net.npz", "C:net.npz", "", "..", "a" * 256],
+)
+def test_a_card_names_no_file_outside_of_its_folder(saved, file):
+    _, card = saved
+    card.write_text(json.dumps({**json.loads(card.read_text()), "file": file}))
+    with pytest.raises(ValueError, match="'file' of a card must be the name of a file in the fold"):
+        weights.read_card(card)
+
+
+@pytest.mark.parametrize("url", ["../net.npz", "/etc/passwd", "file:///etc/passwd", "ftp://a/b"])
+def test_the_url_of_a_card_is_on_the_web(saved, url):
+    _, card = saved
+    card.write_text(json.dumps({**json.loads(card.read_text()), "url": url}))
+    with pytest.raises(ValueError, match="'url' of a card must begin with https:// or http://"):
+        weights.read_card(card)
 
 
 def test_copies_need_no_folder(site, tmp_path):

@@ -4,6 +4,7 @@ Uses only the standard library, so a spec can be read without a deep-learning fr
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -154,13 +155,15 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
     >>> layer_shapes(parse_spec("16C3-P2-10F"), (28, 28, 1))
     ((28, 28, 16), (14, 14, 16), (10,))
     """
-    if len(input_shape) != 3 or not all(isinstance(n, Integral) and n > 0 for n in input_shape):
+    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else ()
+    whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes)
+    if len(sizes) != 3 or not whole:
         raise ValueError(
             "`input_shape` must be (height, width, channels), three positive integers. "
             f"Received: {input_shape!r}."
         )
     text = format_spec(spec)
-    shape: tuple[int, ...] = tuple(input_shape)
+    shape: tuple[int, ...] = sizes
     shapes = []
     for layer, (token, position) in zip(spec, _tokens(text), strict=True):
         before = shape

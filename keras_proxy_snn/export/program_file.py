@@ -84,7 +84,9 @@ def _unpacked(entry: dict[str, Any], file: zipfile.ZipFile, unread: set[str]) ->
             values[key] = read_array(file, member)
         elif isinstance(value, list):
             shortcuts = key == "shortcuts"
-            values[key] = tuple(_unpacked(v, file, unread) for v in value) if shortcuts else _tuple(value)
+            values[key] = (
+                tuple(_unpacked(v, file, unread) for v in value) if shortcuts else _tuple(value)
+            )
     return kind(**values)
 
 

@@ -122,8 +122,7 @@ def _check_input(program: "Program") -> None:
     known = isinstance(scale, Real) and not isinstance(scale, bool)
     if not known or not LEAST_THRESHOLD <= float(scale) <= MOST_THRESHOLD:
         raise ValueError(
-            "`input_scale` must be positive and finite, from 2^-126 to 2^126. "
-            f"Received: {scale!r}."
+            f"`input_scale` must be positive and finite, from 2^-126 to 2^126. Received: {scale!r}."
         )
     _check_numbers("input_shape", program.input_shape, 3, "the program")
     _check_size("an image", program.input_shape)

@@ -1,6 +1,8 @@
 """`build`: a compiled model from a preset or an architecture string."""
 
 from dataclasses import asdict
+from math import inf
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from ..saving.weights import load_weights, read_card
 from ..training.losses import LOSSES
 from ..training.metrics import SpikeAccuracy
 from . import Preset
-from .lookup import preset_of
+from .lookup import FIELDS, preset_of
 
 __all__ = ["build"]
 
@@ -47,7 +49,7 @@ def build(
     Raises:
         ValueError: If the name is neither a preset nor a spec, a field is out of range, or the
             weights do not fit the model or their card.
-        TypeError: If a field is unknown or `input_shape` is missing.
+        TypeError: If a field is unknown, a flag is not True or False, or `input_shape` is missing.
 
     Example:
 
@@ -60,7 +62,13 @@ def build(
     source = pretrained_card(name) if weights == "pretrained" else weights
     card = None if source is None else read_card(source)
     settings = {} if card is None else card.get("settings", {})
+    if unknown := sorted(set(settings) - FIELDS):
+        raise ValueError(
+            f"'settings' of a card must be fields of a preset, {sorted(FIELDS)}. "
+            f"Received: {unknown} in {source}."
+        )
     preset = preset_of(name, {**settings, **overrides})
+    _check_adam(preset)
     check_choice("loss", preset.loss, LOSSES)
     spec = parse_spec(preset.spec, preset.input_shape)
     thresholds = layer_thresholds(preset.v_threshold, neuron_names(spec))
@@ -103,6 +111,18 @@ def build(
     if source is not None:
         load_weights(model, source, card)
     return model
+
+
+def _check_adam(preset: Preset) -> None:
+    for name, below in (("beta_1", 1.0), ("beta_2", 1.0), ("epsilon", inf), ("learning_rate", inf)):
+        value = getattr(preset, name)
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
+            continue
+        if not number or not 0 <= value < below:
+            raise ValueError(
+                f"`{name}` must be a number from 0 to below {below:g}. Received: {value!r}."
+            )
 
 
 def _pick(preset: Preset, *names: str) -> dict[str, Any]:

@@ -8,7 +8,10 @@ from typing import Any
 from ..cnn.spec import parse_spec
 from . import PRESETS, Preset
 
-__all__ = ["preset_of"]
+__all__ = ["FIELDS", "preset_of"]
+
+FIELDS = frozenset(field.name for field in fields(Preset))
+"""Names of all settings."""
 
 
 def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
@@ -19,7 +22,7 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
         overrides: Fields that replace those of the preset; a spec needs `input_shape`.
 
     Raises:
-        ValueError: If the name is neither a preset nor a spec.
+        ValueError: If the name is neither a preset nor a spec, or a spec is given twice.
         TypeError: If a field is unknown or `input_shape` is missing.
 
     Example:
@@ -28,11 +31,10 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
     >>> preset_of("digits", {"time_steps": 4}).time_steps
     4
     """
-    known = {field.name for field in fields(Preset)}
-    unknown = sorted(set(overrides) - known)
+    unknown = sorted(set(overrides) - FIELDS)
     if unknown:
-        raise TypeError(f"Fields of a preset must be among {sorted(known)}. Received: {unknown}.")
-    if name in PRESETS:
+        raise TypeError(f"Fields of a preset must be among {sorted(FIELDS)}. Received: {unknown}.")
+    if isinstance(name, str) and name in PRESETS:
         return replace(PRESETS[name], **overrides)
     if not isinstance(name, str) or not re.match(r"-*P?[0-9]", name):  # As specs begin.
         near = get_close_matches(str(name), PRESETS, 1)
@@ -42,6 +44,11 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
             f"'16C3-P2-10F'.{hint} Received: {name!r}."
         )
     parse_spec(name)
+    if "spec" in overrides:
+        raise ValueError(
+            "`spec` replaces the architecture of a preset; a spec as name is the architecture. "
+            f"Received: build({name!r}) with spec={overrides['spec']!r}."
+        )
     if "input_shape" not in overrides:
         raise TypeError(
             "A spec needs `input_shape`, (height, width, channels) of the images. Received: "

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -17,21 +18,26 @@ _SECONDS = 30
 _GONE = (404, 410)
 
 
-def download(url: str, sha256: str | None = None) -> bytes:
+def download(
+    url: str, sha256: str | None = None, check: Callable[[bytes], object] | None = None
+) -> bytes:
     """Content of a file at a URL.
 
     The function keeps a copy in Keras's folder, `$KERAS_HOME` or `~/.keras`. If `sha256` is given
     and the copy has it, the function returns the copy. Otherwise it downloads the file each time,
     because the author may have published another file. If the URL cannot be reached and no
-    `sha256` is given, the function returns the copy and warns.
+    `sha256` is given, the function returns the copy and warns. A copy is replaced only by content
+    that is right: a page that asks for a password, for example, never takes its place.
 
     Args:
         url: The URL.
         sha256: SHA-256 of the expected content, if it is known.
+        check: Function that raises an error if the content is not what the URL should have.
 
     Raises:
         FileNotFoundError: If the URL has no file.
         ConnectionError: If the URL cannot be reached and there is no copy.
+        Exception: The errors of `check`.
     """
     home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
     copy = home / "keras_proxy_snn" / hashlib.sha256(url.encode()).hexdigest()[:32]
@@ -45,6 +51,10 @@ def download(url: str, sha256: str | None = None) -> bytes:
             raise
         warnings.warn(f"{error} The copy of an earlier download is used.", stacklevel=2)
         return kept
+    if check is not None:
+        check(content)
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        return content  # the caller refuses it
     with suppress(OSError):  # without permission to write, no copy is kept
         copy.parent.mkdir(parents=True, exist_ok=True)
         with replacing(copy) as draft:

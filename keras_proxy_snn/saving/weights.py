@@ -3,9 +3,9 @@
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import urljoin
 
@@ -22,6 +22,7 @@ from ._number_formats import NUMBER_FORMATS, decoded, encoded
 __all__ = ["load_weights", "read_card", "save_weights"]
 
 _FORMAT = "keras_proxy_snn weights"
+_LONGEST_NAME = 255  # bytes, on common file systems
 
 
 def save_weights(
@@ -106,8 +107,12 @@ def read_card(source: str | Path) -> dict[str, Any]:
         ConnectionError: If a URL cannot be reached and was never downloaded.
         ValueError: If the file is not a card.
     """
+    return _card(_read(str(source), check=lambda content: _card(content, source)), source)
+
+
+def _card(content: bytes, source: str | Path) -> dict[str, Any]:
     try:
-        card = json.loads(_read(str(source)))
+        card = json.loads(content)
     except UNREADABLE as error:
         raise ValueError(
             f"`source` must be a card of weights. Received: {source} ({error})."
@@ -123,6 +128,16 @@ def read_card(source: str | Path) -> dict[str, Any]:
             raise ValueError(
                 f"{key!r} of a card must be a {kind.__name__}. Received: {card[key]!r} in {source}."
             )
+    if not _is_name(card["file"]):
+        raise ValueError(
+            "'file' of a card must be the name of a file in the folder of the card. Received: "
+            f"{card['file']!r} in {source}."
+        )
+    if card.get("url") and not card["url"].startswith(("http://", "https://")):
+        raise ValueError(
+            f"'url' of a card must begin with https:// or http://. Received: {card['url']!r} in "
+            f"{source}."
+        )
     return card
 
 
@@ -207,14 +222,22 @@ def _variables(ann: keras.Model, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{name}/{variable.name}", variable
 
 
+def _is_name(file: str) -> bool:
+    """Whether a text names a file of a folder, on any system, and leads nowhere else."""
+    leads = ":" in file or PureWindowsPath(file).name != file or not file.strip(".")
+    return not leads and file.isprintable() and len(file.encode()) <= _LONGEST_NAME
+
+
 def _is_url(source: str) -> bool:
     return "://" in source
 
 
-def _read(source: str, sha256: str | None = None) -> bytes:
+def _read(
+    source: str, sha256: str | None = None, check: Callable[[bytes], object] | None = None
+) -> bytes:
     """Content of a file or URL; for a URL, a kept copy with this SHA-256 is enough."""
     if _is_url(source):
-        return download(source, sha256)
+        return download(source, sha256, check)
     path = Path(source)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")

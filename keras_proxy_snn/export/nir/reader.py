@@ -50,8 +50,9 @@ def read(path: str | Path, *, time_steps: int | None = None, dt: float = 1.0) ->
     Raises:
         FileNotFoundError: If there is no such file.
         ImportError: If the `nir` package is missing.
-        ValueError: If `dt` is no positive number, the file is not a NIR file, T is neither in the file nor given, or a program
-            cannot express a node. The error names the node and its type.
+        ValueError: If `dt` is no positive number, the file is not a NIR file, T is neither in the
+            file nor given, or a program cannot express a node. The error names the node and its
+            type.
 
     Example:
 
