@@ -357,6 +357,14 @@ def test_formats_of_keras_are_its_own(model, monkeypatch):
         ({"images": np.zeros((2, 5, 5, 1))}, ValueError, r"\(batch, 6, 6, 2\)"),
         ({"images": np.full((2, *SHAPE), np.nan)}, ValueError, "finite"),
         ({"images": np.zeros((0, *SHAPE))}, ValueError, "at least one image. Received: an empty"),
+        ({"form": ""}, ValueError, "`form` must be one of .*Received: ''"),
+        ({"format": ""}, ValueError, "`format` must be one of .*Received: ''"),
+        ({"images": np.zeros((2, *SHAPE), complex)}, ValueError, "real numbers.*of complex128"),
+        ({"images": np.ma.masked_equal(np.zeros((2, *SHAPE)), 0)}, ValueError, "must have no mask"),
+        ({"test": 5}, TypeError, r"must be a pair \(images, labels\). Received: int"),
+        ({"test": {"x": 1, "y": 2}}, TypeError, "Received: dict"),
+        ({"test": (np.zeros((2, *SHAPE)),)}, TypeError, "Received: 1 values"),
+        ({"test": (np.zeros((2, *SHAPE)), np.ma.array([0, 1]))}, ValueError, "Labels .*no mask"),
         ({"test": (np.zeros((2, *SHAPE)), [0, 99])}, ValueError, "Received: 99 at 1"),
         ({"test": (np.zeros((2, *SHAPE)), [0, np.nan])}, ValueError, "Received: nan at 1"),
     ],
@@ -366,6 +374,11 @@ def test_bad_arguments_are_refused(arguments, error, message, model, tmp_path):
     with pytest.raises(error, match=message):
         export(model, path, **arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_test_images_of_another_range_are_told(model, images, tmp_path):
+    with pytest.warns(UserWarning, match="Images go from 0 to 255, and this network was trained"):
+        model.export(tmp_path / "net.onnx", test=(255 * images, np.zeros(len(images))))
 
 
 def test_the_door_names_paths_and_all_formats(model, tmp_path):

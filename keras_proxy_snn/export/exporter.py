@@ -16,6 +16,7 @@ from ..basics.checks import check_choice, check_flag
 from ..basics.files import check_target, replacing
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
+from ..training.input_range import warn_of_range
 from .check import Check, check
 from .formats import FORMATS, check_suffix
 from .frontend.from_model import from_model
@@ -144,8 +145,8 @@ def export(
         FileExistsError: If the file exists and `overwrite` is false.
         OSError: If `path` is a folder, or its folder does not exist.
         ValueError: If the format cannot express the network, or an argument is out of range.
-        TypeError: If `path` is no path, images are no array, a flag is not True or False, or the
-            format's writer has no such option; the error lists its options.
+        TypeError: If `path` is no path, images are no array, `test` is no pair, a flag is not True
+            or False, or the format's writer has no such option; the error lists its options.
         ExportError: If the file's counts (or scores by potential) differ from the interpreter's.
             The file is kept as `<name>.failed`.
 
@@ -165,11 +166,11 @@ def export(
     shown: Verbose = "auto" if verbose is None else check_flag("verbose", verbose)
     for argument, value in (("calibration", calibration), ("images", images)):
         _check_is_array(argument, value)
-    format = format or _format_of(path)
+    format = _format_of(path) if format is None else format
     module = writer(format)
     check_suffix(format, path)
     _check_options(format, module, options)
-    form = form or module.FORMS[0]
+    form = module.FORMS[0] if form is None else form
     if form not in module.FORMS:
         raise ValueError(f"`form` must be one of {module.FORMS} for {format}. Received: {form!r}.")
     check_target(path, overwrite)
@@ -184,8 +185,11 @@ def export(
         program = _integers(format, program, bits, calibration, shown)
     if calibration is not None:
         images = calibration[:_CHECKED] if images is None else images[:_CHECKED]
-    images = noise_images(program) if images is None else np.asarray(images, "float32")
+    images = noise_images(program) if images is None else images
     check_images(program, images, test)
+    images = np.asarray(images, "float32")
+    if test is not None:
+        warn_of_range(program.input_range, test[0], stacklevel=4)
     # The file is written to a temporary folder first, so that `path` never holds a failed file.
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.checks import check_plain
 from ..basics.labels import check_labels
 from ..basics.types import Images
 from .interpreter import prepare_images
@@ -27,15 +28,23 @@ def in_range(pixels: Images, program: Program) -> np.ndarray:
     return scaled
 
 
-def check_images(program: Program, images: np.ndarray, test: tuple[Any, Any] | None) -> None:
-    """Raise a `ValueError` unless images, and a test set `(x, y)` or `None`, fit a program."""
+def check_images(program: Program, images: Images, test: tuple[Any, Any] | None) -> None:
+    """Raise an error unless images, and a test set `(x, y)` or `None`, fit a program.
+
+    Raises:
+        ValueError: If they do not fit.
+        TypeError: If the test set is no pair.
+    """
     prepare_images(program, images)
     if not len(images):
         raise ValueError("The check needs at least one image. Received: an empty array.")
     if test is None:
         return
-    x, y = np.asarray(test[0]), np.asarray(test[1])
-    prepare_images(program, x)
+    if not isinstance(test, tuple | list) or len(test) != 2:
+        found = f"{len(test)} values" if isinstance(test, tuple | list) else type(test).__name__
+        raise TypeError(f"`test` must be a pair (images, labels). Received: {found}.")
+    check_plain("Labels", test[1])
+    x, y = prepare_images(program, test[0]), np.asarray(test[1])
     if y.shape != (len(x),) or not len(x):
         raise ValueError(
             "The check needs at least one image, and one integer label for each image. Received: "

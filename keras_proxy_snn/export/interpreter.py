@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..basics.checks import check_shape
+from ..basics.checks import check_plain, check_shape
 from ..basics.types import Images
 from ..basics.window import Window
 from .program import Conv, Dense, Layer, Pool, Program, Shortcut
@@ -41,10 +41,13 @@ def prepare_images(program: Program, images: Images) -> np.ndarray:
         Array of the same shape: float32, or int64 for an integer program.
 
     Raises:
-        ValueError: If the shape is wrong or a pixel is not finite.
+        ValueError: If the shape is wrong, a pixel is no finite number, or there is a mask.
     """
+    check_plain("Images", images)
     images = np.asarray(images)
     check_shape("Images", images, program.input_shape)
+    if images.dtype.kind not in "biuf":
+        raise ValueError(f"Images must be real numbers. Received: an array of {images.dtype}.")
     if not np.isfinite(images).all():
         raise ValueError("Images must be finite. Received: NaN or infinity among the pixels.")
     return scaled(program, images)

@@ -191,12 +191,13 @@ def agreed_range(
     return seen
 
 
-def warn_of_range(known: tuple[float, float], images: Images) -> None:
+def warn_of_range(known: tuple[float, float], images: Images, stacklevel: int = 5) -> None:
     """Warn of images that a trained network takes for far darker or far brighter ones.
 
     Args:
         known: The model's range.
         images: `(batch, ...)`.
+        stacklevel: Of the warning: the number of calls from here to the line that it names.
     """
     seen = seen_range(images)
     if seen is None or seen == known or _holds(known, seen):
@@ -207,7 +208,7 @@ def warn_of_range(known: tuple[float, float], images: Images) -> None:
             f"Images go from {seen[0]:g} to {seen[1]:g}, and this network was trained with images "
             f"from {known[0]:g} to {known[1]:g}: its answers are of no use. Give images of its "
             f"range, or set `input_range={seen}` if this is intended.",
-            stacklevel=5,
+            stacklevel=stacklevel,
         )
 
 
