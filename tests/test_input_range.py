@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.basics.pixel_range import seen_range
 from keras_proxy_snn.cli._calibration import calibration_images
 from keras_proxy_snn.export import from_model, interpreter, litert, load
 from keras_proxy_snn.export.images import noise_images
 from keras_proxy_snn.export.quantise import quantise
-from keras_proxy_snn.training.input_range import peek, seen_range
+from keras_proxy_snn.training.input_range import peek
 
 X = np.random.default_rng(0).random((20, 4, 4, 1)).astype("float32")
 X[0, 0, 0], X[0, 0, 1] = 0, 1

@@ -14,9 +14,9 @@ import numpy as np
 
 from ..basics.checks import check_choice, check_flag
 from ..basics.files import check_target, replacing
+from ..basics.pixel_range import warn_of_range
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
-from ..training.input_range import warn_of_range
 from .check import Check, check
 from .formats import FORMATS, check_suffix
 from .frontend.from_model import from_model

@@ -13,27 +13,18 @@ import keras
 import numpy as np
 from keras import ops
 
+from ..basics.pixel_range import UNIT, WHITES, holds, seen_range
 from ..basics.types import Images, Tensor
 from ..cnn.graph import Graph
 from ..mapping.parts import preprocessing_length
 
 __all__ = [
-    "UNIT",
     "agreed_range",
     "check_range",
     "layers_range",
     "peek",
-    "seen_range",
-    "warn_of_range",
 ]
 
-UNIT = (0.0, 1.0)
-"""The range of the package's data sets, and the default of a network."""
-
-# Value of white with one bit or as a float, with 8 bits, with 16 bits.
-_WHITES = (1.0, 255.0, 65535.0)
-_TOLERANCE = 1e-3
-_FAR = 4.0  # times as bright or as dark; standardised images differ by less
 _SAMPLE = 1024  # number of images that are inspected
 
 
@@ -80,44 +71,11 @@ def layers_range(graph: Graph) -> tuple[float, float] | None:
     """
     for call in graph.calls[: preprocessing_length(graph)]:
         if type(call.layer) is keras.layers.Rescaling and np.ndim(call.layer.scale) == 0:
-            for white in _WHITES[1:]:
+            for white in WHITES[1:]:
                 # The layer scales to (0, 1) or to (-1, 1).
-                if np.isclose(call.layer.scale * white, (1.0, 2.0), rtol=_TOLERANCE).any():
+                if np.isclose(call.layer.scale * white, (1.0, 2.0), rtol=1e-3).any():
                     return 0.0, white
     return None
-
-
-def seen_range(images: Images) -> tuple[float, float] | None:
-    """The range of images: the usual range that contains them, or else their minimum and maximum.
-
-    Args:
-        images: `(batch, ...)`.
-
-    Returns:
-        `(low, high)`; `None` without images, for a single colour, and for values that are not
-        finite or not numbers.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from keras_proxy_snn.training.input_range import seen_range
-    >>> seen_range(np.array([0.0, 0.9])), seen_range(np.array([3, 250])), seen_range([-0.8, 1])
-    ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0))
-    """
-    pixels = np.asarray(images)
-    if not pixels.size or pixels.dtype.kind not in "buif":
-        return None
-    low, high = float(pixels.min()), float(pixels.max())
-    if not np.isfinite([low, high]).all() or low == high:
-        return None
-    if -1 - _TOLERANCE <= low < -_TOLERANCE and high <= 1 + _TOLERANCE:
-        return -1.0, 1.0
-    if low < -_TOLERANCE:
-        return low, high
-    for white in _WHITES:
-        if high <= white * (1 + _TOLERANCE) and (white == 1 or high > white / 2):
-            return 0.0, white
-    return 0.0, high
 
 
 def peek(x: Tensor) -> tuple[Any, Any]:
@@ -180,7 +138,7 @@ def agreed_range(
     expected = known or layers_range(graph)
     if seen is None or seen == expected:
         return known
-    if expected is not None and _holds(expected, seen):
+    if expected is not None and holds(expected, seen):
         return known
     layers = (call.layer for call in graph.calls[: preprocessing_length(graph)])
     scaled = any(
@@ -189,33 +147,6 @@ def agreed_range(
     if expected is not None or (seen != UNIT and not scaled):
         warnings.warn(_advice(expected, seen), stacklevel=4)
     return seen
-
-
-def warn_of_range(known: tuple[float, float], images: Images, stacklevel: int = 5) -> None:
-    """Warn of images that a trained network takes for far darker or far brighter ones.
-
-    Args:
-        known: The model's range.
-        images: `(batch, ...)`.
-        stacklevel: Of the warning: the number of calls from here to the line that it names.
-    """
-    seen = seen_range(images)
-    if seen is None or seen == known or _holds(known, seen):
-        return
-    ratio = max(map(abs, seen)) / max(map(abs, known))
-    if ratio > _FAR or ratio < 1 / _FAR:
-        warnings.warn(
-            f"Images go from {seen[0]:g} to {seen[1]:g}, and this network was trained with images "
-            f"from {known[0]:g} to {known[1]:g}: its answers are of no use. Give images of its "
-            f"range, or set `input_range={seen}` if this is intended.",
-            stacklevel=stacklevel,
-        )
-
-
-def _holds(expected: tuple[float, float], seen: tuple[float, float]) -> bool:
-    """Whether images fit a range; images up to 1 do not fit a range up to 255."""
-    inside = expected[0] <= seen[0] and seen[1] <= expected[1]
-    return inside and not (seen[1] == 1 and expected[1] in _WHITES[1:])
 
 
 def _advice(expected: tuple[float, float] | None, seen: tuple[float, float]) -> str:

@@ -14,9 +14,10 @@ import numpy as np
 from keras import ops
 
 from ..basics.labels import check_labels
+from ..basics.pixel_range import warn_of_range
 from ..basics.types import Images, Tensor
 from .images import check_floatx, check_images, is_array
-from .input_range import agreed_range, peek, warn_of_range
+from .input_range import agreed_range, peek
 from .losses import SpikeCountLoss
 from .metrics import WrongImages, WrongLabels
 from .settings import Settings

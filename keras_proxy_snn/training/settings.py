@@ -8,13 +8,14 @@ import keras
 
 from ..basics.checks import check_choice
 from ..basics.labels import checked_names
+from ..basics.pixel_range import UNIT
 from ..cnn.build import Threshold
 from ..cnn.graph import structure
 from ..mapping.twin import SpikingTwin
 from ..neurons.neuron import READOUTS
 from ..simulation.network import SpikingNetwork
 from ..simulation.traces import Retraced
-from .input_range import UNIT, check_range, layers_range
+from .input_range import check_range, layers_range
 from .responses import RESPONSES
 
 __all__ = ["Settings"]
