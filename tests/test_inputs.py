@@ -113,6 +113,18 @@ def test_wrong_pixels_of_a_generator_are_found_at_the_end_of_the_epoch(x, method
         getattr(small(), method)(batches(x, GOOD), verbose=0, **steps)
 
 
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_wrong_pixels_of_a_generator_are_found_by_predict(x, bad):
+    """Without a check, images without spikes would be class 0."""
+    model = small()
+    expected = model.predict(x, verbose=0)
+    found = model.predict(((part,) for part in np.split(x, 2)), steps=2, verbose=0)
+    np.testing.assert_array_equal(found, expected)
+    x[[1, 3, 4], 0, 0, 0] = bad
+    with pytest.raises(ValueError, match=r"Pixels must be finite.*nan or inf in 3 images"):
+        model.predict(((part,) for part in np.split(x, 2)), steps=2, verbose=0)
+
+
 def test_losses_and_metrics_called_by_hand_check_their_labels():
     counts = np.zeros((2, 3), "float32")
     for function in (
@@ -159,6 +171,10 @@ def test_weights_of_images_are_numbers(x):
     for method in (model.fit, model.train_on_batch, model.evaluate):
         with pytest.raises(ValueError, match=r"`sample_weight` must hold finite numbers"):
             method(x, GOOD, sample_weight=weights)
+    with pytest.raises(
+        ValueError, match=r"`class_weight` must hold finite numbers. Received: {0: "
+    ):
+        model.fit(x, GOOD, class_weight={0: 1.0, 1: np.inf, 2: 1.0})
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -10,7 +10,7 @@ from keras import ops
 from ..basics.checks import check_plain, check_shape
 from ..basics.types import Tensor
 
-__all__ = ["check_floatx", "check_images", "is_array"]
+__all__ = ["check_floatx", "check_images", "is_array", "is_finite"]
 
 # Images that are looked at together, so that a copy of them is small.
 _TOGETHER = 1024
@@ -68,15 +68,21 @@ def _check_pixels(x: Tensor) -> None:
             return
     elif not keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype)):
         return
-    is_finite: Callable[[Tensor], Tensor] = ops.isfinite if ops.is_tensor(x) else np.isfinite
+    look: Callable[[Tensor], Tensor] = ops.isfinite if ops.is_tensor(x) else np.isfinite
     for start in range(0, x.shape[0], _TOGETHER):
-        finite = is_finite(x[start : start + _TOGETHER])
+        finite = look(x[start : start + _TOGETHER])
         if not bool(finite.all() if hasattr(finite, "all") else ops.all(finite)):
             finite = np.asarray(ops.convert_to_numpy(finite))
             place = start + int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
             raise ValueError(
                 f"Pixels must be finite numbers. Received: nan or inf in image {place}."
             )
+
+
+def is_finite(images: Tensor) -> Tensor:
+    """Whether all pixels of each image are finite numbers: `(batch,)`, booleans."""
+    pixels = ops.cast(images, "float32")
+    return ops.all(ops.isfinite(pixels), axis=tuple(range(1, len(pixels.shape))))
 
 
 def check_floatx() -> None:

@@ -21,7 +21,7 @@ from .input_range import agreed_range, peek
 from .losses import SpikeCountLoss
 from .metrics import WrongImages, WrongLabels
 from .settings import Settings
-from .steps import Simulated
+from .steps import NO_SCORES, Simulated
 
 __all__ = ["CheckedInputs"]
 
@@ -75,7 +75,9 @@ class CheckedInputs(Settings):
         """As `keras.Model.predict`; images are checked."""
         given = self._checked(super().predict, args, kwargs)
         self._warn_of_range(given.get("x"))
-        return super().predict(**given)
+        scores = super().predict(**given)
+        self._check_scores(scores)
+        return scores
 
     def train_on_batch(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.train_on_batch`; images and labels are checked."""
@@ -120,11 +122,21 @@ class CheckedInputs(Settings):
             raise ValueError(
                 "`sample_weight` must hold finite numbers. Received: nan or inf among them."
             )
+        weights = given.get("class_weight")
+        if isinstance(weights, dict) and not np.isfinite([*weights.values()]).all():
+            raise ValueError(f"`class_weight` must hold finite numbers. Received: {weights!r}.")
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
             labels = validation[1] if len(validation) > 1 else None
             self._check_data(validation[0] if validation else None, labels, needed=True)
         return given
+
+    def _check_scores(self, scores: np.ndarray) -> None:
+        """Raise an error if images from a generator or a data set had no scores."""
+        if none := int((scores == NO_SCORES).all(axis=-1).sum()):
+            raise ValueError(
+                f"Pixels must be finite numbers. Received: nan or inf in {none} images."
+            )
 
     def _warn_of_range(self, x: Images) -> None:
         """Look at arrays; data sets may be readable once alone."""

@@ -13,7 +13,7 @@ import keras
 
 from ..basics.types import Tensor
 from ..simulation.network import SpikingNetwork
-from .steps import simulated
+from .steps import marked, simulated
 
 __all__ = ["ProxySteps"]
 
@@ -70,6 +70,11 @@ class ProxySteps(keras.Model):
         """One evaluation step."""
         data, state = self._simulated(state, data, training=False)
         return super().test_step(state, data)
+
+    def predict_step(self, state: Tensor, data: Any) -> Any:
+        """One step of `predict`; images without scores are marked."""
+        scores, *rest = super().predict_step(state, data)
+        return marked(scores, data), *rest
 
     def _simulated(
         self, state: Tensor, data: tuple[Tensor, ...], training: bool

@@ -11,6 +11,7 @@ from keras import ops
 from ..basics.checks import check_choice
 from ..basics.labels import check_labels
 from ..basics.types import Images, Tensor
+from .images import is_finite
 from .targets import one_hot, wrong_labels
 
 __all__ = ["FiringRates", "SpikeAccuracy", "WrongImages", "WrongLabels", "readout_potential"]
@@ -259,6 +260,4 @@ class WrongImages(_Wrong):
 
     def update_state(self, images: Tensor) -> None:
         """Add a batch."""
-        images = ops.cast(images, "float32")
-        finite = ops.all(ops.isfinite(images), axis=tuple(range(1, len(images.shape))))
-        self.add(ops.sum(ops.cast(ops.logical_not(finite), "int32")))
+        self.add(ops.sum(ops.cast(ops.logical_not(is_finite(images)), "int32")))

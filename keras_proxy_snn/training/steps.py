@@ -7,16 +7,22 @@ is Keras's own step, unchanged.
 """
 
 import importlib
+import math
 from typing import Any, NamedTuple
 
 import keras
+from keras import ops
 
 from ..basics.startup import BACKENDS
 from ..basics.types import Images, Tensor
 from ..simulation.loop import Simulation
 from ..simulation.network import SpikingNetwork
+from .images import is_finite
 
-__all__ = ["Simulated", "proxy_steps", "simulated"]
+__all__ = ["NO_SCORES", "Simulated", "marked", "proxy_steps", "simulated"]
+
+NO_SCORES = -math.inf
+"""All scores of an image with a pixel that is not a finite number, in a step of `predict`."""
 
 
 class Simulated(NamedTuple):
@@ -44,6 +50,15 @@ def simulated(snn: SpikingNetwork, data: tuple[Tensor, ...], training: bool) -> 
     if not training:
         simulation = simulation._replace(firing_rates=())
     return Simulated(x, simulation), y, sample_weight
+
+
+def marked(scores: Tensor, data: Any) -> Tensor:
+    """Scores of a step of `predict`, with `NO_SCORES` where an image has a pixel that is none.
+
+    A compiled step cannot raise an error, and no spikes would look like an answer.
+    """
+    images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+    return ops.where(ops.expand_dims(is_finite(images), -1), scores, NO_SCORES)
 
 
 def proxy_steps() -> type:

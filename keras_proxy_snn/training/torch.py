@@ -7,7 +7,7 @@ import torch
 
 from ..basics.types import Tensor
 from ..simulation.network import SpikingNetwork
-from .steps import simulated
+from .steps import marked, simulated
 
 __all__ = ["ProxySteps"]
 
@@ -26,3 +26,7 @@ class ProxySteps(keras.Model):
     def test_step(self, data: tuple[Tensor, ...]) -> Any:
         """One evaluation step; Keras runs it without autograd."""
         return super().test_step(simulated(self.snn, data, training=False))
+
+    def predict_step(self, data: Any) -> Any:
+        """One step of `predict`; images without scores are marked."""
+        return marked(super().predict_step(data), data)
