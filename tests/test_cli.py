@@ -839,7 +839,7 @@ def test_lines_of_libraries_in_c_are_kept_back_while_a_backend_starts(capfd):
 
 @pytest.mark.once
 def test_a_backend_that_is_not_there(tmp_path):
-    (tmp_path / "net.keras").write_bytes(b"")  # a file that is not there is told before
+    zipfile.ZipFile(tmp_path / "net.keras", "w").close()  # a file of another kind is told before
     done = subprocess.run(
         [sys.executable, "-m", "keras_proxy_snn", "inspect", str(tmp_path / "net.keras")],
         env={**os.environ, "KERAS_BACKEND": "theano"},
