@@ -19,11 +19,12 @@ from PIL import Image
 
 import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
+from keras_proxy_snn.basics.quiet import without_standard_error
 from keras_proxy_snn.cli import _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._output import Output
 from keras_proxy_snn.cli._pictures import find
-from keras_proxy_snn.cli._shared import BadInput, reading, without_standard_error
+from keras_proxy_snn.cli._shared import BadInput, reading
 from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.export import FORMATS, on_device
 from keras_proxy_snn.presets import PURPOSES
@@ -714,6 +715,7 @@ def test_bad_input_is_one_line(arguments, message, folder):
     ("arguments", "message"),
     [
         (["train", "16C3-3F", "--dataset", "digits"], "ends in -10F. Received: a model for (8, 8"),
+        (["train", "digit"], "Did you mean 'digits'? Received: 'digit'."),
         (["train", "digits", "--dataset", "cifar10"], "Images of cifar10 are (32, 32, 3)"),
         (
             ["train", "16C3x-10F", "--dataset", "digits"],

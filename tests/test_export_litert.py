@@ -1,6 +1,9 @@
 """LiteRT files: counts equal the interpreter's exactly, in every form, format and runtime."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -575,3 +578,25 @@ def test_smaller_than_the_converters_file(tmp_path):
     litert.write(from_model(model), ours)
     tflite_converter.write(model, theirs)
     assert ours.stat().st_size < theirs.stat().st_size
+
+
+def test_litert_writes_no_line_of_its_own_above_a_commands_output(tmp_path):
+    script = """
+import sys; sys.argv = ["keras-proxy-snn"]  # so no backend is loaded
+import numpy as np
+from keras_proxy_snn.export import Program, litert
+from keras_proxy_snn.export.program import Dense, Flatten
+dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+litert.write(program, "net.tflite")
+print(litert.run("net.tflite", program, np.ones((1, 1, 2, 1), "float32")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(keras_proxy_snn.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[[4]]", "")

@@ -68,7 +68,7 @@ def check_target(path: str | Path, overwrite: bool = False) -> None:
             pass
     except OSError as error:
         raise PermissionError(
-            f"The folder must be writable. Received: {real.parent} ({error.strerror})."
+            f"The folder of the file must be writable. Received: {path} ({error.strerror})."
         ) from None
 
 

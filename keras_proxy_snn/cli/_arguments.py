@@ -92,20 +92,19 @@ def check_training(settings: dict[str, Any]) -> None:
             of a data set that has a name.
         ValueError: If the architecture cannot be read or built.
     """
-    name, own = dataset_of(settings), settings["data"] is not None
-    shape = (1, 1, 1) if own else datasets.image_shape(name)  # that of own pictures is read later
-    fields = settings["fields"]
-    if settings["model"] not in PRESETS:
-        fields = {"input_shape": shape, **fields}
+    given, is_spec = settings["fields"], settings["model"] not in PRESETS
+    later = {"input_shape": (1, 1, 1)} if is_spec else {}  # images tell it
     try:
-        preset = preset_of(settings["model"], fields)
+        preset = preset_of(settings["model"], {**later, **given})
     except TypeError as error:  # an unknown field
         raise BadInput(reason(error)) from error
-    if own:
-        parse_spec(preset.spec)
+    spec, name = parse_spec(preset.spec), dataset_of(settings)
+    if settings["data"] is not None:
         return
-    (classes,) = layer_shapes(parse_spec(preset.spec), preset.input_shape)[-1]
-    check_fits(name, shape, len(datasets.class_names(name)), preset.input_shape, classes)
+    shape = datasets.image_shape(name)
+    model_shape = given.get("input_shape", shape if is_spec else preset.input_shape)
+    (classes,) = layer_shapes(spec, model_shape)[-1]
+    check_fits(name, shape, len(datasets.class_names(name)), model_shape, classes)
 
 
 def check_fits(

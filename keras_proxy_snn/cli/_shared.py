@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 import re
-import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 
 import click
 
+from ..basics.quiet import without_standard_error
 from ..basics.startup import choose_backend
 from ..cnn.spec import SpecError
 
@@ -34,7 +34,6 @@ __all__ = [
     "reason",
     "steps_option",
     "training_record",
-    "without_standard_error",
 ]
 
 _NUMBER = (int, float)
@@ -147,25 +146,6 @@ def import_backend() -> None:
             "KERAS_BACKEND must name an installed backend: tensorflow, jax or torch. "
             f"Received: {os.environ.get('KERAS_BACKEND', 'nothing')} ({error})."
         ) from error
-
-
-@contextmanager
-def without_standard_error() -> Iterator[None]:
-    """Drop what is written to standard error, past Python too.
-
-    TensorFlow writes some lines while it is imported, before its log level counts.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def load_network(name: str | Path, weights: str | None = None, compile: bool = False) -> Any:

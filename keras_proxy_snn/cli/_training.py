@@ -13,6 +13,7 @@ import click
 import keras
 
 from .._version import __version__
+from ..basics.quiet import without_standard_error
 from ..callbacks.monitor import CollapseWarning, ProxyMonitor
 from ..model import ProxyModel
 from ..presets import PRESETS
@@ -23,7 +24,7 @@ from ._arguments import dataset_of
 from ._data import Training, check_data, training_images
 from ._interrupts import Interrupts
 from ._output import Output
-from ._shared import BadInput, Interrupted, load_network, without_standard_error
+from ._shared import BadInput, Interrupted, load_network
 
 __all__ = ["run"]
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...basics.checks import require
 from ...basics.files import replacing
+from ...basics.quiet import without_standard_error
 from ...basics.types import Images
 from .. import litert
 from ..program import Program
@@ -47,7 +48,8 @@ def twin_scores(path: Path, images: np.ndarray) -> np.ndarray:
     """Outputs of a file of `write_twin` for images: `(batch, classes)`."""
     module = require("ai_edge_litert.interpreter", "ai-edge-litert")
     interpreter = module.Interpreter(model_path=str(path), num_threads=1)
-    interpreter.allocate_tensors()
+    with without_standard_error():  # LiteRT tells of its delegate, once per process
+        interpreter.allocate_tensors()
     (entry,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
     if entry["dtype"] == np.int8:
         scale, zero = entry["quantization"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...basics.checks import require
+from ...basics.quiet import without_standard_error
 from ...basics.stopwatch import seconds_of
 from ...basics.types import Images
 from ..program import Program
@@ -107,7 +108,8 @@ class _LiteRT:
         }
         self._in = {name: entry["index"] for name, entry in inputs.items()}
         self._out = {name: entry["index"] for name, entry in outputs.items()}
-        self._interpreter.allocate_tensors()
+        with without_standard_error():  # LiteRT tells of its delegate, once per process
+            self._interpreter.allocate_tensors()
 
     def resize(self, batch: int) -> None:
         """Change the batch size of all inputs."""
