@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import keras_proxy_snn as kps
 from keras_proxy_snn.cli import _edge_report, commands
 from keras_proxy_snn.export import from_model, litert
-from keras_proxy_snn.export.edge_report import Report
+from keras_proxy_snn.export.edge_report import Report, _measure
 from keras_proxy_snn.export.edge_report._measure import expected_scores, run_file
 from keras_proxy_snn.export.interpreter import run as interpret
 
@@ -222,6 +222,30 @@ def measured(monkeypatch):
     wrong = [0]
     monkeypatch.setattr(_edge_report, "measure", measure)
     return calls, wrong
+
+
+def test_without_labels_the_training_images_are_compared(tmp_path, measured, monkeypatch):
+    images = np.linspace(0, 1, 70 * 64, dtype="float32").reshape(70, 8, 8, 1)
+    np.save(tmp_path / "own.npy", images)
+    save(tmp_path / "net.keras", time_steps=2)
+    arguments = [
+        str(tmp_path / "net.keras"),
+        "--formats",
+        "--calibration",
+        str(tmp_path / "own.npy"),
+    ]
+    done = CliRunner().invoke(commands, ["bench", *arguments])
+    assert "images: the first of the training images in own.npy\n" in done.stdout
+    compared = []
+
+    def spied(program, x):
+        compared.append(x)
+        return expected_scores(program, x)
+
+    monkeypatch.setattr(_measure, "expected_scores", spied)
+    program = from_model(kps.build("10F", input_shape=(8, 8, 1), time_steps=2))
+    _measure.measure(program, tmp_path, calibration=images, formats=["nir"])
+    np.testing.assert_array_equal(compared[0], images[:64])
 
 
 @pytest.mark.any_backend

@@ -72,7 +72,7 @@ def run(
     if test is not None:
         test = test[0][:images], test[1][:images]
     head = {**circumstances(program, keras.config.backend()), **(facts or {})}
-    head["images"] = _words(program, calibration or own, test)
+    head["images"] = _words(program, calibration or own, training, test)
     with tempfile.TemporaryDirectory() as folder:
         report = measure(
             program,
@@ -96,8 +96,10 @@ def _program(network: Any) -> Program:
     return from_model(network, proxy_activation="clip" if 1.0 in caps else "relu")
 
 
-def _words(program: Program, data: str | None, test: Any) -> str:
-    if test is None:
-        return "64 images of noise"
+def _words(program: Program, data: str | None, training: Any, test: Any) -> str:
+    if training is None:
+        return "images of noise"
     name = data or datasets.name_by_shape(program.input_shape)
+    if test is None:
+        return f"the first of the training images in {Path(str(name)).name}"
     return f"the first {len(test[0])} of the test set of {name}"

@@ -14,8 +14,7 @@ function surface(canvas, height) {
   pen.scale(scale, scale);
   pen.font = "13px system-ui, sans-serif";
   pen.textBaseline = "middle";
-  const style = getComputedStyle(canvas);
-  return { pen, width, height, text: style.color, line: style.getPropertyValue("--line") };
+  return { pen, width, height, text: getComputedStyle(canvas).color };
 }
 
 /** A row per class, a column per step; `steps` are results of `simulate`. */
@@ -51,7 +50,7 @@ function axis(pen, text, timeSteps, cell, y) {
 
 /** A line per class. */
 export function drawPotentials(canvas, steps, timeSteps, labels) {
-  const { pen, width, height, text, line } = surface(canvas, 180);
+  const { pen, width, height, text } = surface(canvas, 180);
   const known = steps.filter(({ potentials }) => potentials);
   pen.fillStyle = text;
   if (!known.length) {
@@ -66,7 +65,7 @@ export function drawPotentials(canvas, steps, timeSteps, labels) {
   const span = high - low;
   const cell = (width - LEFT - 10) / timeSteps;
   const place = (value) => height - 20 - ((Math.max(value, low) - low) / span) * (height - 40);
-  pen.strokeStyle = line;
+  pen.strokeStyle = text;
   for (const [value, dash] of [[0, []], [threshold, [6, 4]]]) {
     pen.setLineDash(dash);
     pen.beginPath();

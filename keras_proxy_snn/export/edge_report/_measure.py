@@ -33,6 +33,7 @@ RUNTIMES: dict[str, dict[str, dict[str, str]]] = {
     "twin": {"LiteRT": {}},
 }
 _BATCH, _ROUNDS, _REPEATS = 100, 5, 20
+_COMPARED = 64  # images without labels
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ def measure(
         folder: An existing folder for the files.
         calibration: Some hundred training images `(batch, height, width, channels)`, in the
             program's input range. Without them the rows of integer networks say so.
-        test: Images and labels. Without them, images of noise are compared, and accuracy is empty.
+        test: Images and labels. Without them, accuracy is empty, and the first 64 images of
+            `calibration` are compared; without these too, images of noise.
         formats: Some of `RUNTIMES`.
         overwrite: Whether existing files may be replaced.
         verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
@@ -98,7 +100,8 @@ def measure(
     """
     folder = Path(folder)
     calibration = None if calibration is None else calibration[:500]
-    x, y = (noise_images(program, 64), None) if test is None else test
+    some = noise_images(program, _COMPARED) if calibration is None else calibration[:_COMPARED]
+    x, y = (some, None) if test is None else test
     programs = number_formats(program, calibration, verbose)
     good = {n: program for n, program in programs.items() if isinstance(program, Program)}
     expected = {number: expected_scores(program, x) for number, program in good.items()}

@@ -25,8 +25,9 @@ _PACKAGES += ["tflite-micro"]
 _NOTES = """
 **mismatches**: number of spike counts that differ from the NumPy interpreter's counts for the same
 network; it must be 0. float16 is the network with rounded weights; int8 is the integer network,
-calibrated on 500 training images. **borderline**: images on which rounding alone decides a spike;
-their counts are not mismatches. **accuracy**: the class is the first class with the most spikes.
+calibrated on at most 500 training images. **borderline**: images on which rounding alone decides a
+spike; their counts are not mismatches. **accuracy**: the class is the first class with the most
+spikes.
 **ms**: time for one image and all time steps; median (lowest to highest) of 5 rounds over all rows;
 each round gives the median of 20 runs. **twin**: the model's ANN, with the same weights; its int8
 file is from TensorFlow's post-training quantisation. **KiB** of C is source text, and its
