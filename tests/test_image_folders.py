@@ -90,8 +90,14 @@ def test_a_folder_with_parts_of_its_own_keeps_them(tmp_path, part, left_out):
     write(tmp_path / "my" / part, 0, 0, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with pytest.raises(DatasetError, match=r"must be \['bright', 'dark'\].*'grey'"):
+        with pytest.raises(DatasetError, match=r"Received: .* with 'grey', which is no class\."):
             datasets.from_folder(tmp_path / "my")
+
+
+def test_a_class_that_lacks_its_folder_is_named(tmp_path):
+    folder = write(tmp_path / "my", 1, 1)
+    with pytest.raises(DatasetError, match=r"Received: .*my without 'cat', with 'dark', which is"):
+        datasets.open_folder(folder, class_names=["bright", "cat"])
 
 
 def test_sizes_and_channels_are_asked_for_where_pictures_differ(tmp_path):

@@ -107,7 +107,9 @@ def test_one_command_learns_a_folder_and_every_command_knows_its_classes(tmp_pat
     assert "--resume needs the same pictures as before: [8, 2]" in refused.stderr
     assert "has changed since the training" in good("evaluate", "m.keras").stderr
     write(tmp_path / "other", 0, 0, 1)
-    assert "must be ['bright', 'dark']" in call("evaluate", "m.keras", "--data", "other").stderr
+    told = call("evaluate", "m.keras", "--data", "other").stderr
+    assert "must be ['bright', 'dark'], each with pictures." in told
+    assert "other with 'grey', which is no class." in told
 
 
 @pytest.mark.any_backend

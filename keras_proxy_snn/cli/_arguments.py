@@ -57,7 +57,7 @@ def check_data_options(data: str | None, dataset: str | None) -> None:
         raise BadInput(f"Give --data or --dataset. Received: {data} and {dataset}.")
     if data is not None and not is_hub(data) and not Path(data).expanduser().is_dir():
         hint = f" The data set of this name is --dataset {data}." if data in datasets.NAMES else ""
-        raise BadInput(f"A folder of pictures must exist.{hint} Received: --data {data}.")
+        raise BadInput(f"A folder of pictures must exist.{hint} Received: {data}.")
     if dataset is not None:
         datasets.class_names(dataset)
 
