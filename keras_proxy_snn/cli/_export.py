@@ -78,7 +78,8 @@ def run(
         raise ValueError("An integer network needs training images: give --calibration.")
     if integers:  # what a log shows too, where no line of progress is drawn
         number = min(len(images), CALIBRATED)
-        click.echo(f"quantising with {number} images, then checking the file ...", err=True)
+        tested = "" if test is None or no_check else f" and trying it on {len(test[0])} others"
+        click.echo(f"quantising with {number} images, then checking the file{tested} ...", err=True)
     exported = export(
         program,
         output,
