@@ -126,11 +126,14 @@ def test_errors_name_the_file_and_not_its_draft(tmp_path):
 @pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)
 def test_every_writer_writes_a_draft(file):
     """Whatever writes a file of a user's has a `draft` for its target, or a `buffer` in memory."""
-    writers = {"write_text", "write_bytes", "savefig", "save_weights"}
+    writers = {"write_text", "write_bytes", "savefig", "save_weights", "copyfile", "copy2", "move"}
+    writers |= {"savez", "savez_compressed", "savetxt", "tofile", "rename"}
+    modal = {"open", "File", "ZipFile", "TarFile", "fdopen"}
     for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            name, whole = node.func.attr, ast.unparse(node)
-            writes = name in writers or (name == "open" and ("'w" in whole or "'a" in whole))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
+            name = getattr(node.func, "attr", None) or node.func.id
+            whole = ast.unparse(node)
+            writes = name in writers or (name in modal and any(f"'{m}" in whole for m in "wax"))
             assert not writes or "draft" in whole or "(buffer" in whole, (
                 f"{file}:{node.lineno}: {whole}"
             )

@@ -269,8 +269,8 @@ def _integers(
 def _place(files: list[Path], path: Path, suffix: str = "") -> None:
     """Copy files into the folder of a path; add a suffix to their names."""
     for file in files:
-        with replacing(path.with_name(file.name + suffix)) as target:
-            shutil.copyfile(file, target)
+        with replacing(path.with_name(file.name + suffix)) as draft:
+            shutil.copyfile(file, draft)
 
 
 def _with_accuracy(
