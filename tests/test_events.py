@@ -269,6 +269,10 @@ def recording(**columns):
             ),
             "field y.*integers. Received: .*nan",
         ),
+        (
+            lambda: datasets.event_frames(np.ma.array(recording(x=0, y=0, t=0)), (1, 1, 1), 2),
+            "Events must have no mask.*Received: a MaskedArray",
+        ),
         (lambda: datasets.load_events([], 3), "Received: an empty"),
         (lambda: datasets.load_events([(np.zeros((4, 2, 5, 6)), 0)], 3), r"\(3, polarities"),
         (lambda: datasets.event_frames([(0, 0, 0, 0)], (1, 1, 1), 2), "fields x, y, t"),

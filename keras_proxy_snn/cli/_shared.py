@@ -194,7 +194,9 @@ def _check_fields(record: object, kinds: dict[str, Any]) -> None:
     for name, kind in kinds.items():
         if name not in record or not isinstance(record[name], kind):
             received = repr(record[name]) if name in record else "none"
-            raise ValueError(f"It must have {name!r}, {kind}. Received: {received}.")
+            one_of = kind if isinstance(kind, tuple) else (kind,)
+            words = " or ".join(one.__name__ for one in one_of)
+            raise ValueError(f"It must have {name!r} of type {words}. Received: {received}.")
 
 
 def model_facts(path: Path) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def event_frames(
     time_steps = positive_integer("time_steps", time_steps)
     check_flag("binary", binary)
     width, height, polarities = _checked_sensor(sensor_size)
-    events = np.asarray(events)
+    events = _unmasked("Events", events)
     names = events.dtype.names or ()
     if not {"x", "y", "t"} <= set(names) or ("p" not in names and polarities > 1):
         raise DatasetError(f"Events must have the fields x, y, t and p. Received: {names}.")
@@ -72,6 +72,16 @@ def event_frames(
     _check_one_polarity(_polarities(events, polarities))
     np.add.at(frames, (_frame_numbers(events["t"], time_steps), y, x, p), 1.0)
     return np.minimum(frames, 1.0) if binary else frames
+
+
+def _unmasked(what: str, values: Any) -> np.ndarray:
+    """The values as an array; a mask would be lost."""
+    if np.ma.isMaskedArray(values):
+        raise DatasetError(
+            f"{what} must have no mask; `compressed` gives what is not masked. "
+            f"Received: a {type(values).__name__}."
+        )
+    return np.asarray(values)
 
 
 def _checked_sensor(sensor_size: Sequence[int] | None) -> tuple[int, int, int]:
@@ -215,7 +225,7 @@ def _item(dataset: Any, index: int) -> tuple[np.ndarray, Any]:
             "Items of a data set of events must be (events, label). "
             f"Received: a {type(item).__name__} as item {index}."
         )
-    return np.asarray(item[0]), item[1]
+    return _unmasked("Recordings", item[0]), item[1]
 
 
 def _frames(recording: np.ndarray, dataset: Any, time_steps: int, binary: bool) -> np.ndarray:
