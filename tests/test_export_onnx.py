@@ -1,6 +1,7 @@
 """ONNX files spike exactly like the interpreter, in ONNX Runtime and in OpenVINO."""
 
 import json
+import sys
 from dataclasses import replace
 
 import keras
@@ -599,6 +600,13 @@ def test_what_cannot_be_expressed_is_refused(tmp_path, fields, message):
     with pytest.raises(ValueError, match=message):
         onnx.write(dense_program(**fields), tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_openvino_sends_no_telemetry(tmp_path):
+    program = dense_program()
+    images = np.ones((1, 2, 2, 1))
+    onnx.run(written(tmp_path, program), program, images, runtime="openvino")
+    assert not hasattr(sys.modules["openvino_telemetry"], "Telemetry")
 
 
 def renamed(program, *names):

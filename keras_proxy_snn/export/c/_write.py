@@ -42,8 +42,8 @@ def write(
     image.
 
     Potentials have 16 bits if the sums of the weights prove for every image that they fit;
-    otherwise they have 32 bits. The current of the first layer is cut to the range from 0 to the
-    threshold; this changes no spikes.
+    otherwise they have 32 bits. 8 bits would not do, because one weight can fill them. The current
+    of the first layer is cut to the range from 0 to the threshold; this changes no spikes.
 
     Args:
         program: An integer network, see `keras_proxy_snn.export.quantise.quantise`.

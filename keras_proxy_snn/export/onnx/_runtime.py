@@ -1,8 +1,10 @@
 """Run an ONNX file of `write` in ONNX Runtime, in OpenVINO, or in Node."""
 
 import statistics
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +49,7 @@ def run(
         images: `(batch, height, width, channels)`, pixels in `program.input_range`.
         runtime: `"onnxruntime"`, `"onnxruntime-node"` (in Node, from the current directory's
             `node_modules`) or `"openvino"`. OpenVINO runs in float32; its default on some
-            processors, bfloat16, would change counts.
+            processors, bfloat16, would change counts; its telemetry is switched off.
         threads: Number of threads.
 
     Returns:
@@ -204,6 +206,9 @@ def _onnxruntime(path: str | Path, threads: int) -> Session:
 
 
 def _openvino(path: str | Path, threads: int) -> Session:
+    # When it is imported, OpenVINO sends an event to a statistics server, from a forked process. It
+    # sends nothing if this module of its is empty or missing.
+    sys.modules.setdefault("openvino_telemetry", ModuleType("openvino_telemetry"))
     core = require("openvino", "openvino").Core()
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
     model = core.read_model(str(path))
