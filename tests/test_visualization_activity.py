@@ -226,6 +226,9 @@ def test_traces_refuse_bad_arguments(model, images):
         potential_traces(model, images)
     with pytest.raises(ValueError, match=r"each of the 10 classes. Received: 1 names"):
         potential_traces(model, images[0], class_names=["cat"])
+    for act in (lambda x: potential_traces(model, x[0]), model.snn.simulate):
+        with pytest.raises(ValueError, match=r"Pixels must be finite numbers. Received: nan or"):
+            act(np.where(images == images[0, 0, 0, 0], np.nan, images))
 
 
 # Confusion matrix

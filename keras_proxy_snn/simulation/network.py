@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..basics.arrays import check_finite
 from ..basics.checks import check_flag, check_shape, positive_integer
 from ..basics.types import Images, Tensor
 from ..layers.base import TiedIF
@@ -194,7 +195,11 @@ class SpikingNetwork(Retraced):
 
         Returns:
             `Simulation`: spike counts, remaining potentials and firing rates.
+
+        Raises:
+            ValueError: If the shape is wrong, or an array has a pixel that is not a finite number.
         """
+        check_finite(inputs)
         # `__call__` makes Keras leave the dtype scope of a mixed-precision caller. Inside that
         # scope, weights would be read in half precision.
         simulation: Simulation = self(inputs, return_simulation=True, preprocessed=preprocessed)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from keras import ops
 
+from ..basics.arrays import check_finite
 from ..basics.types import Images
 
 if TYPE_CHECKING:
@@ -125,9 +126,10 @@ def one_image(image: Images, shape: tuple[int, ...]) -> np.ndarray:
     """A batch with one image, float32, from an image or from a batch with one image.
 
     Raises:
-        ValueError: If the image has another shape.
+        ValueError: If the image has another shape, or a pixel is not a finite number.
     """
     pixels = np.asarray(ops.convert_to_numpy(image))
+    check_finite(pixels)
     if pixels.shape not in (shape, (1, *shape)):
         raise ValueError(
             f"`image` must be one image of shape {shape} or a batch of exactly one, "
