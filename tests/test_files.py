@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -181,15 +182,18 @@ def test_weights_are_replaced_without_a_moment_of_mismatch(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "command", [["train", "digits"], ["export", "digits.keras", "--format", "onnx"]], ids="-".join
+    ("command", "output"),
+    [("train digits", "net.keras"), ("export digits.keras --format onnx", "net.onnx")],
 )
-def test_a_folder_as_output_is_refused_before_the_work(tmp_path, command):
+def test_a_folder_as_output_is_refused_before_the_work(tmp_path, monkeypatch, command, output):
     testing = pytest.importorskip("click.testing", reason='pip install "keras-proxy-snn[cli]"')
     from keras_proxy_snn.cli.group import commands
 
-    folder = tmp_path / "folder.keras"
+    folder = tmp_path / output
     folder.mkdir()
-    result = testing.CliRunner().invoke(commands, [*command, "--output", str(folder), "--force"])
+    monkeypatch.chdir(tmp_path)
+    zipfile.ZipFile("digits.keras", "w").close()  # would be read only after the check
+    result = testing.CliRunner().invoke(commands, [*command.split(), "--output", output, "--force"])
     assert result.exit_code == 2
     assert "not a folder. Received" in result.stderr
     assert list(folder.iterdir()) == []

@@ -27,5 +27,5 @@ EXPERIMENT = Experiment(
         "compact": Size("cifar10_compact", 12, (_COMPACT,), augment=True),
         "tiny": TINY_HEADLINE,
     },
-    ("table", "time_steps"),
+    ("table", "matrix", "time_steps"),
 )
