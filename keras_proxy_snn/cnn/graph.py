@@ -115,6 +115,11 @@ class LinearPart:
     def __init__(self, layer: keras.layers.Dense):
         self.layer = layer
 
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return self.layer.name
+
     def __call__(self, x: Tensor) -> Any:
         """Weighted sum of `(batch, features)`."""
         layer = self.layer
