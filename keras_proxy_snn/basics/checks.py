@@ -16,7 +16,7 @@ __all__ = [
 ]
 
 MOST_VALUES = 2**30
-"""Largest size of an image, and of what a layer makes of one image: 4 GiB of float32."""
+"""Largest size of an image, of a layer's output for one, and of its weights: 4 GiB of float32."""
 
 
 def check_choice(argument: str, value: object, choices: Collection[str | None]) -> None:

@@ -10,6 +10,8 @@ from itertools import pairwise
 from math import prod
 from numbers import Integral
 
+from ..basics.checks import MOST_VALUES
+
 __all__ = ["Conv", "Dense", "Pool", "SpecError", "format_spec", "layer_shapes", "parse_spec"]
 
 
@@ -67,9 +69,7 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 
-
 _MOST = 2**20  # the largest number in a token
-_MOST_VALUES = 2**30  # weights or neurons of a layer, 4 GiB
 
 
 class SpecError(ValueError):
@@ -183,7 +183,7 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
                 )
             shape = (height, width, shape[2])
         values = max(prod(shape), _weights(layer, before))
-        if values > _MOST_VALUES:
+        if values > MOST_VALUES:
             raise SpecError(
                 "A layer must have at most 2**30 weights and 2**30 neurons, which take 4 GiB; this "
                 f"one would take {4 * values:,} bytes.",
