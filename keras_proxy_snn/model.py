@@ -15,6 +15,7 @@ from .simulation.network import SpikingNetwork
 from .simulation.summary import stages_table
 from .training.inputs import CheckedInputs
 from .training.learning import ProxyLearning
+from .training.saved import without_compilation
 
 __all__ = ["ProxyModel"]
 
@@ -74,8 +75,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
             logs shows how far the two outputs are apart.
         proxy_activation: Activations of the ANN while it is the proxy. `None`: its own. `"clip"`:
             bounded at the rate that an IF neuron can reach. `"qcfs"`: also rounded to the T steps
-            of this rate, see `keras_proxy_snn.training.responses.response`. `ann` itself is not
-            changed.
+            of this rate, see `keras_proxy_snn.training.responses.response`. `ann` is left as it is.
         current_dtype: `"float32"` or `"bfloat16"`, the dtype in which hidden layers sum their
             weighted spikes. `"bfloat16"` has a precision of 8 bits; it is faster on processors
             with bfloat16 units and changes some spikes. Potentials stay float32, and exported
@@ -295,16 +295,6 @@ class ProxyModel(CheckedInputs, ProxyLearning):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ProxyModel":
-        """Recreate the model; Keras loads its weights afterwards.
-
-        The ANN's own optimizer, loss and metrics stay behind, because this model has its own.
-        """
-        ann = keras.saving.deserialize_keras_object(_not_compiled(config["ann"]))
+        """Recreate the model, without what its ANN was compiled with; Keras loads the weights."""
+        ann = keras.saving.deserialize_keras_object(without_compilation(config["ann"]))
         return cls(**{**config, "ann": ann})
-
-
-def _not_compiled(config: Any) -> Any:
-    """The configuration of a model, without what it and the models inside it were compiled with."""
-    if isinstance(config, dict):
-        return {k: _not_compiled(v) for k, v in config.items() if k != "compile_config"}
-    return [_not_compiled(part) for part in config] if isinstance(config, list) else config

@@ -171,13 +171,28 @@ def test_a_file_saved_here_is_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_a_file_of_any_backend_gives_the_same_counts(backend):
+def test_a_file_of_any_backend_gives_the_same_counts_and_trains_on(backend):
     model, x = saved_network()
     again = keras.models.load_model(FILES / f"saved_on_{backend}.keras")
     spikes, _ = oracle.run("4C3-P2-8F-4F", model.get_weights(), x, 6, 0.25, "zero")
     counts = again.predict(x, verbose=0)
     assert len(np.unique(counts)) == 7
     np.testing.assert_array_equal(counts, spikes[-1].sum(axis=1))
+    # Keras on PyTorch has optimizers of its own, which need PyTorch; Keras compiles on JAX alone.
+    assert type(again.optimizer) is type(model.optimizer)
+    assert again.jit_compile == model.jit_compile == (BACKEND == "jax")
+    again.fit(x, np.arange(16) % 4, verbose=0)
+    assert int(to_numpy(again.optimizer.iterations)) == 1
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_choice_to_compile_survives_a_file(jit_compile, tmp_path):
+    model = small()
+    model.compile("sgd", kps.SpikeCountCrossentropy(), jit_compile=jit_compile)
+    model.save(tmp_path / "m.keras")
+    kept = model.get_compile_config()["jit_compile"]
+    assert kept == ("auto" if jit_compile == (BACKEND == "jax") else jit_compile)
+    assert keras.models.load_model(tmp_path / "m.keras").jit_compile == jit_compile
 
 
 def test_the_ann_is_usable_trainable_and_saveable_alone(batch, tmp_path):
@@ -309,7 +324,8 @@ def test_gradients_accumulate(batch):
 def test_mixed_precision_trains(policy, digits):
     (x, y), _ = digits
     keras.config.set_dtype_policy(policy)
-    model = kps.build("digits", time_steps=8)
+    # A processor multiplies numbers of 16 bits a hundred times as slowly as others.
+    model = kps.build("8C3-P2-32F-10F", input_shape=(8, 8, 1), time_steps=8, learning_rate=5e-3)
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (policy == "mixed_float16")
     history = model.fit(x[:640], y[:640], epochs=8, verbose=0).history

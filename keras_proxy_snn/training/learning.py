@@ -11,6 +11,7 @@ from .gradient import proxy_gradient
 from .images import check_floatx
 from .metrics import FiringRates, readout_potential
 from .responses import proxy_output
+from .saved import of_any_backend
 from .settings import Settings
 from .steps import Simulated, proxy_steps
 
@@ -42,6 +43,22 @@ class ProxyLearning(Settings, _Steps):
         images = self.snn.preprocess(inputs, training=True) if training else inputs
         counts = self.answer(self.snn.simulate(images, preprocessed=bool(training)))
         return proxy_gradient(self._proxy(images), counts) if training else counts
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """What a loaded model is compiled with.
+
+        `jit_compile` is "auto" again where it is this backend's own choice, for others choose
+        otherwise. PyTorch would compile the steps of a file from JAX, and fail; JAX would run those
+        of the others operation by operation.
+        """
+        config: dict[str, Any] = super().get_compile_config()
+        if config and config["jit_compile"] == self._resolve_auto_jit_compile():
+            config["jit_compile"] = "auto"
+        return config
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile a loaded model with what it was compiled with, on whichever backend that was."""
+        super().compile_from_config(of_any_backend(config))
 
     def _proxy(self, images: Images) -> Any:
         """Output of the ANN in training for preprocessed images, before a softmax."""
