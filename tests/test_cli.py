@@ -556,7 +556,7 @@ def test_presets_say_what_they_are_for_and_which_have_weights():
     assert head.split() == ["preset", "images", "T", "weights", "for"]
     assert [row.split()[0] for row in rows] == list(kps.PRESETS)
     trained = {row.split()[0] for row in rows if " pretrained " in row}
-    assert trained == {"digits", "fashion_mnist_compact"}
+    assert trained == {"digits", "fashion_mnist", "fashion_mnist_compact"}
     assert all(row.endswith(PURPOSES[row.split()[0]]) for row in rows)
 
 

@@ -686,7 +686,7 @@ def test_the_export_puts_the_script_beside_the_file(float_case, tmp_path):
 def test_where_there_is_no_script(float_case, tmp_path, format, value):
     message = rf"`with_runner` must be .* Received: .*{value}"
     with pytest.raises((ValueError, TypeError), match=message):
-        export(float_case.program, tmp_path / "net", format=format, with_runner=value)
+        export(float_case.program, tmp_path / f"net.{format}", with_runner=value)
     assert not list(tmp_path.iterdir())
 
 
