@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items):
     if keras.config.backend() != once_on:
         for item in items:
             if runs_once(item) or marked(item, "any_backend"):
-                item.add_marker(pytest.mark.skip(reason=f"marked once; runs on {once_on}"))
+                item.add_marker(pytest.mark.skip(reason=f"runs on {once_on} alone"))
 
 
 @pytest.fixture(autouse=True)

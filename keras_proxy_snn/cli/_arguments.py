@@ -11,8 +11,7 @@ from .. import datasets
 from ..basics.files import check_target
 from ..cnn.spec import layer_shapes, parse_spec
 from ..datasets.names import is_hub
-from ..export.exporter import writer
-from ..export.formats import FORMATS, check_suffix
+from ..export.formats import FORMATS, check_suffix, checked_form
 from ..export.quantise import check_bits
 from ..export.runner import check_runner
 from ..presets import PRESETS
@@ -138,9 +137,7 @@ def check_export(
     elif not model.is_file():
         raise FileNotFoundError(f"There is no file {model}.")
     check_suffix(format, output)
-    forms = writer(format).FORMS
-    if form is not None and form not in forms:
-        raise ValueError(f"`form` must be one of {forms} for {format}. Received: {form!r}.")
+    checked_form(format, form)
     converters = sorted({"own", FORMATS[format].converter or "own"})
     if converter not in converters:
         raise ValueError(f"`converter` must be one of {converters} here. Received: {converter!r}.")

@@ -9,7 +9,8 @@ import click
 from ..export import FORMATS, Exported, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
-from ..export.exporter import CALIBRATED, writer
+from ..export.exporter import CALIBRATED
+from ..export.formats import writer
 from ..export.runner import RUNNER, place_runner
 from ._calibration import calibration_images
 from ._shared import load_network, reading, training_record

@@ -1,6 +1,5 @@
 """`export`: write a model or a program to a file, and check the file in its real runtime."""
 
-import importlib
 import inspect
 import os
 import shutil
@@ -12,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.checks import check_choice, check_flag
+from ..basics.checks import check_flag
 from ..basics.files import check_target, replacing
 from ..basics.pixel_range import warn_of_range
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
 from .check import Check, check
-from .formats import FORMATS, check_suffix
+from .formats import FORMATS, check_suffix, checked_form, writer
 from .frontend.from_model import from_model
 from .images import check_images, noise_images
 from .program import Program
 from .quantise import quantise as quantised
 from .runner import check_runner, place_runner
 
-__all__ = ["CALIBRATED", "ExportError", "Exported", "export", "writer"]
+__all__ = ["CALIBRATED", "ExportError", "Exported", "export"]
 
 CALIBRATED = 500
 """Largest number of calibration images that quantise a network."""
@@ -81,16 +80,6 @@ class Exported:
         """Run the file in its real runtime; return spike counts or scores `(batch, classes)`."""
         scores: np.ndarray = writer(self.format).run(self.path, self.program, images)
         return scores
-
-
-def writer(format: str) -> Any:
-    """Module that writes and runs files of a format.
-
-    Raises:
-        ValueError: If the format is unknown.
-    """
-    check_choice("format", format, FORMATS)
-    return importlib.import_module(f"{__package__}.{format}")
 
 
 def export(
@@ -170,9 +159,7 @@ def export(
     module = writer(format)
     check_suffix(format, path)
     _check_options(format, module, options)
-    form = module.FORMS[0] if form is None else form
-    if form not in module.FORMS:
-        raise ValueError(f"`form` must be one of {module.FORMS} for {format}. Received: {form!r}.")
+    form = checked_form(format, form)
     check_target(path, overwrite)
     if check_flag("with_runner", with_runner):
         check_runner(format, path, overwrite)

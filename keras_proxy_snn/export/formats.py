@@ -4,10 +4,14 @@ Each format has an entry in this table, and a folder beside this file that defin
 `run` and `node_count`.
 """
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["FORMATS", "Format", "check_suffix"]
+from ..basics.checks import check_choice
+
+__all__ = ["FORMATS", "Format", "check_suffix", "checked_form", "writer"]
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,31 @@ def check_suffix(format: str, path: Path) -> None:
         raise ValueError(
             f"A file of the format {format!r} must end in {suffix!r}. Received: {path.name!r}."
         )
+
+
+def writer(format: str) -> Any:
+    """Module that writes and runs files of a format.
+
+    Raises:
+        ValueError: If the format is unknown.
+    """
+    check_choice("format", format, FORMATS)
+    return importlib.import_module(f"{__package__}.{format}")
+
+
+def checked_form(format: str, form: str | None) -> str:
+    """The form, by default the first of a format.
+
+    Raises:
+        ValueError: If the format does not have the form.
+
+    Example:
+
+    >>> from keras_proxy_snn.export.formats import checked_form
+    >>> checked_form("onnx", None)
+    'unrolled'
+    """
+    forms: tuple[str, ...] = writer(format).FORMS
+    if form is not None and form not in forms:
+        raise ValueError(f"`form` must be one of {forms} for {format}. Received: {form!r}.")
+    return forms[0] if form is None else form

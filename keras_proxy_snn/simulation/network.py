@@ -200,8 +200,7 @@ class SpikingNetwork(Retraced):
             ValueError: If the shape is wrong, or an array has a pixel that is not a finite number.
         """
         check_finite(inputs)
-        # `__call__` makes Keras leave the dtype scope of a mixed-precision caller. Inside that
-        # scope, weights would be read in half precision.
+        # `__call__` leaves the dtype scope of a mixed-precision caller, which halves weights' bits.
         simulation: Simulation = self(inputs, return_simulation=True, preprocessed=preprocessed)
         return simulation
 

@@ -48,8 +48,8 @@ class ProxyLearning(Settings, _Steps):
         """What a loaded model is compiled with.
 
         `jit_compile` is "auto" again where it is this backend's own choice, for others choose
-        otherwise. PyTorch would compile the steps of a file from JAX, and fail; JAX would run those
-        of the others operation by operation.
+        otherwise. PyTorch would compile the steps of a file from JAX, which takes minutes; JAX
+        would run those of the others operation by operation.
         """
         config: dict[str, Any] = super().get_compile_config()
         if config and config["jit_compile"] == self._resolve_auto_jit_compile():

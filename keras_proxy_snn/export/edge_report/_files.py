@@ -11,8 +11,7 @@ from typing import Any
 from ...basics.files import check_target
 from ...basics.types import Images, Verbose
 from .. import litert, vela
-from ..exporter import writer
-from ..formats import FORMATS
+from ..formats import FORMATS, writer
 from ..program import Program, with_shortcuts
 from ..quantise import quantise
 from ._table import NPUS

@@ -13,7 +13,7 @@ import numpy as np
 from ...basics.progress import Progress
 from ...basics.types import Images, Verbose
 from ..check import check
-from ..exporter import writer
+from ..formats import writer
 from ..images import noise_images
 from ..interpreter import prepare_images
 from ..interpreter import run as interpret

@@ -84,10 +84,13 @@ def session_in_node(path: str | Path, threads: int) -> Session:
         ImportError: If Node does not find `onnxruntime-node` from the current directory.
         RuntimeError: If Node ends with an error.
     """
-    if not has_onnxruntime_node():
+    try:
+        process = _Process(path, threads)
+    except (FileNotFoundError, RuntimeError) as error:
+        if has_onnxruntime_node():
+            raise
         raise ImportError(
             "onnxruntime-node is needed: in this directory, run `npm install onnxruntime-node`."
-        )
-    process = _Process(path, threads)
+        ) from error
     facts = {fact.key: fact.value for fact in require("onnx").load(str(path)).metadata_props}
     return Session(process.names, int(facts["time_steps"]), process.infer)
