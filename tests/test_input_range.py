@@ -228,3 +228,22 @@ def test_the_command_line_calibrates_in_the_models_range(twins, tmp_path):
     np.save(tmp_path / "bytes.npy", np.full((2, 8, 8, 1), 51, "uint8"))
     x, *_ = calibration_images(program, str(tmp_path / "bytes.npy"), None)
     np.testing.assert_allclose(x, 51, rtol=1e-6)
+
+
+@pytest.mark.any_backend
+def test_commands_give_the_packages_images_in_the_models_range(tmp_path, monkeypatch):
+    testing = pytest.importorskip("click.testing", reason='pip install "keras-proxy-snn[cli]"')
+    from keras_proxy_snn.cli import _data, commands
+
+    monkeypatch.chdir(tmp_path)
+    scaled = keras.layers.Rescaling(1 / 255)
+    ends = [keras.layers.Flatten(), keras.layers.Dense(10)]
+    model = kps.from_keras(keras.Sequential([keras.Input((8, 8, 1)), scaled, *ends]), 4)
+    _, (x, y) = kps.datasets.load("digits")
+    whole = x * np.float32(255)
+    found, _ = _data.test_images(model, None, None, "digits", None).arrays()
+    np.testing.assert_array_equal(found, whole)
+    model.save("net.keras")
+    answer = testing.CliRunner().invoke(commands, ["evaluate", "net.keras", "--dataset", "digits"])
+    right = np.mean(model.predict(whole, verbose=0).argmax(axis=1) == y)
+    assert f"{right:.2%}" in answer.stdout

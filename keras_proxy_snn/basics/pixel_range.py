@@ -6,7 +6,7 @@ import numpy as np
 
 from .types import Images
 
-__all__ = ["UNIT", "WHITES", "holds", "seen_range", "warn_of_range"]
+__all__ = ["UNIT", "WHITES", "holds", "in_range", "seen_range", "warn_of_range"]
 
 UNIT = (0.0, 1.0)
 """The range of the package's data sets, and the default of a network."""
@@ -16,6 +16,20 @@ WHITES = (1.0, 255.0, 65535.0)
 
 _TOLERANCE = 1e-3
 _FAR = 4.0  # times as bright or as dark; standardised images differ by less
+
+
+def in_range(pixels: Images, expected: tuple[float, float]) -> np.ndarray:
+    """Scale pixels from [0, 1] to a network's range, float32.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.pixel_range import in_range
+    >>> in_range([0.0, 0.5, 1.0], (0, 255)).tolist()
+    [0.0, 127.5, 255.0]
+    """
+    black, white = map(np.float32, expected)
+    scaled: np.ndarray = np.asarray(pixels, "float32") * (white - black) + black
+    return scaled
 
 
 def seen_range(images: Images) -> tuple[float, float] | None:

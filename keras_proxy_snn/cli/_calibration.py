@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from .. import datasets
+from ..basics.pixel_range import in_range
 from ..datasets.names import is_hub
 from ..datasets.pictures import read_array
 from ..export import Program
-from ..export.images import in_range
 from ._data import own_parts
 from ._pictures import find, prepared
 from ._shared import reading
@@ -50,8 +50,9 @@ def calibration_images(
     if wanted is not None and wanted.endswith(".npy"):
         with reading(wanted):
             array = read_array(Path(wanted))
-        whole = array.dtype == np.uint8
-        return (in_range(array / np.float32(255), program) if whole else array), None, None
+        if array.dtype == np.uint8:
+            array = in_range(array / np.float32(255), program.input_range)
+        return array, None, None
     return _data_set(program, wanted)
 
 
@@ -85,5 +86,5 @@ def _data_set(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str
         return None, None, None
     with reading(f"data set {name}"):
         (x, _), (x_test, y_test) = datasets.load(name)
-    test = (in_range(x_test[:_TESTED], program), y_test[:_TESTED]) if fits else None
-    return in_range(x, program), test, classes if fits else None
+    test = (in_range(x_test[:_TESTED], program.input_range), y_test[:_TESTED]) if fits else None
+    return in_range(x, program.input_range), test, classes if fits else None

@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from .. import datasets
+from ..basics.pixel_range import in_range
 from ..datasets.names import is_hub
 from ..model import ProxyModel
 from ..presets import PRESETS
@@ -184,6 +185,7 @@ def test_images(
         )
     with reading(f"data set {dataset}"):
         _, (x, y) = datasets.load(dataset, data_dir=data_dir)
+    x = in_range(x, model.input_range)
     images = Images(dataset, "test", len(x), datasets.class_names(dataset), x, y)
     check_data(model, images, x.shape[1:])
     return images

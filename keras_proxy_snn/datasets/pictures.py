@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.pixel_range import in_range
+
 __all__ = ["PICTURES", "pixels_of", "prepare", "read", "read_array", "size"]
 
 PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
@@ -178,8 +180,7 @@ def prepare(
     if x.shape[-1] not in (1, shape[-1]):
         raise ValueError(f"it has {x.shape[-1]} channels, the network {shape[-1]}")
     x = np.einsum("ih,jw,hwc->ijc", *map(_resampling, x.shape, shape[:2]), x, optimize=True)
-    black, white = map(np.float32, input_range)
-    return np.broadcast_to(x * (white - black) + black, shape).astype("float32")
+    return np.broadcast_to(in_range(x, input_range), shape).copy()
 
 
 def _resampling(old: int, new: int) -> np.ndarray:

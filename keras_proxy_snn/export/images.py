@@ -6,11 +6,12 @@ import numpy as np
 
 from ..basics.checks import check_plain
 from ..basics.labels import check_labels
+from ..basics.pixel_range import in_range
 from ..basics.types import Images
 from .interpreter import prepare_images
 from .program import Program
 
-__all__ = ["check_images", "in_range", "noise_images"]
+__all__ = ["check_images", "noise_images"]
 
 
 def noise_images(program: Program, images: int = 8) -> np.ndarray:
@@ -18,14 +19,7 @@ def noise_images(program: Program, images: int = 8) -> np.ndarray:
     rng = np.random.default_rng(0)
     x = rng.random((images, *program.input_shape))
     x = (x + np.roll(x, 1, axis=1) + np.roll(x, 1, axis=2) + np.roll(x, (1, 1), axis=(1, 2))) / 4
-    return in_range(x, program)
-
-
-def in_range(pixels: Images, program: Program) -> np.ndarray:
-    """Scale pixels from [0, 1] to the program's input range, float32."""
-    black, white = map(np.float32, program.input_range)
-    scaled: np.ndarray = np.asarray(pixels, "float32") * (white - black) + black
-    return scaled
+    return in_range(x, program.input_range)
 
 
 def check_images(program: Program, images: Images, test: tuple[Any, Any] | None) -> None:
