@@ -230,6 +230,16 @@ def test_the_command_line_calibrates_in_the_models_range(twins, tmp_path):
     np.testing.assert_allclose(x, 51, rtol=1e-6)
 
 
+def test_a_layer_that_scales_says_the_range_too():
+    cnn = [keras.Input((4, 4, 1)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    model = kps.from_keras(keras.Sequential([*cnn, keras.layers.Dense(3)]), 4)
+    with pytest.warns(
+        UserWarning, match="Images go from 0 to 1.* trained with images from 0 to 255"
+    ):
+        model.predict(X, verbose=0)
+    model.predict(X * 255, verbose=0)
+
+
 @pytest.mark.any_backend
 def test_commands_give_the_packages_images_in_the_models_range(tmp_path, monkeypatch):
     testing = pytest.importorskip("click.testing", reason='pip install "keras-proxy-snn[cli]"')

@@ -17,7 +17,7 @@ from ..basics.labels import check_labels
 from ..basics.pixel_range import warn_of_range
 from ..basics.types import Images, Tensor
 from .images import check_floatx, check_images, is_array
-from .input_range import agreed_range, peek
+from .input_range import agreed_range, layers_range, peek
 from .losses import SpikeCountLoss
 from .metrics import WrongImages, WrongLabels
 from .settings import Settings
@@ -140,7 +140,7 @@ class CheckedInputs(Settings):
 
     def _warn_of_range(self, x: Images) -> None:
         """Look at arrays; data sets may be readable once alone."""
-        known = self._input_range
+        known = self._input_range or layers_range(self.twin.graph)
         if known and is_array(x) and not self.events and len(self.image_shape) == 3:
             warn_of_range(known, ops.convert_to_numpy(peek(x)[0]))
 
