@@ -96,6 +96,11 @@ METHODS: dict[str, Method] = {
     "proxy_quantised": Method(
         "quantised ANN, then proxy, average pooling", _PROXY, quantised_proxy.fit
     ),
+    "proxy_quantised_long": Method(
+        "quantised ANN for most epochs, then proxy, average pooling",
+        _PROXY,
+        partial(quantised_proxy.fit, recipe=quantised_proxy.LONG),
+    ),
     "quantised_as_snn": Method(
         "quantised ANN as an SNN, average pooling",
         _QCFS,
