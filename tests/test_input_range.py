@@ -66,6 +66,48 @@ def test_a_trained_network_warns_of_images_that_are_far_too_bright_or_dark():
         model.predict(X, verbose=0)
 
 
+def drawn(function):
+    def draw(model, x, y):
+        pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[plot]"')
+        getattr(kps.visualization, function)(model, x[0])
+
+    return draw
+
+
+CONSUMERS = {
+    "evaluate": lambda model, x, y: model.evaluate(x, y, verbose=0),
+    "predict": lambda model, x, y: model.predict(x, verbose=0),
+    "predict, batches": lambda model, x, y: model.predict(iter([(x,)]), steps=1, verbose=0),
+    "record": lambda model, x, y: kps.statistics.record(model, x),
+    "report": lambda model, x, y: kps.statistics.report(model, x),
+    "report, batches": lambda model, x, y: kps.statistics.report(model, iter([x])),
+    "early stopping": lambda model, x, y: kps.statistics.early_stopping(model, x, y, (1.0,)),
+    "biases": lambda model, x, y: kps.calibrate_biases(model, x),
+    "quantise": lambda model, x, y: quantise(from_model(model), x, search_images=2),
+    "raster": drawn("spike_raster"),
+    "maps": drawn("feature_maps"),
+    "potentials": drawn("potential_traces"),
+}
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS)
+@pytest.mark.parametrize("says", ["the user", "a layer"])
+def test_whoever_takes_images_warns_of_those_of_another_range(consumer, says):
+    first = {"the user": [], "a layer": [keras.layers.Rescaling(1 / 255)]}[says]
+    hidden = [keras.layers.Conv2D(2, 3, activation="relu", name="conv1"), keras.layers.Flatten()]
+    stack = [keras.Input((4, 4, 1)), *first, *hidden, keras.layers.Dense(3)]
+    model = kps.from_keras(keras.Sequential(stack), 2)
+    model.compile("sgd", kps.SpikeCountCrossentropy())
+    if says == "the user":
+        model.input_range = (0, 255)
+    use = CONSUMERS[consumer]
+    use(model, X * 255, Y)
+    with pytest.warns(UserWarning, match=r"mages go from 0 to 1, and this network") as seen:
+        use(model, X, Y)
+    ours = [warning for warning in seen if "mages go" in str(warning.message)]
+    assert {warning.filename for warning in ours} == {__file__}
+
+
 def test_build_takes_the_range():
     assert kps.build("3F", input_shape=(4, 4, 1), input_range=(0, 255)).input_range == (0, 255)
 

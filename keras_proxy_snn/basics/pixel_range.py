@@ -1,10 +1,9 @@
 """The range of pixels: what images show of it, and whether they fit the range of a network."""
 
-import warnings
-
 import numpy as np
 
 from .types import Images
+from .warn import warn
 
 __all__ = ["UNIT", "WHITES", "holds", "in_range", "seen_range", "warn_of_range"]
 
@@ -65,24 +64,21 @@ def seen_range(images: Images) -> tuple[float, float] | None:
     return 0.0, high
 
 
-def warn_of_range(known: tuple[float, float], images: Images, stacklevel: int = 5) -> None:
+def warn_of_range(known: tuple[float, float], seen: tuple[float, float] | None) -> None:
     """Warn of images that a trained network takes for far darker or far brighter ones.
 
     Args:
         known: The model's range.
-        images: `(batch, ...)`.
-        stacklevel: Of the warning: the number of calls from here to the line that it names.
+        seen: `seen_range` of the images.
     """
-    seen = seen_range(images)
     if seen is None or seen == known or holds(known, seen):
         return
     ratio = max(map(abs, seen)) / max(map(abs, known))
     if ratio > _FAR or ratio < 1 / _FAR:
-        warnings.warn(
+        warn(
             f"Images go from {seen[0]:g} to {seen[1]:g}, and this network was trained with images "
             f"from {known[0]:g} to {known[1]:g}: its answers are of no use. Give images of its "
-            f"range, or set `input_range={seen}` if this is intended.",
-            stacklevel=stacklevel,
+            f"range, or set `input_range={seen}` if this is intended."
         )
 
 

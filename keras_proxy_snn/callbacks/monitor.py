@@ -1,7 +1,6 @@
 """`ProxyMonitor` warns before proxy learning collapses, and names the cure."""
 
 import math
-import warnings
 from typing import Any
 
 import keras
@@ -9,6 +8,7 @@ import keras
 from .. import statistics
 from ..basics.checks import check_flag, positive_integer
 from ..basics.types import Images
+from ..basics.warn import warn
 
 __all__ = ["CollapseWarning", "ProxyMonitor"]
 
@@ -106,7 +106,7 @@ class ProxyMonitor(keras.callbacks.Callback):
         if self.images is not None:
             self._look_at_maps(enough)
 
-    def _look_at_maps(self, warn: bool) -> None:
+    def _look_at_maps(self, tell: bool) -> None:
         seen = statistics.record(self.model, self.images).values()
         # Each neuron of a dense layer would be a map of its own.
         layers = [layer for layer in seen if layer.maps < layer.neurons]
@@ -114,14 +114,13 @@ class ProxyMonitor(keras.callbacks.Callback):
         for layer in layers:
             # A layer that is silent as a whole is told by its rate.
             some = 0 < len(layer.dead_maps) < layer.maps
-            if warn and some and layer.name not in self._told:
+            if tell and some and layer.name not in self._told:
                 self._told.add(layer.name)
-                warnings.warn(
+                warn(
                     f"Layer {layer.name!r}: {layer.dead_maps_in_words} did not spike on any of "
                     f"the {len(self.images)} images. They cost work and carry nothing. Cure: a "
                     "lower `v_threshold` or learning rate; or fewer filters, if they stay silent.",
                     CollapseWarning,
-                    stacklevel=2,
                 )
 
     def _look(self, logs: dict[str, Any], weight: int) -> None:
@@ -139,7 +138,7 @@ class ProxyMonitor(keras.callbacks.Callback):
             self._out_of_range[name] = seen
             if message and seen >= self.patience and name not in self.warned:
                 self.warned.append(name)
-                warnings.warn(message, CollapseWarning, stacklevel=2)
+                warn(message, CollapseWarning)
                 self.model.stop_training |= self.stop
 
     def _is_silent(self, name: str, value: float) -> bool:

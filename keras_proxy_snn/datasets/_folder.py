@@ -1,7 +1,6 @@
 """The user's own pictures in class folders."""
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..basics.checks import positive_integer
+from ..basics.warn import warn
 from ._info import DatasetError
 from ._stream import ImageStream
 from .pictures import PICTURES, read, size
@@ -223,7 +223,7 @@ def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
 def _left_out(place: Path, paths: list[Path], reason: str) -> None:
     named = ", ".join(str(path.relative_to(place)) for path in paths[:3])
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    warnings.warn(f"{place}: left out {named}{more}; {reason}.", stacklevel=4)
+    warn(f"{place}: left out {named}{more}; {reason}.")
 
 
 def checked_size(value: Any) -> tuple[int, int]:

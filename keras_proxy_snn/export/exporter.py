@@ -13,7 +13,7 @@ import numpy as np
 
 from ..basics.checks import check_flag
 from ..basics.files import check_target, replacing
-from ..basics.pixel_range import warn_of_range
+from ..basics.pixel_range import seen_range, warn_of_range
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
 from .check import Check, check
@@ -175,8 +175,8 @@ def export(
     images = noise_images(program) if images is None else images
     check_images(program, images, test)
     images = np.asarray(images, "float32")
-    if test is not None:
-        warn_of_range(program.input_range, test[0], stacklevel=4)
+    for given in (images, test and test[0]):
+        warn_of_range(program.input_range, seen_range(given))
     # The file is written to a temporary folder first, so that `path` never holds a failed file.
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / path.name

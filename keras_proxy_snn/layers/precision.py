@@ -1,10 +1,9 @@
 """The dtype in which hidden layers sum weighted spikes."""
 
-import warnings
-
 import keras
 
 from ..basics.processor import gpu_name, has_bfloat16
+from ..basics.warn import warn
 
 __all__ = ["warn_if_slow"]
 
@@ -16,9 +15,7 @@ def warn_if_slow() -> None:
     """
     emulates = has_bfloat16() is False and keras.config.backend() != "jax"
     if emulates and gpu_name() is None:
-        warnings.warn(
+        warn(
             "current_dtype='bfloat16' is slow here, because this processor has no bfloat16 units: "
             "convolutions take 3 to 7 times as long as in float32. Use current_dtype='float32'.",
-            UserWarning,
-            stacklevel=2,
         )

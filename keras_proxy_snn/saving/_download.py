@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
@@ -11,6 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from ..basics.files import replacing
+from ..basics.warn import warn
 
 __all__ = ["download"]
 
@@ -49,7 +49,7 @@ def download(
     except ConnectionError as error:
         if kept is None or sha256 is not None:
             raise
-        warnings.warn(f"{error} The copy of an earlier download is used.", stacklevel=2)
+        warn(f"{error} The copy of an earlier download is used.")
         return kept
     if check is not None:
         check(content)

@@ -77,7 +77,7 @@ def batches(
 ) -> Iterator[Any]:
     """Check all arguments, then yield `signals` of each batch of x, and show the progress."""
     check_model(model)
-    images = ImageBatches(x, model.image_shape, batch_size)
+    images = ImageBatches(model.compare_range(x), model.image_shape, batch_size)
     with Progress("simulating", images.known_number(), verbose) as progress:
         for batch in progress.over(images):
             yield signals(model, batch, keep)

@@ -77,7 +77,7 @@ def early_stopping(
     check_model(model)
     batch_size = positive_integer("batch_size", batch_size)
     check_images(x, model.image_shape)
-    images, labels = as_float32(x), np.asarray(y)
+    images, labels = as_float32(model.compare_range(x)), np.asarray(y)
     if labels.shape != images.shape[:1]:
         raise ValueError(
             f"`y` must have one label per image, shape ({len(images)},). "

@@ -4,7 +4,6 @@ The command line, the example for devices and data sets for calibration bring pi
 without code of the user. They scale black and white to the two ends of this range.
 """
 
-import warnings
 from collections.abc import Iterable, Iterator
 from numbers import Real
 from typing import Any
@@ -15,6 +14,7 @@ from keras import ops
 
 from ..basics.pixel_range import UNIT, WHITES, holds, seen_range
 from ..basics.types import Images, Tensor
+from ..basics.warn import warn
 from ..cnn.graph import Graph
 from ..mapping.parts import preprocessing_length
 
@@ -23,6 +23,7 @@ __all__ = [
     "check_range",
     "layers_range",
     "peek",
+    "range_of",
 ]
 
 _SAMPLE = 1024  # number of images that are inspected
@@ -107,6 +108,14 @@ def peek(x: Tensor) -> tuple[Any, Any]:
     return None, x
 
 
+def range_of(images: Images) -> tuple[float, float] | None:
+    """`seen_range` of the images of `peek`: an array, a list of images, or `None`."""
+    parts = images if isinstance(images, list) else [images]
+    if not parts or any(isinstance(part, dict) or part is None for part in parts):
+        return None
+    return seen_range(np.stack([ops.convert_to_numpy(part) for part in parts]))
+
+
 def _images(batch: Tensor) -> Any:
     return batch[0] if isinstance(batch, tuple | list) and batch else batch
 
@@ -129,12 +138,7 @@ def agreed_range(
     Returns:
         `known`, or the range of the images.
     """
-    if images is None or isinstance(images, dict):
-        return known
-    parts = images if isinstance(images, list) else [images]
-    if any(isinstance(part, dict) or part is None for part in parts):
-        return known
-    seen = seen_range(np.stack([ops.convert_to_numpy(part) for part in parts]))
+    seen = range_of(images)
     expected = known or layers_range(graph)
     if seen is None or seen == expected:
         return known
@@ -145,7 +149,7 @@ def agreed_range(
         isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization) for layer in layers
     )
     if expected is not None or (seen != UNIT and not scaled):
-        warnings.warn(_advice(expected, seen), stacklevel=4)
+        warn(_advice(expected, seen))
     return seen
 
 

@@ -17,7 +17,7 @@ from ..basics.labels import check_labels
 from ..basics.pixel_range import warn_of_range
 from ..basics.types import Images, Tensor
 from .images import check_floatx, check_images, is_array
-from .input_range import agreed_range, layers_range, peek
+from .input_range import agreed_range, layers_range, peek, range_of
 from .losses import SpikeCountLoss
 from .metrics import WrongImages, WrongLabels
 from .settings import Settings
@@ -54,6 +54,22 @@ class CheckedInputs(Settings):
         self._input_range = agreed_range(self._input_range, self.twin.graph, images)
         return x
 
+    def compare_range(self, x: Images) -> Images:
+        """Warn of images that are far brighter or darker than the model's range, if it is known.
+
+        Args:
+            x: As in `predict`.
+
+        Returns:
+            `x`, or an equal replacement if reading from `x` uses it up.
+        """
+        known = self._input_range or layers_range(self.twin.graph)
+        if known is None or self.events or len(self.image_shape) != 3:
+            return x
+        images, x = peek(x)
+        warn_of_range(known, range_of(images))
+        return x
+
     def fit(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.fit`; images and labels are checked."""
         given = self._checked(super().fit, args, kwargs)
@@ -68,13 +84,13 @@ class CheckedInputs(Settings):
         self._agree_on_names(given.get("x"))
         # `fit` hands its callbacks on to `evaluate`, and has looked at its images.
         if not isinstance(given.get("callbacks"), keras.callbacks.CallbackList):
-            self._warn_of_range(given.get("x"))
+            given["x"] = self.compare_range(given.get("x"))
         return super().evaluate(**self._watched(given))
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.predict`; images are checked."""
         given = self._checked(super().predict, args, kwargs)
-        self._warn_of_range(given.get("x"))
+        given["x"] = self.compare_range(given.get("x"))
         scores = super().predict(**given)
         self._check_scores(scores)
         return scores
@@ -137,12 +153,6 @@ class CheckedInputs(Settings):
             raise ValueError(
                 f"Pixels must be finite numbers. Received: nan or inf in {none} images."
             )
-
-    def _warn_of_range(self, x: Images) -> None:
-        """Look at arrays; data sets may be readable once alone."""
-        known = self._input_range or layers_range(self.twin.graph)
-        if known and is_array(x) and not self.events and len(self.image_shape) == 3:
-            warn_of_range(known, ops.convert_to_numpy(peek(x)[0]))
 
     def _agree_on_names(self, data: object) -> None:
         """Take the names of the classes from data; raise if they differ from those known."""

@@ -88,7 +88,7 @@ def feature_maps(model: ProxyModel, image: Images, *, filters: int = 5, seed: in
     17
     """
     filters = positive_integer("filters", filters)
-    batch = one_image(image, model.snn.image_shape)
+    batch = one_image(model, image)
     layers = _layers(model, batch, filters, np.random.default_rng(seed))
     # Narrower maps would leave no room for the numbers of their filters.
     width = float(np.clip((WIDTH - _LEFT - _RIGHT) / filters - _GAP, 0.6, 1.2))

@@ -83,7 +83,7 @@ def potential_traces(
     neurons = positive_integer("neurons", neurons)
     if neurons > len(_MARKERS):
         raise ValueError(f"`neurons` must be at most {len(_MARKERS)}. Received: {neurons!r}.")
-    batch = one_image(image, model.snn.image_shape)
+    batch = one_image(model, image)
     layers = _layers(model, batch, neurons, np.random.default_rng(seed), class_names)
     title = f"Membrane potentials for one image, T = {model.time_steps}"
     figure, panels = new_panels(title, [layer.title for layer in layers], 1, 1.5, caption=_CAPTION)

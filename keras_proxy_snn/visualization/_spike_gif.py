@@ -87,7 +87,7 @@ def spike_gif(
     if path.suffix != ".gif":
         raise ValueError(f"`path` must end in .gif. Received: {str(path)!r}.")
     check_target(path, check_flag("overwrite", overwrite))
-    pixels = one_image(image, model.snn.image_shape)
+    pixels = one_image(model, image)
     record = model.snn.record(pixels)
     spikes = {
         layer.twin.name: np.asarray(ops.convert_to_numpy(record[layer.name]))[0]

@@ -94,7 +94,7 @@ def spike_raster(
     """
     neurons = positive_integer("neurons", neurons)
     check_flag("pooling", pooling)
-    batch = one_image(image, model.snn.image_shape)
+    batch = one_image(model, image)
     names = class_labels(class_names, model.snn.stages[-1].twin.units)
     panels = _panels(model, batch, neurons, seed, names, pooling)
     best = _best(model, batch, panels[-1])

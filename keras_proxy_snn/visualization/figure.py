@@ -10,6 +10,7 @@ from keras import ops
 
 from ..basics.arrays import check_finite
 from ..basics.types import Images
+from ..model import ProxyModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,12 +123,13 @@ def new_panels(
     return figure, grid[: len(names)]
 
 
-def one_image(image: Images, shape: tuple[int, ...]) -> np.ndarray:
-    """A batch with one image, float32, from an image or from a batch with one image.
+def one_image(model: ProxyModel, image: Images) -> np.ndarray:
+    """A batch with one image of a model, float32, from an image or from a batch with one image.
 
     Raises:
         ValueError: If the image has another shape, or a pixel is not a finite number.
     """
+    shape = model.snn.image_shape
     pixels = np.asarray(ops.convert_to_numpy(image))
     check_finite(pixels)
     if pixels.shape not in (shape, (1, *shape)):
@@ -135,7 +137,8 @@ def one_image(image: Images, shape: tuple[int, ...]) -> np.ndarray:
             f"`image` must be one image of shape {shape} or a batch of exactly one, "
             f"{(1, *shape)}. Received: shape {pixels.shape}."
         )
-    return pixels.astype("float32").reshape(1, *shape)
+    batch: np.ndarray = model.compare_range(pixels.astype("float32").reshape(1, *shape))
+    return batch
 
 
 def check_record(record: object) -> None:

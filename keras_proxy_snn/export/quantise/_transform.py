@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...basics.checks import check_flag, positive_integer
+from ...basics.pixel_range import seen_range, warn_of_range
 from ...basics.progress import Progress
 from ...basics.types import Images, Verbose
 from ..interpreter import prepare_images
@@ -240,6 +241,7 @@ def _check_images(program: Program, calibration: Images) -> np.ndarray:
             f"Pixels of calibration images must be in [0, {white:g}]. "
             f"Received: from {images.min():g} to {images.max():g}."
         )
+    warn_of_range(program.input_range, seen_range(images))
     return images
 
 
