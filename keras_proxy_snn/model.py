@@ -8,6 +8,7 @@ import keras
 
 from .basics.checks import check_choice
 from .basics.files import draft_of
+from .basics.quiet import start_tensorflow
 from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
 from .neurons.neuron import Neuron
@@ -275,6 +276,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
     def get_config(self) -> dict[str, Any]:
         """Constructor arguments, the ANN serialised whole."""
         self.check_ann()
+        start_tensorflow()
         return {
             "ann": keras.saving.serialize_keras_object(self.ann),
             "time_steps": self.time_steps,

@@ -19,7 +19,7 @@ from PIL import Image
 
 import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
-from keras_proxy_snn.basics.quiet import without_standard_error
+from keras_proxy_snn.basics.quiet import start_tensorflow, without_standard_error
 from keras_proxy_snn.cli import _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._output import Output
@@ -725,6 +725,8 @@ def test_bad_input_is_one_line(arguments, message, folder):
         (["train", "4C3-P9-10F", "--dataset", "digits"], "must leave at least one pixel"),
         (["train", "digits", "--set", "T=3"], "Received: ['T']"),
         (["train", "2C3-2F", "--data", "none"], "pictures must exist. Received: none"),
+        (["train", "2C3-3F", "--data", "my"], "ends in -2F. Received: a model of 3 classes."),
+        (["train", "digits", "--data", "my/a"], "a subfolder per class. Received: my/a without"),
         (["evaluate", "net.keras", "--data", "digits"], "is --dataset digits. Received: digits"),
         (["evaluate", "net.keras", "--data", ".", "--dataset", "digits"], "Give --data or"),
         (["evaluate", "net.keras", "--dataset", "mnist"], "must be one of 'fashion_mnist'"),
@@ -748,6 +750,8 @@ def test_what_arguments_alone_tell_is_told_before_a_backend_is_loaded(
     arguments, message, folder, monkeypatch
 ):
     Path("feature_maps.png").touch()
+    for name in "ab":
+        Path("my", name).mkdir(parents=True, exist_ok=True)
     for name in ("bench", "draw", "evaluate", "export", "inspect", "predict", "train"):
         command = sys.modules[f"keras_proxy_snn.cli.{name}"]
         monkeypatch.setattr(command, "import_backend", lambda: pytest.fail("Keras is loaded"))
@@ -838,6 +842,21 @@ def test_lines_of_libraries_in_c_are_kept_back_while_a_backend_starts(capfd):
         raise ImportError
     print("shown too", file=sys.stderr)
     assert capfd.readouterr().err == "error: shown\nshown too\n"
+
+
+@pytest.mark.once
+def test_tensorflow_writes_nothing_where_keras_imports_it(tmp_path, monkeypatch, capfd):
+    """On JAX and PyTorch that is when a model is saved."""
+    (tmp_path / "tensorflow.py").write_text("import os; os.write(2, b'I0000 oneDNN is on')")
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # so that it is put back afterwards
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    monkeypatch.syspath_prepend(tmp_path)
+    start_tensorflow()
+    assert sys.modules["tensorflow"].__file__ == str(tmp_path / "tensorflow.py")
+    assert capfd.readouterr().err == ""
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('no such library')")
+    start_tensorflow()  # Keras goes on without it, too
 
 
 @pytest.mark.once

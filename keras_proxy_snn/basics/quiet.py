@@ -1,11 +1,12 @@
-"""`without_standard_error`: keep back what libraries in C write while they start."""
+"""Keep back what libraries in C write while they start."""
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-__all__ = ["without_standard_error"]
+__all__ = ["start_tensorflow", "without_standard_error"]
 
 
 @contextmanager
@@ -37,6 +38,22 @@ def without_standard_error() -> Iterator[None]:
         _flush()
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow, if it is installed, without the lines that it writes at its start.
+
+    Call it right before Keras imports TensorFlow. Keras does so on every backend when it saves a
+    model, where it looks for TensorFlow's types, and when it sets the seed of random numbers.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.quiet import start_tensorflow
+    >>> start_tensorflow()
+    """
+    if "tensorflow" not in sys.modules:
+        with suppress(ImportError), without_standard_error():
+            importlib.import_module("tensorflow")
 
 
 def _flush() -> None:

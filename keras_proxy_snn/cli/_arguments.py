@@ -9,7 +9,8 @@ from typing import Any
 
 from .. import datasets
 from ..basics.files import check_target
-from ..cnn.spec import layer_shapes, parse_spec
+from ..cnn.spec import Dense, Spec, layer_shapes, parse_spec
+from ..datasets.class_folders import classes_in
 from ..datasets.names import is_hub
 from ..export.formats import FORMATS, check_suffix, checked_form
 from ..export.quantise import check_bits
@@ -88,7 +89,8 @@ def check_training(settings: dict[str, Any]) -> None:
 
     Raises:
         BadInput: If a field is unknown, or the network has not the shape and the number of classes
-            of a data set that has a name.
+            of a data set that has a name, or not the number of class folders.
+        DatasetError: If a folder of pictures has not two class folders.
         ValueError: If the architecture cannot be read or built.
     """
     given, is_spec = settings["fields"], settings["model"] not in PRESETS
@@ -99,11 +101,24 @@ def check_training(settings: dict[str, Any]) -> None:
         raise BadInput(reason(error)) from error
     spec, name = parse_spec(preset.spec), dataset_of(settings)
     if settings["data"] is not None:
+        if not is_hub(name):  # which tells its classes when it is loaded
+            _check_classes(name, spec if is_spec or "spec" in given else None)
         return
     shape = datasets.image_shape(name)
     model_shape = given.get("input_shape", shape if is_spec else preset.input_shape)
     (classes,) = layer_shapes(spec, model_shape)[-1]
     check_fits(name, shape, len(datasets.class_names(name)), model_shape, classes)
+
+
+def _check_classes(folder: str, spec: Spec | None) -> None:
+    """Raise an error unless a folder has classes, as many as a spec; `None` fits any number."""
+    classes = len(classes_in(folder))
+    for layer in (spec or ())[-1:]:
+        if isinstance(layer, Dense) and layer.units != classes:
+            raise BadInput(
+                f"Pictures of {folder} are of {classes} classes; an architecture for them ends in "
+                f"-{classes}F. Received: a model of {layer.units} classes."
+            )
 
 
 def check_fits(

@@ -13,7 +13,7 @@ import click
 import keras
 
 from .._version import __version__
-from ..basics.quiet import without_standard_error
+from ..basics.quiet import start_tensorflow
 from ..callbacks.monitor import CollapseWarning, ProxyMonitor
 from ..model import ProxyModel
 from ..presets import PRESETS
@@ -97,8 +97,8 @@ def _build(settings: dict[str, Any], image_shape: tuple[int, ...], classes: int)
         fields = {**fields, "time_steps": settings["time_steps"]}
     if settings["model"] not in PRESETS:
         fields = {"input_shape": image_shape, **fields}
-    with without_standard_error():  # Keras imports TensorFlow here, if there is one
-        keras.utils.set_random_seed(settings["seed"])
+    start_tensorflow()
+    keras.utils.set_random_seed(settings["seed"])
     try:
         return build(settings["model"], **fields)
     except TypeError as error:  # an unknown field, or a value of another type

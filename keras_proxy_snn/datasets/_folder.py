@@ -12,12 +12,11 @@ from ..basics.checks import positive_integer
 from ..basics.warn import warn
 from ._info import DatasetError
 from ._stream import ImageStream
+from .class_folders import class_folders, existing_folder, is_seen, parts_of, several
 from .pictures import PICTURES, read, size
 
 __all__ = ["FRACTION", "checked_size", "from_folder", "open_folder"]
 
-_TRAINING = ("train", "training")
-_HELD_OUT = ("test", "testing", "val", "valid", "validation")
 FRACTION = 0.2
 """Share of the images that is held out if nobody says otherwise."""
 
@@ -77,12 +76,14 @@ def from_folder(
     >>> train.class_names, train.image_shape, train.images, test.images
     (('bright', 'dark'), (8, 8, 1), 8, 2)
     """
-    place = _existing(path)
+    place = existing_folder(path)
     options = {"image_size": image_size, "channels": channels, **options}
-    training, *tests = _parts(place)
+    training, *tests = parts_of(place)
     if not tests:
         fraction = FRACTION if held_out is None else held_out
-        return _several(open_folder(place, **options), place).split(fraction, seed)
+        stream = open_folder(place, **options)
+        several(stream.class_names, place)
+        return stream.split(fraction, seed)
     if held_out is not None:
         raise ValueError(
             "`held_out` must be None if the folder itself has a part to hold out. Received: "
@@ -90,21 +91,12 @@ def from_folder(
         )
     if tests[1:]:
         _left_out(place, tests[1:], f"{tests[0].name!r} is held out")
-    train = _several(open_folder(training, **options), place)
+    train = open_folder(training, **options)
+    several(train.class_names, place)
     options |= {"image_size": train.image_shape[:2], "channels": train.image_shape[2]}
     test = open_folder(tests[0], class_names=train.class_names, **options)
     train.seed, train.epoch = seed, 0
     return train, test
-
-
-def _several(stream: ImageStream, place: Path) -> ImageStream:
-    """The images, if they are of several classes."""
-    if len(stream.class_names) < 2:
-        raise DatasetError(
-            "Pictures to train with must be of at least two classes, each in a subfolder of its "
-            f"own. Received: {place} with {list(stream.class_names)}."
-        )
-    return stream
 
 
 def open_folder(
@@ -147,8 +139,8 @@ def open_folder(
     >>> stream.class_names, stream.image_shape
     (('cat',), (8, 8, 3))
     """
-    place = _existing(path)
-    folders = {folder.name: folder for folder in _folders(place)}
+    place = existing_folder(path)
+    folders = {folder.name: folder for folder in class_folders(place)}
     names = list(folders) if class_names is None else list(class_names)
     if sorted(names) != sorted(folders):
         lacking, unknown = sorted({*names} - {*folders}), sorted({*folders} - {*names})
@@ -158,11 +150,7 @@ def open_folder(
             f"The folders of classes must be {names}, each with pictures. Received: {place} "
             f"{', '.join(faults)}."
         )
-    if not names:
-        raise DatasetError(
-            f"A folder of pictures must have a subfolder per class. Received: {place} without any."
-        )
-    others = [path for path in sorted(place.iterdir()) if _is_seen(path) and not path.is_dir()]
+    others = [path for path in sorted(place.iterdir()) if is_seen(path) and not path.is_dir()]
     files: list[tuple[int, int, Path]] = []
     for label, name in enumerate(names):
         pictures, strangers = _pictures(folders[name])
@@ -180,31 +168,6 @@ def open_folder(
     return ImageStream(
         lambda i: _read(paths[i]), [label for _, label, _ in files], names, shape, **options
     )
-
-
-def _existing(path: str | os.PathLike[str]) -> Path:
-    place = Path(path).expanduser()
-    if not place.is_dir():
-        raise DatasetError(f"A folder of pictures must exist. Received: {place}.")
-    return place
-
-
-def _parts(place: Path) -> list[Path]:
-    """The folder for training, then the folders to hold out; `place` alone if it has no parts."""
-    parts = {folder.name.lower(): folder for folder in _folders(place)}
-    training = [parts[name] for name in _TRAINING if name in parts]
-    tests = [parts[name] for name in _HELD_OUT if name in parts]
-    if len(training) == 1 and tests and len(parts) == 1 + len(tests):
-        return [*training, *tests]
-    return [place]
-
-
-def _is_seen(path: Path) -> bool:
-    return not path.name.startswith(".")
-
-
-def _folders(place: Path) -> list[Path]:
-    return [path for path in sorted(place.iterdir()) if path.is_dir() and _is_seen(path)]
 
 
 def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:

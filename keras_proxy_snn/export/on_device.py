@@ -37,6 +37,7 @@ import time
 import warnings
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -196,6 +197,20 @@ def is_changed(content: bytes, seal: str) -> bool:
     return bool(seal) and hashlib.sha256(plain).hexdigest() != seal[-64:]
 
 
+@contextmanager
+def without_standard_error() -> Iterator[None]:
+    """Drop what a library in C writes to standard error; errors are raised as always."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def open_litert(content: bytes, threads: int) -> Network:
     """Open the content of a .tflite file."""
     from ai_edge_litert.interpreter import Interpreter
@@ -205,7 +220,8 @@ def open_litert(content: bytes, threads: int) -> Network:
     signature = interpreter.get_signature_runner()
     inputs, outputs = signature.get_input_details(), signature.get_output_details()
     del signature  # nothing can run while this object exists
-    interpreter.allocate_tensors()
+    with without_standard_error():  # LiteRT tells of its delegate
+        interpreter.allocate_tensors()
 
     def infer(feed: Arrays) -> Arrays:
         for name, array in feed.items():

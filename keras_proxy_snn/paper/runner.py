@@ -11,6 +11,7 @@ import keras
 
 from .. import methods
 from ..basics.files import check_target, replacing
+from ..basics.quiet import start_tensorflow
 from ..model import ProxyModel
 from ._curve import Curve
 from ._evaluation import accuracy, activity, ann_accuracy, early_stopping
@@ -172,6 +173,7 @@ def _train(
     fields = dict(config.fields)
     if config.time_steps is not None:
         fields["time_steps"] = config.time_steps
+    start_tensorflow()
     keras.utils.set_random_seed(config.seed)
     trained = methods.fit(config.method, config.preset, *data.train, training=training, **fields)
     facts = {"curve": curve.epochs, "facts": trained.facts}

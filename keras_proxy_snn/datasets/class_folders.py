@@ -1,0 +1,69 @@
+"""Where the class folders of a user's pictures are; needs no Keras, so that commands ask early."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ._info import DatasetError
+
+__all__ = ["class_folders", "classes_in", "existing_folder", "is_seen", "parts_of", "several"]
+
+_TRAINING = ("train", "training")
+_HELD_OUT = ("test", "testing", "val", "valid", "validation")
+
+
+def existing_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder of a path, or a `DatasetError`."""
+    place = Path(path).expanduser()
+    if not place.is_dir():
+        raise DatasetError(f"A folder of pictures must exist. Received: {place}.")
+    return place
+
+
+def parts_of(place: Path) -> list[Path]:
+    """The folder for training, then the folders to hold out; `place` alone if it has no parts."""
+    parts = {folder.name.lower(): folder for folder in _folders(place)}
+    training = [parts[name] for name in _TRAINING if name in parts]
+    tests = [parts[name] for name in _HELD_OUT if name in parts]
+    if len(training) == 1 and tests and len(parts) == 1 + len(tests):
+        return [*training, *tests]
+    return [place]
+
+
+def is_seen(path: Path) -> bool:
+    """Whether a file or folder is not a hidden one."""
+    return not path.name.startswith(".")
+
+
+def class_folders(place: Path) -> list[Path]:
+    """The folders of the classes, sorted; or a `DatasetError` if there is none."""
+    folders = _folders(place)
+    if not folders:
+        raise DatasetError(
+            f"A folder of pictures must have a subfolder per class. Received: {place} without any."
+        )
+    return folders
+
+
+def several(names: Sequence[str], place: Path) -> list[str]:
+    """Names of classes, if they are enough to train with; else a `DatasetError`."""
+    if len(names) < 2:
+        raise DatasetError(
+            "Pictures to train with must be of at least two classes, each in a subfolder of its "
+            f"own. Received: {place} with {list(names)}."
+        )
+    return list(names)
+
+
+def classes_in(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the classes that `from_folder` finds, without a look at the pictures.
+
+    Raises:
+        DatasetError: If there is no such folder, or it has not two classes.
+    """
+    place = existing_folder(path)
+    return several([folder.name for folder in class_folders(parts_of(place)[0])], place)
+
+
+def _folders(place: Path) -> list[Path]:
+    return [path for path in sorted(place.iterdir()) if path.is_dir() and is_seen(path)]
