@@ -33,7 +33,7 @@ __all__ = ["verify"]
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="JSON file, written after every 25 networks. The same command continues from this file.",
+    help="JSON file, written after every 100 networks. The same command continues from this file.",
 )
 @json_option
 def verify(

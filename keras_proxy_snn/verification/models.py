@@ -63,6 +63,7 @@ def _spec_ann(network: Network) -> Any:
         learn_threshold=network.learned,
         pooling="average" if _averages(program) else "max",
         use_bias=program.neurons[0].bias is not None,
+        kernel_initializer="zeros",
     )
 
 
@@ -71,6 +72,8 @@ def _residual_ann(program: Program) -> Any:
     x: Images = image
     outputs: dict[str, Any] = {}
     for layer in program.layers:
+        # Weights are set later; JAX would compile a random generator for each shape.
+        named = {"name": layer.name, "kernel_initializer": "zeros"}
         if isinstance(layer, Flatten):
             x = keras.layers.Flatten()(x)
         elif isinstance(layer, Pool):
@@ -78,14 +81,14 @@ def _residual_ann(program: Program) -> Any:
             x = getattr(keras.layers, kind)(layer.size, name=layer.name)(x)
         elif isinstance(layer, Conv):
             filters, size = layer.kernel.shape[-1], layer.kernel.shape[:2]
-            options = {"padding": "same", "use_bias": layer.bias is not None, "name": layer.name}
-            x = keras.layers.Conv2D(filters, size, **options)(x)
+            bias = layer.bias is not None
+            x = keras.layers.Conv2D(filters, size, padding="same", use_bias=bias, **named)(x)
             for shortcut in layer.shortcuts:
                 x = keras.layers.Add()([x, outputs[shortcut.source]])
             x = keras.layers.ReLU()(x)
         else:
             units, bias = layer.kernel.shape[-1], layer.bias is not None
-            x = keras.layers.Dense(units, use_bias=bias, name=layer.name)(x)
+            x = keras.layers.Dense(units, use_bias=bias, **named)(x)
             x = keras.layers.ReLU()(x)
         outputs[layer.name] = x
     return keras.Model(image, x)

@@ -17,7 +17,7 @@ __all__ = ["verify"]
 
 # Number of networks for one process of each task; then the report is written. The imports of a
 # process take some seconds.
-_CHUNK = 25
+_CHUNK = 100
 
 
 def verify(
@@ -37,7 +37,7 @@ def verify(
         weights: `"dyadic"`: multiples of 1/256, on which no count may differ. `"float"`: rounding
             may decide a spike of the float form.
         only: Names of backends and runtimes. By default all that are installed.
-        path: Report file. It is written after every 25 networks; an existing report is continued.
+        path: Report file. It is written after every 100 networks; an existing report is continued.
         tell: Called with a line about the progress.
 
     Returns:
