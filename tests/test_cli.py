@@ -632,6 +632,17 @@ def test_bench(folder):
     assert len(text.splitlines()) == 5  # of one image there is no second batch
 
 
+@pytest.mark.once
+def test_the_list_of_commands_has_whole_sentences_in_the_order_of_use():
+    listed = good("--help").split("Commands:\n")[1].split("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in listed] == list(commands.commands)
+    assert listed[0].split()[0] == "train"
+    for line in listed:
+        assert line.endswith(".")
+        assert not line.endswith("...")
+        assert len(line) < 80
+
+
 @pytest.mark.any_backend
 def test_examples_of_the_help_run(folder, monkeypatch):
     monkeypatch.setattr(runner, "start", lambda task: list(worker.work(task)))  # no more processes

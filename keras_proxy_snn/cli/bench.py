@@ -16,7 +16,10 @@ from ._shared import (
 __all__ = ["bench"]
 
 
-@click.command(epilog=example("bench digits --batch-size 32 --time-steps 4 --time-steps 20"))
+@click.command(
+    short_help="Time a model on this machine; compare all file formats.",
+    epilog=example("bench digits --batch-size 32 --time-steps 4 --time-steps 20"),
+)
 @network_argument
 @click.option("--batch-size", type=click.IntRange(1), metavar="N", help="Default: 100.")
 @click.option(

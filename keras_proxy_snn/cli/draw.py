@@ -35,7 +35,10 @@ _PICTURES = (
 )
 
 
-@click.command(epilog=example("draw digits --picture spike_raster --picture spike_gif"))
+@click.command(
+    short_help="Draw spikes, potentials, rates and accuracies.",
+    epilog=example("draw digits --picture spike_raster --picture spike_gif"),
+)
 @network_argument
 @click.option(
     "--picture",

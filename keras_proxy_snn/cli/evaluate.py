@@ -19,7 +19,10 @@ from ._shared import (
 __all__ = ["evaluate"]
 
 
-@click.command(epilog=example("evaluate digits.keras --time-steps 10"))
+@click.command(
+    short_help="Measure the accuracy of a model on test images.",
+    epilog=example("evaluate digits.keras --time-steps 10"),
+)
 @model_argument
 @data_options
 @click.option("--images", type=click.IntRange(1), metavar="N", help="Use the first N images only.")

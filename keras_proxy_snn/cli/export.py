@@ -11,9 +11,19 @@ from ._shared import example, import_backend, json_option, model_argument, print
 __all__ = ["export"]
 
 
-@click.command(epilog=example("export digits.keras --format onnx --time-steps 10"))
+@click.command(
+    short_help="Write a model for a device, and check the file.",
+    epilog=example("export digits.keras --format onnx --time-steps 10"),
+)
 @model_argument
-@click.option("--format", type=click.Choice(list(FORMATS)), required=True)
+@click.option(
+    "--format",
+    type=click.Choice(list(FORMATS)),
+    required=True,
+    help="Files end in "
+    + ", ".join(f"{kind.suffix} ({name})" for name, kind in FORMATS.items())
+    + ".",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Default: beside the model.")
 @click.option(
     "--form",

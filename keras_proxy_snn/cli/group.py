@@ -25,6 +25,10 @@ __all__ = ["commands"]
 class _Commands(click.Group):
     """A group that prints errors as one line; exit status 1: failed check, 2: bad input."""
 
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Names in the order of use, which is how `--help` shows them."""
+        return list(self.commands)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command as click does, with the error handling of this class."""
         kwargs["standalone_mode"] = False

@@ -22,7 +22,10 @@ __all__ = ["inspect"]
 _NAMED = 10  # classes, by name
 
 
-@click.command(epilog=example("inspect digits.keras"))
+@click.command(
+    short_help="Show layers, thresholds, training and versions.",
+    epilog=example("inspect digits.keras"),
+)
 @model_argument
 @json_option
 def inspect(model: Path, as_json: bool) -> None:

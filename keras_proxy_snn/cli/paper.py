@@ -11,7 +11,10 @@ from ._shared import BadInput, example, import_backend, json_option, print_json,
 __all__ = ["paper"]
 
 
-@click.command(epilog=example("paper --list", "paper figure2 --size tiny --epochs 1"))
+@click.command(
+    short_help="Repeat a table or figure of the paper.",
+    epilog=example("paper --list", "paper figure2 --size tiny --epochs 1"),
+)
 @click.argument("name", required=False, type=click.Choice(list(EXPERIMENTS)), metavar="[NAME]")
 @click.option("--list", "show", is_flag=True, help="Show the experiments.")
 @click.option("--size", type=click.Choice(SIZES), help="Default: full with a GPU, else compact.")

@@ -25,7 +25,10 @@ __all__ = ["predict"]
 _BATCH = 100
 
 
-@click.command(epilog=example("predict digits.keras three.png --time-steps 10"))
+@click.command(
+    short_help="Classify pictures.",
+    epilog=example("predict digits.keras three.png --time-steps 10"),
+)
 @model_argument
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(

@@ -11,7 +11,10 @@ from ._shared import example, json_option, print_json, print_rows
 __all__ = ["presets"]
 
 
-@click.command(epilog=example("presets", "presets digits", "presets --json"))
+@click.command(
+    short_help="List the presets, or show the fields of one.",
+    epilog=example("presets", "presets digits", "presets --json"),
+)
 @click.argument("names", nargs=-1)
 @json_option
 def presets(names: tuple[str, ...], as_json: bool) -> None:

@@ -36,10 +36,11 @@ def _fields(context: Any, parameter: Any, texts: tuple[str, ...]) -> dict[str, A
 
 
 @click.command(
+    short_help="Train a network, on a data set or on your own pictures.",
     epilog=example(
         "train digits --epochs 40 --time-steps 20 --output digits.keras",
         "train cifar10_compact --data my_images",
-    )
+    ),
 )
 @click.argument("model", metavar="PRESET|SPEC")
 @data_options

@@ -10,7 +10,9 @@ from ._shared import example, json_option, print_json, print_rows
 __all__ = ["verify"]
 
 
-@click.command(epilog=example("verify"))
+@click.command(
+    short_help="Compare spike counts of backends and exported files.", epilog=example("verify")
+)
 @click.option(
     "--networks", type=click.IntRange(1), metavar="N", default=6, help="Number of networks."
 )

@@ -161,7 +161,7 @@ def open_folder(
             )
         files += [(turn, label, file) for turn, file in enumerate(pictures)]
     if others:
-        _left_out(place, others, "they are not pictures in the folder of a class")
+        _left_out(place, others, "only pictures in the folder of a class are taken")
     files.sort()
     paths = [file for _, _, file in files]
     shape = _shape(paths, image_size, channels)
