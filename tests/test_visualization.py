@@ -216,11 +216,15 @@ def test_raster_shows_the_spikes(model, image):
         counts = [len(steps) for steps in rows.values()]
         assert counts == sorted(counts, reverse=True)
         assert min(counts) > 0
+        assert len(rows) < fired
         assert raster.get_title(loc="left") == (
             f"{name}: {len(rows)} of the {fired} that fired, of {spikes.shape[1]} neurons; "
             f"rate {spikes.mean():.3f}"
         )
     check_legible(figure)
+    raster, _ = raster_panels(spike_raster(model, image, neurons=10_000))[0]
+    fired = np.count_nonzero(expected["conv1"].reshape(TIME_STEPS, -1).any(axis=0))
+    assert raster.get_title(loc="left").startswith(f"conv1: all {fired} that fired, of ")
 
 
 def test_raster_readout_shows_counts_and_winner(model, image):

@@ -148,7 +148,8 @@ def _choose(
         best = np.lexsort((-v[-1], -counts))[:neurons]
         return best, f"the {len(best)} classes with the most spikes"
     chosen = np.sort(rng.permutation(active)[:neurons])
-    return chosen, f"{len(chosen)} of the {len(active):,} that fired"
+    share = "all" if len(chosen) == len(active) else f"{len(chosen)} of the"
+    return chosen, f"{share} {len(active):,} that fired"
 
 
 def _draw(axes: "Axes", layer: _Traces) -> Any:

@@ -152,10 +152,9 @@ def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generato
     fired = np.flatnonzero(counts)
     chosen = np.sort(rng.permutation(fired)[:neurons])
     chosen = chosen[np.argsort(-counts[chosen], kind="stable")]
-    title = (
-        f"{short(name, 30)}: {len(chosen):,} of the {len(fired):,} that fired, "
-        f"of {counts.size:,} neurons; rate {spikes.mean():.3f}"
-    )
+    share = "all" if len(chosen) == len(fired) else f"{len(chosen):,} of the"
+    shown = f"{share} {len(fired):,} that fired, of" if len(fired) else "no spikes of"
+    title = f"{short(name, 30)}: {shown} {counts.size:,} neurons; rate {spikes.mean():.3f}"
     return _Panel(title, chosen, spikes[:, chosen])
 
 
