@@ -23,12 +23,14 @@ from hypothesis import settings
 
 # The files that take longest begin first, so that in the end no worker waits long for another.
 LONGEST_FIRST = (
-    *("cli", "benchmarks", "statistics", "conversion", "model", "tandem", "from_keras", "readme"),
-    *("event_driven", "package", "counts", "weights", "files", "memory", "datasets", "export"),
-    *("presets", "visualization", "notebooks", "inputs", "export_litert", "site", "surrogate"),
-    *("on_device", "paper", "quantised_proxy", "layer_kernels", "layers", "bias_calibration"),
-    *("export_nir", "export_averages", "proxy", "events", "export_onnx", "browser", "edge_report"),
-    *("project", "settings", "visualization_activity", "quantise", "mapping", "fuzz", "fused"),
+    *("weights", "cli", "conversion", "model", "memory", "counts", "site", "distributed", "files"),
+    *("event_driven", "readme", "on_device", "tandem", "datasets", "notebooks", "statistics"),
+    *("project", "benchmarks", "layer_kernels", "from_keras", "inputs", "quantised_proxy"),
+    *("surrogate", "node", "browser", "mapping", "verification", "presets", "proxy", "extremes"),
+    *("export", "paper", "batches", "visualization", "export_litert", "bias_calibration"),
+    *("events", "graph_calls", "export_averages", "layers", "responses", "settings", "package"),
+    *("visualization_activity", "kernels", "stages", "layer_contract", "export_residual"),
+    *("export_nir", "export_onnx", "edge_report", "export_from_keras", "quantise", "fuzz", "fused"),
 )
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=20)
 settings.load_profile("tests")

@@ -2,9 +2,12 @@
 
 import importlib
 import json
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import keras
@@ -14,6 +17,7 @@ import pytest
 import keras_proxy_snn as kps
 from keras_proxy_snn.methods import quantised_proxy
 from keras_proxy_snn.methods.ann import preset_model
+from tests.workers import Forked
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 # Scripts find each other here, now and whenever one is imported by name.
@@ -46,6 +50,18 @@ def run(script, folder, *options):
     options = ["--results", folder, "--label", "run", "--repetitions", 1, *options]
     script.main([str(option) for option in options])
     return json.loads((folder / script.TASK / "run.json").read_text())
+
+
+@pytest.fixture
+def forks(monkeypatch):
+    """Workers are forks, where they need no other backend; `test_train_step_runs` starts them."""
+
+    def start(words, **options):
+        same = options["env"]["KERAS_BACKEND"] == os.environ["KERAS_BACKEND"]
+        return (Forked if same else subprocess.Popen)(words, **options)
+
+    names = SimpleNamespace(Popen=start, PIPE=subprocess.PIPE)
+    monkeypatch.setattr(_workers, "subprocess", names)
 
 
 def check_circumstances(document, script):
@@ -537,6 +553,7 @@ def test_train_step_runs(tmp_path, capsys):
 @LINUX
 @pytest.mark.any_backend
 @pytest.mark.slow
+@pytest.mark.usefixtures("forks")
 def test_steps_in_a_row_count_one_by_one(tmp_path):
     options = ["--preset", "digits", "--time-steps", 2, "--batch", 2, "--threads", 1]
     document = run(train_step, tmp_path, *options, "--in-a-row", 3, "--opponents", BACKEND)
@@ -549,6 +566,7 @@ def test_steps_in_a_row_count_one_by_one(tmp_path):
 @LINUX
 @pytest.mark.any_backend
 @pytest.mark.slow
+@pytest.mark.usefixtures("forks")
 def test_neurons_runs(tmp_path, capsys):
     options = ["--shape", 4, 6, "--batch", 2, "--backends", BACKEND, "--threads", 1]
     document = run(neurons, tmp_path, *options)
@@ -560,7 +578,7 @@ def test_neurons_runs(tmp_path, capsys):
 @LINUX
 @pytest.mark.any_backend
 @pytest.mark.slow
-@pytest.mark.any_backend
+@pytest.mark.usefixtures("forks")
 def test_proxy_layers_runs(tmp_path, capsys):
     pytest.importorskip("torch", reason="the kernels are PyTorch's")
     options = ["--shape", 4, 6, 2, "--batch", 2, "--dtype", "float32", "--threads", 1]
@@ -591,6 +609,7 @@ def test_peers_run_in_memory_in_t(tmp_path, capsys):
 @LINUX
 @pytest.mark.any_backend
 @pytest.mark.slow
+@pytest.mark.usefixtures("forks")
 def test_simulate_runs(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(simulate, "FRAMEWORKS", {BACKEND: _opponents.FRAMEWORKS[BACKEND]})
     monkeypatch.setattr(simulate, "DTYPES", ("float32",))
@@ -609,6 +628,7 @@ def test_simulate_runs(tmp_path, capsys, monkeypatch):
 @LINUX
 @pytest.mark.any_backend
 @pytest.mark.slow
+@pytest.mark.usefixtures("forks")
 def test_scaling_runs(tmp_path, capsys):
     options = ["--time-steps", 1, 2, "--batch", "--width", "--depth", "--base", 2, 2, 2, 1]
     options += ["--side", 8, "--opponents", BACKEND, "--threads", 1]

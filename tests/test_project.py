@@ -101,7 +101,9 @@ def test_compatibility_says_what_it_needs(words):
 def test_the_package_works_without_the_source_tree(tmp_path):
     """Built from a copy: no test may write into the checkout."""
     source = tmp_path / "source"
-    skipped = shutil.ignore_patterns(".*", "__pycache__", "benchmarks", "dist", "site", "results")
+    skipped = shutil.ignore_patterns(
+        ".*", "__pycache__", "benchmarks", "dist", "node_modules", "site", "results"
+    )
     shutil.copytree(ROOT, source, ignore=skipped)
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", tmp_path / "dist", source]
     subprocess.run(build, check=True, capture_output=True, cwd=tmp_path)

@@ -4,7 +4,7 @@
 
 runs a script that kills itself once it has printed this text, unless the file MARKER is there.
 Processes are forks of one that has imported the package, because importing a backend takes longer
-than what they do.
+than what they do. `Forked` and `run_forked` are `subprocess.Popen` and `subprocess.run` as forks.
 """
 
 import multiprocessing
@@ -12,12 +12,14 @@ import os
 import runpy
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import keras
-from keras.src.utils import module_utils
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["keras_proxy_snn"])
@@ -86,6 +88,78 @@ class Workers:
             process.join()
 
 
+class Forked:
+    """What tests need of `subprocess.Popen` of a Python program, as a fork.
+
+    Args:
+        words: Python; then a script, or "-m" and a module; then arguments.
+        stdin, stdout, stderr: `subprocess.PIPE`, or a file.
+        text: Pipes are of text.
+        env: All variables of its environment; `None` for those of this process.
+    """
+
+    def __init__(self, words, stdin, stdout, stderr, text=True, env=None):
+        assert text
+        self.stdin, own_in = self._end(stdin, "w")
+        self.stdout, own_out = self._end(stdout, "r")
+        _, own_err = self._end(stderr, "r")
+        ends = [Connection(end) for end in (own_in, own_out, own_err)]
+        task = ([*map(str, words[1:])], {**(os.environ if env is None else env)}, os.getcwd(), ends)
+        self._process = _CONTEXT.Process(target=_program, args=task, daemon=True)
+        self._process.start()
+        for end in ends:
+            end.close()
+        self.pid, self.kill = self._process.pid, self._process.kill
+
+    def wait(self):
+        """The exit status, after the end."""
+        self._process.join(SECONDS)
+        return self._process.exitcode
+
+    @staticmethod
+    def _end(stream, mode):
+        """This process's end of a pipe as a file, and the fork's descriptor."""
+        if stream != subprocess.PIPE:
+            return None, os.dup(stream.fileno())
+        ends = os.pipe()
+        own, other = ends if mode == "r" else reversed(ends)
+        return os.fdopen(own, mode), other
+
+
+def run_forked(*words):
+    """Exit status and output of a Python program, as `subprocess.run` gives them."""
+    with (
+        open(os.devnull) as nothing,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+    ):
+        status = Forked([sys.executable, *words], nothing, out, err).wait()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(words, status, out.read(), err.read())
+
+
+def _program(words, variables, folder, ends):
+    for number, end in enumerate(ends):
+        os.dup2(end.fileno(), number)
+    sys.stdin = os.fdopen(0)  # `multiprocessing` has put an empty file there
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    if words[0] == "-m":
+        without_tensorflow()
+        sys.argv = words[1:]
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        run(words[0], words[1:], None, None)
+
+
+def without_tensorflow():
+    """Keras would import TensorFlow to save a model, with every backend, which takes seconds."""
+    if keras.config.backend() != "tensorflow":
+        sys.modules.setdefault("tensorflow", None)  # as if it were not installed
+
+
 def _work(script, words, variables, log, folder, text):
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
@@ -98,8 +172,7 @@ def _work(script, words, variables, log, folder, text):
 
 def run(script, words, text, marker):
     """Run a script in this process."""
-    # Keras would import TensorFlow to save a model, with every backend, which takes seconds.
-    module_utils.tensorflow._available = keras.config.backend() == "tensorflow"
+    without_tensorflow()
     sys.path.insert(0, os.path.dirname(script))
     sys.argv = [script, *words]
     if text is not None and not (marker and Path(marker).exists()):

@@ -1,5 +1,6 @@
 """Facts about each data set: size, classes, usual names of folders and archives."""
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -80,6 +81,7 @@ class DatasetInfo:
         return bool(self.archives) and re.match(self.archives, file_name, re.I) is not None
 
 
+@functools.lru_cache(1024)
 def _letters(text: str) -> str:
     # "T-shirt/top" cannot name a folder, so "T-shirt_top" and "tshirt top" are accepted for it.
     return re.sub(r"[^a-z0-9]", "", text.lower())
