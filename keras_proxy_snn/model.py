@@ -262,9 +262,7 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         """
         self.check_ann()
         if format in _KERAS_FORMATS:
-            frames = (self.time_steps,) if self.events else ()
-            shape = (None, *frames, *self.snn.image_shape)
-            image = keras.InputSpec(dtype="float32", shape=shape)
+            image = keras.InputSpec(dtype="float32", shape=(None, *self.snn.input_shape_of_one))
             signature = options.pop("input_signature", [image])
             return super().export(filepath, format=format, input_signature=signature, **options)
         # The only import of a higher room. It is inside the function, so the core needs no export.
