@@ -18,8 +18,12 @@ import tempfile
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
+from keras.src.utils import module_utils
+
+from keras_proxy_snn.basics import quiet
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["keras_proxy_snn"])
@@ -157,7 +161,9 @@ def _program(words, variables, folder, ends):
 def without_tensorflow():
     """Keras would import TensorFlow to save a model, with every backend, which takes seconds."""
     if keras.config.backend() != "tensorflow":
-        sys.modules.setdefault("tensorflow", None)  # as if it were not installed
+        module_utils.tensorflow._available = False
+        # Nor does the package start it, to keep back its lines.
+        quiet.importlib = SimpleNamespace(import_module=lambda name: None)
 
 
 def _work(script, words, variables, log, folder, text):
