@@ -737,11 +737,19 @@ def test_bad_input_is_one_line(arguments, message, folder):
         (["train", "digits", "--set", "T=3"], "Received: ['T']"),
         (["train", "2C3-2F", "--data", "none"], "pictures must exist. Received: none"),
         (["train", "2C3-3F", "--data", "my"], "ends in -2F. Received: a model of 3 classes."),
+        (["train", "2C3-2F", "--data", "my", "--set", "input_shape=(9, 9)"], "must be (height, "),
+        (["train", "2C3-2F", "--data", "my", "--set", "reset=substract"], "Received: 'substract'"),
+        (["train", "digits", "--set", "readout_v_treshold=4"], "mean 'readout_v_threshold'?"),
+        (
+            ["train", "digits", "--data", "parted", "--validation-split", "0.3"],
+            "or --validation-split of a command) must not be given",
+        ),
         (["train", "digits", "--data", "my/a"], "a subfolder per class. Received: my/a without"),
         (["evaluate", "net.keras", "--data", "digits"], "is --dataset digits. Received: digits"),
         (["evaluate", "net.keras", "--data", ".", "--dataset", "digits"], "Give --data or"),
         (["evaluate", "net.keras", "--dataset", "mnist"], "must be one of 'fashion_mnist'"),
         (["evaluate", "none.keras"], "There is no file none.keras"),
+        (["evaluate", "nets"], "There is no file nets. Did you mean net.keras?"),
         (["inspect", "three.png"], "its name must end in .keras"),
         (["draw", "net.keras", "--picture", "feature_maps", "--output", "."], "exist already"),
         (["draw", "cifar10"], "Received: 'cifar10'"),
@@ -761,8 +769,8 @@ def test_what_arguments_alone_tell_is_told_before_a_backend_is_loaded(
     arguments, message, folder, monkeypatch
 ):
     Path("feature_maps.png").touch()
-    for name in "ab":
-        Path("my", name).mkdir(parents=True, exist_ok=True)
+    for name in ("my/a", "my/b", "parted/train", "parted/test"):
+        Path(name).mkdir(parents=True, exist_ok=True)
     for name in ("bench", "draw", "evaluate", "export", "inspect", "predict", "train"):
         command = sys.modules[f"keras_proxy_snn.cli.{name}"]
         monkeypatch.setattr(command, "import_backend", lambda: pytest.fail("Keras is loaded"))

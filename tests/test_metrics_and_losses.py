@@ -2,7 +2,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_proxy_snn import SpikeAccuracy, SpikeCountCrossentropy, SpikeCountMeanSquaredError
+from keras_proxy_snn import (
+    SpikeAccuracy,
+    SpikeCountCrossentropy,
+    SpikeCountMeanSquaredError,
+    build,
+)
+from keras_proxy_snn.training.losses import warn_of_probabilities
 from keras_proxy_snn.training.metrics import FiringRates
 
 COUNTS = np.float32([[5, 2, 0], [4, 4, 1], [4, 4, 1], [0, 0, 0], [0, 3, 2]])
@@ -64,6 +70,38 @@ def test_losses_serialise_and_take_sample_weights(loss):
     weights = np.float32([1, 0, 0, 0, 0])
     weighted = float(again(LABELS, COUNTS, sample_weight=weights))
     assert weighted * 5 == pytest.approx(float(loss()(LABELS[:1], COUNTS[:1])), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "sparse_categorical_crossentropy",
+        keras.losses.sparse_categorical_crossentropy,
+        keras.losses.SparseCategoricalCrossentropy(),
+        keras.losses.CategoricalCrossentropy(),
+    ],
+)
+def test_a_loss_of_probabilities_is_warned_of(loss):
+    with pytest.warns(UserWarning, match=r"spike counts, but its loss.*Received: \w*cat\w+\."):
+        warn_of_probabilities(loss)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "loss",
+    [None, "mse", SpikeCountCrossentropy(), keras.losses.CategoricalCrossentropy(from_logits=True)],
+)
+def test_a_loss_of_scores_is_not_warned_of(loss):
+    warn_of_probabilities(loss)
+
+
+def test_fit_and_evaluate_warn_of_a_loss_of_probabilities():
+    model = build("2F", input_shape=(2, 2, 1), time_steps=1)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = np.ones((2, 2, 2, 1), "float32"), np.array([0, 1])
+    for method in (model.evaluate, model.fit):
+        with pytest.warns(UserWarning, match="its loss takes probabilities"):
+            method(x, y, verbose=0)
 
 
 def test_firing_rates_are_means_over_images_layer_by_layer():

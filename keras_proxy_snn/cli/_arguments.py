@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import datasets
+from ..basics.checks import check_choice
 from ..basics.files import check_target
 from ..cnn.spec import Dense, Spec, layer_shapes, parse_spec
-from ..datasets.class_folders import classes_in
+from ..datasets.class_folders import check_held_out, classes_in, existing_folder
 from ..datasets.names import is_hub
 from ..export.formats import FORMATS, check_suffix, checked_form
 from ..export.quantise import check_bits
 from ..export.runner import check_runner
+from ..neurons.neuron import READOUTS, RESETS
 from ..presets import PRESETS
 from ..presets.lookup import preset_of
 from ..saving.model_path import check_model_path
@@ -91,7 +93,8 @@ def check_training(settings: dict[str, Any]) -> None:
         BadInput: If a field is unknown, or the network has not the shape and the number of classes
             of a data set that has a name, or not the number of class folders.
         DatasetError: If a folder of pictures has not two class folders.
-        ValueError: If the architecture cannot be read or built.
+        ValueError: If the architecture cannot be read or built, or there is no such reset or
+            readout.
     """
     given, is_spec = settings["fields"], settings["model"] not in PRESETS
     later = {"input_shape": (1, 1, 1)} if is_spec else {}  # images tell it
@@ -100,8 +103,13 @@ def check_training(settings: dict[str, Any]) -> None:
     except TypeError as error:  # an unknown field
         raise BadInput(reason(error)) from error
     spec, name = parse_spec(preset.spec), dataset_of(settings)
+    check_choice("reset", preset.reset, RESETS)
+    check_choice("readout", preset.readout, READOUTS)
     if settings["data"] is not None:
+        if "input_shape" in given:
+            layer_shapes(spec, preset.input_shape)
         if not is_hub(name):  # which tells its classes when it is loaded
+            check_held_out(existing_folder(name), settings["validation_split"])
             _check_classes(name, spec if is_spec or "spec" in given else None)
         return
     shape = datasets.image_shape(name)

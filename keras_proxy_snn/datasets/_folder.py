@@ -12,7 +12,14 @@ from ..basics.checks import positive_integer
 from ..basics.warn import warn
 from ._info import DatasetError
 from ._stream import ImageStream
-from .class_folders import class_folders, existing_folder, is_seen, parts_of, several
+from .class_folders import (
+    check_held_out,
+    class_folders,
+    existing_folder,
+    is_seen,
+    parts_of,
+    several,
+)
 from .pictures import PICTURES, read, size
 
 __all__ = ["FRACTION", "checked_size", "from_folder", "open_folder"]
@@ -84,11 +91,7 @@ def from_folder(
         stream = open_folder(place, **options)
         several(stream.class_names, place)
         return stream.split(fraction, seed)
-    if held_out is not None:
-        raise ValueError(
-            "`held_out` must be None if the folder itself has a part to hold out. Received: "
-            f"{held_out!r}, and {place} with {training.name!r} and {tests[0].name!r}."
-        )
+    check_held_out(place, held_out)
     if tests[1:]:
         _left_out(place, tests[1:], f"{tests[0].name!r} is held out")
     train = open_folder(training, **options)

@@ -6,7 +6,15 @@ from pathlib import Path
 
 from ._info import DatasetError
 
-__all__ = ["class_folders", "classes_in", "existing_folder", "is_seen", "parts_of", "several"]
+__all__ = [
+    "check_held_out",
+    "class_folders",
+    "classes_in",
+    "existing_folder",
+    "is_seen",
+    "parts_of",
+    "several",
+]
 
 _TRAINING = ("train", "training")
 _HELD_OUT = ("test", "testing", "val", "valid", "validation")
@@ -53,6 +61,17 @@ def several(names: Sequence[str], place: Path) -> list[str]:
             f"own. Received: {place} with {list(names)}."
         )
     return list(names)
+
+
+def check_held_out(place: Path, held_out: float | None) -> None:
+    """Raise a `ValueError` if a share is to be held out of a folder that has such a part."""
+    training, *tests = parts_of(place)
+    if tests and held_out is not None:
+        raise ValueError(
+            "A share to hold out (`held_out`, or --validation-split of a command) must not be "
+            f"given if the folder itself has such a part. Received: {held_out!r}, and {place} with "
+            f"{training.name!r} and {tests[0].name!r}."
+        )
 
 
 def classes_in(path: str | os.PathLike[str]) -> list[str]:

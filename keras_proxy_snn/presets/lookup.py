@@ -1,6 +1,7 @@
 """`preset_of`: the settings that a name and some fields stand for. No backend is needed."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from difflib import get_close_matches
 from typing import Any
@@ -33,15 +34,16 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
     """
     unknown = sorted(set(overrides) - FIELDS)
     if unknown:
-        raise TypeError(f"Fields of a preset must be among {sorted(FIELDS)}. Received: {unknown}.")
+        raise TypeError(
+            f"Fields of a preset must be among {sorted(FIELDS)}.{_hint(unknown[0], FIELDS)} "
+            f"Received: {unknown}."
+        )
     if isinstance(name, str) and name in PRESETS:
         return replace(PRESETS[name], **overrides)
     if not isinstance(name, str) or not re.match(r"-*P?[0-9]", name):  # As specs begin.
-        near = get_close_matches(str(name), PRESETS, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"`name` must be one of the presets {sorted(PRESETS)} or a spec such as "
-            f"'16C3-P2-10F'.{hint} Received: {name!r}."
+            f"'16C3-P2-10F'.{_hint(str(name), PRESETS)} Received: {name!r}."
         )
     parse_spec(name)
     if "spec" in overrides:
@@ -55,3 +57,8 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
             f"build({name!r}) without `input_shape`."
         )
     return Preset(name, **overrides)
+
+
+def _hint(word: str, names: Iterable[str]) -> str:
+    near = get_close_matches(word, sorted(names), 1)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,6 +1,7 @@
 """`check_model_path`: whether a file can be a saved model. No backend is needed."""
 
 import zipfile
+from difflib import get_close_matches
 from pathlib import Path
 
 __all__ = ["check_model_path"]
@@ -22,8 +23,11 @@ def check_model_path(path: str | Path) -> Path:
     """
     path = Path(path)
     if not path.is_file():
-        hint = ", which is a folder" if path.is_dir() else ""
-        raise FileNotFoundError(f"There is no file {path}{hint}.")
+        kind = " (it is a folder)" if path.is_dir() else ""
+        models = [file.name for file in path.parent.glob("*.keras")]
+        near = get_close_matches(f"{path.stem}.keras", models, 1)
+        hint = f" Did you mean {path.with_name(near[0])}?" if near else ""
+        raise FileNotFoundError(f"There is no file {path}{kind}.{hint}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         fault = "it is no ZIP archive" if path.suffix == ".keras" else "its name must end in .keras"
         raise ValueError(f"{path} is not a saved Keras model ({fault}).")

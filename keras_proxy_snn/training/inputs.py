@@ -18,7 +18,7 @@ from ..basics.pixel_range import warn_of_range
 from ..basics.types import Images, Tensor
 from .images import check_floatx, check_images, is_array
 from .input_range import agreed_range, layers_range, peek, range_of
-from .losses import SpikeCountLoss
+from .losses import SpikeCountLoss, warn_of_probabilities
 from .metrics import WrongImages, WrongLabels
 from .settings import Settings
 from .steps import NO_SCORES, Simulated
@@ -73,6 +73,7 @@ class CheckedInputs(Settings):
     def fit(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.fit`; images and labels are checked."""
         given = self._checked(super().fit, args, kwargs)
+        warn_of_probabilities(getattr(self, "loss", None))
         self._agree_on_names(given.get("x"))
         self._agree_on_names(given.get("validation_data"))
         given["x"] = self.note_input_range(given.get("x"))
@@ -84,6 +85,7 @@ class CheckedInputs(Settings):
         self._agree_on_names(given.get("x"))
         # `fit` hands its callbacks on to `evaluate`, and has looked at its images.
         if not isinstance(given.get("callbacks"), keras.callbacks.CallbackList):
+            warn_of_probabilities(getattr(self, "loss", None))
             given["x"] = self.compare_range(given.get("x"))
         return super().evaluate(**self._watched(given))
 

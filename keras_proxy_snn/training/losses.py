@@ -1,5 +1,6 @@
 """Losses on spike counts."""
 
+import warnings
 from typing import Any
 
 import keras
@@ -9,7 +10,20 @@ from ..basics.labels import check_labels
 from ..basics.types import Tensor
 from .targets import one_hot
 
-__all__ = ["LOSSES", "SpikeCountCrossentropy", "SpikeCountLoss", "SpikeCountMeanSquaredError"]
+__all__ = [
+    "LOSSES",
+    "SpikeCountCrossentropy",
+    "SpikeCountLoss",
+    "SpikeCountMeanSquaredError",
+    "warn_of_probabilities",
+]
+
+# Functions of Keras that take probabilities unless they are told otherwise.
+_OF_PROBABILITIES = (
+    keras.losses.sparse_categorical_crossentropy,
+    keras.losses.categorical_crossentropy,
+    keras.losses.binary_crossentropy,
+)
 
 
 class SpikeCountLoss(keras.losses.Loss):
@@ -93,3 +107,26 @@ class SpikeCountMeanSquaredError(SpikeCountLoss):
 
 
 LOSSES = {"crossentropy": SpikeCountCrossentropy, "mse": SpikeCountMeanSquaredError}
+
+
+def warn_of_probabilities(loss: Any) -> None:
+    """Warn of a loss of Keras that takes probabilities, as a CNN with a softmax has it.
+
+    Args:
+        loss: The loss of a compiled model: a name, a function or a `keras.losses.Loss`.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_proxy_snn.training.losses import warn_of_probabilities
+    >>> warn_of_probabilities(keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    """
+    found = keras.losses.get(loss) if isinstance(loss, str) else loss
+    told = isinstance(found, keras.losses.Loss) and found.get_config().get("from_logits") is False
+    if told or found in _OF_PROBABILITIES:
+        warnings.warn(
+            "The output of a ProxyModel is spike counts, but its loss takes probabilities. Compile "
+            "with keras_proxy_snn.SpikeCountCrossentropy(), or with a loss that has "
+            f"from_logits=True. Received: {getattr(found, 'name', None) or found.__name__}.",
+            stacklevel=3,
+        )
