@@ -24,9 +24,8 @@ def check_model_path(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         kind = " (it is a folder)" if path.is_dir() else ""
-        models = [file.name for file in path.parent.glob("*.keras")]
-        near = get_close_matches(f"{path.stem}.keras", models, 1)
-        hint = f" Did you mean {path.with_name(near[0])}?" if near else ""
+        near = get_close_matches(path.stem, [f.stem for f in path.parent.glob("*.keras")], 1)
+        hint = f" Did you mean {path.with_name(f'{near[0]}.keras')}?" if near else ""
         raise FileNotFoundError(f"There is no file {path}{kind}.{hint}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         fault = "it is no ZIP archive" if path.suffix == ".keras" else "its name must end in .keras"
