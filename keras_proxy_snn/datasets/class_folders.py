@@ -79,6 +79,16 @@ def classes_in(path: str | os.PathLike[str]) -> list[str]:
 
     Raises:
         DatasetError: If there is no such folder, or it has not two classes.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> from keras_proxy_snn.datasets.class_folders import classes_in
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("train/dog", "train/cat", "test/dog"):
+    ...     (folder / name).mkdir(parents=True)
+    >>> classes_in(folder)
+    ['cat', 'dog']
     """
     place = existing_folder(path)
     return several([folder.name for folder in class_folders(parts_of(place)[0])], place)
