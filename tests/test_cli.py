@@ -33,6 +33,7 @@ from keras_proxy_snn.verification import runner, worker
 
 from . import bad_files, class_folders
 from .pages import quick
+from .workers import run_forked
 
 ROOT = Path(__file__).resolve().parent.parent
 # Everything that makes a training of the digits take a second.
@@ -835,17 +836,17 @@ def test_help_loads_no_backend(command, tmp_path):
     ],
 )
 def test_each_command_in_a_process_of_its_own(name, folder):
-    """The first example of its help."""
+    """The first example of its help; one starts anew, the others are forks."""
     if name != "train":
         Path("net.keras").rename("digits.keras")
     text = good(name, "--help").split("Example:")[1].strip().splitlines()[0]
     arguments = [*text.split()[1:], *map(str, QUICK.get(name, []))]
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_proxy_snn", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["-m", "keras_proxy_snn", *arguments]
+    if name == "inspect":
+        command = [sys.executable, *command]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    else:
+        done = run_forked(*command)
     assert done.returncode == 0, done.stderr
     assert done.stdout
     assert "Traceback" not in done.stderr

@@ -1,9 +1,7 @@
 """The README's commands and code are run, and the demo with them."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 import tomllib
 
@@ -13,20 +11,10 @@ import pytest
 import keras_proxy_snn
 from tests.pages import ROOT, blocks, commands_of, run_command, run_python, write_images
 from tests.scripts import run_script
+from tests.workers import run_forked
 
 README = ROOT / "README.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-
-def run(*command, cwd=ROOT, **environment):
-    return subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.any_backend
@@ -55,7 +43,7 @@ def test_commands_of_the_readme_run_in_order_in_one_folder(tmp_path, monkeypatch
 
 @pytest.mark.once
 def test_set_up_commands_of_the_readme_exist():
-    offered = re.search(r"\{(demo,.*?)\}", run("run.py", "--help").stdout)[1].split(",")
+    offered = re.search(r"\{(demo,.*?)\}", run_script("run.py", "--help").stdout)[1].split(",")
     named = [words[2] for words in commands_of(README) if words[:2] == ["python", "run.py"]]
     assert named == ["demo", "test"]
     assert set(named) <= set(offered)
@@ -121,12 +109,13 @@ def test_the_main_job_takes_what_is_there(tmp_path):
 
 @pytest.mark.any_backend
 @pytest.mark.slow
-def test_the_accuracy_benchmark_runs(tmp_path):
+def test_the_accuracy_benchmark_runs(tmp_path, monkeypatch):
     script = tmp_path / "accuracy.py"
     for name in ("accuracy.py", "_report.py", "_results.py"):
         (tmp_path / name).write_text((ROOT / "benchmarks" / name).read_text())
     options = ["--epochs", 1, "--images", 600, "--hold-out", 200, "--set", "time_steps=8"]
-    done = run(script, "digits", *options, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    done = run_forked(script, "digits", *options)
     assert done.returncode == 0, done.stderr
     (path,) = (tmp_path / "results" / "accuracy").iterdir()
     result = json.loads(path.read_text())
@@ -148,7 +137,7 @@ def test_the_early_stopping_benchmark_runs(tmp_path):
         (tmp_path / name).write_text((ROOT / name).read_text())
     keras_proxy_snn.build("digits", weights="pretrained").save(tmp_path / "digits.keras")
     script, model = tmp_path / "benchmarks" / "early_stopping.py", tmp_path / "digits.keras"
-    done = run(script, model, "--margins", 1, 3, PYTHONPATH=str(ROOT))
+    done = run_forked(script, model, "--margins", 1, 3)
     assert done.returncode == 0, done.stderr
     (path,) = (tmp_path / "benchmarks" / "results" / "early_stopping").iterdir()
     never, certain, *margins = json.loads(path.read_text())["rows"]
@@ -163,6 +152,6 @@ def test_the_early_stopping_benchmark_runs(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["litert_latency.py", "onnx_order.py"])
 def test_the_latency_benchmarks_run(script):
-    done = run(f"benchmarks/{script}", "--time-steps", 2, "--turns", 1)
+    done = run_forked(ROOT / "benchmarks" / script, "--time-steps", 2, "--turns", 1)
     assert done.returncode == 0, done.stderr
     assert "| 2 |" in done.stdout
