@@ -7,7 +7,6 @@ from typing import Any
 import keras
 
 from .basics.checks import check_choice
-from .basics.files import draft_of
 from .basics.quiet import start_tensorflow
 from .cnn.build import Threshold, layer_thresholds
 from .mapping.twin import neuron_layers, spiking_twin
@@ -16,7 +15,7 @@ from .simulation.network import SpikingNetwork
 from .simulation.summary import stages_table
 from .training.inputs import CheckedInputs
 from .training.learning import ProxyLearning
-from .training.saved import without_compilation
+from .training.saved import WholeFiles, without_compilation
 
 __all__ = ["ProxyModel"]
 
@@ -26,7 +25,7 @@ _KERAS_FORMATS = ("tf_saved_model", "openvino", "torch")
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class ProxyModel(CheckedInputs, ProxyLearning):
+class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
     """A spiking network and its proxy, trained together.
 
     The SNN of integrate-and-fire neurons and the ANN of ReLU neurons share their layers. In
@@ -209,41 +208,6 @@ class ProxyModel(CheckedInputs, ProxyLearning):
         """
         (print_fn or print)(f"{stages_table(self.snn)}\nBoth networks share these parameters.\n")
         super().summary(line_length, positions, print_fn, **kwargs)
-
-    def save(self, filepath: str | Path, overwrite: bool = True, **kwargs: Any) -> None:
-        """As `keras.Model.save`, but the file is whole even if the process is killed.
-
-        Raises:
-            FileExistsError: If the file exists and `overwrite` is false, where Keras would ask.
-            ValueError: If the file does not end in `.keras`; or with `zipped=False`, because a
-                folder cannot be replaced at once.
-        """
-        if kwargs.get("zipped") not in (None, True):
-            raise ValueError(
-                "`zipped` must be True: a kill would leave a folder with a part of the model. A "
-                f".keras file is a ZIP archive of that folder. Received: {kwargs['zipped']!r}."
-            )
-        self.get_config()
-        with draft_of(filepath, ".keras", overwrite) as draft:
-            super().save(draft, overwrite=overwrite, **kwargs)
-
-    def save_weights(
-        self, filepath: str | Path, overwrite: bool = True, max_shard_size: float | None = None
-    ) -> None:
-        """As `keras.Model.save_weights`, but the file is whole even if the process is killed.
-
-        Raises:
-            FileExistsError: If the file exists and `overwrite` is false, where Keras would ask.
-            ValueError: If the file does not end in `.weights.h5`; or with `max_shard_size`, because
-                several files cannot be replaced at once.
-        """
-        if max_shard_size is not None:
-            raise ValueError(
-                "`max_shard_size` must be None: a kill would leave files with weights of two "
-                f"models. One file holds all weights. Received: {max_shard_size!r}."
-            )
-        with draft_of(filepath, ".weights.h5", overwrite) as draft:
-            super().save_weights(draft, overwrite=overwrite)
 
     def export(self, filepath: str | Path, format: str | None = None, **options: Any) -> Any:
         """Write the spiking network for a device, and check the file in its real runtime.

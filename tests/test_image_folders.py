@@ -194,6 +194,10 @@ def test_damage_past_the_head_is_found_when_the_picture_is_read(tmp_path):
         ({"image_size": 8}, r"\(height, width\). Received: 8"),
         ({"image_size": (8, 0)}, "positive integer. Received: 0"),
         ({"channels": 4}, "1, 3 or None. Received: 4"),
+        ({"channels": True}, "1, 3 or None. Received: True"),
+        ({"held_out": "a"}, "below 1. Received: 'a'"),
+        ({"seed": -1}, "`seed` must be a whole number, 0 or more. Received: -1"),
+        ({"input_range": (1, 0)}, r"`input_range` must be \(low, high\).*Received: \(1, 0\)"),
         ({"held_out": 1.0}, "below 1. Received: 1.0"),
         ({"batch_size": 0}, "positive integer. Received: 0"),
     ],
@@ -204,6 +208,41 @@ def test_arguments_out_of_range(tmp_path, options, message):
         datasets.from_folder(folder, **options)
     with pytest.raises(DatasetError, match=r"must exist. Received: .*none"):
         datasets.from_folder(tmp_path / "none", **options)
+
+
+def stream(labels=(0, 1, 0), class_names=("a", "b"), image_shape=(2, 2, 1), **options):
+    grey = np.full((4, 4), 51, "uint8")
+    return datasets.ImageStream(lambda i: grey, labels, class_names, image_shape, **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labels": [0, 1.5]}, "Labels must be whole numbers from 0 to 1.*1.5 at 1"),
+        ({"labels": [0, 2]}, "Labels must be whole numbers from 0 to 1.*2 at 1"),
+        ({"labels": [0, -1]}, "Labels must be whole numbers from 0 to 1.*-1 at 1"),
+        ({"labels": np.eye(2)}, r"must be \(images,\). Received: an array of shape \(2, 2\)"),
+        ({"class_names": "ab"}, "`class_names` must be 2 different texts"),
+        ({"class_names": ["a", "a"]}, "`class_names` must be 2 different texts"),
+        ({"image_shape": (2, 2)}, r"must be \(height, width, channels\). Received: \(2, 2\)"),
+        ({"image_shape": (2, 0, 1)}, "`image_shape` must be a positive integer. Received: 0"),
+        ({"input_range": "01"}, r"`input_range` must be \(low, high\)"),
+    ],
+)
+def test_arguments_of_a_stream_are_checked(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        stream(**arguments)
+
+
+def test_a_seed_that_is_set_obeys_at_once():
+    ordered, shuffled = stream([0, 1] * 20), stream([0, 1] * 20)
+    shuffled.seed = 3
+    first = shuffled[0][1].tolist()
+    assert first == shuffled.at(0)[0][1].tolist() != ordered[0][1].tolist()
+    shuffled.seed = None
+    assert shuffled[0][1].tolist() == ordered[0][1].tolist()
+    with pytest.raises(ValueError, match="`seed` must be a whole number"):
+        shuffled.seed = "3"
 
 
 def test_one_class_cannot_be_learned(tmp_path):

@@ -77,6 +77,11 @@ def drawn(function):
 CONSUMERS = {
     "evaluate": lambda model, x, y: model.evaluate(x, y, verbose=0),
     "predict": lambda model, x, y: model.predict(x, verbose=0),
+    "validation": lambda model, x, y: model.fit(255 * X, y, validation_data=(x, y), verbose=0),
+    "train_on_batch": lambda model, x, y: model.train_on_batch(x, y),
+    "test_on_batch": lambda model, x, y: model.test_on_batch(x, y),
+    "predict_on_batch": lambda model, x, y: model.predict_on_batch(x),
+    "quantised, predict": lambda model, x, y: kps.QuantisedANN(model).predict(x, verbose=0),
     "predict, batches": lambda model, x, y: model.predict(iter([(x,)]), steps=1, verbose=0),
     "record": lambda model, x, y: kps.statistics.record(model, x),
     "report": lambda model, x, y: kps.statistics.report(model, x),
@@ -209,6 +214,14 @@ def test_what_is_no_image_says_nothing():
     assert model.input_range == (0, 1)
 
 
+def test_a_cnn_that_scales_its_images_warns_of_others_while_it_is_calibrated():
+    stack = [keras.Input((4, 4, 1)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    ann = keras.Sequential([*stack, keras.layers.Dense(3)])
+    kps.calibrate(ann, X * 255)
+    with pytest.warns(UserWarning, match="go from 0 to 1, and this network .* from 0 to 255"):
+        kps.calibrate(ann, X)
+
+
 def test_a_cnn_that_was_trained_on_bytes_is_converted_as_one():
     ann = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten()])
     ann.add(keras.layers.Dense(4, "relu"))
@@ -267,9 +280,10 @@ def test_the_command_line_calibrates_in_the_models_range(twins, tmp_path):
     x, (x_test, _), names = calibration_images(program, "digits", None)
     assert len(names) == 10
     assert (x.max(), x_test.max()) == (255, 255)
-    np.save(tmp_path / "bytes.npy", np.full((2, 8, 8, 1), 51, "uint8"))
-    x, *_ = calibration_images(program, str(tmp_path / "bytes.npy"), None)
-    np.testing.assert_allclose(x, 51, rtol=1e-6)
+    for dtype, level in (("uint8", 51), ("uint16", 51 * 257)):
+        np.save(tmp_path / "whole.npy", np.full((2, 8, 8, 1), level, dtype))
+        x, *_ = calibration_images(program, str(tmp_path / "whole.npy"), None)
+        np.testing.assert_allclose(x, 51, rtol=1e-6)
 
 
 def test_a_layer_that_scales_says_the_range_too():

@@ -171,10 +171,40 @@ def test_weights_of_images_are_numbers(x):
     for method in (model.fit, model.train_on_batch, model.evaluate):
         with pytest.raises(ValueError, match=r"`sample_weight` must hold finite numbers"):
             method(x, GOOD, sample_weight=weights)
-    with pytest.raises(
-        ValueError, match=r"`class_weight` must hold finite numbers. Received: {0: "
-    ):
-        model.fit(x, GOOD, class_weight={0: 1.0, 1: np.inf, 2: 1.0})
+        with pytest.raises(ValueError, match=r"`sample_weight` .*an array .*Received: a list"):
+            method(x, GOOD, sample_weight=[1.0] * 6)
+        with pytest.raises(ValueError, match=r"`sample_weight` .*Received: an array of <U1"):
+            method(x, GOOD, sample_weight=np.array(list("abcdef")))
+    with pytest.raises(ValueError, match=r"`sample_weight` must hold finite numbers"):
+        model.fit(x, GOOD, validation_data=(x, GOOD, weights))
+    for wrong in ({0: 1.0, 1: np.inf}, {0: "1"}, {3: 1.0}, {"cat": 1.0}, [1.0, 1.0, 1.0]):
+        with pytest.raises(ValueError, match=r"`class_weight` must map classes from 0 to 2 to fin"):
+            model.fit(x, GOOD, class_weight=wrong)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_wrong_weights_of_a_generator_are_found_at_the_end_of_the_epoch(x, method):
+    weights = np.where(GOOD == 1, np.nan, 1.0)
+    data = (batch for batch in [(x, GOOD, weights)] * 2)
+    given = {"x": data, "verbose": 0, "steps": 2}
+    if method == "fit":
+        given = {"x": data, "verbose": 0, "steps_per_epoch": 2, "shuffle": False}
+    with pytest.raises(ValueError, match=r"Weights of images must be finite.*inf as 4 weights"):
+        getattr(small(), method)(**given)
+
+
+def test_labels_of_another_shape_are_refused_in_a_step(x):
+    data = (batch for batch in [(x, GOOD.reshape(2, 3))] * 2)
+    with pytest.raises(ValueError, match=r"Labels must be \((6|images),\), .* shape \(.*3\)"):
+        small(loss="mse").evaluate(data, steps=2, verbose=0)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (4,), (2, 3), (6, 2), (6, 1, 1), (1, 3)], ids=str)
+def test_losses_and_metrics_refuse_labels_of_another_shape(shape):
+    labels, scores = keras.ops.ones(shape), keras.ops.ones((6, 3))
+    for judge in (kps.SpikeCountMeanSquaredError(), kps.SpikeAccuracy()):
+        with pytest.raises(ValueError, match=r"Labels must be \(6,\), \(6, 1\) or \(6, 3\). Rec"):
+            judge(labels, scores)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

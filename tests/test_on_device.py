@@ -669,6 +669,35 @@ def test_a_file_as_it_was_written_is_sealed(case, name, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    ("facts", "arguments"),
+    [
+        ({"number_format": None}, ["--time-steps", 99]),
+        ({"v_threshold": "3"}, []),
+        ({"class_names": "5"}, []),
+        ({"input_range": "5"}, []),
+    ],
+)
+def test_facts_of_another_form_are_told_in_one_line(
+    float_case, refused, monkeypatch, facts, arguments
+):
+    network = on_device.open_network(float_case.folder / "step.onnx", 1)
+    changed = {k: v for k, v in {**network.facts, **facts}.items() if v is not None}
+    monkeypatch.setattr(on_device, "open_network", lambda *_: network._replace(facts=changed))
+    text = refused("step.onnx", float_case.folder / "images.npy", *arguments)
+    assert "step.onnx does not run as exported files do: " in text
+
+
+def test_a_runtime_that_stops_is_told_in_one_line(float_case, refused, monkeypatch):
+    def infer(feed):
+        raise MemoryError("no room for a tensor")
+
+    network = on_device.open_network(float_case.folder / "step.onnx", 1)
+    monkeypatch.setattr(on_device, "open_network", lambda *_: network._replace(infer=infer))
+    text = refused("step.onnx", float_case.folder / "images.npy")
+    assert "MemoryError: no room for a tensor" in text
+
+
 def test_the_export_puts_the_script_beside_the_file(float_case, tmp_path):
     for suffix in ("onnx", "tflite"):  # the same script is there already: no error
         export(float_case.program, tmp_path / f"net.{suffix}", with_runner=True)

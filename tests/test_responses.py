@@ -175,3 +175,39 @@ def test_levels_are_a_positive_integer(levels):
         ValueError, match=f"`levels` must be a positive integer. Received: {levels}"
     ):
         kps.QuantisedANN(small("qcfs")[0], levels=levels)
+
+
+def test_what_is_set_on_a_quantised_ann_obeys_at_once_and_is_saved(rng, tmp_path):
+    ann = kps.QuantisedANN(small("qcfs")[0], levels=4, dither=False)
+    x = rng.random((4, *ann.model.image_shape)).astype("float32")
+    before = ann.predict(x, verbose=0)
+    ann.levels = 1
+    few = ann.predict(x, verbose=0)
+    assert np.abs(few - before).max() > 0
+    np.testing.assert_array_equal(few, kps.QuantisedANN(ann.model, levels=1).predict(x, verbose=0))
+    ann.save(tmp_path / "ann.keras")
+    loaded = keras.models.load_model(tmp_path / "ann.keras")
+    assert (loaded.levels, loaded.dither) == (1, False)
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), few)
+    with pytest.raises(ValueError, match="`levels` must be a positive integer"):
+        ann.levels = 0
+    with pytest.raises(TypeError, match="`dither` must be True or False"):
+        ann.dither = "no"
+
+
+def test_a_quantised_ann_refuses_what_the_model_refuses(rng):
+    ann = kps.QuantisedANN(small("qcfs")[0])
+    ann.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    classes = ann.model.classes
+    x, y = rng.random((4, *ann.model.image_shape)).astype("float32"), np.arange(4) % classes
+    for method in (ann.fit, ann.evaluate, ann.train_on_batch):
+        with pytest.raises(ValueError, match="Labels must be whole numbers"):
+            method(x, y + classes)
+        with pytest.raises(ValueError, match="Pixels must be finite"):
+            method(x * np.nan, y)
+    with pytest.raises(ValueError, match=f"Received: {len(y)} other labels since the last check"):
+        ann.fit(
+            (batch for batch in [(x, y + classes)]), steps_per_epoch=1, shuffle=False, verbose=0
+        )
+    with pytest.raises(TypeError, match="`model` must be a ProxyModel"):
+        kps.QuantisedANN(ann.model.ann)

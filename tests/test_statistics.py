@@ -715,11 +715,28 @@ def test_a_simulation_stops_at_the_lead_asked_for():
     assert statistics.early_stopping(model, images, [0, 1], [9.0])[0].mean_steps == 3
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), "1", True, None])
+def test_energies_and_capacities_are_numbers(value):
+    with pytest.raises(ValueError, match="`picojoules` must be a finite number from 0. Received"):
+        statistics.Constant(value, "a paper")
+    if value is not None:
+        with pytest.raises(ValueError, match="`capacity` must be a positive integer. Received"):
+            statistics.Memory("SRAM", value, 1.0, "a paper")
+
+
+LABELS = "Labels must be whole numbers from 0 to 1, or one-hot rows of 2."
+
+
 @pytest.mark.parametrize(
     ("labels", "margins", "message"),
     [
-        ([0], [1.0, 0.0], "Each margin must be above 0. Received: [1.0, 0.0]."),
-        ([0], [float("nan")], "Each margin must be above 0. Received: [nan]."),
+        ([0], [1.0, 0.0], "Each margin must be a number above 0. Received: [1.0, 0.0]."),
+        ([0], [float("nan")], "Each margin must be a number above 0. Received: [nan]."),
+        ([0], ["1"], "Each margin must be a number above 0. Received: ['1']."),
+        ([0], iter([0.0]), "Each margin must be a number above 0. Received: [0.0]."),
+        ([2], [1.0], f"{LABELS} Received: 2 at 0."),
+        ([0.5], [1.0], f"{LABELS} Received: 0.5 at 0."),
         ([0, 1], [1.0], "`y` must have one label per image, shape (1,). Received: shape (2,)."),
     ],
 )

@@ -1,11 +1,21 @@
 """The range of pixels: what images show of it, and whether they fit the range of a network."""
 
+from numbers import Real
+
 import numpy as np
 
 from .types import Images
 from .warn import warn
 
-__all__ = ["UNIT", "WHITES", "holds", "in_range", "seen_range", "warn_of_range"]
+__all__ = [
+    "UNIT",
+    "WHITES",
+    "check_range",
+    "holds",
+    "in_range",
+    "seen_range",
+    "warn_of_range",
+]
 
 UNIT = (0.0, 1.0)
 """The range of the package's data sets, and the default of a network."""
@@ -15,6 +25,35 @@ WHITES = (1.0, 255.0, 65535.0)
 
 _TOLERANCE = 1e-3
 _FAR = 4.0  # times as bright or as dark; standardised images differ by less
+
+
+def check_range(value: object) -> tuple[float, float] | None:
+    """`input_range` as two floats, or None.
+
+    Raises:
+        ValueError: If it is not `(low, high)` with finite numbers and low < high.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.pixel_range import check_range
+    >>> check_range([0, 255])
+    (0.0, 255.0)
+    """
+    if value is None:
+        return None
+    # A set has no order, and `float` would read text.
+    ends = list(value) if isinstance(value, tuple | list | np.ndarray) else []
+    fits = len(ends) == 2 and all(isinstance(end, Real) for end in ends)
+    try:
+        low, high = map(float, ends) if fits else (0.0, 0.0)
+    except OverflowError:
+        fits = False
+    if not fits or not np.isfinite([low, high]).all() or not low < high:
+        raise ValueError(
+            "`input_range` must be (low, high), two finite numbers with low < high, or None. "
+            f"Received: {value!r}."
+        )
+    return low, high
 
 
 def in_range(pixels: Images, expected: tuple[float, float]) -> np.ndarray:

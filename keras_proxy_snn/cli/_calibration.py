@@ -8,7 +8,7 @@ import numpy as np
 from .. import datasets
 from ..basics.pixel_range import in_range
 from ..datasets.names import is_hub
-from ..datasets.pictures import read_array
+from ..datasets.pictures import is_scaled, read_array, unit
 from ..export import Program
 from ._data import own_parts
 from ._pictures import find, prepared
@@ -24,6 +24,8 @@ def calibration_images(
     program: Program, wanted: str | None, record: dict[str, Any] | None
 ) -> tuple[Any, Any, tuple[str, ...] | None]:
     """Calibration images in the program's input range, or as a `.npy` array of floats holds them.
+
+    Bytes, and integers of 16 bits without a sign, are scaled, as `predict` scales them.
 
     Args:
         program: The network.
@@ -50,8 +52,8 @@ def calibration_images(
     if wanted is not None and wanted.endswith(".npy"):
         with reading(wanted):
             array = read_array(Path(wanted))
-        if array.dtype == np.uint8:
-            array = in_range(array / np.float32(255), program.input_range)
+        if is_scaled(array.dtype):
+            array = in_range(unit(array), program.input_range)
         return array, None, None
     return _data_set(program, wanted)
 

@@ -5,14 +5,17 @@ from typing import Any
 import keras
 
 from ..basics.checks import check_flag, positive_integer
-from ..basics.types import Images, Tensor
+from ..basics.types import Tensor
 from ..model import ProxyModel
+from ..training.inputs import CheckedInputs
 from ..training.responses import proxy_output
+from ..training.saved import WholeFiles, without_compilation
 
 __all__ = ["QuantisedANN"]
 
 
-class QuantisedANN(keras.Model):
+@keras.saving.register_keras_serializable(package="keras_proxy_snn")
+class QuantisedANN(WholeFiles, CheckedInputs):
     """The ANN of a `ProxyModel` with activations in the steps that IF neurons can follow.
 
     Trained this way, the ANN's activations can be expressed in few spikes (the QCFS activation of
@@ -44,8 +47,15 @@ class QuantisedANN(keras.Model):
     Output shape:
         Logits `(batch, classes)`; a softmax at the end of the ANN is left out.
 
+    Attributes:
+        model: As the argument; its range and names of classes are those of this network.
+        levels: As the argument; can be set at any time.
+        dither: As the argument; can be set at any time.
+
     Raises:
-        ValueError: If `levels` is not a positive integer.
+        TypeError: If `model` is no `ProxyModel`, or `dither` is not True or False.
+        ValueError: If `levels` is not a positive integer, or images or labels are wrong, as in
+            `ProxyModel`.
 
     Example:
 
@@ -69,13 +79,44 @@ class QuantisedANN(keras.Model):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        levels = model.time_steps if levels is None else positive_integer("levels", levels)
+        if not isinstance(model, ProxyModel):
+            raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
         kwargs.setdefault("dtype", model.dtype_policy)
         super().__init__(autocast=False, **kwargs)
-        self.levels = levels
-        self.dither = check_flag("dither", dither)
-        self._chance = keras.random.SeedGenerator(seed)
+        self.levels = model.time_steps if levels is None else levels
+        self.dither = dither
+        self._seed, self._chance = seed, keras.random.SeedGenerator(seed)
         self.model = model
+        self.built = True
+
+    @property
+    def levels(self) -> int:
+        """Number L of steps of an activation; can be set at any time."""
+        return self._levels
+
+    @levels.setter
+    def levels(self, value: int) -> None:
+        self._levels = positive_integer("levels", value)
+
+    @property
+    def dither(self) -> bool:
+        """Whether activations are rounded at random in training; can be set at any time."""
+        return self._dither
+
+    @dither.setter
+    def dither(self, value: bool) -> None:
+        self._dither = check_flag("dither", value)
+
+    def holder(self) -> ProxyModel:
+        """The model, which holds the shape, the range and the classes of images."""
+        return self.model
+
+    def traced_settings(self) -> tuple[Any, ...]:
+        """Settings on which a trace depends."""
+        return self.levels, self.dither, *self.model.traced_settings()
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Nothing to build: the model has its weights already."""
         self.built = True
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Any:
@@ -86,13 +127,25 @@ class QuantisedANN(keras.Model):
         v_0 = self._draw if dithers else model.v_0
         return proxy_output(model.twin, images, "qcfs", self.levels, v_0, training)
 
-    def fit(self, x: Images = None, *args: object, **kwargs: object) -> Any:
-        """As `keras.Model.fit`; the model notes the range of the images."""
-        return super().fit(self.model.note_input_range(x), *args, **kwargs)
-
     def _draw(self, shape: Any) -> Any:
         return keras.random.uniform(shape, seed=self._chance)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """`(batch, classes)`."""
         return self.model.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Constructor arguments, the model serialised whole."""
+        return {
+            "model": keras.saving.serialize_keras_object(self.model),
+            "levels": self.levels,
+            "dither": self.dither,
+            "seed": self._seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "QuantisedANN":
+        """Recreate the network, without what its model was compiled with."""
+        model = keras.saving.deserialize_keras_object(without_compilation(config["model"]))
+        return cls(**{**config, "model": model})

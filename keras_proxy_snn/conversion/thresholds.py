@@ -1,6 +1,7 @@
 """Thresholds for a trained CNN from its activations on some images, without training."""
 
 from collections.abc import Iterable, Iterator
+from numbers import Real
 from typing import Any
 
 import keras
@@ -9,10 +10,12 @@ from keras import ops
 
 from ..basics.arrays import as_float32
 from ..basics.checks import check_choice, positive_integer
+from ..basics.pixel_range import warn_of_range
 from ..basics.progress import Progress
 from ..basics.types import Images, Tensor, Verbose
 from ..mapping.twin import SpikingTwin, spiking_twin
 from ..training.batches import ImageBatches, rereadable
+from ..training.input_range import layers_range, peek, range_of
 from ..training.responses import quantisation_level
 
 __all__ = [
@@ -128,7 +131,8 @@ def activation_percentiles(
     >>> list(activation_percentiles(ann, np.random.rand(8, 8, 8, 1)))
     ['conv1', 'readout']
     """
-    if not 0 < percentile <= 100:
+    number = isinstance(percentile, Real) and not isinstance(percentile, bool)
+    if not number or not 0 < percentile <= 100:
         raise ValueError(f"`percentile` must be in (0, 100]. Received: {percentile!r}.")
     found: dict[str, _Percentile] = {}
     twin, batches = _read(ann, x)
@@ -177,7 +181,10 @@ def least_error_steps(
 def _read(ann: keras.Model, x: Images) -> tuple[SpikingTwin, ImageBatches]:
     """The layers of a CNN, and images for it."""
     twin = spiking_twin(ann)
-    return twin, ImageBatches(rereadable(x), twin.graph.input_shape, _BATCH)
+    images, x = peek(rereadable(x))
+    if (known := layers_range(twin.graph)) is not None:
+        warn_of_range(known, range_of(images))
+    return twin, ImageBatches(x, twin.graph.input_shape, _BATCH)
 
 
 def _activations(

@@ -204,7 +204,7 @@ def _shape(
     paths: list[Path], image_size: tuple[int, int] | None, channels: int | None
 ) -> tuple[int, int, int]:
     """The shape of the images; the head of each file is read, whatever is given."""
-    if channels not in (None, 1, 3):
+    if channels not in (None, 1, 3) or isinstance(channels, bool | float):
         raise ValueError(f"`channels` must be 1, 3 or None. Received: {channels!r}.")
     if image_size is not None:
         image_size = checked_size(image_size)

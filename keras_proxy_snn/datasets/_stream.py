@@ -3,12 +3,15 @@
 import copy
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import keras
 import numpy as np
 
 from ..basics.checks import positive_integer
+from ..basics.labels import check_labels, checked_names
+from ..basics.pixel_range import UNIT, check_range
 from ._info import Labels
 from .pictures import prepare
 
@@ -26,7 +29,8 @@ class ImageStream(keras.utils.PyDataset):
     Args:
         read: Function from the number of an image to its pixels, as for
             `keras_proxy_snn.datasets.pictures.prepare`.
-        labels: Number of the class of each image, in an order in which the classes take turns.
+        labels: Number of the class of each image `(images,)`, in an order in which the classes
+            take turns.
         class_names: Names of the classes; `fit` keeps them in the model.
         image_shape: `(height, width, channels)` of the images.
         batch_size: Images per batch.
@@ -39,7 +43,11 @@ class ImageStream(keras.utils.PyDataset):
         image_shape: As the argument.
         numbers: Numbers of the images of this part, for `read`.
         seed: Seed of the order of the images; each epoch has another order. `None`: every epoch
-            has the order of `labels`.
+            has the order of `labels`. It can be set at any time.
+
+    Raises:
+        ValueError: If labels are not whole numbers from 0, one below the number of `class_names`
+            at most; or another argument is out of range.
 
     Example:
 
@@ -64,11 +72,17 @@ class ImageStream(keras.utils.PyDataset):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.labels: Labels = np.asarray(labels, np.int64)
-        self.class_names = tuple(class_names)
-        self.image_shape = image_shape
-        self.seed: int | None = None
-        self._read, self._range, self._epoch = read, input_range, 0
+        self.class_names = checked_names(class_names, len(class_names))
+        check_labels(labels, len(self.class_names))
+        if np.ndim(labels) != 1:
+            raise ValueError(
+                f"`labels` must be (images,). Received: an array of shape {np.shape(labels)}."
+            )
+        self.labels: Labels = np.asarray(labels).astype(np.int64)
+        self.image_shape = _checked_shape(image_shape)
+        self._read, self._range = read, check_range(input_range) or UNIT
+        self._seed: int | None = None
+        self._epoch = 0
         self.numbers = np.arange(len(self.labels))
         self._order = self.numbers
         self.batch_size = batch_size
@@ -81,6 +95,16 @@ class ImageStream(keras.utils.PyDataset):
     @batch_size.setter
     def batch_size(self, value: int) -> None:
         self._batch_size = positive_integer("batch_size", value)
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of the order of the images, or `None`; can be set at any time."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, value: int | None) -> None:
+        self._seed = None if value is None else _checked_seed(value)
+        self.epoch = self._epoch
 
     @property
     def images(self) -> int:
@@ -140,9 +164,9 @@ class ImageStream(keras.utils.PyDataset):
         Raises:
             ValueError: If `held_out` is not between 0 and 1, or a class has a single image.
         """
-        if not 0 < held_out < 1:
+        if not isinstance(held_out, Real) or not 0 < held_out < 1:
             raise ValueError(f"`held_out` must be above 0 and below 1. Received: {held_out!r}.")
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(_checked_seed(seed))
         mine = self.labels[self.numbers]
         out = np.zeros(self.images, bool)
         for label, name in enumerate(self.class_names):
@@ -158,10 +182,24 @@ class ImageStream(keras.utils.PyDataset):
 
     def _part(self, numbers: np.ndarray, seed: int | None) -> "ImageStream":
         part = copy.copy(self)
-        part.numbers, part.seed, part.epoch = numbers, seed, 0
+        part.numbers, part.epoch, part.seed = numbers, 0, seed
         return part
 
     def _batch(self, numbers: np.ndarray) -> tuple[np.ndarray, Labels]:
         shape = self.image_shape
         x = [prepare(self._read(int(i)), shape, False, self._range) for i in numbers]
         return np.stack(x), self.labels[numbers]
+
+
+def _checked_shape(value: Any) -> tuple[int, int, int]:
+    shape = tuple(value) if isinstance(value, tuple | list) else ()
+    if len(shape) != 3:
+        raise ValueError(f"`image_shape` must be (height, width, channels). Received: {value!r}.")
+    height, width, channels = (positive_integer("image_shape", size) for size in shape)
+    return height, width, channels
+
+
+def _checked_seed(value: object) -> int:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"`seed` must be a whole number, 0 or more. Received: {value!r}.")
+    return int(value)

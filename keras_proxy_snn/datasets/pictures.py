@@ -14,7 +14,16 @@ import numpy as np
 
 from ..basics.pixel_range import in_range
 
-__all__ = ["PICTURES", "pixels_of", "prepare", "read", "read_array", "size"]
+__all__ = [
+    "PICTURES",
+    "is_scaled",
+    "pixels_of",
+    "prepare",
+    "read",
+    "read_array",
+    "size",
+    "unit",
+]
 
 PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
 """Endings of the names of picture files, with spaces."""
@@ -168,9 +177,7 @@ def prepare(
     x = pixels[..., None] if pixels.ndim == 2 else pixels
     if x.ndim != 3 or x.size == 0 or x.dtype.kind not in "buif":
         raise ValueError(f"not an image: an array {pixels.shape} of {pixels.dtype}")
-    # The white of other integers is not known.
-    whole = x.dtype.kind == "u" and x.dtype.itemsize <= 2
-    x = x / np.float32(np.iinfo(x.dtype).max) if whole else x.astype("float32")
+    x = unit(x) if is_scaled(x.dtype) else x.astype("float32")
     if not ((x >= 0) & (x <= 1)).all():
         raise ValueError("pixels must be bytes, or numbers from 0 to 1")
     colour, opacity = (x[..., :3], x[..., 3:]) if x.shape[-1] == 4 != shape[-1] else (x, 1)
@@ -181,6 +188,17 @@ def prepare(
         raise ValueError(f"it has {x.shape[-1]} channels, the network {shape[-1]}")
     x = np.einsum("ih,jw,hwc->ijc", *map(_resampling, x.shape, shape[:2]), x, optimize=True)
     return np.broadcast_to(in_range(x, input_range), shape).copy()
+
+
+def is_scaled(dtype: np.dtype[Any]) -> bool:
+    """Whether pixels of a type have a known white: integers of 8 or 16 bits without a sign."""
+    return dtype.kind == "u" and dtype.itemsize <= 2
+
+
+def unit(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of such a type as numbers from 0 to 1, float32."""
+    scaled: np.ndarray = pixels / np.float32(np.iinfo(pixels.dtype).max)
+    return scaled
 
 
 def _resampling(old: int, new: int) -> np.ndarray:

@@ -479,6 +479,9 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(2, f"on_device.py: {error}: pip install {package}\n")
     except (OSError, ValueError) as error:
         parser.exit(2, f"on_device.py: {' '.join(str(error).split())}\n")
+    except Exception as error:  # facts or layers that no export wrote can raise any error
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        parser.exit(2, f"on_device.py: {options.model} does not run as exported files do: {text}\n")
 
 
 if __name__ == "__main__":

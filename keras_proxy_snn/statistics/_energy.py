@@ -1,9 +1,12 @@
 """Bytes moved and energy per image: an estimate from counts, with its constants as data."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
+from ..basics.checks import positive_integer
 from ._traffic import Bits, Work, ann_work, snn_work
 
 if TYPE_CHECKING:
@@ -19,10 +22,16 @@ class Constant:
     Attributes:
         picojoules: Energy of one operation, in pJ.
         source: The publication that gives the number.
+
+    Raises:
+        ValueError: If the energy is not a finite number from 0.
     """
 
     picojoules: float
     source: str
+
+    def __post_init__(self) -> None:
+        _check_energy(self.picojoules)
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,26 @@ class Memory:
         capacity: Bytes that it holds; `None` for no limit.
         picojoules: Energy of one access to 64 bits, in pJ.
         source: The publication that gives the number.
+
+    Raises:
+        ValueError: If the energy is not a finite number from 0, or the capacity is not a positive
+            integer.
     """
 
     name: str
     capacity: int | None
     picojoules: float
     source: str
+
+    def __post_init__(self) -> None:
+        _check_energy(self.picojoules)
+        if self.capacity is not None:
+            positive_integer("capacity", self.capacity)
+
+
+def _check_energy(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < math.inf:
+        raise ValueError(f"`picojoules` must be a finite number from 0. Received: {value!r}.")
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """Stopping a simulation early: the steps that it saves, and the accuracy that it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 from ..basics.arrays import as_float32
 from ..basics.checks import positive_integer
+from ..basics.labels import check_labels
 from ..basics.progress import Progress
 from ..basics.types import Images, Tensor, Verbose
 from ..model import ProxyModel
@@ -62,8 +64,9 @@ def early_stopping(
 
     Raises:
         TypeError: If the model is not a `ProxyModel`.
-        ValueError: If a margin is not above 0, there are fewer than two classes, the number of
-            labels is not the number of images, or `record` would refuse x or `batch_size`.
+        ValueError: If a margin is not a number above 0, there are fewer than two classes, a label
+            is no class, the number of labels is not the number of images, or `record` would refuse
+            x or `batch_size`.
 
     Example:
 
@@ -83,8 +86,8 @@ def early_stopping(
             f"`y` must have one label per image, shape ({len(images)},). "
             f"Received: shape {labels.shape}."
         )
-    if any(not margin > 0 for margin in margins):
-        raise ValueError(f"Each margin must be above 0. Received: {list(margins)}.")
+    check_labels(labels, model.classes)
+    margins = _checked(margins)
     with Progress("simulating", len(images), verbose) as progress:
         parts = [_scores(model, batch) for batch in progress.batches(images, batch_size)]
     scores = np.concatenate(parts)
@@ -96,6 +99,14 @@ def early_stopping(
     second, first = np.moveaxis(np.sort(scores, axis=-1)[..., -2:], -1, 0)
     right = scores.argmax(axis=-1) == labels[:, None]
     return [_stopped(first - second, right, margin) for margin in margins]
+
+
+def _checked(margins: Sequence[float]) -> list[float]:
+    found = list(margins) if isinstance(margins, Iterable) else [margins]
+    for margin in found:
+        if isinstance(margin, bool) or not isinstance(margin, Real) or not margin > 0:
+            raise ValueError(f"Each margin must be a number above 0. Received: {found}.")
+    return [float(margin) for margin in found]
 
 
 def _scores(model: ProxyModel, images: np.ndarray) -> np.ndarray:

@@ -9,9 +9,11 @@ import keras
 import numpy as np
 
 from ..basics.checks import positive_integer
+from ..basics.pixel_range import in_range
 from ..basics.stopwatch import seconds_of
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
+from ._signals import check_model
 
 __all__ = ["Timing", "measure"]
 
@@ -86,7 +88,9 @@ def measure(
         `Timing`s: training of SNN and ANN, then predictions of a batch, then of one image.
 
     Raises:
-        ValueError: If `batch_size`, `repeats` or a T is not a positive integer.
+        TypeError: If the model is not a `ProxyModel`.
+        ValueError: If `batch_size`, `repeats` or a T is not a positive integer, or the model takes
+            events.
 
     Example:
 
@@ -99,9 +103,11 @@ def measure(
     """
     for name, value in (("batch_size", batch_size), ("repeats", repeats)):
         positive_integer(name, value)
+    check_model(model)
     copy = _copy(model)
     rng = np.random.default_rng(seed)
-    x = rng.random((batch_size, *copy.ann.input_shape[1:]), "float32")
+    # In the network's range: with spikes added one by one, the time depends on their number.
+    x = in_range(rng.random((batch_size, *copy.image_shape)), copy.input_range)
     y = rng.integers(0, copy.ann.output_shape[-1], batch_size)
     timings = _both(copy, [copy.time_steps], "training step", "train_on_batch", (x, y), repeats)
     chosen = time_steps or [copy.time_steps]

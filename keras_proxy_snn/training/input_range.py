@@ -5,7 +5,6 @@ without code of the user. They scale black and white to the two ends of this ran
 """
 
 from collections.abc import Iterable, Iterator
-from numbers import Real
 from typing import Any
 
 import keras
@@ -20,42 +19,12 @@ from ..mapping.parts import preprocessing_length
 
 __all__ = [
     "agreed_range",
-    "check_range",
     "layers_range",
     "peek",
     "range_of",
 ]
 
 _SAMPLE = 1024  # number of images that are inspected
-
-
-def check_range(value: Tensor) -> tuple[float, float] | None:
-    """`input_range` as two floats, or None.
-
-    Raises:
-        ValueError: If it is not `(low, high)` with finite numbers and low < high.
-
-    Example:
-
-    >>> from keras_proxy_snn.training.input_range import check_range
-    >>> check_range([0, 255])
-    (0.0, 255.0)
-    """
-    if value is None:
-        return None
-    # A set has no order, and `float` would read text.
-    ends = list(value) if isinstance(value, tuple | list | np.ndarray) else []
-    fits = len(ends) == 2 and all(isinstance(end, Real) for end in ends)
-    try:
-        low, high = map(float, ends) if fits else (0.0, 0.0)
-    except OverflowError:
-        fits = False
-    if not fits or not np.isfinite([low, high]).all() or not low < high:
-        raise ValueError(
-            "`input_range` must be (low, high), two finite numbers with low < high, or None. "
-            f"Received: {value!r}."
-        )
-    return low, high
 
 
 def layers_range(graph: Graph) -> tuple[float, float] | None:

@@ -1,8 +1,8 @@
 """Images and labels are checked where they enter a model: in `fit`, `evaluate` and `predict`.
 
 A compiled step cannot raise. So arrays are checked whole before the first step, and of batches from
-elsewhere (datasets, generators) wrong labels and images are counted in the step of `fit` and
-`evaluate`, and looked at once per epoch.
+elsewhere (datasets, generators) wrong labels, images and weights are counted in the step of `fit`
+and `evaluate`, and looked at once per epoch.
 """
 
 import inspect
@@ -14,69 +14,49 @@ import numpy as np
 from keras import ops
 
 from ..basics.labels import check_labels
-from ..basics.pixel_range import warn_of_range
 from ..basics.types import Images, Tensor
+from ..simulation.traces import Retraced
 from .images import check_floatx, check_images, is_array
-from .input_range import agreed_range, layers_range, peek, range_of
+from .importance import check_class_weight, check_sample_weight
 from .losses import SpikeCountLoss, warn_of_probabilities
-from .metrics import WrongImages, WrongLabels
-from .settings import Settings
 from .steps import NO_SCORES, Simulated
+from .targets import check_targets
+from .wrong import Watch, WrongImages, WrongLabels, WrongWeights
 
 __all__ = ["CheckedInputs"]
 
+# Images of a batch whose range is looked at, in methods that take one batch.
+_SEEN = 32
 
-class CheckedInputs(Settings):
+
+class CheckedInputs(Retraced):
     """A model whose methods check images and labels; see this module."""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._wrong_labels = WrongLabels()
         self._wrong_images = WrongImages()
+        self._wrong_weights = WrongWeights()
 
     @property
     def rows_are_shares(self) -> bool:
         """Whether rows of targets must be one-hot or smoothed, as this package's losses need."""
         return isinstance(getattr(self, "loss", None), SpikeCountLoss)
 
-    def note_input_range(self, x: Images) -> Images:
-        """Take the input range from training images; warn if they contradict the known range.
-
-        Args:
-            x: As in `fit`. Events and inputs that are not images leave the range as it is.
-
-        Returns:
-            `x`, or an equal replacement if reading from `x` uses it up.
-        """
-        if self.events or len(self.snn.image_shape) != 3:
-            return x
-        images, x = peek(x)
-        self._input_range = agreed_range(self._input_range, self.twin.graph, images)
-        return x
-
-    def compare_range(self, x: Images) -> Images:
-        """Warn of images that are far brighter or darker than the model's range, if it is known.
-
-        Args:
-            x: As in `predict`.
-
-        Returns:
-            `x`, or an equal replacement if reading from `x` uses it up.
-        """
-        known = self._input_range or layers_range(self.twin.graph)
-        if known is None or self.events or len(self.image_shape) != 3:
-            return x
-        images, x = peek(x)
-        warn_of_range(known, range_of(images))
-        return x
+    # No property: Keras would save the weights of what a property gives, too.
+    def holder(self) -> Any:
+        """The model that holds the shape, the range and the classes of images: here itself."""
+        return self
 
     def fit(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.fit`; images and labels are checked."""
         given = self._checked(super().fit, args, kwargs)
-        warn_of_probabilities(getattr(self, "loss", None))
+        self._warn_of_loss()
         self._agree_on_names(given.get("x"))
         self._agree_on_names(given.get("validation_data"))
-        given["x"] = self.note_input_range(given.get("x"))
+        given["x"] = self.holder().note_input_range(given.get("x"))
+        if given.get("validation_data") is not None:
+            given["validation_data"] = self._compared(given["validation_data"])
         return super().fit(**self._watched(given))
 
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
@@ -85,43 +65,66 @@ class CheckedInputs(Settings):
         self._agree_on_names(given.get("x"))
         # `fit` hands its callbacks on to `evaluate`, and has looked at its images.
         if not isinstance(given.get("callbacks"), keras.callbacks.CallbackList):
-            warn_of_probabilities(getattr(self, "loss", None))
-            given["x"] = self.compare_range(given.get("x"))
+            self._warn_of_loss()
+            given["x"] = self.holder().compare_range(given.get("x"))
         return super().evaluate(**self._watched(given))
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.predict`; images are checked."""
         given = self._checked(super().predict, args, kwargs)
-        given["x"] = self.compare_range(given.get("x"))
+        given["x"] = self.holder().compare_range(given.get("x"))
         scores = super().predict(**given)
         self._check_scores(scores)
         return scores
 
     def train_on_batch(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.train_on_batch`; images and labels are checked."""
-        return super().train_on_batch(**self._checked(super().train_on_batch, args, kwargs))
+        given = self._checked(super().train_on_batch, args, kwargs)
+        if not self.holder().knows_range:
+            self.holder().note_input_range(given["x"])
+        self._look_at(given["x"])
+        return super().train_on_batch(**given)
 
     def test_on_batch(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.test_on_batch`; images and labels are checked."""
-        return super().test_on_batch(**self._checked(super().test_on_batch, args, kwargs))
+        given = self._checked(super().test_on_batch, args, kwargs)
+        self._look_at(given["x"])
+        return super().test_on_batch(**given)
 
     def predict_on_batch(self, *args: object, **kwargs: object) -> Any:
         """As `keras.Model.predict_on_batch`; images are checked."""
-        return super().predict_on_batch(**self._checked(super().predict_on_batch, args, kwargs))
+        given = self._checked(super().predict_on_batch, args, kwargs)
+        self._look_at(given["x"])
+        return super().predict_on_batch(**given)
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """As Keras's, without the numbers of wrong labels and images."""
+        """As Keras's, without the numbers of wrong labels, images and weights."""
         result = super().get_metrics_result()
-        own = (self._wrong_labels.name, self._wrong_images.name)
+        own = {wrong.name for wrong in self._wrong()}
         return {k: value for k, value in result.items() if k not in own}
+
+    def compute_loss(
+        self,
+        x: Images = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Any:
+        """As Keras's; the shape of labels is checked."""
+        if y is not None:
+            check_targets(y, y_pred)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def compute_metrics(
         self, x: Images, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
     ) -> dict[str, Any]:
-        """As Keras's; wrong labels and images are counted."""
+        """As Keras's; wrong labels, images and weights are counted."""
         self._wrong_images.update_state(x.images if isinstance(x, Simulated) else x)
         if y is not None:
-            self._wrong_labels.update_state(y, self.classes, self.rows_are_shares)
+            self._wrong_labels.update_state(y, self.holder().classes, self.rows_are_shares)
+        if sample_weight is not None:
+            self._wrong_weights.update_state(sample_weight)
         metrics: dict[str, Any] = super().compute_metrics(x, y, y_pred, sample_weight)
         return metrics
 
@@ -130,24 +133,38 @@ class CheckedInputs(Settings):
     ) -> dict[str, Any]:
         """Arguments by name, once images and labels among them have been checked."""
         check_floatx()
-        self.check_ann()
+        self.holder().check_ann()
         given = inspect.signature(method).bind(*args, **kwargs).arguments
         given = {**{k: v for k, v in given.items() if k != "kwargs"}, **given.get("kwargs", {})}
         learns = "y" in inspect.signature(method).parameters
         self._check_data(given.get("x"), given.get("y"), learns)
-        weights = given.get("sample_weight")
-        if hasattr(weights, "shape") and not np.isfinite(ops.convert_to_numpy(weights)).all():
-            raise ValueError(
-                "`sample_weight` must hold finite numbers. Received: nan or inf among them."
-            )
-        weights = given.get("class_weight")
-        if isinstance(weights, dict) and not np.isfinite([*weights.values()]).all():
-            raise ValueError(f"`class_weight` must hold finite numbers. Received: {weights!r}.")
+        check_sample_weight(given.get("sample_weight"))
+        check_class_weight(given.get("class_weight"), self.holder().classes)
         validation = given.get("validation_data")
         if isinstance(validation, tuple | list):
-            labels = validation[1] if len(validation) > 1 else None
-            self._check_data(validation[0] if validation else None, labels, needed=True)
+            images, labels, weights = (*validation, None, None, None)[:3]
+            self._check_data(images, labels, needed=True)
+            check_sample_weight(weights)
         return given
+
+    def _warn_of_loss(self) -> None:
+        if self.holder() is self:  # else the output is no spike counts
+            warn_of_probabilities(getattr(self, "loss", None))
+
+    def _look_at(self, x: Images) -> None:
+        """Warn if the first images of a batch are of another range."""
+        if is_array(x):
+            self.holder().compare_range(x[:_SEEN])
+
+    def _compared(self, validation: Any) -> Any:
+        """Data for validation, or an equal replacement, after a look at the range of its images."""
+        if isinstance(validation, tuple | list):
+            self.holder().compare_range(validation[0])
+            return validation
+        return self.holder().compare_range(validation)
+
+    def _wrong(self) -> tuple[WrongLabels, WrongImages, WrongWeights]:
+        return self._wrong_labels, self._wrong_images, self._wrong_weights
 
     def _check_scores(self, scores: np.ndarray) -> None:
         """Raise an error if images from a generator or a data set had no scores."""
@@ -161,65 +178,39 @@ class CheckedInputs(Settings):
         names = getattr(data, "class_names", None)
         if names is None:
             return
-        if self.class_names is None:
-            self.class_names = names
-        elif self.class_names != tuple(names):
+        known = self.holder().class_names
+        if known is None:
+            self.holder().class_names = names
+        elif known != tuple(names):
             raise ValueError(
-                f"The data must have the classes of the model, {list(self.class_names)}, in this "
-                f"order. Received: {list(names)}."
+                f"The data must have the classes of the model, {list(known)}, in this order. "
+                f"Received: {list(names)}."
             )
 
     def _check_data(self, x: Tensor, y: Tensor, needed: bool) -> None:
-        check_images(x, self.image_shape)
+        check_images(x, self.holder().image_shape)
         if needed and y is None and is_array(x) and self.rows_are_shares:
             self._refuse_labels("None")
         if y is not None and not hasattr(y, "shape"):
             self._refuse_labels(f"a {type(y).__name__}")
         if is_array(y):
             y = ops.convert_to_numpy(y) if ops.is_tensor(y) else y
-            check_labels(y, self.classes, shares=self.rows_are_shares)
+            check_labels(y, self.holder().classes, shares=self.rows_are_shares)
 
     def _refuse_labels(self, received: str) -> None:
         raise ValueError(
             "Labels must be one array: whole numbers (batch,) or one-hot rows (batch, "
-            f"{self.classes}). Received: {received}."
+            f"{self.holder().classes}). Received: {received}."
         )
 
     def _watched(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The arguments, with a callback that looks at the wrong labels and images."""
-        watch = _Watch(self._wrong_labels, self._wrong_images, self.classes)
+        """The arguments, with a callback that looks at what was wrong."""
+        watch = Watch(*self._wrong(), self.holder().classes)
         callbacks = given.get("callbacks")
         if isinstance(callbacks, keras.callbacks.CallbackList):
             # `fit` hands its own list on to `evaluate`, and there is a watch in it.
-            if not any(isinstance(callback, _Watch) for callback in callbacks.callbacks):
+            if not any(isinstance(callback, Watch) for callback in callbacks.callbacks):
                 callbacks.append(watch)
             return given
         several = callbacks if isinstance(callbacks, Sequence) else [callbacks]
         return {**given, "callbacks": [*(c for c in several if c is not None), watch]}
-
-
-class _Watch(keras.callbacks.Callback):
-    """Raise an error at the end of an epoch whose labels or images were wrong."""
-
-    def __init__(self, labels: WrongLabels, images: WrongImages, classes: int):
-        super().__init__()
-        self._labels, self._images, self._classes = labels, images, classes
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._look()
-
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
-        self._look()
-
-    def _look(self) -> None:
-        wrong, images = self._labels.taken(), self._images.taken()
-        if images:
-            raise ValueError(
-                "Pixels must be finite numbers. "
-                f"Received: nan or inf in {images} images since the last check."
-            )
-        if wrong:
-            raise ValueError(
-                f"Labels must be whole numbers from 0 to {self._classes - 1}, or one-hot rows of "
-                f"{self._classes}. Received: {wrong} other labels since the last check."
-            )

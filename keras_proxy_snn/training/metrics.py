@@ -1,6 +1,6 @@
-"""Metrics: accuracy of spike counts with a rule for ties, firing rates, and wrong labels."""
+"""Metrics: accuracy of spike counts with a rule for ties, and firing rates."""
 
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -11,10 +11,9 @@ from keras import ops
 from ..basics.checks import check_choice
 from ..basics.labels import check_labels
 from ..basics.types import Images, Tensor
-from .images import is_finite
-from .targets import one_hot, wrong_labels
+from .targets import one_hot
 
-__all__ = ["FiringRates", "SpikeAccuracy", "WrongImages", "WrongLabels", "readout_potential"]
+__all__ = ["FiringRates", "SpikeAccuracy", "readout_potential"]
 
 _potential: ContextVar[Any] = ContextVar("readout_potential", default=None)
 
@@ -177,87 +176,3 @@ class FiringRates(keras.metrics.Metric):
         """Names in the logs to rates."""
         means = ops.divide_no_nan(self._sums, self._images)
         return dict(zip(self.logs, ops.unstack(means, num=len(self.logs)), strict=True))
-
-
-class _Wrong(keras.metrics.Metric):
-    """A number of wrong inputs, counted in the step, where no error can be raised.
-
-    Keras calls `reset_state` before each epoch and each evaluation; it keeps the number.
-    """
-
-    def __init__(self, name: str):
-        super().__init__(name=name, dtype="float32")
-        self._number = self.add_variable((), "zeros", name="number")
-
-    def add(self, number: Tensor) -> None:
-        """Add the number of a batch, a scalar."""
-        self._number.assign_add(ops.cast(number, "float32"))
-
-    def result(self) -> Any:
-        """The number so far."""
-        return self._number + 0.0
-
-    def taken(self) -> int:
-        """The number since the last call of `taken`."""
-        number = int(ops.convert_to_numpy(self._number))
-        if number:
-            self._number.assign(0.0)
-        return number
-
-    def reset_state(self) -> None:
-        """Does nothing; see the class."""
-
-    def save_own_variables(self, store: MutableMapping[str, Tensor]) -> None:
-        """Saves nothing: the count is not part of a model."""
-
-    def load_own_variables(self, store: MutableMapping[str, Tensor]) -> None:
-        """Loads nothing: the count is not part of a model."""
-
-
-class WrongLabels(_Wrong):
-    """Number of labels that are not a class.
-
-    Call arguments of `update_state`:
-        y_true: Labels, see `keras_proxy_snn.training.targets.wrong_labels`.
-        classes: Number of classes.
-        shares: Whether rows must be shares, see there.
-
-    Example:
-
-    >>> from keras_proxy_snn.training.metrics import WrongLabels
-    >>> wrong = WrongLabels()
-    >>> wrong.update_state([0.0, 3.0, 1.5], classes=3)
-    >>> wrong.taken(), wrong.taken()
-    (2, 0)
-    """
-
-    def __init__(self, name: str = "wrong_labels"):
-        super().__init__(name)
-
-    def update_state(self, y_true: Tensor, classes: int, shares: bool = True) -> None:
-        """Add a batch."""
-        self.add(wrong_labels(ops.convert_to_tensor(y_true), classes, shares))
-
-
-class WrongImages(_Wrong):
-    """Number of images with a pixel that is not finite.
-
-    Call arguments of `update_state`:
-        images: `(batch, ...)`.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from keras_proxy_snn.training.metrics import WrongImages
-    >>> wrong = WrongImages()
-    >>> wrong.update_state(np.array([[0.0, np.nan], [0.0, 1.0]]))
-    >>> wrong.taken()
-    1
-    """
-
-    def __init__(self, name: str = "wrong_images"):
-        super().__init__(name)
-
-    def update_state(self, images: Tensor) -> None:
-        """Add a batch."""
-        self.add(ops.sum(ops.cast(ops.logical_not(is_finite(images)), "int32")))

@@ -8,14 +8,15 @@ import keras
 
 from ..basics.checks import check_choice
 from ..basics.labels import checked_names
-from ..basics.pixel_range import UNIT
+from ..basics.pixel_range import UNIT, check_range, warn_of_range
+from ..basics.types import Images
 from ..cnn.build import Threshold
 from ..cnn.graph import structure
 from ..mapping.twin import SpikingTwin
 from ..neurons.neuron import READOUTS
 from ..simulation.network import SpikingNetwork
 from ..simulation.traces import Retraced
-from .input_range import check_range, layers_range
+from .input_range import agreed_range, layers_range, peek, range_of
 from .responses import RESPONSES
 
 __all__ = ["Settings"]
@@ -124,6 +125,42 @@ class Settings(Retraced):
     @input_range.setter
     def input_range(self, value: tuple[float, float] | None) -> None:
         self._input_range = check_range(value)
+
+    @property
+    def knows_range(self) -> bool:
+        """Whether a user or training images have said the range of images."""
+        return self._input_range is not None
+
+    def note_input_range(self, x: Images) -> Images:
+        """Take the input range from training images; warn if they contradict the known range.
+
+        Args:
+            x: As in `fit`. Events and inputs that are not images leave the range as it is.
+
+        Returns:
+            `x`, or an equal replacement if reading from `x` uses it up.
+        """
+        if self.events or len(self.snn.image_shape) != 3:
+            return x
+        images, x = peek(x)
+        self._input_range = agreed_range(self._input_range, self.twin.graph, images)
+        return x
+
+    def compare_range(self, x: Images) -> Images:
+        """Warn of images that are far brighter or darker than the model's range, if it is known.
+
+        Args:
+            x: As in `predict`.
+
+        Returns:
+            `x`, or an equal replacement if reading from `x` uses it up.
+        """
+        known = self._input_range or layers_range(self.twin.graph)
+        if known is None or self.events or len(self.image_shape) != 3:
+            return x
+        images, x = peek(x)
+        warn_of_range(known, range_of(images))
+        return x
 
     @property
     def class_names(self) -> tuple[str, ...] | None:

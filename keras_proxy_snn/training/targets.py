@@ -2,12 +2,55 @@
 
 from typing import Any
 
+import keras
 from keras import ops
 
 from ..basics.labels import ROUNDING
 from ..basics.types import Tensor
 
-__all__ = ["one_hot", "wrong_labels"]
+__all__ = ["check_targets", "one_hot", "wrong_labels"]
+
+
+def check_targets(y_true: Tensor, y_pred: Tensor) -> None:
+    """Check the shape and the dtype of labels, also in traced code; see `wrong_labels` for values.
+
+    Args:
+        y_true: As in `one_hot`.
+        y_pred: Predictions `(batch, classes)`.
+
+    Raises:
+        ValueError: If labels are no tensor of numbers, or their shape is another one.
+
+    Example:
+
+    >>> import keras
+    >>> from keras_proxy_snn.training.targets import check_targets
+    >>> check_targets(keras.ops.ones((2, 2)), keras.ops.ones((4, 3)))
+    Traceback (most recent call last):
+    ValueError: Labels must be (4,), (4, 1) or (4, 3). Received: float32 of shape (2, 2).
+    """
+    images, classes = y_pred.shape
+    number = "images" if images is None else images
+    rule = f"Labels must be ({number},), ({number}, 1) or ({number}, {classes})."
+    if not hasattr(y_true, "shape") or not hasattr(y_true, "dtype"):
+        raise ValueError(f"{rule} Received: a {type(y_true).__name__}.")
+    dtype = _dtype_of(y_true)
+    if getattr(y_true.shape, "rank", 0) is None:  # of TensorFlow
+        raise ValueError(
+            f"{rule} Received: {dtype} of unknown shape; state it where the dataset is made."
+        )
+    shape = tuple(y_true.shape)
+    fits = len(shape) == 1 or (len(shape) == 2 and shape[1] in (1, classes))
+    fits = fits and (images is None or shape[0] in (None, images))
+    if not fits or dtype.startswith(("complex", "str")):
+        raise ValueError(f"{rule} Received: {dtype} of shape {shape}.")
+
+
+def _dtype_of(y: Tensor) -> str:
+    try:
+        return str(keras.backend.standardize_dtype(y.dtype))
+    except ValueError:  # complex numbers and text
+        return str(getattr(y.dtype, "name", y.dtype)).removeprefix("torch.")
 
 
 def one_hot(y_true: Tensor, y_pred: Tensor) -> Any:
@@ -16,7 +59,11 @@ def one_hot(y_true: Tensor, y_pred: Tensor) -> Any:
     Args:
         y_true: Integer labels `(batch,)` or `(batch, 1)`, or one-hot `(batch, classes)` already.
         y_pred: Predictions `(batch, classes)`.
+
+    Raises:
+        ValueError: As `check_targets`.
     """
+    check_targets(y_true, y_pred)
     if _is_one_hot(y_true, y_pred.shape[-1]):
         return ops.cast(y_true, y_pred.dtype)
     # A label that is not a class gives a row of zeros on every backend. PyTorch's `one_hot` would
