@@ -718,10 +718,10 @@ def test_a_simulation_stops_at_the_lead_asked_for():
 @pytest.mark.once
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), "1", True, None])
 def test_energies_and_capacities_are_numbers(value):
-    with pytest.raises(ValueError, match="`picojoules` must be a finite number from 0. Received"):
+    with pytest.raises(ValueError, match=r"`picojoules` must be a finite number from 0. Received"):
         statistics.Constant(value, "a paper")
     if value is not None:
-        with pytest.raises(ValueError, match="`capacity` must be a positive integer. Received"):
+        with pytest.raises(ValueError, match=r"`capacity` must be a positive integer. Received"):
             statistics.Memory("SRAM", value, 1.0, "a paper")
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..basics.checks import positive_integer
 from ._traffic import Bits, Work, ann_work, snn_work
@@ -60,7 +60,7 @@ class Memory:
             positive_integer("capacity", self.capacity)
 
 
-def _check_energy(value: object) -> None:
+def _check_energy(value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < math.inf:
         raise ValueError(f"`picojoules` must be a finite number from 0. Received: {value!r}.")
 
