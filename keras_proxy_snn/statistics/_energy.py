@@ -61,7 +61,8 @@ class Memory:
 
 
 def _check_energy(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < math.inf:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
         raise ValueError(f"`picojoules` must be a finite number from 0. Received: {value!r}.")
 
 
