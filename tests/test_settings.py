@@ -213,3 +213,37 @@ def test_a_network_that_is_changed_behind_the_models_back_is_refused(change, ima
         with pytest.raises(ValueError, match="must keep its layers and activations"):
             method()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "value"),
+    [
+        ("scaled", "scale", 2.0),
+        ("scaled", "offset", 1.0),
+        ("norm", "epsilon", 1.0),
+        ("pool", "pool_size", (1, 1)),
+        ("pool", "strides", (1, 1)),
+        ("conv", "strides", (2, 2)),
+        ("conv", "padding", "valid"),
+    ],
+)
+def test_a_constant_of_a_layer_that_is_changed_is_refused(layer, name, value):
+    ann = keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            keras.layers.Conv2D(2, 3, padding="same", name="conv"),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Rescaling(0.5, name="scaled"),
+            keras.layers.ReLU(),
+            keras.layers.MaxPooling2D(name="pool"),
+            keras.layers.Dropout(0.1, name="dropout"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
+    model = kps.ProxyModel(ann, 2)
+    ann.get_layer("dropout").rate = 0.5  # of training alone
+    model.check_ann()
+    setattr(ann.get_layer(layer), name, value)
+    with pytest.raises(ValueError, match="must keep its layers and activations"):
+        model.check_ann()

@@ -17,6 +17,9 @@ __all__ = ["INPUT", "Call", "Graph", "LinearPart", "read_graph", "structure"]
 
 INPUT = -1
 
+# Attributes of layers that the spiking stages, or traced functions, take over as constants.
+_CONSTANTS = ("scale", "offset", "epsilon", "pool_size", "strides", "padding", "dilation_rate")
+
 
 class Call(NamedTuple):
     """A call of a layer in a graph.
@@ -168,7 +171,7 @@ def read_graph(model: keras.Model) -> Graph:
 
 
 def structure(model: keras.Model) -> tuple[Any, ...]:
-    """Layers, activations and connections of a model: equal as long as they stay the same.
+    """Layers, their constants, activations and connections: equal as long as they stay the same.
 
     Args:
         model: As in `read_graph`.
@@ -188,6 +191,7 @@ def structure(model: keras.Model) -> tuple[Any, ...]:
             # A layer of an operation such as `x + y` is made at each reading.
             id(layer) if getattr(layer, "weights", None) else layer.name,
             activation_kind(getattr(layer, "activation", None)),
+            tuple(repr(getattr(layer, name, None)) for name in _CONSTANTS),
             inputs,
             shape,
         )

@@ -243,5 +243,5 @@ def _frames(recording: np.ndarray, dataset: Any, time_steps: int, binary: bool) 
             "Frames must hold numbers of events, which are finite and not negative. Received: an "
             f"array of {recording.dtype}{', with other values' if numbers else ''}."
         )
-    frames = recording.transpose(0, 2, 3, 1).astype("float32")
-    return np.minimum(frames, 1.0) if binary else frames
+    frames = recording.transpose(0, 2, 3, 1)
+    return (frames > 0 if binary else frames).astype("float32")
