@@ -43,6 +43,35 @@ def test_weights_come_back_rounded_to_float16(saved):
     np.testing.assert_array_equal(kernel, again.get_weights()[0])
 
 
+def test_the_range_and_the_names_of_the_classes_come_back_too(saved):
+    model, card = saved
+    assert not {"input_range", "class_names"} & set(weights.read_card(card))  # not known
+    model.input_range, names = (0, 255), tuple("abcdefghij")
+    model.class_names = names
+    weights.save_weights(model, card, overwrite=True)
+    again = build(weights=card)
+    assert (again.input_range, again.class_names) == ((0, 255), names)
+    assert build(weights=card, input_range=(-1, 1)).input_range == (-1, 1)
+    weights.save_weights(model, card, overwrite=True, input_range=[1, 0])
+    with pytest.raises(ValueError, match=r"`input_range` must be .* It stands in .*net.json"):
+        build(weights=card)
+
+
+@pytest.mark.parametrize(
+    ("fact", "error", "message"),
+    [
+        ({"sha256": "0"}, ValueError, r"must have other names. Received: \['sha256'\]"),
+        ({"file": "a.npz"}, ValueError, r"must have other names. Received: \['file'\]"),
+        ({"accuracy": np.float32(1)}, TypeError, "not JSON serializable"),
+    ],
+)
+def test_facts_that_a_card_cannot_hold_leave_no_file(saved, tmp_path, fact, error, message):
+    (tmp_path / "new").mkdir()
+    with pytest.raises(error, match=message):
+        weights.save_weights(saved[0], tmp_path / "new" / "net.json", **fact)
+    assert list((tmp_path / "new").iterdir()) == []
+
+
 def test_kernels_come_back_from_int8_within_half_a_step(saved):
     model, card = saved
     kernel = model.ann.get_layer("conv1").kernel

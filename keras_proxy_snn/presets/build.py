@@ -39,6 +39,7 @@ def build(
             card for its weights, see `keras_proxy_snn.saving.weights`; `None` for random weights.
             Fields of the preset that the weights were trained with stand in the card.
         input_range: Values of black and white in the images, see `keras_proxy_snn.ProxyModel`.
+            `None`: those of the card, if it has them.
         **overrides: Fields of `Preset` that replace the values of the preset and of the card. A
             spec needs `input_shape`.
 
@@ -110,6 +111,8 @@ def build(
     model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
     if source is not None:
         load_weights(model, source, card)
+        if input_range is not None:
+            model.input_range = input_range
     return model
 
 

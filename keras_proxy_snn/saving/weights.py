@@ -36,7 +36,8 @@ def save_weights(
     """Write a model's weights in few bytes, and a card that describes them.
 
     The card never names an incomplete file. While the file of weights is replaced, the card names
-    a second file, `<name>.new.npz`.
+    a second file, `<name>.new.npz`. The card keeps the range of images and the names of the
+    classes, if the model knows them.
 
     Rounding changes some spikes. So measure the card's accuracy and firing rates on a
     model that has loaded the file, not on the saved model.
@@ -47,15 +48,16 @@ def save_weights(
         overwrite: Whether existing files may be replaced.
         number_format: `"float16"`, or `"int8"`: whole numbers from -127 to 127 with a scale for
             each channel of a kernel; all other weights are float16.
-        **facts: Facts for the card: data, seed, accuracy, firing rates, command ... Two of them are
-            read again: `settings`, fields of the preset that `build` replaces, and `url`, where the
-            file of weights is if it is not beside the card.
+        **facts: Facts for the card, JSON values: data, seed, accuracy, firing rates, command ...
+            Two of them are read again: `settings`, fields of the preset that `build` replaces, and
+            `url`, where the file of weights is if it is not beside the card.
 
     Raises:
         FileExistsError: If one of the files exists and `overwrite` is false.
         OSError: If `card` is a folder, or its folder does not exist.
-        ValueError: If a weight is too large for float16, `card` does not end in `.json`, or there
-            is no such number format.
+        ValueError: If a weight is too large for float16, `card` does not end in `.json`, there
+            is no such number format, or a fact has the name of one that the function writes.
+        TypeError: If a fact is no JSON value.
 
     Example:
 
@@ -72,6 +74,10 @@ def save_weights(
     for path in (card, file):
         check_target(path, check_flag("overwrite", overwrite))
     check_choice("number_format", number_format, NUMBER_FORMATS)
+    if taken := sorted({"format", "file", "sha256"} & set(facts)):
+        raise ValueError(f"Facts of a card must have other names. Received: {taken}.")
+    facts = {**_of_images(model), **facts}
+    json.dumps(facts)  # raises the error before a file is written
     arrays = {name: ops.convert_to_numpy(w) for name, w in _variables(model.ann)}
     buffer = BytesIO()
     np.savez_compressed(buffer, **encoded(arrays, number_format))
@@ -86,6 +92,16 @@ def save_weights(
         with replacing(card) as draft:
             draft.write_text(json.dumps({**head, **facts}, indent=1) + "\n")
     second.unlink(missing_ok=True)
+
+
+def _of_images(model: Any) -> dict[str, Any]:
+    """What a model knows of its images and classes, by names of its attributes."""
+    found: dict[str, Any] = {}
+    if model.knows_range:
+        found["input_range"] = list(model.input_range)
+    if model.class_names is not None:
+        found["class_names"] = list(model.class_names)
+    return found
 
 
 def _names(card: Path, file: str) -> bool:
@@ -150,7 +166,8 @@ def load_weights(
         model: A `ProxyModel` of the same architecture.
         source: Path or URL of the card. The file of weights must be beside it, or at the `url` of
             the card. The card of a URL is downloaded each time; weights are downloaded again only
-            if their SHA-256 changed.
+            if their SHA-256 changed. The range of images and the names of the classes are set too,
+            if the card has them.
         card: The facts, if `read_card` has read them.
 
     Returns:
@@ -185,6 +202,12 @@ def load_weights(
             f"The weights must fit the model{f', whose shapes are {wanted}' if different else ''}. "
             f"Received: {', and '.join(received)}, in {place}."
         )
+    try:
+        for fact in ("input_range", "class_names"):
+            if card.get(fact) is not None:
+                setattr(model, fact, card[fact])
+    except ValueError as error:
+        raise ValueError(f"{error} It stands in {source}.") from error
     for name, variable in variables.items():
         variable.assign(stored[name])
     return card
