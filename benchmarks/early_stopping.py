@@ -16,6 +16,7 @@ import numpy as np
 from _report import RESULTS, markdown, parser, write_json
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.basics.pixel_range import in_range
 from keras_proxy_snn.export import from_model, on_device, onnx
 
 BATCH = 200
@@ -65,7 +66,7 @@ def measure(program, name, margins, training_images=0):
     """Mean steps and accuracy of every rule, on the test images or the last training images."""
     train, test = kps.datasets.load(kps.datasets.name_by_shape(program.input_shape))
     x, y = (part[-training_images:] for part in train) if training_images else test
-    counts, activity = stream(program, x)
+    counts, activity = stream(program, in_range(x, program.input_range))
     # A step can add any number to a potential, so a lead by potential is not certain before T.
     rules = [("never", activity, 0)]
     if program.readout == "counts":

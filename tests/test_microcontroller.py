@@ -12,6 +12,8 @@ import pytest
 from keras_proxy_snn.export import interpreter, litert
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
+from .scripts import run_script
+
 pytestmark = pytest.mark.once
 
 pytest.importorskip("ai_edge_litert", reason='pip install "keras-proxy-snn[export]"')
@@ -229,3 +231,19 @@ def test_an_operator_that_main_lacks_is_refused(monkeypatch, network):
     folder, *_ = network
     with pytest.raises(ValueError, match=r"main\.cc registers no CONV_2D, FULLY_CONNECTED, MAX_P"):
         to_c_array.c_files(folder / "net.tflite", folder / "image.npy")
+
+
+def test_images_of_a_data_set_are_in_the_range_of_the_network(tmp_path):
+    kernel = np.random.default_rng(0).integers(-60, 80, (64, 10)).astype("int8")
+    layers = (Flatten("flatten"), Dense("readout", kernel, None, 150, "zero"))
+    written = []
+    for scale, white in ((255.0, 1), (1.0, 255)):
+        program = Program(layers, (8, 8, 1), 6, "int8", scale, {"input_range": [0, white]})
+        program.save(tmp_path / "net.kps", overwrite=True)
+        done = run_script(
+            "examples/microcontroller/bare_metal/prepare.py",
+            *(tmp_path / "net.kps", "--images", 3, "--output", tmp_path),
+        )
+        assert done.returncode == 0, done.stderr
+        written.append((tmp_path / "images.h").read_text())
+    assert written[0] == written[1]

@@ -8,10 +8,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import keras_proxy_snn as kps
 from keras_proxy_snn import datasets
+from keras_proxy_snn.basics.pixel_range import in_range
 from keras_proxy_snn.export import export, from_model, interpreter, load
 from keras_proxy_snn.export.quantise import quantise
 from keras_proxy_snn.saving.model_file import load_model
@@ -63,9 +62,11 @@ def main():
         if name is None:
             raise ValueError(f"give --dataset: no data set has images of {program.input_shape}")
         (training, _), (images, _) = datasets.load(name)
-        images = np.asarray(images[: arguments.images])
         names = datasets.class_names(name)
-        prepare(program, training[:500], images, arguments.output, names)
+        # The data set has pixels from 0 to 1, the network those that it was trained with.
+        training = in_range(training[:500], program.input_range)
+        images = in_range(images[: arguments.images], program.input_range)
+        prepare(program, training, images, arguments.output, names)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     print(f"{arguments.output}: net.c, net.h, images.h ({len(images)} images)")
