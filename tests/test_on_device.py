@@ -675,7 +675,6 @@ def test_a_file_as_it_was_written_is_sealed(case, name, capsys):
         ({"number_format": None}, ["--time-steps", 99]),
         ({"v_threshold": "3"}, []),
         ({"class_names": "5"}, []),
-        ({"input_range": "5"}, []),
     ],
 )
 def test_facts_of_another_form_are_told_in_one_line(

@@ -197,7 +197,7 @@ def test_what_is_set_on_a_quantised_ann_obeys_at_once_and_is_saved(rng, tmp_path
 
 def test_a_quantised_ann_refuses_what_the_model_refuses(rng):
     ann = kps.QuantisedANN(small("qcfs")[0])
-    ann.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    ann.compile("sgd", kps.SpikeCountCrossentropy())
     classes = ann.model.classes
     x, y = rng.random((4, *ann.model.image_shape)).astype("float32"), np.arange(4) % classes
     for method in (ann.fit, ann.evaluate, ann.train_on_batch):
