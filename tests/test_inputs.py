@@ -194,8 +194,8 @@ def test_wrong_weights_of_a_generator_are_found_at_the_end_of_the_epoch(x, metho
 
 
 def test_labels_of_another_shape_are_refused_in_a_step(x):
-    data = (batch for batch in [(x, GOOD.reshape(2, 3))] * 2)
-    with pytest.raises(ValueError, match=r"Labels must be \((6|images),\), .* shape \(.*3\)"):
+    data = (batch for batch in [(x, GOOD.reshape(3, 2))] * 2)
+    with pytest.raises(ValueError, match=r"Labels must be \((6|images),\), .* shape \(.*2\)"):
         small(loss="mse").evaluate(data, steps=2, verbose=0)
 
 
