@@ -1,6 +1,5 @@
 """Losses on spike counts."""
 
-import warnings
 from typing import Any
 
 import keras
@@ -8,6 +7,7 @@ from keras import ops
 
 from ..basics.labels import check_labels
 from ..basics.types import Tensor
+from ..basics.warn import warn
 from .targets import one_hot
 
 __all__ = [
@@ -124,9 +124,8 @@ def warn_of_probabilities(loss: Any) -> None:
     found = keras.losses.get(loss) if isinstance(loss, str) else loss
     told = isinstance(found, keras.losses.Loss) and found.get_config().get("from_logits") is False
     if told or found in _OF_PROBABILITIES:
-        warnings.warn(
+        warn(
             "The output of a ProxyModel is spike counts, but its loss takes probabilities. Compile "
             "with keras_proxy_snn.SpikeCountCrossentropy(), or with a loss that has "
-            f"from_logits=True. Received: {getattr(found, 'name', None) or found.__name__}.",
-            stacklevel=3,
+            f"from_logits=True. Received: {getattr(found, 'name', None) or found.__name__}."
         )
