@@ -15,6 +15,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from workers import without_tensorflow
 
 import keras_proxy_snn as kps
 from keras_proxy_snn.basics.files import replacing
@@ -28,6 +29,7 @@ from keras_proxy_snn.saving.model_file import read_record, save_model
 from keras_proxy_snn.saving.weights import load_weights, save_weights
 from keras_proxy_snn.visualization import spike_gif
 
+without_tensorflow()
 KILLS = 20
 VERSIONS = (3, 4)
 MODELS = {t: kps.build("16C3-P2-10F", input_shape=(6, 6, 1), time_steps=t) for t in VERSIONS}
