@@ -107,15 +107,15 @@ def absence(opponent):
     return f"not in this version: {', '.join(unknown)}" if unknown else ""
 
 
-def contestant(name, task, net, time_steps, batch, absent="", in_a_row=1):
+def contestant(name, task, net, time_steps, batch, absent="", in_a_row=1, processor_time=False):
     """An opponent as a `Contestant` of a race.
 
     `absent` is the reason why it does not take part. `in_a_row` is the number of training steps
-    after which the loss is read.
+    after which the loss is read. `processor_time` counts the processor's seconds, not the clock's.
     """
     opponent = OPPONENTS[name]
     settings = {"net": net, "time_steps": time_steps, "batch": batch, "fields": opponent.fields}
-    settings["in_a_row"] = in_a_row
+    settings |= {"in_a_row": in_a_row, "processor_time": processor_time}
     return Contestant(
         opponent.label,
         opponent.module,

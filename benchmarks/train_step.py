@@ -43,6 +43,11 @@ def main(argv=None):
     options.add_argument(
         "--in-a-row", type=int, default=1, help="number of steps between reads of the loss"
     )
+    options.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="seconds of the processor in place of the clock's, where other work shares the cores",
+    )
     add_chunk_steps(options)
     add_output(options, repetitions=5)
     arguments = options.parse_args(argv)
@@ -64,6 +69,7 @@ def measure(preset, arguments):
                 *(name, TASK, net, steps, size),
                 absent=too_large(name, steps * size, seen),
                 in_a_row=arguments.in_a_row,
+                processor_time=arguments.processor_time,
             )
             for name in arguments.opponents
         }

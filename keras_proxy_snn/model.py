@@ -81,7 +81,7 @@ class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
             with bfloat16 units and changes some spikes. Potentials stay float32, and exported
             files compute in float32.
         event_driven: Whether hidden layers add weights spike by spike on the CPU, in time
-            proportional to the number of spikes; see
+            proportional to the number of spikes; `"auto"`: where that is faster. See
             `keras_proxy_snn.simulation.network.SpikingNetwork`.
         input_range: Values of black and white in the network's images, such as `(0, 255)`. `None`:
             taken from a `Rescaling` at the ANN's input or from the images of the first `fit`, else
@@ -136,7 +136,7 @@ class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
         events: bool = False,
         proxy_activation: str | None = None,
         current_dtype: str = "float32",
-        event_driven: bool = False,
+        event_driven: bool | str = False,
         input_range: tuple[float, float] | None = None,
         class_names: Sequence[str] | None = None,
         **kwargs: Any,

@@ -555,7 +555,17 @@ def test_train_step_runs(tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.usefixtures("forks")
 def test_steps_in_a_row_count_one_by_one(tmp_path):
-    options = ["--preset", "digits", "--time-steps", 2, "--batch", 2, "--threads", 1]
+    options = [
+        "--preset",
+        "digits",
+        "--time-steps",
+        2,
+        "--batch",
+        2,
+        "--threads",
+        1,
+        "--processor-time",
+    ]
     document = run(train_step, tmp_path, *options, "--in-a-row", 3, "--opponents", BACKEND)
     entry = document["cells"][0]["results"][BACKEND]
     assert entry["facts"]["in_a_row"] == 3

@@ -82,6 +82,7 @@ def test_the_model_asks_the_layers():
         ("chunk_steps", 4),
         ("readout", "potential"),
         ("proxy_activation", "clip"),
+        ("event_driven", "auto"),
     ],
 )
 def test_what_is_set_obeys_at_once_and_survives_saving(images, tmp_path, name, value):

@@ -41,7 +41,7 @@ class Preset:
         chunk_steps: Number of time steps simulated at once. It changes speed and memory, but not
             spikes. `None`: chosen from batch, layers and device.
         current_dtype: `"float32"` or `"bfloat16"`, see `keras_proxy_snn.ProxyModel`.
-        event_driven: Whether hidden layers add weights spike by spike, see
+        event_driven: Whether hidden layers add weights spike by spike, or `"auto"`, see
             `keras_proxy_snn.ProxyModel`.
     """
 
@@ -68,7 +68,7 @@ class Preset:
     l2: float = 1e-5
     chunk_steps: int | None = None
     current_dtype: str = "float32"
-    event_driven: bool = False
+    event_driven: bool | str = False
 
 
 PRESETS: dict[str, Preset] = {

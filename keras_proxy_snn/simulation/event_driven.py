@@ -1,34 +1,46 @@
 """Event-driven sums on the processor: their time depends on the number of spikes."""
 
 import importlib.util
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import keras
+from keras import ops
 
-from ..basics.checks import check_flag
 from ..basics.types import Tensor
 from ..layers.base import SynapticWeights, TiedIF
 from .chunks import on_gpu
 from .nodes import Node, carry_spikes
 
-__all__ = ["check_event_driven", "summers"]
+__all__ = ["AUTO", "EventDriven", "check_event_driven", "faster", "summers"]
 
+AUTO = "auto"
+"""Event-driven sums where they are the faster ones; see `faster`."""
+
+EventDriven = bool | str
 Summer = Callable[[Any, SynapticWeights], Any]
 # The kernels sum groups of at least this many outputs; other layers use dense sums.
 _GROUP = 16
+# Shares of spiking inputs of a convolution and of a dense layer up to which event-driven sums are
+# faster, see `benchmarks/NOTES.md`.
+_FEW_IN_MAPS, _FEW_FEATURES = 0.4, 0.15
+# Below this number of multiply-adds, calling a kernel takes longer than dense sums.
+_WORTH = 2**25
+_UNKNOWN_BATCH = 32
 
 
-def check_event_driven(value: bool, nodes: Sequence[Node]) -> bool:
+def check_event_driven(value: EventDriven, nodes: Sequence[Node]) -> EventDriven:
     """The value, if layers can do so.
 
     Raises:
-        TypeError: If it is neither `True` nor `False`.
+        TypeError: If it is neither `True` nor `False` nor `"auto"`.
         ValueError: If it is true and a layer's sums are not in float32.
     """
-    check_flag("event_driven", value)
-    for node in nodes if value else ():
+    if not isinstance(value, bool) and value != AUTO:
+        raise TypeError(f"`event_driven` must be True, False or {AUTO!r}. Received: {value!r}.")
+    for node in nodes if value is True else ():
         if node.has_neurons and node.stage.current_dtype != "float32":
             raise ValueError(
                 "`event_driven` sums weights in float32, so `current_dtype` must be 'float32'. "
@@ -51,6 +63,40 @@ def summers(nodes: Sequence[Node]) -> dict[str, Summer]:
     }
 
 
+def faster(stage: TiedIF, by_events: Summer, inputs: Tensor, weights: SynapticWeights) -> Any:
+    """Currents without the bias: event-driven sums where few inputs spike, otherwise dense ones.
+
+    Few are less than 40 % before a convolution and 15 % before a dense layer, of the steps of a
+    chunk. Sums stay dense in small layers, on GPUs, in bfloat16 and without Numba. The choice
+    depends on the shapes and spikes of the chunk, and never on a measured time, so two runs of the
+    same training are the same.
+
+    Args:
+        stage: The layer.
+        by_events: Its function of `summers`.
+        inputs: Spikes `(batch, ...)` of some steps.
+        weights: Weights of the layer.
+    """
+    dense = partial(stage.sum_inputs, inputs, weights)
+    outputs = stage.twin.compute_output_shape((None, *inputs.shape[1:]))[1:-1]
+    work = math.prod((inputs.shape[0] or _UNKNOWN_BATCH, *outputs, *weights.kernel.shape))
+    exact = stage.current_dtype == "float32"
+    if work < _WORTH or not exact or on_gpu(inputs) or not _numba_works():
+        return dense()
+    few = _FEW_FEATURES if stage.window is None else _FEW_IN_MAPS
+    return ops.cond(ops.mean(inputs) < few, partial(by_events, inputs, weights), dense)
+
+
+@cache
+def _numba_works() -> bool:
+    """Whether Numba is installed, and fits NumPy."""
+    try:
+        importlib.import_module(f"{__package__}.event_sums")
+    except ImportError:
+        return False
+    return True
+
+
 def _can(stage: TiedIF) -> bool:
     return stage.sums_events and stage.outputs_per_window % _GROUP == 0
 
@@ -68,7 +114,7 @@ def _sum(stage: TiedIF, inputs: Tensor, weights: SynapticWeights) -> Any:
             "of the spiking network to False."
         )
     # Imported here, because Numba is an optional package.
-    from . import event_kernels as kernels
+    from . import event_sums as kernels
 
     kernel: Callable[..., Any] = kernels.multiply
     shape = tuple(stage.twin.compute_output_shape((None, *inputs.shape[1:]))[1:])

@@ -1,10 +1,8 @@
-"""Event-driven sums of spikes on processors: kernels that Numba compiles.
+"""Kernels of `event_sums`, which Numba compiles and keeps on disk.
 
-Their time depends on the number of spikes, not on the number of synapses. Each sum is taken in
-the order of the inputs, for any number of threads and any batch.
+Numba compiles anew when this file changes, and looks at no other. So all that is compiled is here.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,241 +16,214 @@ from numba.extending import intrinsic
 
 from ..basics.types import Tensor
 
-__all__ = ["WIDTHS", "convolve", "multiply"]
+__all__ = ["LANES", "convolve", "multiply"]
 
-# Numbers of outputs summed at once. Eight registers of 256 bits, or sixteen of 128, hold 64.
-WIDTHS = (64, 32, 16)
-_LANES = 8
+LANES = 16
+"""Sums in one vector; a compiler takes several registers where they are shorter."""
+
+# Inputs of a matrix product whose weights, for up to 64 outputs, stay in the first cache.
+_PART = 128
 _INT = ir.IntType(64)
-_VECTOR = ir.VectorType(ir.FloatType(), _LANES)
+_VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
 
-def _adder(width: int) -> Any:
-    """Make a function that adds rows of weights to `width` sums, which stay in registers.
+def _typed(
+    context: BaseContext,
+    sums: types.Type,
+    at: types.Type,
+    kernel: types.Type,
+    first: types.Type,
+    stride: types.Type,
+    places: types.Type,
+    begin: types.Type,
+    end: types.Type,
+    vectors: types.Type,
+) -> Any:
+    """Add rows of weights to `len(vectors) * LANES` sums, which stay in registers.
 
     In Python this function would be
 
-        for place in places[begin:end]:
-            sums[at : at + width] += kernel[first + place * stride :][:width]
+        def row(place):
+            return kernel[first + place * stride :][:width]
 
-    Numba would compile this code to a loop that reads and writes the sums for every row, because
-    Numba cannot know that the arrays do not overlap. Such a loop takes twice the time.
+        even, odd, i = sums[at : at + width], 0, begin
+        while i < end - 1:
+            even, odd, i = even + row(places[i]), odd + row(places[i + 1]), i + 2
+        sums[at : at + width] = even + odd
+        if i < end:
+            sums[at : at + width] += row(places[i])
+
+    Two spikes at a time, because each addition waits for the one before. Numba would compile this
+    code to a loop that reads and writes the sums for every row, because Numba cannot know that the
+    arrays do not overlap. The width is said by the length of a tuple, which is a part of its type.
     """
+    signature = types.void(sums, at, kernel, first, stride, places, begin, end, vectors)
+    return signature, _generate
 
-    @intrinsic
-    def add(
-        context: BaseContext,
-        sums: types.Type,
-        at: types.Type,
-        kernel: types.Type,
-        first: types.Type,
-        stride: types.Type,
-        places: types.Type,
-        begin: types.Type,
-        end: types.Type,
-    ) -> Any:
-        signature = types.void(sums, at, kernel, first, stride, places, begin, end)
-        return signature, _generate
 
-    def _generate(
-        context: BaseContext,
-        builder: ir.IRBuilder,
-        signature: Signature,
-        values: Sequence[ir.Value],
-    ) -> ir.Value:
-        def data(i: int) -> ir.Value:
-            return context.make_array(signature.args[i])(context, builder, values[i]).data
+def _generate(
+    context: BaseContext,
+    builder: ir.IRBuilder,
+    signature: Signature,
+    values: Sequence[ir.Value],
+) -> ir.Value:
+    width = LANES * signature.args[8].count
 
-        def whole(i: int) -> ir.Value:
-            return context.cast(builder, values[i], signature.args[i], types.int64)
+    def data(i: int) -> ir.Value:
+        return context.make_array(signature.args[i])(context, builder, values[i]).data
 
-        def vectors(base: ir.Value, offset: ir.Value) -> list[ir.Value]:
-            offsets = (builder.add(offset, _INT(lane)) for lane in range(0, width, _LANES))
-            pointers = [builder.gep(base, [offset]) for offset in offsets]
-            return [builder.bitcast(pointer, _VECTOR.as_pointer()) for pointer in pointers]
+    def whole(i: int) -> ir.Value:
+        return context.cast(builder, values[i], signature.args[i], types.int64)
 
-        def read(pointer: ir.Value) -> ir.Value:
-            vector = builder.load(pointer)
+    def parts(base: ir.Value, offset: ir.Value) -> list[ir.Value]:
+        offsets = (builder.add(offset, _INT(lane)) for lane in range(0, width, LANES))
+        pointers = [builder.gep(base, [offset]) for offset in offsets]
+        return [builder.bitcast(pointer, _VECTOR.as_pointer()) for pointer in pointers]
+
+    def read(pointers: list[ir.Value]) -> list[ir.Value]:
+        vectors = [builder.load(pointer) for pointer in pointers]
+        for vector in vectors:
             vector.align = 4
-            return vector
+        return vectors
 
-        kernel, places = data(2), data(5)
-        first, stride, begin, end = map(whole, (3, 4, 6, 7))
-        targets = vectors(data(0), whole(1))
-        initial = [read(target) for target in targets]
-        before = builder.block
-        each = builder.append_basic_block("each_spike")
-        done = builder.append_basic_block("done")
-        builder.cbranch(builder.icmp_signed("<", begin, end), each, done)
-
-        builder.position_at_end(each)
-        i = builder.phi(_INT)
-        totals = [builder.phi(_VECTOR) for _ in initial]
+    def plus_row(sums: list[ir.Value], i: ir.Value) -> list[ir.Value]:
         place = builder.zext(builder.load(builder.gep(places, [i])), _INT)
-        row = vectors(kernel, builder.add(builder.mul(place, stride), first))
-        added = [builder.fadd(total, read(part)) for total, part in zip(totals, row, strict=True)]
-        following = builder.add(i, _INT(1))
-        builder.cbranch(builder.icmp_signed("<", following, end), each, done)
+        row = read(parts(kernel, builder.add(builder.mul(place, stride), first)))
+        return [builder.fadd(total, part) for total, part in zip(sums, row, strict=True)]
 
-        builder.position_at_end(done)
-        results = [builder.phi(_VECTOR) for _ in initial]
-        for phi, start, next_one in [
-            (i, begin, following),
-            *zip(totals, initial, added, strict=True),
-        ]:
-            phi.add_incoming(start, before)
-            phi.add_incoming(next_one, each)
-        for result, start, last, target in zip(results, initial, added, targets, strict=True):
-            result.add_incoming(start, before)
-            result.add_incoming(last, each)
-            builder.store(result, target).align = 4
-        return context.get_dummy_value()
+    def merged(*ways: tuple[ir.Block, list[ir.Value]]) -> list[ir.Value]:
+        """The values with which the block is entered."""
+        phis = [builder.phi(value.type) for value in ways[0][1]]
+        for block, entering in ways:
+            for phi, value in zip(phis, entering, strict=True):
+                phi.add_incoming(value, block)
+        return phis
 
-    return add
+    kernel, places = data(2), data(5)
+    first, stride, begin, end = map(whole, (3, 4, 6, 7))
+    targets = parts(data(0), whole(1))
+    start = [begin, *read(targets), *(ir.Constant(_VECTOR, None) for _ in targets)]
+    pairs_end, count, before = builder.sub(end, _INT(1)), len(targets), builder.block
+    pair, rest, last, done = map(builder.append_basic_block, ("pair", "rest", "last", "done"))
+    builder.cbranch(builder.icmp_signed("<", begin, pairs_end), pair, rest)
+
+    builder.position_at_end(pair)
+    i, *sums = entered = merged((before, start))
+    even = plus_row(sums[:count], i)
+    odd = plus_row(sums[count:], builder.add(i, _INT(1)))
+    turned = [builder.add(i, _INT(2)), *even, *odd]
+    for phi, value in zip(entered, turned, strict=True):
+        phi.add_incoming(value, pair)
+    builder.cbranch(builder.icmp_signed("<", turned[0], pairs_end), pair, rest)
+
+    builder.position_at_end(rest)
+    i, *sums = merged((before, start), (pair, turned))
+    both = [builder.fadd(*halves) for halves in zip(sums[:count], sums[count:], strict=True)]
+    builder.cbranch(builder.icmp_signed("<", i, end), last, done)
+
+    builder.position_at_end(last)
+    more = plus_row(both, i)
+    builder.branch(done)
+
+    builder.position_at_end(done)
+    for result, target in zip(merged((rest, both), (last, more)), targets, strict=True):
+        builder.store(result, target).align = 4
+    return context.get_dummy_value()
+
+
+_add: Any = intrinsic(_typed)
+
+
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a function; the next process finds it on disk, if a folder can be written."""
+    plain: Callable[..., None] = numba.njit(nogil=True)(function)
+    try:
+        kept: Callable[..., None] = numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        return plain  # Numba has looked for a folder and found none that it may write.
+
+    def run(*arguments: object) -> None:
+        try:
+            kept(*arguments)
+        except Exception:  # The disk is full, or what stands there is damaged.
+            plain(*arguments)
+
+    return run
 
 
 @numba.njit(inline="always")
-def _list(spikes: Tensor, places: Tensor, end: int) -> int:
+def _list(spikes: Tensor, places: Tensor, end: int, first: int) -> int:
     """Append the places of spikes to the list, and return its new end."""
     for place in range(spikes.size):
-        places[end] = place
+        places[end] = first + place
         end += spikes[place] != 0
     return end
 
 
-def _convolver(width: int) -> Callable[..., None]:
-    add = _adder(width)
-
-    @numba.njit
-    def add_tap(
-        spikes: Tensor,
-        weights: Tensor,
-        sums: Tensor,
-        first: int,
-        offset: Any,
-        strides: Any,
-        block: int,
-    ) -> None:
-        """Add one tap of the kernel for all pixels of an image and a block of maps."""
-        places, starts, height, columns_in = spikes
-        rows, columns, filters = sums.shape
-        totals = sums.reshape(-1)
-        for row in range(rows):
-            y = row * strides[0] + offset[0]
-            if y < 0 or y >= height:
-                continue
-            for column in range(columns):
-                x = column * strides[1] + offset[1]
-                if x < 0 or x >= columns_in:
-                    continue
-                at = (row * columns + column) * filters + block * width
-                begin, end = starts[y * columns_in + x], starts[y * columns_in + x + 1]
-                add(totals, at, weights, first, width, places, begin, end)
-
-    @numba.njit(parallel=True)
-    def convolve(
-        spikes: Tensor, kernel: Tensor, sums: Tensor, padding: Any, strides: Any, dilation: Any
-    ) -> None:
-        images, height, columns, channels = spikes.shape
-        blocks, taps_y, taps_x = kernel.shape[:3]
-        weights = kernel.reshape(-1)
-        for image in numba.prange(images):
-            pixels = spikes[image].reshape(height * columns, channels)
-            places = np.empty(pixels.size + 1, np.uint32)
-            starts = np.zeros(len(pixels) + 1, np.int64)
-            for pixel in range(len(pixels)):
-                starts[pixel + 1] = _list(pixels[pixel], places, starts[pixel])
-            listed = (places, starts, height, columns)
-            sums[image] = 0
-            # Tap after tap, because the weights of one tap stay in the cache.
-            for tap in range(blocks * taps_y * taps_x):
-                tap_y, tap_x = tap // taps_x % taps_y, tap % taps_x
-                offset = (tap_y * dilation[0] - padding[0], tap_x * dilation[1] - padding[1])
-                first, block = tap * channels * width, tap // (taps_x * taps_y)
-                add_tap(listed, weights, sums[image], first, offset, strides, block)
-
-    return convolve
-
-
-def _multiplier(width: int) -> Callable[..., None]:
-    add = _adder(width)
-
-    @numba.njit(parallel=True)
-    def multiply(spikes: Tensor, kernel: Tensor, sums: Tensor) -> None:
-        images, size = spikes.shape
-        outputs = kernel.shape[1]
-        places = np.empty((images, size + 1), np.uint32)
-        ends = np.empty(images, np.int64)
-        for image in numba.prange(images):
-            ends[image] = _list(spikes[image], places[image], 0)
-        sums[:] = 0
-        weights, totals, listed = kernel.reshape(-1), sums.reshape(-1), places.reshape(-1)
-        for block in numba.prange(outputs // width):
-            first = block * width
-            for image in range(images):
-                at, begin = image * outputs + first, image * (size + 1)
-                add(totals, at, weights, first, outputs, listed, begin, begin + ends[image])
-
-    return multiply
-
-
-_CONVOLVERS = {width: _convolver(width) for width in WIDTHS}
-_MULTIPLIERS = {width: _multiplier(width) for width in WIDTHS}
-
-
+@_compiled
 def convolve(
     spikes: Tensor,
     kernel: Tensor,
-    shape: tuple[int, ...],
-    padding: tuple[int, int],
-    strides: tuple[int, int],
-    dilation: tuple[int, int],
-) -> Any:
-    """Convolve maps of spikes.
+    sums: Tensor,
+    padding: Any,
+    strides: Any,
+    dilation: Any,
+    joined: int,
+    vectors: Any,
+) -> None:
+    """Fill `sums`; `kernel` is `(blocks, rows, columns, inputs, width)`.
 
-    Args:
-        spikes: `(batch, height, width, channels)`, zeros and ones in any dtype.
-        kernel: `(rows, columns, channels, filters)`, float32; filters are a multiple of one of
-            `WIDTHS`.
-        shape: `(height, width, filters)` of the sums.
-        padding: Zeros above and to the left of the maps.
-        strides: Of rows and columns.
-        dilation: Of rows and columns.
-
-    Returns:
-        Sums `(batch, height, width, filters)`.
+    `joined` taps of a row are added in one go. It is 1, or, without dilation, all taps of a row.
     """
-    width = _widest(kernel)
-    blocks = kernel.reshape(*kernel.shape[:-1], -1, width)
-    blocks = np.ascontiguousarray(np.moveaxis(blocks, 3, 0))
-    sums = _empty((len(spikes), *shape))
-    _CONVOLVERS[width](np.ascontiguousarray(spikes), blocks, sums, padding, strides, dilation)
-    return sums
+    images, height, columns_in, inputs = spikes.shape
+    blocks, taps_y, taps_x, _, width = kernel.shape
+    rows, columns, filters = sums.shape[1:]
+    weights, totals = kernel.reshape(-1), sums.reshape(-1)
+    places = np.empty(height * columns_in * inputs + 1, np.uint32)
+    starts = np.zeros(height * columns_in + 1, np.int64)
+    for image in range(images):
+        for y in range(height):
+            for x in range(columns_in):
+                pixel, listed = y * columns_in + x, spikes[image, y, x]
+                starts[pixel + 1] = _list(listed, places, starts[pixel], x * inputs)
+        sums[image] = 0
+        # Tap after tap, because the weights of one tap stay in the cache.
+        for tap in range(0, blocks * taps_y * taps_x, joined):
+            block, tap_y, tap_x = tap // (taps_x * taps_y), tap // taps_x % taps_y, tap % taps_x
+            for row in range(rows):
+                y = row * strides[0] + tap_y * dilation[0] - padding[0]
+                if y < 0 or y >= height:
+                    continue
+                for column in range(columns):
+                    x = column * strides[1] + tap_x * dilation[1] - padding[1]
+                    left, right = max(x, 0), min(x + joined, columns_in)
+                    if left >= right:
+                        continue
+                    at = ((image * rows + row) * columns + column) * filters + block * width
+                    first = (tap - x) * inputs * width
+                    begin, end = starts[y * columns_in + left], starts[y * columns_in + right]
+                    _add(totals, at, weights, first, width, places, begin, end, vectors)
 
 
-def multiply(spikes: Tensor, kernel: Tensor) -> Any:
-    """Multiply spikes with a kernel.
-
-    Args:
-        spikes: `(batch, inputs)`, zeros and ones in any dtype.
-        kernel: `(inputs, outputs)`, float32; outputs are a multiple of one of `WIDTHS`.
-
-    Returns:
-        Sums `(batch, outputs)`.
-    """
-    sums = _empty((len(spikes), kernel.shape[1]))
-    spikes, kernel = map(np.ascontiguousarray, (spikes, kernel))
-    _MULTIPLIERS[_widest(kernel)](spikes, kernel, sums)
-    return sums
-
-
-def _empty(shape: tuple[int, ...]) -> Any:
-    """A float32 array at a multiple of 64 bytes, so that TensorFlow does not copy it."""
-    size = math.prod(shape)
-    room = np.empty(size + 16, np.float32)
-    start = -room.ctypes.data % 64 // room.itemsize
-    return room[start : start + size].reshape(shape)
-
-
-def _widest(kernel: Tensor) -> int:
-    return next(width for width in WIDTHS if kernel.shape[-1] % width == 0)
+@_compiled
+def multiply(spikes: Tensor, kernel: Tensor, sums: Tensor, vectors: Any) -> None:
+    """Fill `sums` with the product of spikes and kernel."""
+    images, size = spikes.shape
+    outputs = kernel.shape[1]
+    parts = (size + _PART - 1) // _PART
+    places = np.empty((images, size + 1), np.uint32)
+    starts = np.zeros((images, parts + 1), np.int64)
+    for image in range(images):
+        for part in range(parts):
+            first, begin = part * _PART, starts[image, part]
+            some = spikes[image, first : first + _PART]
+            starts[image, part + 1] = _list(some, places[image], begin, first)
+    sums[:] = 0
+    weights, totals, listed = kernel.reshape(-1), sums.reshape(-1), places.reshape(-1)
+    # Some outputs of some inputs for all images, because these weights stay in the cache.
+    for first in range(0, outputs, len(vectors) * LANES):
+        for part in range(parts):
+            for image in range(images):
+                at, before = image * outputs + first, image * (size + 1)
+                begin, end = before + starts[image, part], before + starts[image, part + 1]
+                _add(totals, at, weights, first, outputs, listed, begin, end, vectors)

@@ -9,6 +9,7 @@ from keras import ops
 from ..basics.types import Images, Shape, Tensor
 from ..neurons import fastest
 from .chunks import chosen
+from .event_driven import EventDriven
 from .wiring import Prepared, Wiring
 
 __all__ = ["Loop", "Simulation", "State"]
@@ -62,7 +63,7 @@ class Loop:
         images: int | None,
         time_steps: int,
         chunk_steps: int | None,
-        event_driven: bool,
+        event_driven: EventDriven,
     ) -> Simulation:
         """Simulate all steps.
 
@@ -71,7 +72,8 @@ class Loop:
             images: Number of images that are simulated at once; `None` for all.
             time_steps: Number T of time steps.
             chunk_steps: Number of steps per chunk; `None` if it is chosen.
-            event_driven: Whether layers add weights spike by spike, where possible.
+            event_driven: Whether layers add weights spike by spike, where possible; `"auto"`: where
+                that is faster.
         """
         settings = time_steps, chunk_steps, event_driven
         if images is None:
@@ -90,7 +92,11 @@ class Loop:
         )
 
     def _run(
-        self, prepared: Prepared, time_steps: int, chunk_steps: int | None, event_driven: bool
+        self,
+        prepared: Prepared,
+        time_steps: int,
+        chunk_steps: int | None,
+        event_driven: EventDriven,
     ) -> Simulation:
         def chunk(state: State, steps: int, frames: Images | None) -> State:
             return self._advance(prepared, state, steps, frames, event_driven)
@@ -116,7 +122,7 @@ class Loop:
         state: State,
         steps: int,
         frames: Images | None,
-        event_driven: bool,
+        event_driven: EventDriven,
     ) -> State:
         """The state after a chunk of steps."""
         potentials, rates, spikes = [], [], None

@@ -11,7 +11,7 @@ from ..basics.checks import check_flag, check_shape, positive_integer
 from ..basics.types import Images, Tensor
 from ..layers.base import TiedIF
 from .chunks import check_chunk_steps, images_at_once
-from .event_driven import check_event_driven
+from .event_driven import EventDriven, check_event_driven
 from .loop import Loop, Simulation
 from .nodes import Node, as_nodes
 from .traces import Retraced
@@ -45,9 +45,9 @@ class SpikingNetwork(Retraced):
         events: Whether inputs are frames of spikes (or other values), one per time step, as from
             event cameras, instead of images.
         event_driven: Whether layers add weights spike by spike on the CPU, in time proportional to
-            the number of spikes, where possible. It is possible for convolutions without groups
-            and for dense layers, if the inputs are spikes and the number of outputs is a multiple
-            of 16. It needs Numba. The order of additions differs, so rounding may change a spike.
+            the number of spikes: convolutions without groups and dense layers, if inputs are spikes
+            and outputs a multiple of 16. It needs Numba. The order of additions differs, so
+            rounding may change a spike. `"auto"`: where that is faster, see `event_driven.faster`.
         **kwargs: Arguments of `keras.Model`, such as `name`.
 
     Call arguments:
@@ -83,7 +83,7 @@ class SpikingNetwork(Retraced):
         time_steps: int,
         chunk_steps: int | None = None,
         events: bool = False,
-        event_driven: bool = False,
+        event_driven: EventDriven = False,
         **kwargs: object,
     ):
         super().__init__(dtype="float32", **kwargs)
@@ -115,12 +115,12 @@ class SpikingNetwork(Retraced):
         self._chunk_steps = check_chunk_steps(value)
 
     @property
-    def event_driven(self) -> bool:
-        """Whether weights are added spike by spike; can be set at any time."""
+    def event_driven(self) -> EventDriven:
+        """Whether weights are added spike by spike, or `"auto"`; can be set at any time."""
         return self._event_driven
 
     @event_driven.setter
-    def event_driven(self, value: bool) -> None:
+    def event_driven(self, value: EventDriven) -> None:
         self._event_driven = check_event_driven(value, self.nodes)
 
     def traced_settings(self) -> tuple[Any, ...]:

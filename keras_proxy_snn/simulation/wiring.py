@@ -12,7 +12,7 @@ from ..layers import AtEachStep, Stage
 from ..layers.base import SynapticWeights
 from ..layers.time_axis import over_time
 from ..neurons import fastest
-from . import event_driven
+from .event_driven import EventDriven, faster, summers
 from .nodes import IMAGE, Node, Readers, spike_dtypes
 
 __all__ = ["Prepared", "Wiring"]
@@ -76,7 +76,7 @@ class Wiring:
             name: partial(fastest.simulate, spike_dtype=dtype)
             for name, dtype in spike_dtypes(nodes).items()
         }
-        self._summers = event_driven.summers(nodes)
+        self._summers = summers(nodes)
         if events:
             _check_no_augmentation(self.preprocessing)
 
@@ -149,7 +149,7 @@ class Wiring:
         steps: int,
         frames: Images | None,
         fused: bool = False,
-        event_driven: bool = False,
+        event_driven: EventDriven = False,
     ) -> Iterator[tuple[Stage, Any, Any]]:
         """Yield each stage with its spikes `(batch, steps, ...)` and its potentials afterwards.
 
@@ -162,7 +162,8 @@ class Wiring:
             steps: Number of steps of the chunk.
             frames: For event data, the frames of these steps, `(batch, steps, ...)`.
             fused: Whether neurons run in the backend's fastest way, with the same values.
-            event_driven: Whether layers add weights spike by spike, where possible.
+            event_driven: Whether layers add weights spike by spike, where possible; `"auto"`: where
+                that is faster.
         """
         signals = dict(prepared.signals)
         if frames is not None:
@@ -181,8 +182,10 @@ class Wiring:
                 arguments = [signals[name] for name in node.inputs]
                 if node.has_neurons:
                     of_node, total = weights[node.name], stage.sum_inputs
-                    if event_driven:
-                        total = self._summers.get(node.name, total)
+                    if event_driven and node.name in self._summers:
+                        by_events = self._summers[node.name]
+                        choice = partial(faster, stage, by_events)
+                        total = by_events if event_driven is True else choice
                     sums = over_time(partial(total, weights=of_node), arguments.pop())
                     spikes, v = stage.fire(sums, next(neurons), None, run, of_node.bias)
                 else:

@@ -14,6 +14,7 @@ from ..cnn.build import Threshold
 from ..cnn.graph import structure
 from ..mapping.twin import SpikingTwin
 from ..neurons.neuron import READOUTS
+from ..simulation.event_driven import EventDriven
 from ..simulation.network import SpikingNetwork
 from ..simulation.traces import Retraced
 from .input_range import agreed_range, layers_range, peek, range_of
@@ -181,12 +182,12 @@ class Settings(Retraced):
         self.snn.chunk_steps = value
 
     @property
-    def event_driven(self) -> bool:
-        """Whether hidden layers add weights spike by spike; can be set at any time."""
+    def event_driven(self) -> EventDriven:
+        """Whether hidden layers add weights spike by spike, or `"auto"`; can be set at any time."""
         return self.snn.event_driven
 
     @event_driven.setter
-    def event_driven(self, value: bool) -> None:
+    def event_driven(self, value: EventDriven) -> None:
         self.snn.event_driven = value
 
     @property
