@@ -82,7 +82,9 @@ def _check_pixels(x: Tensor) -> None:
 def is_finite(images: Tensor) -> Tensor:
     """Whether all pixels of each image are finite numbers: `(batch,)`, booleans."""
     pixels = ops.cast(images, "float32")
-    return ops.all(ops.isfinite(pixels), axis=tuple(range(1, len(pixels.shape))))
+    # Keras 3.12 with PyTorch cannot reduce more than one axis here.
+    rows = ops.reshape(ops.isfinite(pixels), (ops.shape(pixels)[0], -1))
+    return ops.all(rows, axis=1)
 
 
 def check_floatx() -> None:
