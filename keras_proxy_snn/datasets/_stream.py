@@ -182,7 +182,8 @@ class ImageStream(keras.utils.PyDataset):
 
     def _part(self, numbers: np.ndarray, seed: int | None) -> "ImageStream":
         part = copy.copy(self)
-        part.numbers, part.epoch, part.seed = numbers, 0, seed
+        # The seed before the epoch, whose order follows from it.
+        part.numbers, part.seed, part.epoch = numbers, seed, 0
         return part
 
     def _batch(self, numbers: np.ndarray) -> tuple[np.ndarray, Labels]:
