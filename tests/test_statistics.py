@@ -482,7 +482,7 @@ def test_another_table_of_constants():
     assert {e.memory_nj for e in estimates} == {0.0}
     snn = next(e for e in estimates if (e.network, e.number_format) == ("SNN", "int8"))
     assert snn.compute_nj == pytest.approx((0.2 + 17 * 7.0) / 1000)
-    bounded = dataclasses.replace(table, memories=(statistics.Memory("tiny", 0, 1.0, "a test"),))
+    bounded = dataclasses.replace(table, memories=(statistics.Memory("tiny", 1, 1.0, "a test"),))
     with pytest.raises(ValueError, match=r"must have capacity None.*Received: .*tiny"):
         statistics.costs(model, PIXEL, table=bounded)
 

@@ -58,7 +58,7 @@ def peek(x: Tensor) -> tuple[Any, Any]:
         Images or `None`; and `x`, or an equal replacement if reading from `x` uses it up.
     """
     if isinstance(x, keras.utils.PyDataset):
-        return _images(x[0]), x
+        return (None if x.num_batches == 0 else _images(x[0])), x
     if hasattr(x, "shape") and hasattr(x, "__getitem__"):
         return (x[:: max(1, len(x) // _SAMPLE)] if len(x.shape) else None), x
     if hasattr(x, "element_spec") and hasattr(x, "take"):  # `tf.data.Dataset`
