@@ -115,9 +115,9 @@ def _downloaded(info: DatasetInfo, missed: list[str]) -> RawSplits:
         looked = "; ".join([*missed, f"tensorflow-datasets ({error})"])
         debian = "`apt-get install dataset-fashion-mnist`, " if info.system_folder else ""
         raise DatasetError(
-            f"{info.title} was not found. Pass `data_dir`, set the environment variable "
-            f"{ENVIRONMENT_VARIABLE} to a directory that holds the set, {debian}or, with a "
-            f'network, `pip install "keras-proxy-snn[tfds]"`. Looked in: {looked}.'
+            f"{info.title} was not found. Pass `data_dir` (`--data-dir`), set the environment "
+            f"variable {ENVIRONMENT_VARIABLE} to a directory that holds the set, {debian}or, with "
+            f'a network, `pip install "keras-proxy-snn[tfds]"`. Looked in: {looked}.'
         ) from error
 
 
