@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.training.images import is_finite
 
 SHAPE = (4, 4, 1)
 
@@ -444,3 +445,11 @@ def test_a_loss_of_ones_own_takes_rows_of_any_finite_numbers():
     rows[1, 1] = np.nan
     with pytest.raises(ValueError, match=r"Received: \[4.0, nan, 6.0\] at 1"):
         model.fit(x, rows, verbose=0)
+
+
+@pytest.mark.parametrize("images", [0, 1, 3])
+def test_finite_images_are_told_in_batches_of_any_size(images):
+    x = np.zeros((images, 2, 3, 1), "float32")
+    x[1:2, 1, 2] = np.nan
+    finite = keras.ops.convert_to_numpy(is_finite(keras.ops.convert_to_tensor(x)))
+    assert finite.tolist() == [True, False, True][:images]

@@ -81,10 +81,11 @@ def _check_pixels(x: Tensor) -> None:
 
 def is_finite(images: Tensor) -> Tensor:
     """Whether all pixels of each image are finite numbers: `(batch,)`, booleans."""
-    pixels = ops.cast(images, "float32")
-    # Keras 3.12 with PyTorch cannot reduce more than one axis here.
-    rows = ops.reshape(ops.isfinite(pixels), (ops.shape(pixels)[0], -1))
-    return ops.all(rows, axis=1)
+    finite = ops.isfinite(ops.cast(images, "float32"))
+    # One axis after the other: Keras 3.12 with PyTorch cannot reduce several at once.
+    for _ in range(len(finite.shape) - 1):
+        finite = ops.all(finite, axis=-1)
+    return finite
 
 
 def check_floatx() -> None:
