@@ -169,6 +169,14 @@ def test_the_ann_of_a_model_of_events_sees_their_average(rng):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+def test_its_config_keeps_every_argument():
+    fields = {"levels": 3, "dither": False, "seed": 5, "name": "steps", "dtype": "mixed_bfloat16"}
+    config = kps.QuantisedANN(small("qcfs")[0], **fields).get_config()
+    again = kps.QuantisedANN.from_config(config)
+    assert (again.levels, again.dither, again.name) == (3, False, "steps")
+    assert (again.get_config()["seed"], again.dtype_policy.name) == (5, "mixed_bfloat16")
+
+
 @pytest.mark.parametrize("levels", [0, 2.5, True])
 def test_levels_are_a_positive_integer(levels):
     with pytest.raises(

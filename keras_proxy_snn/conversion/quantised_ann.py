@@ -142,6 +142,7 @@ class QuantisedANN(WholeFiles, CheckedInputs):
             "dither": self.dither,
             "seed": self._seed,
             "name": self.name,
+            "dtype": keras.saving.serialize_keras_object(self.dtype_policy),
         }
 
     @classmethod
