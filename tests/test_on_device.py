@@ -259,6 +259,7 @@ def test_margin_saves_more(case, classify, name):
         rows = classify(
             case.folder / name, case.folder / "images.npy", "--stop", "margin", "--margin", margin
         )
+        assert {"scores" in row for row in rows} == {not name.startswith("stateful")}
         steps = np.array([row["steps"] for row in rows])
         reached = np.where((lead >= margin).any(axis=1), (lead >= margin).argmax(axis=1) + 1, T)
         np.testing.assert_array_equal(steps, reached)
@@ -615,6 +616,8 @@ def test_bad_images(float_case, bad, refused, image, message):
         (["--time-steps", 0], "must be at least 1"),
         (["--time-steps", "many"], "invalid int value: 'many'"),
         (["--margin", 0, "--stop", "margin"], "--margin must be above 0"),
+        (["--margin", 3], "--margin has an effect only with --stop margin"),
+        (["--margin", 3, "--stop", "certain"], "--margin has an effect only with --stop margin"),
         (["--threads", -1], "must be at least 1"),
         (["--stop", "soon"], "invalid choice: 'soon'"),
         (["--labels", "none.txt"], "No such file"),

@@ -14,17 +14,21 @@ A network of the form "step" or "stateful" runs step by step and may stop before
 
     --stop certain   stops when no other class can overtake the leading class. The class is the
                      same as after all T steps.
-    --stop margin    stops when the leading class leads by M spikes, with the fractions towards the
-                     next spike. It stops earlier and may give another class.
+    --stop margin    stops when the leading class leads by the M spikes of `--margin M`, with the
+                     fractions towards the next spike. It stops earlier and may give another class.
     --stop never     runs all T steps.
 
 The default is `certain`. A network of another form runs all T steps in one call.
 
 The class is the first one with the highest score. Scores are spike counts. With `margin`, or if the
 network was exported with `readout="potential"`, a score is the count plus the fraction of a spike
-that remains in the potential; the output shows it as `scores` beside the counts. With this readout
-`certain` runs all T steps, because one step can add any number to a potential. If `--stop certain`
-is given where all T steps run, a warning says so.
+that remains in the potential; the output shows it as `scores` beside the counts. A file of the form
+"stateful" keeps its potentials to itself, if its readout is by counts: `margin` then compares
+counts alone, and there are no `scores`.
+
+With a readout by potential `certain` runs all T steps, because one step can add any number to a
+potential. If `--stop certain` is given where all T steps run, a warning says so.
+
 A file that a tool has changed since its export is run too, after a warning: its counts may differ.
 Exit status: 0, or 2 with an error message.
 """
@@ -459,13 +463,16 @@ def main(arguments: list[str] | None = None) -> None:
     add("--labels", type=Path, metavar="FILE", help=own)
     add("--time-steps", type=int, metavar="T", help="default: the network's T")
     add("--stop", choices=["certain", "margin", "never"], help="default: certain")
-    add("--margin", type=float, default=MARGIN, metavar="M", help=f"default: {MARGIN:g}")
+    add("--margin", type=float, metavar="M", help=f"for --stop margin; default: {MARGIN:g}")
     add("--invert", action="store_true", help="for dark drawings on a light ground")
     add("--threads", type=int, default=1)
     add("--json", action="store_true", help="print one JSON object per image, one per line")
     options = parser.parse_args(arguments)
     if any(n is not None and n < 1 for n in (options.time_steps, options.threads)):
         parser.error("--time-steps and --threads must be at least 1")
+    if options.margin is not None and options.stop != "margin":
+        parser.error("--margin has an effect only with --stop margin")
+    options.margin = MARGIN if options.margin is None else options.margin
     if not options.margin > 0:
         parser.error("--margin must be above 0")
     try:
