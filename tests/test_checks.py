@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_proxy_snn.basics.checks import check_choice, positive_integer, require
+from keras_proxy_snn.basics.checks import check_choice, check_installed, positive_integer, require
 
 pytestmark = pytest.mark.once
 
@@ -33,7 +33,9 @@ def test_none_can_be_a_choice_and_names_of_a_table_too():
 
 
 def test_a_missing_library_is_named_with_what_installs_it():
-    with pytest.raises(
-        ImportError, match='no_such_library is needed: pip install "keras-proxy-snn'
-    ):
-        require("no_such_library")
+    message = 'no-such-library is needed: pip install "keras-proxy-snn'
+    for tried in (require, check_installed):
+        with pytest.raises(ImportError, match=message):
+            tried("no_such_library")
+    with pytest.raises(ImportError, match="no-such-library is needed"):
+        require("no_such_library.a_part")

@@ -26,7 +26,7 @@ from keras_proxy_snn.cli._output import Output
 from keras_proxy_snn.cli._pictures import find
 from keras_proxy_snn.cli._shared import BadInput, reading
 from keras_proxy_snn.datasets import pictures
-from keras_proxy_snn.export import FORMATS, on_device
+from keras_proxy_snn.export import FORMATS, litert, on_device
 from keras_proxy_snn.presets import PURPOSES
 from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
 from keras_proxy_snn.verification import runner, worker
@@ -256,7 +256,15 @@ def test_export(format, trained, tmp_path):
 def test_an_integer_network(trained, tmp_path):
     output = tmp_path / "net.tflite"
     arguments = ["export", trained[0], "--format", "litert", "--output", output, "--quantise"]
-    assert "int8" in good(*arguments)
+    assert "int8\n" in good(*arguments)
+    assert "int8, weights of 4 bits\n" in good(*arguments, 4, "--force")
+
+
+def test_half_the_weights(trained, tmp_path):
+    output = tmp_path / "net.tflite"
+    words = ["export", trained[0], "--format", "litert", "--no-check", "--output", output]
+    good(*words, "--weights", "float16")
+    assert litert.read_metadata(output)["weights"] == "float16"
 
 
 def test_a_file_that_fails_its_check(trained, tmp_path, monkeypatch):
@@ -761,9 +769,36 @@ def test_bad_input_is_one_line(arguments, message, folder):
         (["export", "net.keras", "--format", "c", "--output", "n.onnx"], "must end in '.c'"),
         (["export", "net.keras", "--format", "c", "--form", "step"], "Received: 'step'"),
         (["export", "net.keras", "--format", "c", "--quantise", "9"], "from 2 to 8. Received: 9"),
-        (["export", "net.keras", "--format", "c", "--with-runner"], "with_runner=True, format="),
+        (
+            ["export", "net.keras", "--format", "c", "--with-runner"],
+            "--with-runner is for the form",
+        ),
+        (["export", "net.keras", "--format", "c", "--form", "x"], "--form must be one of ('event_"),
+        (["export", "--format", "onnx", "--quantise", "net.keras"], "put MODEL before the options"),
+        (
+            ["export", "net.keras", "--format", "onnx", "--quantise", "1"],
+            "--quantise must be an in",
+        ),
+        (
+            ["export", "net.keras", "--format", "onnx", "--weights", "float16"],
+            "--weights float16 is for --format litert. Received: --format onnx.",
+        ),
+        (
+            ["export", "net.keras", "--format", "litert", "--weights", "float16", "--quantise"],
+            "--weights is for float networks. Received: float16, --quantise 8.",
+        ),
         (["export", "net.keras", "--format", "c", "--converter", "tflite"], "Received: 'tflite'"),
-        (["export", "net.keras", "--format", "c", "--calibration", "mnist"], "must be one of"),
+        (
+            ["export", "net.keras", "--format", "onnx", "--calibration", "nothere/"],
+            "must be a folder of pictures, a .npy file or the name of a data set, one of "
+            "fashion_mnist, cifar10, digits. Received: nothere/ (nothing of this name is here).",
+        ),
+        (
+            ["export", "net.keras", "--format", "onnx", "--calibration", "net.keras"],
+            "Received: net.keras (a file of another kind).",
+        ),
+        (["bench", "net.keras", "--formats", "--calibration", "nothere"], "Received: nothere (no"),
+        (["evaluate", "net.keras", "--dataset", "my"], "A folder of pictures is --data FOLDER."),
     ],
 )
 def test_what_arguments_alone_tell_is_told_before_a_backend_is_loaded(
@@ -776,6 +811,22 @@ def test_what_arguments_alone_tell_is_told_before_a_backend_is_loaded(
         command = sys.modules[f"keras_proxy_snn.cli.{name}"]
         monkeypatch.setattr(command, "import_backend", lambda: pytest.fail("Keras is loaded"))
     assert message in refused(*arguments)
+
+
+@pytest.mark.once
+def test_a_missing_library_is_told_before_a_backend_is_loaded(folder, monkeypatch):
+    command = sys.modules["keras_proxy_snn.cli.export"]
+    monkeypatch.setattr(command, "import_backend", lambda: pytest.fail("Keras is loaded"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    message = 'error: onnxruntime is needed: pip install "keras-proxy-snn[export]"'
+    assert refused("export", "net.keras", "--format", "onnx") == message
+
+
+@pytest.mark.once
+def test_the_help_of_export_lists_the_forms():
+    text = " ".join(good("export", "--help").split())
+    for name, format in FORMATS.items():
+        assert f"{name}: {', '.join(format.forms)}" in text
 
 
 @pytest.mark.once

@@ -713,10 +713,15 @@ def test_the_export_puts_the_script_beside_the_file(float_case, tmp_path):
     assert (tmp_path / "on_device.py").read_bytes() == SCRIPT.read_bytes()
 
 
-@pytest.mark.parametrize(("format", "value"), [("nir", True), ("onnx", "yes")])
-def test_where_there_is_no_script(float_case, tmp_path, format, value):
-    message = rf"`with_runner` must be .* Received: .*{value}"
-    with pytest.raises((ValueError, TypeError), match=message):
+@pytest.mark.parametrize(
+    ("format", "value", "message"),
+    [
+        ("nir", True, r"is for the formats onnx and litert, .* Received: 'nir'"),
+        ("onnx", "yes", "must be True or False. Received: 'yes'"),
+    ],
+)
+def test_where_there_is_no_script(float_case, tmp_path, format, value, message):
+    with pytest.raises((ValueError, TypeError), match=f"`with_runner` {message}"):
         export(float_case.program, tmp_path / f"net.{format}", with_runner=value)
     assert not list(tmp_path.iterdir())
 

@@ -1,6 +1,6 @@
 """Checks of arguments, and of libraries, that many rooms make. Needs only the standard library."""
 
-import importlib
+import importlib.util
 from collections.abc import Collection
 from numbers import Integral
 from typing import Any
@@ -9,6 +9,7 @@ __all__ = [
     "MOST_VALUES",
     "check_choice",
     "check_flag",
+    "check_installed",
     "check_plain",
     "check_shape",
     "positive_integer",
@@ -150,6 +151,25 @@ def positive_integer(argument: str, value: object, most: int | None = None) -> i
     return whole
 
 
+def check_installed(library: str, package: str = "keras-proxy-snn[export]") -> None:
+    """Raise an `ImportError` unless a library is installed; does not import it.
+
+    Args:
+        library: Name of its module, without a dot.
+        package: What `pip` installs it with.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.checks import check_installed
+    >>> check_installed("json")
+    >>> check_installed("no_such_library")
+    Traceback (most recent call last):
+    ImportError: no-such-library is needed: pip install "keras-proxy-snn[export]"
+    """
+    if importlib.util.find_spec(library) is None:
+        raise ImportError(_missing(library, package))
+
+
 def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
     """Import a library that only some features need.
 
@@ -172,4 +192,10 @@ def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ImportError(f'{module} is needed: pip install "{package}"') from error
+        raise ImportError(_missing(module, package)) from error
+
+
+def _missing(module: str, package: str) -> str:
+    # Packages are named as their modules, with hyphens.
+    library = module.partition(".")[0].replace("_", "-")
+    return f'{library} is needed: pip install "{package}"'

@@ -13,7 +13,7 @@ from ..basics.files import check_target
 from ..cnn.spec import Dense, Spec, layer_shapes, parse_spec
 from ..datasets.class_folders import check_held_out, classes_in, existing_folder
 from ..datasets.names import is_hub
-from ..export.formats import FORMATS, check_suffix, checked_form
+from ..export.formats import FORMATS, check_libraries, check_suffix, checked_form
 from ..export.quantise import check_bits
 from ..export.runner import check_runner
 from ..neurons.neuron import READOUTS, RESETS
@@ -24,6 +24,7 @@ from ..saving.pretrained import pretrained_card
 from ._shared import BadInput, reason
 
 __all__ = [
+    "check_calibration",
     "check_data_options",
     "check_export",
     "check_fits",
@@ -61,7 +62,22 @@ def check_data_options(data: str | None, dataset: str | None) -> None:
         hint = f" The data set of this name is --dataset {data}." if data in datasets.NAMES else ""
         raise BadInput(f"A folder of pictures must exist.{hint} Received: {data}.")
     if dataset is not None:
+        if dataset not in datasets.NAMES and Path(dataset).is_dir():
+            raise BadInput(f"A folder of pictures is --data FOLDER. Received: --dataset {dataset}.")
         datasets.class_names(dataset)
+
+
+def check_calibration(name: str | None) -> None:
+    """Raise `BadInput` unless `--calibration` names images that can exist."""
+    if name is None or is_hub(name) or name in datasets.NAMES:
+        return
+    path = Path(name)
+    if not (path.is_dir() or (path.is_file() and path.suffix == ".npy")):
+        there = "a file of another kind" if path.exists() else "nothing of this name is here"
+        raise BadInput(
+            "--calibration must be a folder of pictures, a .npy file or the name of a data set, "
+            f"one of {', '.join(datasets.NAMES)}. Received: {name} ({there})."
+        )
 
 
 def dataset_of(settings: dict[str, Any]) -> str:
@@ -148,8 +164,10 @@ def check_export(
     output: Path,
     form: str | None = None,
     bits: int | None = None,
+    weights: str = "float32",
     converter: str = "own",
     calibration: str | None = None,
+    no_check: bool = False,
     with_runner: bool = False,
     force: bool = False,
     **_: Any,
@@ -161,18 +179,36 @@ def check_export(
         raise FileNotFoundError(f"There is no file {model}.")
     check_suffix(format, output)
     checked_form(format, form)
-    converters = sorted({"own", FORMATS[format].converter or "own"})
-    if converter not in converters:
-        raise ValueError(f"`converter` must be one of {converters} here. Received: {converter!r}.")
-    if converter != "own" and (model.suffix == ".kps" or bits is not None):
-        raise ValueError("TensorFlow's converters take a float .keras model.")
+    if weights not in FORMATS[format].weights:
+        having = [name for name, entry in FORMATS.items() if weights in entry.weights]
+        raise BadInput(
+            f"--weights {weights} is for --format {' or '.join(having)}. "
+            f"Received: --format {format}."
+        )
     if bits is not None:
         check_bits(bits)
-    if calibration is not None and not Path(calibration).exists() and not is_hub(calibration):
-        datasets.class_names(calibration)
+        if weights != "float32":
+            raise BadInput(
+                f"--weights is for float networks. Received: {weights}, --quantise {bits}."
+            )
+    check_calibration(calibration)
+    _check_converter(FORMATS[format].converter, converter, model, bits, weights)
+    if converter == "own":
+        check_libraries(format, verify=not no_check)
     check_output(output, force)
     if with_runner:
         check_runner(format, output, force)
+
+
+def _check_converter(
+    theirs: str | None, converter: str, model: Path, bits: int | None, weights: str
+) -> None:
+    check_choice("converter", converter, ("own", theirs) if theirs else ("own",))
+    if converter != "own" and (model.suffix == ".kps" or bits is not None or weights != "float32"):
+        raise BadInput(
+            "TensorFlow's converters take a .keras model and write it in float32. Received: "
+            f"--converter {converter} with {model}, --quantise {bits}, --weights {weights}."
+        )
 
 
 def check_output(path: Path, force: bool) -> None:

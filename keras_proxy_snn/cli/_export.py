@@ -18,7 +18,6 @@ from ._shared import load_network, reading, training_record
 __all__ = ["print_table", "run"]
 
 _CONVERTERS = {"tf2onnx": tf2onnx, "tflite": tflite}
-_BITS = 8
 
 
 def run(
@@ -29,6 +28,7 @@ def run(
     form: str | None = None,
     time_steps: int | None = None,
     bits: int | None = None,
+    weights: str = "float32",
     converter: str = "own",
     calibration: str | None = None,
     no_check: bool = False,
@@ -45,6 +45,7 @@ def run(
         time_steps: T; `None` for the model's own.
         bits: Number of bits of an integer network. `None`: a float network, or 8 bits if the
             format has no floats.
+        weights: Number format of the weights of a float network, one that the format has.
         converter: `"own"`, or TensorFlow's `"tf2onnx"` or `"tflite"`, whose files are not checked.
         calibration: Training images to quantise and check with: a folder of pictures, a `.npy`
             file or the name of a data set. By default the images that the model was trained on,
@@ -62,7 +63,7 @@ def run(
         OSError: If a file is missing, or exists already.
         ImportError: If a library is missing.
     """
-    form = form or writer(format).FORMS[0]
+    form = form or FORMATS[format].forms[0]
     source = _source(model)
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
@@ -81,6 +82,7 @@ def run(
         number = min(len(images), CALIBRATED)
         tested = "" if test is None or no_check else f" and trying it on {len(test[0])} others"
         click.echo(f"quantising with {number} images, then checking the file{tested} ...", err=True)
+    own: dict[str, Any] = {} if weights == "float32" else {"weights": weights}
     exported = export(
         program,
         output,
@@ -92,6 +94,7 @@ def run(
         verify=not no_check,
         with_runner=with_runner,
         overwrite=force,
+        **own,
     )
     return {**_facts(exported), "runner": str(output.with_name(RUNNER)) if with_runner else None}
 
@@ -127,6 +130,7 @@ def _facts(exported: Exported) -> dict[str, Any]:
         "form": exported.form,
         "converter": "own",
         "number_format": program.number_format,
+        "numbers": exported.numbers,
         "time_steps": program.time_steps,
         "bytes": exported.size,
         "nodes": exported.nodes,
@@ -152,7 +156,7 @@ def print_table(facts: dict[str, Any]) -> None:
     rows = {
         "file": facts["file"],
         "format, form": f"{facts['format']}, {facts['form']}",
-        "numbers": facts["number_format"],
+        "numbers": facts["numbers"],
         "time steps": facts["time_steps"],
         "size": size,
         "nodes": facts["nodes"],

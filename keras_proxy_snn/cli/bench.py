@@ -39,8 +39,10 @@ __all__ = ["bench"]
 )
 @click.option(
     "--calibration",
-    help="With --formats: training images, a .npy file or the name of a data set. Default: the "
-    "data set with images of this shape, if this machine has it.",
+    metavar="FOLDER|FILE|NAME",
+    help="With --formats: training images, from a folder of pictures, a .npy file or the data set "
+    "of this name. Default: the images that the model was trained on, or the data set with images "
+    "of this shape, if this machine has it.",
 )
 @json_option
 def bench(
@@ -68,9 +70,10 @@ def bench(
         raise BadInput(f"--formats takes one --time-steps. Received: {time_steps}.")
     if calibration is not None and not formats:
         raise BadInput(f"--calibration is for --formats. Received: {calibration}.")
-    from ._arguments import check_network
+    from ._arguments import check_calibration, check_network
 
     check_network(model, "pretrained" if formats else None)
+    check_calibration(calibration)
     import_backend()
     if formats:
         _formats(model, time_steps, calibration, as_json)

@@ -11,6 +11,24 @@ from ._shared import example, import_backend, json_option, model_argument, print
 __all__ = ["export"]
 
 
+class _Bits(click.ParamType):
+    """The value of `--quantise`, which may be left out; then the next word can be taken for it."""
+
+    name = "bits"
+
+    def convert(self, value: Any, param: Any, context: Any) -> int:
+        """The number, if the value is an integer."""
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(
+                "It must be a number of bits. If you leave the number out, put MODEL before the "
+                f"options. Received: {value!r}.",
+                param,
+                context,
+            )
+
+
 @click.command(
     short_help="Write a model for a device, and check the file.",
     epilog=example("export digits.keras --format onnx --time-steps 10"),
@@ -27,22 +45,36 @@ __all__ = ["export"]
 @click.option("--output", type=click.Path(path_type=Path), help="Default: beside the model.")
 @click.option(
     "--form",
-    help="Form of the graph. Default: the first form of the format, which is unrolled for most "
-    "formats.",
+    metavar="FORM",
+    help="Form of the graph. "
+    + "; ".join(f"{name}: {', '.join(kind.forms)}" for name, kind in FORMATS.items())
+    + ". Default: the first of the format.",
 )
 @steps_option
 @click.option(
     "--quantise",
     "bits",
-    type=int,
+    type=_Bits(),
     is_flag=False,
     flag_value=8,
     metavar="[BITS]",
-    help="Write an integer network; 8 bits by default. The format C always has integers.",
+    help="Write an integer network, with weights of 8 bits if BITS are not given. Fewer bits, from "
+    "2, try out a chip with such weights; here each weight takes a byte all the same. The format c "
+    "always has integers.",
 )
-@click.option("--converter", default="own", help="own, tf2onnx (ONNX) or tflite (LiteRT).")
+@click.option(
+    "--weights",
+    type=click.Choice(list(dict.fromkeys(w for kind in FORMATS.values() for w in kind.weights))),
+    default="float32",
+    help="Number format of the weights of a float network. float16, which rounds them and takes "
+    "half the room, is for litert.",
+)
+@click.option(
+    "--converter", metavar="NAME", default="own", help="own, tf2onnx (onnx) or tflite (litert)."
+)
 @click.option(
     "--calibration",
+    metavar="FOLDER|FILE|NAME",
     help="Training images to quantise and check with: a folder of pictures, a .npy file or the "
     "name of a data set. Default: the images that the model was trained on, or the data set with "
     "images of this shape, if this machine has it.",

@@ -1,5 +1,6 @@
 """The group of all commands; it turns their errors into one line and an exit status."""
 
+import re
 import sys
 import textwrap
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import click
 
 from .._version import __version__
-from ._shared import Interrupted, reason
+from ._shared import BadInput, Interrupted, reason
 from .bench import bench
 from .draw import draw
 from .evaluate import evaluate
@@ -29,6 +30,14 @@ class _Commands(click.Group):
         """Names in the order of use, which is how `--help` shows them."""
         return list(self.commands)
 
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; its errors name options, where Python's name arguments."""
+        try:
+            return super().invoke(context)
+        except (ValueError, OSError, ImportError, MemoryError) as error:
+            command = self.commands[str(context.invoked_subcommand)]
+            raise BadInput(_by_option(reason(error), command)) from error
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command as click does, with the error handling of this class."""
         kwargs["standalone_mode"] = False
@@ -43,9 +52,13 @@ class _Commands(click.Group):
             status = _say(f"error: {error.format_message()}", error.exit_code)
         except click.Abort:
             status = _say("interrupted", Interrupted.exit_code)
-        except (ValueError, OSError, ImportError, MemoryError) as error:
-            status = _say(f"error: {reason(error)}", 2)
         sys.exit(status)
+
+
+def _by_option(message: str, command: click.Command) -> str:
+    """A message in which arguments in backticks are named as the command's options."""
+    options = {p.name: p.opts[0] for p in command.params if isinstance(p, click.Option)}
+    return re.sub(r"`(\w+)`", lambda found: options.get(found[1], found[0]), message)
 
 
 def _say(message: str, status: int) -> int:

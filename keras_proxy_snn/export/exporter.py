@@ -17,7 +17,7 @@ from ..basics.pixel_range import seen_range, warn_of_range
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
 from .check import Check, check
-from .formats import FORMATS, check_suffix, checked_form, writer
+from .formats import FORMATS, check_libraries, check_suffix, checked_form, writer
 from .frontend.from_model import from_model
 from .images import check_images, noise_images
 from .program import Program
@@ -65,16 +65,23 @@ class Exported:
 
     def __repr__(self) -> str:
         check = "not made" if self.check is None else self.check
-        numbers, steps = self.program.number_format, self.program.time_steps
+        steps = self.program.time_steps
         lines = [
             f"Exported {self.path}",
-            f"  {self.format}, {self.form}: {numbers}, T = {steps}, {self.size:,} bytes",
+            f"  {self.format}, {self.form}: {self.numbers}, T = {steps}, {self.size:,} bytes",
             f"  check: {check}",
         ]
         if self.accuracy is not None:
             images = self.program.metadata["accuracy_images"]
             lines.append(f"  accuracy: {self.accuracy:.2%} of {images:,} test images")
         return "\n".join(lines)
+
+    @property
+    def numbers(self) -> str:
+        """The number format, in words: `"int8, weights of 4 bits"` where fewer bits are used."""
+        bits = self.program.weight_bits
+        fewer = bits is not None and bits < 8
+        return self.program.number_format + (f", weights of {bits} bits" if fewer else "")
 
     def run(self, images: Images) -> np.ndarray:
         """Run the file in its real runtime; return spike counts or scores `(batch, classes)`."""
@@ -110,8 +117,9 @@ def export(
             LiteRT.
         time_steps: Number T of time steps; the network's T if `None`.
         quantise: Number of bits of the weights of an integer network; `True` means 8. Needs
-            `calibration`. A C file always holds an integer network. The result of
-            `keras_proxy_snn.export.quantise` can be the source too.
+            `calibration`. Fewer bits try out a chip of such weights; here each weight takes a
+            byte all the same. A C file always holds an integer network. The result
+            of `keras_proxy_snn.export.quantise` can be the source too.
         calibration: Some hundred training images `(batch, height, width, channels)`, in the model's
             input range. Only the first 500 are used.
         images: Images for the check, with the shape and range of `calibration`. If `None`, the
@@ -124,8 +132,10 @@ def export(
             the file with NumPy and the runtime alone.
         verbose: Whether to print the path, the size and the result of the check. Long work shows
             its progress in a terminal or a notebook; `False` hides it, `True` shows it everywhere.
-        **options: Further arguments of the format's writer, such as `batch_size` for LiteRT or
-            `class_names` for C.
+        **options: Further arguments of the format's writer. LiteRT: `weights="float16"` stores the
+            weights in half the bytes and rounds them, `batch_size` is the file's. ONNX:
+            `chunk_steps`, the steps that are folded into a batch. NIR: `pooling="average"`, for
+            libraries without sums. C: `class_names`, a list.
 
     Returns:
         `Exported`.
@@ -136,6 +146,7 @@ def export(
         ValueError: If the format cannot express the network, or an argument is out of range.
         TypeError: If `path` is no path, images are no array, `test` is no pair, a flag is not True
             or False, or the format's writer has no such option; the error lists its options.
+        ImportError: If a library of the format is not installed.
         ExportError: If the file's counts (or scores by potential) differ from the interpreter's.
             The file is kept as `<name>.failed`.
 
@@ -150,7 +161,6 @@ def export(
     ('unrolled', 0)
     """
     path = _checked_path(path)
-    check_flag("verify", verify)
     check_flag("overwrite", overwrite)
     shown: Verbose = "auto" if verbose is None else check_flag("verbose", verbose)
     for argument, value in (("calibration", calibration), ("images", images)):
@@ -160,6 +170,7 @@ def export(
     check_suffix(format, path)
     _check_options(format, module, options)
     form = checked_form(format, form)
+    check_libraries(format, check_flag("verify", verify))
     check_target(path, overwrite)
     if check_flag("with_runner", with_runner):
         check_runner(format, path, overwrite)

@@ -1,7 +1,7 @@
 """Table of the file formats, for the exporter and the command line.
 
 Each format has an entry in this table, and a folder beside this file that defines `FORMS`, `write`,
-`run` and `node_count`.
+`run` and `node_count`. The table is read before a writer is imported, so it needs no NumPy.
 """
 
 import importlib
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..basics.checks import check_choice
+from ..basics.checks import check_choice, check_installed
 
-__all__ = ["FORMATS", "Format", "check_suffix", "checked_form", "writer"]
+__all__ = ["FORMATS", "Format", "check_libraries", "check_suffix", "checked_form", "writer"]
 
 
 @dataclass(frozen=True)
@@ -20,23 +20,58 @@ class Format:
 
     Attributes:
         suffix: Suffix of the file's name.
+        forms: Forms of the graph; the first is the default.
+        libraries: Modules that the format needs: the first to write a file, all to run it.
+        weights: Number formats in which a file can hold the weights of a float network.
         numbers: Number formats that a file can hold, see `Program.number_format`.
         runner: Whether `on_device.py` runs its files.
         converter: Module in `converters` that writes the format through TensorFlow, or `None`.
     """
 
     suffix: str
+    forms: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ("float32",)
     numbers: tuple[str, ...] = ("float32", "int8")
     runner: bool = False
     converter: str | None = None
 
 
 FORMATS = {
-    "onnx": Format(".onnx", runner=True, converter="tf2onnx"),
-    "litert": Format(".tflite", runner=True, converter="tflite"),
-    "nir": Format(".nir"),
-    "c": Format(".c", numbers=("int8",)),
+    "onnx": Format(
+        ".onnx",
+        ("unrolled", "step", "loop"),
+        ("onnx", "onnxruntime"),
+        runner=True,
+        converter="tf2onnx",
+    ),
+    "litert": Format(
+        ".tflite",
+        ("unrolled", "step", "stateful"),
+        ("ai_edge_litert",),
+        weights=("float32", "float16"),
+        runner=True,
+        converter="tflite",
+    ),
+    "nir": Format(".nir", ("graph",), ("nir",)),
+    "c": Format(".c", ("event_driven",), numbers=("int8",)),
 }
+
+
+def check_libraries(format: str, verify: bool) -> None:
+    """Raise an `ImportError` unless the libraries of a format are installed.
+
+    Args:
+        format: One of `FORMATS`.
+        verify: Whether the written file will run.
+
+    Example:
+
+    >>> from keras_proxy_snn.export.formats import check_libraries
+    >>> check_libraries("c", verify=True)
+    """
+    for library in FORMATS[format].libraries[: None if verify else 1]:
+        check_installed(library)
 
 
 def check_suffix(format: str, path: Path) -> None:
@@ -82,7 +117,8 @@ def checked_form(format: str, form: str | None) -> str:
     >>> checked_form("onnx", None)
     'unrolled'
     """
-    forms: tuple[str, ...] = writer(format).FORMS
+    check_choice("format", format, FORMATS)
+    forms = FORMATS[format].forms
     if form is not None and form not in forms:
         raise ValueError(f"`form` must be one of {forms} for {format}. Received: {form!r}.")
     return forms[0] if form is None else form

@@ -198,6 +198,19 @@ class Program:
         return tuple(shape for layer, shape in pairs if isinstance(layer, Conv | Dense))
 
     @property
+    def weight_bits(self) -> int | None:
+        """Number of bits, 2 to 8, of the largest weight of an integer network, with its sign.
+
+        `None` for a float network.
+        """
+        if not self.is_integer:
+            return None
+        largest = max(
+            np.abs(layer.weights.astype("int64")).max(initial=1) for layer in self.neurons
+        )
+        return min(int(largest).bit_length() + 1, 8)
+
+    @property
     def readout_state(self) -> str:
         """Name of the file's input for the readout's potentials; the output adds `_out`."""
         return f"v_{self.neurons[-1].name}"

@@ -27,8 +27,8 @@ def check_runner(format: str, path: str | Path, overwrite: bool) -> None:
     formats = tuple(name for name, entry in FORMATS.items() if entry.runner)
     if format not in formats:
         raise ValueError(
-            f"`with_runner` must be false for other formats than {formats}, because "
-            f"{RUNNER} runs those alone. Received: with_runner=True, format={format!r}."
+            f"`with_runner` is for the formats {' and '.join(formats)}, whose files {RUNNER} runs. "
+            f"Received: {format!r}."
         )
     target = Path(path).with_name(RUNNER)
     if not target.is_file() or target.read_bytes() != _SCRIPT.read_bytes():

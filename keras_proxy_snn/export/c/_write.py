@@ -9,6 +9,7 @@ import numpy as np
 from ...basics.checks import check_choice
 from ...basics.files import replacing
 from ...basics.labels import checked_names
+from ..formats import FORMATS
 from ..program import Program
 from ..quantise._bounds import INT32, largest_sum, threshold
 from ..validity import check_bytes
@@ -19,7 +20,7 @@ from ._source import source
 
 __all__ = ["FORMS", "node_count", "refuse", "write"]
 
-FORMS: tuple[str, ...] = ("event_driven",)
+FORMS = FORMATS["c"].forms
 
 
 def write(

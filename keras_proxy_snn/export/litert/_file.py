@@ -54,8 +54,9 @@ def write(
         program: The network.
         path: The file to write; an existing file is replaced.
         form: One of `FORMS`.
-        weights: `"float32"`, or `"float16"`, which halves the file of a float program and rounds
-            its kernels.
+        weights: `"float32"`, or `"float16"`, which rounds the kernels of a float program and stores
+            them in half the bytes. The graph stays as large as it was: an unrolled file of a small
+            network shrinks by a third.
         batch_size: Batch size of the file. LiteRT can change it when it loads an unrolled or a step
             file. It cannot change it for a stateful file, because the variables have a fixed size
             (`allocate_tensors` fails).

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from ...basics.checks import check_choice, positive_integer
+from ..formats import FORMATS
 from ..program import Pool, Program
 
 __all__ = ["FORMS", "refuse"]
 
-FORMS: tuple[str, ...] = ("unrolled", "step", "stateful")
-_WEIGHTS = ("float32", "float16")
+FORMS = FORMATS["litert"].forms
+_WEIGHTS = FORMATS["litert"].weights
 _INT16_MAX = 32767
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from ..formats import FORMATS
 from ..program import Conv, Dense, Pool, Program
 
 __all__ = ["FORMS", "check_names", "refuse"]
 
-FORMS = ("graph",)
+FORMS = FORMATS["nir"].forms
 
 # Integers below this number, and their sums, are exact in float32.
 EXACT = 2**24

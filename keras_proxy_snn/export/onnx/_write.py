@@ -9,6 +9,7 @@ import numpy as np
 from ..._version import __version__
 from ...basics.checks import check_choice, positive_integer, require
 from ...basics.files import replacing
+from ..formats import FORMATS
 from ..program import Conv, Dense, Program
 from ..seal import UNSEALED, sealed
 from ..validity import check_bytes
@@ -16,7 +17,7 @@ from . import _forms
 
 __all__ = ["FORMS", "metadata", "refuse", "write"]
 
-FORMS: tuple[str, ...] = ("unrolled", "step", "loop")
+FORMS = FORMATS["onnx"].forms
 
 # Opset 15 (ONNX 1.10, ONNX Runtime 1.10) is the first whose `Shape` gives a single dimension. The
 # version converter of ONNX turns the files into any later opset.
