@@ -799,6 +799,12 @@ def test_bad_input_is_one_line(arguments, message, folder):
         ),
         (["bench", "net.keras", "--formats", "--calibration", "nothere"], "Received: nothere (no"),
         (["evaluate", "net.keras", "--dataset", "my"], "A folder of pictures is --data FOLDER."),
+        (["evaluate", "net.keras", "--data", "my", "--data-dir", "x"], "these pictures are in my"),
+        (["train", "2C3-2F", "--data", "my", "--data-dir", "x"], "Received: --data-dir x."),
+        (
+            ["export", "net.keras", "--format=onnx", "--converter=tf2onnx", "--calibration=digits"],
+            "--calibration has no effect with --converter. Received: digits.",
+        ),
     ],
 )
 def test_what_arguments_alone_tell_is_told_before_a_backend_is_loaded(

@@ -1,5 +1,6 @@
 """The examples for microcontrollers: TFLite Micro from Python, and the model as C."""
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,7 @@ def network(tmp_path_factory):
     litert.write(potential, folder / "potential.tflite", form="unrolled")
     np.save(folder / "images.npy", images)
     np.save(folder / "image.npy", images[0])
+    np.save(folder / "floats.npy", images[:1] / np.float32(255))
     np.save(folder / "outside.npy", images[0] / 100)
     np.save(folder / "wrong.npy", images[:, :7])
     expected = interpreter.run(program, images.astype("float32") / 255).spike_counts
@@ -72,14 +74,35 @@ def test_tflite_micro_gives_the_counts(network):
     assert "Arena allocation total" in done.stderr
 
 
-def test_it_needs_numpy_and_tflite_micro_alone():
-    code = "import sys, run_tflm, to_c_array; print(*sys.modules)"
+def test_it_needs_numpy_and_tflite_micro_alone(network):
+    code = "import sys, run_tflm, to_c_array; run_tflm.Network(sys.argv[1]); print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=FOLDER
+        [sys.executable, "-c", code, network[0] / "net.tflite"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=FOLDER,
     )
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert {"numpy", "tflite_micro"} <= loaded
     assert not loaded & {"keras", "keras_proxy_snn", "tensorflow", "jax", "torch", "ai_edge_litert"}
+
+
+@pytest.mark.parametrize("name", ["run_tflm", "to_c_array"])
+def test_without_tflite_micro_there_is_help_and_a_clear_line(network, monkeypatch, capsys, name):
+    monkeypatch.syspath_prepend(FOLDER)
+    module = importlib.import_module(name)
+    monkeypatch.setitem(sys.modules, "tflite_micro", None)
+    for package in [found for found in sys.modules if found.startswith("tflite_micro.")]:
+        monkeypatch.delitem(sys.modules, package)
+    for arguments, status in (["--help"], 0), ([f"{network[0]}/net.tflite", "x.npy"], 2):
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            module.main()
+        assert stopped.value.code == status
+    printed = capsys.readouterr()
+    assert "bytes, or numbers from 0 to 1" in printed.out
+    assert "tflite-micro is needed: pip install numpy tflite-micro" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -91,7 +114,8 @@ def test_it_needs_numpy_and_tflite_micro_alone():
         ("run_tflm.py", "potential.tflite", "images.npy", "its readout is by potential"),
         ("run_tflm.py", "net.tflite", "wrong.npy", "images must be (8, 8, 2)"),
         ("run_tflm.py", "net.tflite", "outside.npy", "pixels must be from 0 to 1"),
-        ("to_c_array.py", "net.tflite", "images.npy", "the image must be (8, 8, 2) bytes"),
+        ("to_c_array.py", "net.tflite", "images.npy", "one image (8, 8, 2) is needed"),
+        ("to_c_array.py", "net.tflite", "outside.npy", "pixels must be from 0 to 1"),
         ("to_c_array.py", "step.tflite", "image.npy", "not an unrolled integer network"),
     ],
 )
@@ -114,14 +138,13 @@ int main(void) {
 """
 
 
-def test_the_c_array_compiles_and_is_the_file(network, tmp_path):
+@pytest.mark.parametrize("image", ["image.npy", "floats.npy"])
+def test_the_c_array_compiles_and_is_the_file(network, tmp_path, image):
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("a C compiler (apt-get install gcc) compiles the array")
     folder, program, expected = network
-    done = script(
-        "to_c_array.py", folder / "net.tflite", folder / "image.npy", "--output", tmp_path
-    )
+    done = script("to_c_array.py", folder / "net.tflite", folder / image, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     (tmp_path / "check.c").write_text(CHECK)
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", "check"]
@@ -129,8 +152,8 @@ def test_the_c_array_compiles_and_is_the_file(network, tmp_path):
     ran = subprocess.run([tmp_path / "check"], capture_output=True, check=True)
     assert ran.stdout == (folder / "net.tflite").read_bytes()
     numbers = np.array(ran.stderr.split(), int)
-    image = np.load(folder / "image.npy").astype("float32")[None] / 255
-    np.testing.assert_array_equal(numbers[:-3], interpreter.prepare_images(program, image).ravel())
+    pixels = np.load(folder / "image.npy").astype("float32")[None] / 255
+    np.testing.assert_array_equal(numbers[:-3], interpreter.prepare_images(program, pixels).ravel())
     np.testing.assert_array_equal(numbers[-3:], expected[0])
 
 

@@ -6,8 +6,8 @@
 The file must be an unrolled LiteRT file of an integer network, as `keras_proxy_snn.export.export`
 writes it. The images are a NumPy array `(images, height, width, channels)`, or
 `(height, width, channels)` for one image. Pixels are bytes from 0 to 255, or numbers from 0 to 1.
-The script prints spike counts. The microcontroller gives exactly the same counts, because all
-arithmetic is on integers.
+`to_c_array.py` takes the same files, of one image. The script prints spike counts. The
+microcontroller gives exactly the same counts, because all arithmetic is on integers.
 """
 
 import argparse
@@ -16,12 +16,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-from tflite_micro.python.tflite_micro import runtime
-from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+INSTALL = "tflite-micro is needed: pip install numpy tflite-micro"
 
 
 def read_facts(content):
     """Facts about the network from the file's metadata: form, `input_scale`, ..."""
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
     if content[4:8] != b"TFL3":
         raise ValueError("not a .tflite file")
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
@@ -33,6 +35,8 @@ def read_facts(content):
 
 def operators(content):
     """Names of the operators in a file, such as "CONV_2D", sorted."""
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     names = {value: name for name, value in vars(schema.BuiltinOperator).items()}
     return sorted(names[code.builtinCode] for code in model.operatorCodes)
@@ -53,6 +57,8 @@ class Network:
     """A file loaded into the interpreter. A call with images returns their spike counts."""
 
     def __init__(self, path, arena_size=1 << 24):
+        from tflite_micro.python.tflite_micro import runtime
+
         content = Path(path).read_bytes()
         self.facts = read_facts(content)
         if (self.facts["form"], self.facts["number_format"]) != ("unrolled", "int8"):
@@ -76,7 +82,7 @@ class Network:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help=".tflite file")
-    parser.add_argument("images", help=".npy file")
+    parser.add_argument("images", help=".npy file of images: bytes, or numbers from 0 to 1")
     parser.add_argument(
         "--allocations", action="store_true", help="print the memory use of the arena"
     )
@@ -86,6 +92,8 @@ def main():
         images = np.load(arguments.images)
         start = time.perf_counter()
         counts = network(images)
+    except ImportError as error:
+        parser.error(f"{INSTALL} ({error})")
     except (OSError, ValueError) as error:
         parser.error(f"{arguments.model}, {arguments.images}: {error}")
     milliseconds = (time.perf_counter() - start) * 1000 / len(counts)

@@ -11,7 +11,8 @@ The two files hold
   machine, plus one eighth. Its structures are larger on a desktop with 64 bits than on a device
   with 32 bits. The eighth is for the needs of a device's own kernels, such as CMSIS-NN;
 - one image of bytes and its spike counts, computed on this machine by TensorFlow Lite Micro. The
-  device first checks that it computes the same counts;
+  device first checks that it computes the same counts. Numbers from 0 to 1 in the file are rounded
+  to bytes, which a camera gives, so their counts can differ from those of `run_tflm.py`;
 - a table from bytes to the network's input, so that the device needs no floating point.
 """
 
@@ -22,7 +23,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from run_tflm import Network, operators, scale_pixels
+from run_tflm import INSTALL, Network, operators, scale_pixels
 
 # Operators that `main.cc` can register.
 OPERATORS = (
@@ -86,12 +87,23 @@ def c_array(declaration, values):
     return f"{declaration} = {{\n    {lines}}};\n"
 
 
+def read_image(path, network):
+    """The one image of a file, as bytes."""
+    image = np.load(path)
+    shape = network.input_shape[1:]
+    if image.shape not in (shape, (1, *shape)):
+        raise ValueError(
+            f"one image {shape} is needed, as images[0] of many. Received: {image.shape}"
+        )
+    scale_pixels(image, network.facts)  # which refuses pixels outside of the range
+    image = image.reshape(shape)
+    return image if image.dtype == np.uint8 else np.rint(255 * image).astype("uint8")
+
+
 def c_files(path, image_path):
     """Text of the header and text of the source."""
     network = Network(path)
-    image = np.load(image_path)
-    if image.dtype != np.uint8 or image.shape != network.input_shape[1:]:
-        raise ValueError(f"the image must be {network.input_shape[1:]} bytes, as a camera gives")
+    image = read_image(image_path, network)
     content = Path(path).read_bytes()
     counts = network(image)[0]
     used = operators(content)
@@ -128,13 +140,15 @@ def write(path, text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", help=".tflite file of an integer network, unrolled")
-    parser.add_argument("image", help=".npy file, (height, width, channels) bytes")
+    parser.add_argument("image", help=".npy file of one image: bytes, or numbers from 0 to 1")
     parser.add_argument("--output", default=".", type=Path, help="folder for the two files")
     arguments = parser.parse_args()
     try:
         header, source = c_files(arguments.model, arguments.image)
         write(arguments.output / "model_data.h", header)
         write(arguments.output / "model_data.c", source)
+    except ImportError as error:
+        parser.error(f"{INSTALL} ({error})")
     except (OSError, ValueError) as error:
         parser.error(str(error))
     print(f"{arguments.output / 'model_data.h'}, {arguments.output / 'model_data.c'}")

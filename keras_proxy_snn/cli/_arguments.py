@@ -25,6 +25,7 @@ from ._shared import BadInput, reason
 
 __all__ = [
     "check_calibration",
+    "check_data_dir",
     "check_data_options",
     "check_export",
     "check_fits",
@@ -54,8 +55,18 @@ def check_network(name: str | Path, weights: str | None = None) -> None:
     check_model_path(name)
 
 
-def check_data_options(data: str | None, dataset: str | None) -> None:
+def check_data_dir(data: object, data_dir: str | None) -> None:
+    """Raise `BadInput` if `--data-dir` is given beside the user's own pictures."""
+    if data is not None and data_dir is not None:
+        raise BadInput(
+            f"--data-dir is for a data set that has a name; these pictures are in {data}. "
+            f"Received: --data-dir {data_dir}."
+        )
+
+
+def check_data_options(data: str | None, dataset: str | None, data_dir: str | None = None) -> None:
     """Raise `BadInput` unless `--data` and `--dataset` name at most one source that can exist."""
+    check_data_dir(data, data_dir)
     if data is not None and dataset is not None:
         raise BadInput(f"Give --data or --dataset. Received: {data} and {dataset}.")
     if data is not None and not is_hub(data) and not Path(data).expanduser().is_dir():
@@ -193,6 +204,8 @@ def check_export(
             )
     check_calibration(calibration)
     _check_converter(FORMATS[format].converter, converter, model, bits, weights)
+    if converter != "own" and calibration is not None:
+        raise BadInput(f"--calibration has no effect with --converter. Received: {calibration}.")
     if converter == "own":
         check_libraries(format, verify=not no_check)
     check_output(output, force)

@@ -14,7 +14,7 @@ from ..basics.pixel_range import in_range
 from ..datasets.names import is_hub
 from ..model import ProxyModel
 from ..presets import PRESETS
-from ._arguments import check_fits
+from ._arguments import check_data_dir, check_fits
 from ._shared import BadInput, reading
 
 __all__ = ["Images", "Training", "check_data", "own_parts", "test_images", "training_images"]
@@ -85,6 +85,7 @@ def check_data(model: ProxyModel, images: Images, shape: tuple[int, ...]) -> Non
 
 def training_images(settings: dict[str, Any], data_dir: str | None) -> tuple[Training, Any]:
     """Images for the settings of `train`, and their shape."""
+    check_data_dir(settings["data"], data_dir)
     if settings["data"] is not None:
         return _own_training(settings)
     name = settings["dataset"]
@@ -173,6 +174,7 @@ def test_images(
     """
     settings = {} if record is None else record["settings"]
     if dataset is None and (data is not None or settings.get("data") is not None):
+        check_data_dir(data or settings["data"], data_dir)
         images = _own_images(model, settings, data or settings["data"])
         check_data(model, images, images.x.image_shape)
         return images

@@ -68,13 +68,13 @@ def run(
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
         program = program.with_time_steps(time_steps)
+    if converter != "own":
+        facts = _convert(format, converter, source, program, output, form)
+        return {**facts, "runner": str(place_runner(output)) if with_runner else None}
     record = training_record(model) if model.suffix == ".keras" else None
     images, test, classes = calibration_images(program, calibration, record)
     if classes is not None and program.class_names is None:
         program = replace(program, metadata={**program.metadata, "class_names": list(classes)})
-    if converter != "own":
-        facts = _convert(format, converter, source, program, output, form, bits)
-        return {**facts, "runner": str(place_runner(output)) if with_runner else None}
     integers = bits is not None or program.number_format not in FORMATS[format].numbers
     if integers and images is None:
         raise ValueError("An integer network needs training images: give --calibration.")
@@ -108,13 +108,7 @@ def _source(path: Path) -> Any:
 
 
 def _convert(
-    format: str,
-    converter: str,
-    model: Any,
-    program: Program,
-    output: Path,
-    form: str,
-    bits: int | None,
+    format: str, converter: str, model: Any, program: Program, output: Path, form: str
 ) -> dict[str, Any]:
     model.time_steps = program.time_steps
     _CONVERTERS[converter].write(model, output, form=form)

@@ -89,7 +89,7 @@ def draw(
     from ._arguments import check_data_options, check_network
 
     check_network(model, "pretrained")
-    check_data_options(data, dataset)
+    check_data_options(data, dataset, data_dir)
     folder = output or Path(f"{Path(model).stem}_pictures")
     _files(folder, pictures, force)
     import_backend()

@@ -49,7 +49,7 @@ def evaluate(
     from ._arguments import check_data_options, check_network
 
     check_network(model)
-    check_data_options(data, dataset)
+    check_data_options(data, dataset, data_dir)
     import_backend()
     from ._accuracy import accuracies, print_accuracies
     from ._data import test_images

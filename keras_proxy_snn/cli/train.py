@@ -99,8 +99,9 @@ def train(
     """
     output = output or Path(f"{settings['model']}.keras")
     target = Output(output, resume, force)
-    from ._arguments import check_training
+    from ._arguments import check_data_dir, check_training
 
+    check_data_dir(settings["data"], data_dir)
     if not resume:  # else the record of the file says what holds
         check_training(settings)
     import_backend()
