@@ -263,7 +263,7 @@ def test_an_integer_network(trained, tmp_path):
 def test_half_the_weights(trained, tmp_path):
     output = tmp_path / "net.tflite"
     words = ["export", trained[0], "--format", "litert", "--no-check", "--output", output]
-    good(*words, "--weights", "float16")
+    assert "float32, weights in float16\n" in good(*words, "--weights", "float16")
     assert litert.read_metadata(output)["weights"] == "float16"
 
 

@@ -341,6 +341,7 @@ def test_formats_of_keras_are_its_own(model, monkeypatch):
         ({"path": "net.bin"}, ValueError, r"ends in one of \('.onnx', '.tflite', '.nir', '.c'\)"),
         ({"quantise": 8}, ValueError, "give `calibration`"),
         ({"quantise": 0}, ValueError, "give `calibration`"),
+        ({"quantise": 1, "images": np.zeros((2, *SHAPE))}, ValueError, "`quantise` .*2 to 8.* 1.$"),
         ({"batch": 2}, TypeError, r"form, time_steps, quantise,.*chunk_steps. Received: batch=2"),
         ({"path": "net.tflite", "chunk_steps": 2}, TypeError, "weights, batch_size. Received: ch"),
         ({"input_signature": []}, TypeError, "image of the model's shape"),

@@ -21,6 +21,7 @@ from .formats import FORMATS, check_libraries, check_suffix, checked_form, write
 from .frontend.from_model import from_model
 from .images import check_images, noise_images
 from .program import Program
+from .quantise import check_bits
 from .quantise import quantise as quantised
 from .runner import check_runner, place_runner
 
@@ -52,6 +53,7 @@ class Exported:
         program: The network in the file.
         accuracy: Accuracy of the file on the test images, or `None` without test images. The class
             is the first one with the highest score.
+        weights: Number format in which the file holds the weights of a float network.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class Exported:
     check: Check | None
     program: Program
     accuracy: float | None
+    weights: str = "float32"
 
     def __repr__(self) -> str:
         check = "not made" if self.check is None else self.check
@@ -78,10 +81,11 @@ class Exported:
 
     @property
     def numbers(self) -> str:
-        """The number format, in words: `"int8, weights of 4 bits"` where fewer bits are used."""
-        bits = self.program.weight_bits
-        fewer = bits is not None and bits < 8
-        return self.program.number_format + (f", weights of {bits} bits" if fewer else "")
+        """The number format, in words, such as `"int8, weights of 4 bits"`."""
+        bits, numbers = self.program.weight_bits, self.program.number_format
+        if bits is None:
+            return numbers if self.weights == numbers else f"{numbers}, weights in {self.weights}"
+        return numbers if bits == 8 else f"{numbers}, weights of {bits} bits"
 
     def run(self, images: Images) -> np.ndarray:
         """Run the file in its real runtime; return spike counts or scores `(batch, classes)`."""
@@ -212,7 +216,8 @@ def export(
     if with_runner:
         place_runner(path)
     accuracy = None if test is None else program.metadata["accuracy"]
-    exported = Exported(path, format, form, size, nodes, result, program, accuracy)
+    weights = str(options.get("weights", "float32"))
+    exported = Exported(path, format, form, size, nodes, result, program, accuracy, weights)
     if verbose:
         print(exported)
     return exported
@@ -261,6 +266,7 @@ def _integers(
             f"format={format!r}, a network in {program.number_format} and no images."
         )
     bits = 8 if bits is True else bits
+    check_bits(bits, "quantise")
     return quantised(program, calibration[:CALIBRATED], bits=bits, verbose=verbose)
 
 

@@ -199,10 +199,10 @@ def _check_program(program: Program) -> None:
         check_levels(layer)
 
 
-def check_bits(bits: object) -> None:
+def check_bits(bits: object, argument: str = "bits") -> None:
     """Raise a `ValueError` unless a number of bits is an integer from 2 to 8."""
     if not isinstance(bits, int) or isinstance(bits, bool) or bits not in _BITS:
-        raise ValueError(f"`bits` must be an integer from 2 to 8. Received: {bits!r}.")
+        raise ValueError(f"`{argument}` must be an integer from 2 to 8. Received: {bits!r}.")
 
 
 def _check_settings(
