@@ -23,9 +23,9 @@ from keras_proxy_snn.basics.quiet import start_tensorflow, without_standard_erro
 from keras_proxy_snn.cli import _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._output import Output
-from keras_proxy_snn.cli._pictures import find
 from keras_proxy_snn.cli._shared import BadInput, reading
 from keras_proxy_snn.datasets import pictures
+from keras_proxy_snn.datasets.new_pictures import find
 from keras_proxy_snn.export import FORMATS, litert, on_device
 from keras_proxy_snn.presets import PURPOSES
 from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
@@ -586,13 +586,15 @@ PICTURES = {
 def test_draw_draws_everything_and_overwrites_nothing(folder):
     result = json.loads(good("draw", "net.keras", "--images", 50, "--image", 3, "--json"))
     assert (result["dataset"], len(result["files"])) == ("digits", 9)
+    label = str(kps.datasets.load("digits")[1][1][3])
+    assert result["image"] == {"number": 3, "file": None, "class": label}
     drawn = {path.name: path.read_bytes() for path in Path("net_pictures").iterdir()}
     assert set(drawn) == PICTURES
     for name in PICTURES:
         with Image.open(Path("net_pictures") / name) as picture:
             assert picture.width == (675 if name == "spike_gif.gif" else 900)
             assert np.ptp(np.asarray(picture.convert("L"))) > 200
-    assert "spike_raster.png exist already; --force" in refused(
+    assert "spike_raster.png exists already; --force" in refused(
         "draw", "net.keras", "--picture", "spike_raster"
     )
     good("draw", "net.keras", "--picture", "spike_raster", "--force", "--time-steps", 2)
@@ -760,7 +762,7 @@ def test_bad_input_is_one_line(arguments, message, folder):
         (["evaluate", "none.keras"], "There is no file none.keras"),
         (["evaluate", "nets"], "There is no file nets. Did you mean net.keras?"),
         (["inspect", "three.png"], "its name must end in .keras"),
-        (["draw", "net.keras", "--picture", "feature_maps", "--output", "."], "exist already"),
+        (["draw", "net.keras", "--picture", "feature_maps", "--output", "."], "exists already"),
         (["draw", "cifar10"], "Received: 'cifar10'"),
         (["predict", "net.keras", "none.png"], "There is no such file or folder"),
         (["predict", "net.keras", "three.png", "--labels", "no.txt"], "no.txt: There is no"),

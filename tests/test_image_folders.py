@@ -10,6 +10,7 @@ from PIL import Image
 
 from keras_proxy_snn import datasets
 from keras_proxy_snn.datasets import DatasetError, _folder
+from keras_proxy_snn.datasets.class_folders import fingerprint
 from keras_proxy_snn.datasets.pictures import prepare, read
 
 from . import bad_files
@@ -92,6 +93,45 @@ def test_a_folder_with_parts_of_its_own_keeps_them(tmp_path, part, left_out):
         warnings.simplefilter("ignore")
         with pytest.raises(DatasetError, match=r"Received: .* with 'grey', which is no class\."):
             datasets.from_folder(tmp_path / "my")
+
+
+def test_a_stream_shows_itself_and_names_its_files(tmp_path):
+    folder = write(tmp_path / "my", 5, 5)
+    train, test = datasets.from_folder(folder, batch_size=4)
+    assert repr(train) == (
+        "<ImageStream of 8 training images (8, 8, 1), 2 classes: bright, dark; batch_size=4>"
+    )
+    assert repr(test).startswith("<ImageStream of 2 held-out images (8, 8, 1), 2 classes")
+    whole = datasets.open_folder(folder)
+    assert repr(whole).startswith("<ImageStream of 10 images ")
+    assert whole.files[:2] == ["bright/0.png", "dark/0.png"]
+    assert sorted(train.files + test.files) == sorted(whole.files)
+    assert [name.split("/")[0] for name in test.files] == [
+        test.class_names[label] for label in test.arrays()[1]
+    ]
+    with pytest.raises(ValueError, match=r"`files` must have one name for each of the 1 images"):
+        datasets.ImageStream(lambda i: None, [0], ["cat"], (1, 1, 1), files=[])
+
+
+def test_a_copy_of_a_folder_has_its_fingerprint(tmp_path):
+    mine = fingerprint(write(tmp_path / "my", 2, 2))
+    copy = write(tmp_path / "copy", 2, 2)
+    assert fingerprint(copy) == mine
+    (copy / "notes.txt").write_text("no picture")
+    (copy / "dark" / ".hidden.png").write_text("hidden")
+    assert fingerprint(copy) == mine
+    (copy / "dark" / "0.png").rename(copy / "dark" / "9.png")
+    assert fingerprint(copy) != mine
+    write(tmp_path / "parts" / "train", 2, 2)
+    parts = fingerprint(write(tmp_path / "parts" / "test", 2, 2).parent)
+    assert len({parts, mine, fingerprint(tmp_path / "parts" / "test")}) == 2
+
+
+def test_dir_lists_the_streams_and_no_helpers():
+    names = dir(datasets)
+    assert {"from_folder", "open_folder", "from_hub", "from_files", "ImageStream"} <= {*names}
+    assert not {"Any", "TYPE_CHECKING"} & {*names}
+    assert all(hasattr(datasets, name) for name in names)
 
 
 def test_a_class_that_lacks_its_folder_is_named(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 import sys
 
 import keras
@@ -13,7 +14,7 @@ import keras_proxy_snn as kps
 from keras_proxy_snn import datasets
 from keras_proxy_snn.cli import commands
 from keras_proxy_snn.export import on_device
-from keras_proxy_snn.saving.model_file import load_model, read_record
+from keras_proxy_snn.saving.model_file import load_model, read_record, save_model
 
 from .class_folders import write
 
@@ -98,7 +99,10 @@ def test_one_command_learns_a_folder_and_every_command_knows_its_classes(tmp_pat
         write(tmp_path / "other", 1, 2)
         found = json.loads(good("evaluate", "m.keras", *data, "--json").stdout)
         assert found["images"] == count
-    good("draw", "m.keras", "--picture", "confusion_matrix", "--picture", "spike_raster")
+    _, held_out = datasets.from_folder("my")
+    drawn = good("draw", "m.keras", "--picture", "confusion_matrix", "--picture", "spike_raster")
+    name = ["bright", "dark"][held_out.labels[held_out.numbers[0]]]
+    assert f"Image 0 of my, {held_out.files[0]}: class {name}.\n" in drawn.stdout
     # Resumed for an epoch, it goes on with the same pictures.
     good("train", *SPEC, "--data", "my", "--epochs", 2, "--output", "m.keras", "--resume")
     assert len(read_record("m.keras")["history"]) == 2
@@ -110,6 +114,119 @@ def test_one_command_learns_a_folder_and_every_command_knows_its_classes(tmp_pat
     told = call("evaluate", "m.keras", "--data", "other").stderr
     assert "must be ['bright', 'dark'], each with pictures." in told
     assert "other with 'grey', which is no class." in told
+
+
+@pytest.mark.any_backend
+def test_the_folder_of_a_training_and_its_copies_give_the_held_out_pictures(tmp_path, monkeypatch):
+    place = tmp_path / "my"
+    write(place, 5, 5)
+    monkeypatch.chdir(tmp_path)
+    told = good("train", *SPEC, "--data", "my", "--epochs", 1, "--images", 3, "--output", "m.keras")
+    assert "my: 10 pictures of 2 classes" in told.stderr
+    assert "2 of them are held out, 3 of the others are used." in told.stderr
+    assert read_record("m.keras")["settings"]["data"] == str(place)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "link").symlink_to(place)
+    shutil.copytree(place, tmp_path / "copy")
+
+    def evaluated(*options):
+        result = good("evaluate", "../m.keras", *options, "--json")
+        facts = json.loads(result.stdout)
+        return facts["images"], facts["part"], result.stderr
+
+    assert evaluated() == (2, "held-out", "")
+    for data in ("../my", "link", place, "../copy"):
+        assert evaluated("--data", data) == (2, "held-out", "")
+    # Of the same number and with the same names, but not the same pictures.
+    (place / "dark" / "0.png").write_bytes((place / "bright" / "0.png").read_bytes() + b" ")
+    assert evaluated()[2].startswith(f"warning: {place} has changed since the training")
+    assert evaluated("--data", "../copy") == (2, "held-out", "")
+    shutil.rmtree(place)
+    lost = call("evaluate", "../m.keras").stderr
+    assert (
+        f"or --data must name the folder in which the pictures are now. Received: {place}" in lost
+    )
+    # A moved folder is taken to go on with the training, too.
+    good(
+        "train",
+        *SPEC,
+        "--data",
+        "../copy",
+        "--images",
+        3,
+        "--epochs",
+        2,
+        "--output",
+        "../m.keras",
+        "--resume",
+    )
+    assert read_record("../m.keras")["settings"]["data"] == str(tmp_path / "copy")
+
+
+@pytest.mark.any_backend
+def test_files_from_before_paths_were_whole_still_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my", 5, 5)
+    good("train", *SPEC, "--data", "my", "--epochs", 1, "--output", "m.keras")
+    record = read_record("m.keras")
+    record["settings"] |= {"data": "my", "dataset": "my"}
+    del record["settings"]["fingerprint"]
+    save_model(load_model("m.keras", compile=True), "m.keras", record)
+    assert "2 held-out images of my" in good("evaluate", "m.keras").stdout
+    shutil.copytree("my", "copy")
+    told = good("evaluate", "m.keras", "--data", "copy")
+    assert "10 images of copy" in told.stdout
+    assert (
+        "note: all 10 pictures of copy are taken, also those on which the model may" in told.stderr
+    )
+    good("train", *SPEC, "--data", "my", "--epochs", 2, "--output", "m.keras", "--resume")
+    assert read_record("m.keras")["settings"]["dataset"] == str(tmp_path / "my")
+
+
+@pytest.mark.any_backend
+def test_a_model_trained_in_python_gets_no_data_set_of_other_classes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = small()
+    model.class_names = ["bright", "dark"]
+    model.save("py.keras")
+    for command in ("evaluate", "draw"):
+        told = call(command, "py.keras")
+        assert told.exit_code == 2
+        assert "Give --data, a folder of pictures" in told.stderr
+        assert "(8, 8, 1) and 2 classes (bright, dark), and no data set" in told.stderr
+    write(tmp_path / "my", 2, 2)
+    told = good("evaluate", "py.keras", "--data", "my")
+    assert "note: all 4 pictures of my are taken, also those on which" in told.stderr
+
+
+@pytest.mark.any_backend
+def test_new_pictures_in_python_are_what_predict_sees(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my", 2, 2, size=(10, 6), channels=3)
+    model = small(v_threshold=0.2, reset="subtract")
+    model.input_range, model.class_names = (-1, 1), ["bright", "dark"]
+    model.save("py.keras")
+    x, files = datasets.from_files(["my/dark", "my/bright/0.png"], model)
+    scores = model.predict(x, verbose=0)
+    rows = json.loads(good("predict", "py.keras", "my/dark", "my/bright/0.png", "--json").stdout)
+    assert [row["image"] for row in rows] == files
+    assert [row["spike_counts"] for row in rows] == scores.tolist()
+    assert datasets.from_files("my/bright/0.png", model)[0].tobytes() == x[2:].tobytes()
+    (tmp_path / "my" / "dark" / "bad.png").write_text("no picture")
+    with pytest.warns(UserWarning, match=r"left out: image my/dark/bad\.png: "):
+        assert len(datasets.from_files("my/dark", model)[0]) == 2
+    with pytest.raises(datasets.DatasetError, match=r"image my/dark/bad\.png: "):
+        datasets.from_files("my/dark/bad.png", model)
+
+
+def test_data_of_another_number_of_classes_are_told_by_their_number(tmp_path):
+    train, _ = datasets.from_folder(write(tmp_path / "my", 2, 2, 2))
+    model = small()
+    model.compile(loss=kps.SpikeCountCrossentropy())
+    for use in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match=r"3 classes; .* ends in -3F\. Received: a model of 2"):
+            use(train, verbose=0)
 
 
 @pytest.mark.any_backend

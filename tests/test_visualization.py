@@ -12,6 +12,7 @@ from keras_proxy_snn import from_keras
 from keras_proxy_snn.visualization import (
     accuracy_against_time_steps,
     feature_maps,
+    potential_traces,
     spike_raster,
     training_curve,
 )
@@ -247,6 +248,27 @@ def test_raster_does_not_let_a_class_number_read_as_spikes(model, image):
     best = ", ".join(f"class {i}" for i in np.flatnonzero(counts == counts.max()))
     title = raster_panels(spike_raster(model, image))[-1][0].get_title(loc="left")
     assert title.endswith(f"; most spikes: {best}")
+
+
+def test_pictures_of_a_model_use_its_names_and_tell_the_image(model, image, tmp_path):
+    model.class_names = [f"kind {i}" for i in range(model.classes)]
+    try:
+        raster = spike_raster(model, image, image_name="cat/1.png, class cat")
+        traces = potential_traces(model, image, image_name="cat/1.png, class cat")
+        maps = feature_maps(model, image, image_name="cat/1.png, class cat")
+        texts = [text.get_text() for axes in raster.axes for text in axes.texts]
+        ticks = [tick.get_text() for tick in raster_panels(raster)[-1][0].get_yticklabels()]
+        labels = [line.get_label() for line in traces.axes[-1].lines]
+        assert ticks == list(model.class_names)
+        assert "kind " in " ".join(map(str, labels))
+        own = spike_raster(model, image, class_names=[*map(str, range(model.classes))])
+        assert raster_panels(own)[-1][0].get_yticklabels()[0].get_text() == "0"
+    finally:
+        model.class_names = None
+    steps = f"cat/1.png, class cat, T = {model.time_steps}"
+    assert f"Spikes of {steps}" in texts
+    assert traces.get_suptitle() == f"Membrane potentials for {steps}"
+    assert f"Feature maps of {steps}" in [text.get_text() for text in maps.texts]
 
 
 def test_raster_can_show_pooling_stages(model, image):

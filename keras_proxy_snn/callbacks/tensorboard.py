@@ -40,7 +40,8 @@ class SpikeTensorBoard(keras.callbacks.Callback):
         images: A few dozen images `(images, height, width, channels)`, or `None`. They take one
             simulation per epoch, and the memory of `statistics.record`.
         raster_every: Number of epochs between two pictures.
-        class_names: Names of the classes for the picture; numbers if `None`.
+        class_names: Names of the classes for the picture; those of the model if `None`, or else
+            numbers.
 
     Raises:
         ValueError: If `raster_every` is not a positive integer, or the model logs no rates.

@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 from .. import datasets
 from ..basics.pixel_range import in_range
 from ..datasets.names import is_hub
+from ..datasets.new_pictures import find, prepared
 from ..datasets.pictures import is_scaled, read_array, unit
 from ..export import Program
-from ._data import own_parts
-from ._pictures import find, prepared
+from ._own import is_of_training, note_of_changes, own_parts
 from ._shared import reading
 
 __all__ = ["calibration_images"]
@@ -44,7 +45,7 @@ def calibration_images(
     own = settings.get("data")
     if own is not None and wanted is None and (is_hub(own) or Path(own).is_dir()):
         wanted = own
-    if wanted is not None and own is not None and Path(own).resolve() == Path(wanted).resolve():
+    if wanted is not None and is_of_training(settings, wanted):
         return _own(program, {**settings, "data": wanted})
     if wanted is not None and Path(wanted).is_dir():
         with reading(wanted):
@@ -61,6 +62,8 @@ def calibration_images(
 def _own(program: Program, settings: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
     """Pictures that `train` used, and those that it held out."""
     train, test = own_parts(settings, program.input_shape, input_range=program.input_range)
+    if note := note_of_changes(settings, train, test):
+        click.echo(note, err=True)
     with reading(settings["data"]):
         images, _ = train.first(_MOST).arrays()
         return images, test.first(_TESTED).arrays(), train.class_names
@@ -78,14 +81,14 @@ def _pictures(program: Program, folder: str) -> np.ndarray:
 
 
 def _data_set(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...] | None]:
-    name = wanted or datasets.name_by_shape(program.input_shape)
+    outputs = program.shapes()[-1][0]
+    fitting = datasets.name_by_shape(program.input_shape, outputs, program.class_names)
+    name = wanted or fitting
     if name is None or (wanted is None and datasets.locate(name) is None):
         return None, None, None
     with reading(f"data set {name}"):
         classes = datasets.class_names(name)
-    fits = len(classes) == program.shapes()[-1][0] and program.class_names in (None, classes)
-    if wanted is None and not fits:
-        return None, None, None
+    fits = len(classes) == outputs and program.class_names in (None, classes)
     with reading(f"data set {name}"):
         (x, _), (x_test, y_test) = datasets.load(name)
     test = (in_range(x_test[:_TESTED], program.input_range), y_test[:_TESTED]) if fits else None

@@ -1,9 +1,5 @@
 """Images for a command: a data set that has a name, or the user's own pictures."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -11,13 +7,13 @@ import numpy as np
 
 from .. import datasets
 from ..basics.pixel_range import in_range
-from ..datasets.names import is_hub
 from ..model import ProxyModel
 from ..presets import PRESETS
 from ._arguments import check_data_dir, check_fits
+from ._own import note_pictures, own_images, own_parts, shown
 from ._shared import BadInput, reading
 
-__all__ = ["Images", "Training", "check_data", "own_parts", "test_images", "training_images"]
+__all__ = ["Images", "Training", "check_data", "test_images", "training_images"]
 
 _HELD_OUT = 0.1  # share of the training images of a data set that has a name
 
@@ -39,6 +35,13 @@ class Images(NamedTuple):
             return self._replace(x=part, images=part.images)
         x, y = self.x[:images], self.y[:images]
         return self._replace(x=x, y=y, images=len(x))
+
+    def told(self, number: int) -> tuple[str | None, str]:
+        """The file of an image, if it has one, and the name of its class."""
+        labels = self.y if self.y is not None else self.x.labels[self.x.numbers]
+        files = None if self.y is not None else self.x.files
+        file = None if files is None else files[number]
+        return file, self.class_names[int(labels[number])]
 
     def arrays(self) -> tuple[Any, Any]:
         """Images and labels in memory."""
@@ -108,47 +111,18 @@ def _own_training(settings: dict[str, Any]) -> tuple[Training, Any]:
     preset = PRESETS.get(settings["model"])
     shape = settings["fields"].get("input_shape", None if preset is None else preset.input_shape)
     train, test = own_parts(settings, shape)
-    pictures = [train.images, test.images]
-    if settings.setdefault("pictures", pictures) != pictures:
-        raise BadInput(
-            f"--resume needs the same pictures as before: {settings['pictures']} (trained on, held "
-            f"out) in {settings['data']}. Received: {pictures}."
-        )
-    classes, name = train.class_names, settings["data"]
+    note_pictures(settings, train, test)
+    classes, name = train.class_names, shown(settings["data"])
+    part = Images(name, "training", train.images, classes, train).first(settings["images"])
+    used = f", {part.images} of the others are used" if part.images < train.images else ""
     click.echo(
         f"{name}: {train.images + test.images} pictures of {len(classes)} classes "
         f"({', '.join(classes)}), as {' x '.join(map(str, train.image_shape))}; "
-        f"{test.images} of them are held out.",
+        f"{test.images} of them are held out{used}.",
         err=True,
     )
-    part = Images(name, "training", train.images, classes, train).first(settings["images"])
     held = Images(name, "held-out", test.images, classes, test)
     return Training(part, held, held), train.image_shape
-
-
-def own_parts(settings: dict[str, Any], shape: Any, **options: Any) -> tuple[Any, Any]:
-    """For the settings of a `train`: the pictures to train on, and the pictures held out."""
-    with _telling(settings["data"]):
-        reader = datasets.from_hub if is_hub(settings["data"]) else datasets.from_folder
-        return reader(
-            settings["data"],
-            image_size=None if shape is None else shape[:2],
-            channels=None if shape is None else shape[2],
-            held_out=settings["validation_split"],
-            seed=settings["seed"],
-            **options,
-        )
-
-
-@contextmanager
-def _telling(what: str) -> Iterator[None]:
-    """Raise errors as `reading` does; print warnings as lines on standard error."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        with reading(what):
-            yield
-    for warning in caught:
-        click.echo(f"warning: {warning.message}", err=True)
 
 
 def test_images(
@@ -163,10 +137,10 @@ def test_images(
     Args:
         model: The model.
         record: The record of the training in the model's file, or `None`.
-        data: Folder of the user's own pictures. If `train` used this folder: only the pictures
-            that it held out.
+        data: Folder of the user's own pictures. If `train` used this folder, or one of which this
+            is a copy: only the pictures that it held out.
         dataset: Name of a data set. By default the data of the record, or else the data set whose
-            images have the model's shape.
+            images have the model's shape and classes.
         data_dir: Folder or archive of the data set.
 
     Raises:
@@ -175,15 +149,20 @@ def test_images(
     settings = {} if record is None else record["settings"]
     if dataset is None and (data is not None or settings.get("data") is not None):
         check_data_dir(data or settings["data"], data_dir)
-        images = _own_images(model, settings, data or settings["data"])
-        check_data(model, images, images.x.image_shape)
+        stream, name, part, note = own_images(model, settings, data)
+        images = Images(name, part, stream.images, stream.class_names, stream)
+        check_data(model, images, stream.image_shape)
+        if note:
+            click.echo(note, err=True)
         return images
-    dataset = dataset or settings.get("dataset") or datasets.name_by_shape(model.image_shape)
+    fitting = datasets.name_by_shape(model.image_shape, model.classes, model.class_names)
+    dataset = dataset or settings.get("dataset") or fitting
     if dataset is None:
+        named = "" if model.class_names is None else f" ({', '.join(model.class_names)})"
         raise BadInput(
-            f"Give --data, a folder of pictures in class folders, or --dataset. Received: a model "
-            f"for images {tuple(model.image_shape)} and {model.classes} classes, and no data set "
-            "that has such images."
+            "Give --data, a folder of pictures in class folders, or --dataset. Received: a model "
+            f"for images {tuple(model.image_shape)} and {model.classes} classes{named}, and no "
+            "data set that has such images."
         )
     with reading(f"data set {dataset}"):
         _, (x, y) = datasets.load(dataset, data_dir=data_dir)
@@ -191,34 +170,3 @@ def test_images(
     images = Images(dataset, "test", len(x), datasets.class_names(dataset), x, y)
     check_data(model, images, x.shape[1:])
     return images
-
-
-def _own_images(model: ProxyModel, settings: dict[str, Any], data: str) -> Images:
-    shape, options = model.image_shape, {"input_range": model.input_range}
-    if model.events or len(shape) != 3:
-        raise BadInput(
-            f"Pictures need a network that takes images. Received: inputs of shape {shape}."
-        )
-    own = settings.get("data")
-    if own is not None and Path(own).resolve() == Path(data).resolve():
-        train, test = own_parts({**settings, "data": data}, shape, **options)
-        if settings.get("pictures") != [train.images, test.images]:
-            click.echo(
-                f"warning: {data} has changed since the training, so the model may have been "
-                "trained on some of the pictures that are held out now.",
-                err=True,
-            )
-        return Images(data, "held-out", test.images, test.class_names, test)
-    if is_hub(data):
-        whole = {"data": data, "validation_split": None, "seed": 0}
-        _, test = own_parts(whole, shape, **options)
-        return Images(data, "test", test.images, test.class_names, test)
-    with _telling(data):
-        stream = datasets.open_folder(
-            data,
-            image_size=(shape[0], shape[1]),
-            channels=shape[2],
-            class_names=model.class_names,
-            **options,
-        )
-    return Images(data, "own", stream.images, stream.class_names, stream)

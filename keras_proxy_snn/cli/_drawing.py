@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Artist:
         self._x, self._y = test.first(images).arrays()
         self._image = self._x[image] if image < images else test.first(image + 1).arrays()[0][image]
         self._names = test.class_names
+        file, label = test.told(image)
+        self._image_name = f"{file or f'image {image} of {test.name}'}, class {label}"
 
     def possible(self, pictures: Sequence[str]) -> list[str]:
         """The pictures that can be drawn of this model."""
@@ -61,14 +63,20 @@ class Artist:
         with Progress("drawing", len(files)) as progress:
             for name, path in files.items():
                 if name == "spike_gif":
-                    visualization.spike_gif(
-                        self._model, self._image, path, class_names=self._names, overwrite=True
-                    )
+                    visualization.spike_gif(*self._one, path, **self._named, overwrite=True)
                 else:
                     figure: Figure = getattr(self, name)()
                     with replacing(path) as draft:
                         figure.savefig(draft)
                 progress.step()
+
+    @property
+    def _one(self) -> tuple[ProxyModel, np.ndarray]:
+        return self._model, self._image
+
+    @property
+    def _named(self) -> dict[str, Any]:
+        return {"class_names": self._names, "image_name": self._image_name}
 
     @cached_property
     def _record(self) -> dict[str, statistics.LayerRecord]:
@@ -80,15 +88,15 @@ class Artist:
 
     def spike_raster(self) -> "Figure":
         """Spikes of the chosen image."""
-        return visualization.spike_raster(self._model, self._image, class_names=self._names)
+        return visualization.spike_raster(*self._one, **self._named)
 
     def feature_maps(self) -> "Figure":
         """Feature maps of the chosen image."""
-        return visualization.feature_maps(self._model, self._image)
+        return visualization.feature_maps(*self._one, image_name=self._image_name)
 
     def potential_traces(self) -> "Figure":
         """Membrane potentials of the chosen image."""
-        return visualization.potential_traces(self._model, self._image, class_names=self._names)
+        return visualization.potential_traces(*self._one, **self._named)
 
     def firing_rates(self) -> "Figure":
         """Histograms of firing rates on the first images."""

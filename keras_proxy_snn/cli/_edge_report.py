@@ -15,6 +15,7 @@ from ..export import Program, from_model
 from ..export.edge_report import RUNTIMES, Report, circumstances, measure, render
 from ._arguments import check_output
 from ._calibration import calibration_images
+from ._own import shown
 from ._shared import load_network, training_record
 
 __all__ = ["run"]
@@ -68,11 +69,11 @@ def run(
         program = program.with_time_steps(time_steps)
     record = training_record(model) if Path(model).suffix == ".keras" else None
     training, test, _ = calibration_images(program, calibration, record)
-    own = None if record is None else record["settings"]["data"]
+    data = None if record is None else record["settings"]["data"]
     if test is not None:
         test = test[0][:images], test[1][:images]
     head = {**circumstances(program, keras.config.backend()), **(facts or {})}
-    head["images"] = _words(program, calibration or own, training, test)
+    head["images"] = _words(program, calibration or (data and shown(data)), training, test)
     with tempfile.TemporaryDirectory() as folder:
         report = measure(
             program,

@@ -56,7 +56,12 @@ _PICTURES = (
 )
 @data_options
 @click.option(
-    "--image", type=click.IntRange(0), metavar="N", default=0, help="Number of the test image."
+    "--image",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    help="Number of the test image, from 0. The command prints its file, if it has one, and its "
+    "class.",
 )
 @click.option(
     "--images",
@@ -111,10 +116,14 @@ def draw(
     for path in files.values():
         check_target(path, overwrite=True)
     artist.write(files)
+    file, label = test.told(image)
     if as_json:
-        print_json({"model": model, "dataset": test.name, "files": [*map(str, files.values())]})
+        result = {"model": model, "dataset": test.name, "files": [*map(str, files.values())]}
+        print_json({**result, "image": {"number": image, "file": file, "class": label}})
     else:
         click.echo(f"Written to {folder}/: {', '.join(path.name for path in files.values())}.")
+        named = "" if file is None else f", {file}"
+        click.echo(f"Image {image} of {test.name}{named}: class {label}.")
 
 
 def _files(folder: Path, pictures: Iterable[str], force: bool) -> dict[str, Path]:
@@ -124,5 +133,6 @@ def _files(folder: Path, pictures: Iterable[str], force: bool) -> dict[str, Path
     }
     there = [str(path) for path in files.values() if path.exists()]
     if there and not force:
-        raise BadInput(f"{', '.join(there)} exist already; --force replaces them.")
+        verb, them = ("exist", "them") if there[1:] else ("exists", "it")
+        raise BadInput(f"{', '.join(there)} {verb} already; --force replaces {them}.")
     return files

@@ -80,12 +80,14 @@ def _classes(facts: dict[str, Any]) -> str:
 
 
 def _print(facts: dict[str, Any]) -> None:
+    from ._own import shown
+
     training = facts["training"]
     trained = "unknown: not written by `train`"
     if training is not None:
         settings, versions = training["settings"], training["versions"]
         trained = (
-            f"{settings['model']} on {settings['dataset']}, {len(training['history'])} of "
+            f"{settings['model']} on {shown(settings['dataset'])}, {len(training['history'])} of "
             f"{settings['epochs']} epochs, seed {settings['seed']}; {versions['backend']}, "
             f"keras_proxy_snn {versions['keras_proxy_snn']}"
         )

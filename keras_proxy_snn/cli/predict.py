@@ -1,5 +1,6 @@
 """`keras-proxy-snn predict`."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from ._shared import (
     names_in,
     print_json,
     print_rows,
-    reading,
     steps_option,
     training_record,
 )
@@ -58,8 +58,8 @@ def predict(
     Scores are spike counts. With readout="potential", the remaining potential over the threshold is
     added. IMAGES are picture files, folders (searched with their subfolders), or .npy arrays of one
     image or many. Arrays have bytes or numbers from 0 to 1. Images are resized to the network's
-    input, converted to grey or colour, and scaled to its input range. Files in a folder that cannot
-    be read are reported and left out.
+    input (stretched, not cut), converted to grey or colour, and scaled to its input range. Files in
+    a folder that cannot be read are reported and left out.
     """
     from ._arguments import check_network, check_pictures
 
@@ -67,16 +67,12 @@ def predict(
     check_pictures(images)
     given = None if labels is None else names_in(labels)
     import_backend()
-    import numpy as np
-
     from ._accuracy import bar
 
     network = load_network(model)
-    names, x = _read(images, network, invert)
+    x, names = _read(images, network, invert)
     with bar("predicting", _BATCH, len(x)) as callback:
-        scores = network.predict(
-            np.stack(x), _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0
-        )
+        scores = network.predict(x, _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0)
     title, scores = _titled(network, scores)
     if silent := int((scores == 0).all(axis=1).sum()):
         click.echo(
@@ -118,30 +114,17 @@ def _titled(network: Any, scores: Any) -> tuple[str, Any]:
     return "scores", scores
 
 
-def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[list[str], list[Any]]:
-    """Names and pixels of all images; unreadable files in a folder are left out."""
-    from ._pictures import find, prepared
+def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[Any, list[str]]:
+    """Pixels and names of all images; unreadable files in a folder are told and left out."""
+    from ..datasets import from_files
 
-    shape = network.ann.input_shape[1:]
-    if network.events or len(shape) != 3:
-        raise BadInput(
-            f"The model must take images. Received: a model with inputs of shape {shape}."
-        )
-    names, x = [], []
-    for path, in_folder in find(paths):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         try:
-            with reading(f"image {path}"):
-                images = prepared(path, shape, invert, network.input_range)
-        except BadInput as error:
-            if not in_folder:
-                raise
-            click.echo(f"left out: {' '.join(error.message.split())}", err=True)
-            continue
-        x += images
-        names += [str(path) if len(images) == 1 else f"{path}[{i}]" for i in range(len(images))]
-    if not x:
-        raise BadInput("At least one image must be readable. Received: no readable image.")
-    return names, x
+            return from_files(paths, network, invert=invert)
+        finally:
+            for warning in caught:
+                click.echo(str(warning.message), err=True)
 
 
 def _class_names(

@@ -85,7 +85,7 @@ def train(
     resume: bool,
     force: bool,
     as_json: bool,
-    **settings: object,
+    **settings: Any,
 ) -> None:
     """Train a preset, or an architecture such as 16C3-P2-10F, and evaluate it.
 
@@ -94,8 +94,9 @@ def train(
     linearly, epoch by epoch.
 
     With --data, the network learns your own pictures: my_images/cat/1.png is of the class cat. A
-    preset keeps its image size, to which pictures are resized, and gets an output per class; an
-    architecture takes the size of the pictures. The model keeps the names of the classes.
+    preset keeps its image size, to which pictures are resized (stretched, not cut), and gets an
+    output per class; an architecture takes the size of the pictures. The model keeps the names of
+    the classes, and the file the place of the folder.
     """
     output = output or Path(f"{settings['model']}.keras")
     target = Output(output, resume, force)
@@ -106,6 +107,7 @@ def train(
         check_training(settings)
     import_backend()
     from ._accuracy import print_accuracies
+    from ._own import kept
     from ._training import run
 
     record = None
@@ -114,6 +116,8 @@ def train(
         given = {name for name in settings if source(name) is ParameterSource.COMMANDLINE}
         record = training_record(output)
         settings = _resumed(output, record, {name: settings[name] for name in given})
+    if (data := kept(settings["data"])) is not None:
+        settings.update(data=data, dataset=data)
     result = run(settings, target, data_dir, record)
     if as_json:
         print_json(result)
@@ -126,7 +130,13 @@ def _resumed(output: Path, record: dict[str, Any] | None, given: dict[str, Any])
     """The recorded settings, with the given number of epochs; other settings must not change."""
     if record is None:
         raise BadInput(f"--resume needs a file that `train` wrote. Received: {output}.")
+    from ._own import data_of_record, is_of_training
+
     settings: dict[str, Any] = record["settings"]
+    if given.get("data") is not None and is_of_training(settings, given["data"]):
+        settings["data"] = given["data"]  # the same folder in another place, or by another name
+    elif settings["data"] is not None:
+        data_of_record(settings)
     for name, value in given.items():
         # Compare as JSON: tuples of the settings have become lists in the record.
         if name != "epochs" and json.dumps(value) != json.dumps(settings[name]):

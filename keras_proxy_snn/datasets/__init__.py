@@ -1,10 +1,11 @@
 """Fashion-MNIST, CIFAR-10 and digits as NumPy arrays; pictures of your own as a stream.
 
 `from_folder` reads pictures of your own from class folders, batch by batch; `open_folder` reads
-them without a split. `from_hub` reads sets of Hugging Face and of tensorflow-datasets. `load`
-returns a data set. `locate` finds the place from which `load` would read it. `class_names` gives
-the names of its classes, `image_shape` the shape of its images. `name_by_shape` finds the set that
-has images of a given shape. `load_events` turns the recordings of an event camera into frames.
+them without a split. `from_files` reads new pictures, to classify them. `from_hub` reads sets of
+Hugging Face and of tensorflow-datasets. `load` returns a data set. `locate` finds the place from
+which `load` would read it. `class_names` gives the names of its classes, `image_shape` the shape of
+its images. `name_by_shape` finds the set that has images of a given shape. `load_events` turns the
+recordings of an event camera into frames.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from ._info import NAMES, DatasetError, class_names, image_shape, name_by_shape
 from ._load import load
 from ._locate import locate
 from ._source import Source
+from .new_pictures import from_files
 
 if TYPE_CHECKING:
     from ._folder import from_folder, open_folder
@@ -27,6 +29,7 @@ __all__ = [
     "Source",
     "class_names",
     "event_frames",
+    "from_files",
     "from_folder",
     "from_hub",
     "image_shape",
@@ -49,3 +52,8 @@ def __getattr__(name: str) -> Any:
     streams = (ImageStream, from_folder, from_hub, open_folder)
     globals().update({stream.__name__: stream for stream in streams})
     return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """The public names, those of the streams too, and what every module has."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -11,13 +11,14 @@ import numpy as np
 from ..basics.checks import positive_integer
 from ..basics.warn import warn
 from ._info import DatasetError
-from ._stream import ImageStream
+from ._stream import PARTS, ImageStream
 from .class_folders import (
     check_held_out,
     class_folders,
     existing_folder,
     is_seen,
     parts_of,
+    pictures_in,
     several,
 )
 from .pictures import PICTURES, read, size
@@ -52,8 +53,9 @@ def from_folder(
 
     Args:
         path: The folder.
-        image_size: `(height, width)` to which all pictures are resized. `None`: the size of the
-            pictures, which must be the same for all.
+        image_size: `(height, width)` to which all pictures are resized. A picture of other
+            proportions is stretched, not cut. `None`: the size of the pictures, which must be the
+            same for all.
         channels: 1 (grey) or 3 (colour), to which all pictures are converted. `None`: 1 if all
             are grey, else 3.
         held_out: Fraction of the pictures of each class that is held out. `None`: the folder's own
@@ -99,6 +101,7 @@ def from_folder(
     options |= {"image_size": train.image_shape[:2], "channels": train.image_shape[2]}
     test = open_folder(tests[0], class_names=train.class_names, **options)
     train.seed, train.epoch = seed, 0
+    train.part, test.part = PARTS
     return train, test
 
 
@@ -156,7 +159,7 @@ def open_folder(
     others = [path for path in sorted(place.iterdir()) if is_seen(path) and not path.is_dir()]
     files: list[tuple[int, int, Path]] = []
     for label, name in enumerate(names):
-        pictures, strangers = _pictures(folders[name])
+        pictures, strangers = pictures_in(folders[name])
         others += strangers
         if not pictures:
             raise DatasetError(
@@ -168,22 +171,9 @@ def open_folder(
     files.sort()
     paths = [file for _, _, file in files]
     shape = _shape(paths, image_size, channels)
-    return ImageStream(
-        lambda i: _read(paths[i]), [label for _, label, _ in files], names, shape, **options
-    )
-
-
-def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Pictures in a folder and its subfolders, sorted; and the other files."""
-    pictures: list[Path] = []
-    others: list[Path] = []
-    for where, inner, names in os.walk(folder):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        # `os.walk` does not follow links to folders, which can lead in circles.
-        others += [Path(where, name) for name in inner if Path(where, name).is_symlink()]
-        for path in (Path(where, name) for name in names if not name.startswith(".")):
-            (pictures if path.suffix.lower() in PICTURES.split() else others).append(path)
-    return sorted(pictures), sorted(others)
+    labels = [label for _, label, _ in files]
+    options["files"] = [file.relative_to(place).as_posix() for file in paths]
+    return ImageStream(lambda i: _read(paths[i]), labels, names, shape, **options)
 
 
 def _left_out(place: Path, paths: list[Path], reason: str) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -199,19 +200,32 @@ def image_shape(name: str) -> tuple[int, int, int]:
     return info_of(name).shape
 
 
-def name_by_shape(shape: tuple[int, ...]) -> str | None:
+def name_by_shape(
+    shape: tuple[int, ...],
+    classes: int | None = None,
+    class_names: Sequence[str] | None = None,
+) -> str | None:
     """Name of the set whose images have the given shape, or None.
 
     Args:
         shape: `(height, width, channels)`, in pixels.
+        classes: Number of classes that the set must have; `None` for any number.
+        class_names: Names of classes that the set must have, in this order; `None` for any names.
 
     Example:
 
     >>> from keras_proxy_snn import datasets
-    >>> datasets.name_by_shape((8, 8, 1))
-    'digits'
+    >>> datasets.name_by_shape((8, 8, 1)), datasets.name_by_shape((8, 8, 1), classes=3)
+    ('digits', None)
     """
-    return next((name for name, info in INFOS.items() if info.shape == tuple(shape)), None)
+    fitting = (
+        name
+        for name, info in INFOS.items()
+        if info.shape == tuple(shape)
+        and classes in (None, len(info.classes))
+        and (class_names is None or tuple(class_names) == info.classes)
+    )
+    return next(fitting, None)
 
 
 def check_labels(labels: Labels, info: DatasetInfo, where: object) -> None:

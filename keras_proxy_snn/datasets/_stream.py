@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from textwrap import shorten
 from typing import Any
 
 import keras
@@ -15,7 +16,10 @@ from ..basics.pixel_range import UNIT, check_range
 from ._info import Labels
 from .pictures import prepare
 
-__all__ = ["ImageStream"]
+__all__ = ["PARTS", "ImageStream"]
+
+PARTS = ("training", "held-out")
+"""What the two parts of a split are for."""
 
 
 class ImageStream(keras.utils.PyDataset):
@@ -35,6 +39,7 @@ class ImageStream(keras.utils.PyDataset):
         image_shape: `(height, width, channels)` of the images.
         batch_size: Images per batch.
         input_range: Values of black and white.
+        files: Name of each image, such as `"cat/1.png"`; `None` if they have none.
         **kwargs: Arguments of `keras.utils.PyDataset`: with `workers=4`, four threads read ahead.
 
     Attributes:
@@ -42,6 +47,7 @@ class ImageStream(keras.utils.PyDataset):
         class_names: As the argument, a tuple.
         image_shape: As the argument.
         numbers: Numbers of the images of this part, for `read`.
+        part: What the images are for, `"training"` or `"held-out"`; `""` if there is no split.
         seed: Seed of the order of the images; each epoch has another order. `None`: every epoch
             has the order of `labels`. It can be set at any time.
 
@@ -69,6 +75,7 @@ class ImageStream(keras.utils.PyDataset):
         *,
         batch_size: int = 32,
         input_range: tuple[float, float] = (0.0, 1.0),
+        files: Sequence[str] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -79,7 +86,13 @@ class ImageStream(keras.utils.PyDataset):
                 f"`labels` must be (images,). Received: an array of shape {np.shape(labels)}."
             )
         self.labels: Labels = np.asarray(labels).astype(np.int64)
+        if files is not None and len(files) != len(self.labels):
+            raise ValueError(
+                f"`files` must have one name for each of the {len(self.labels)} images. "
+                f"Received: {len(files)} names."
+            )
         self.image_shape = _checked_shape(image_shape)
+        self._files, self.part = files, ""
         self._read, self._range = read, check_range(input_range) or UNIT
         self._seed: int | None = None
         self._epoch = 0
@@ -110,6 +123,11 @@ class ImageStream(keras.utils.PyDataset):
     def images(self) -> int:
         """Number of images."""
         return len(self.numbers)
+
+    @property
+    def files(self) -> list[str] | None:
+        """Names of the images of this part, in the order of `arrays`; `None` if not known."""
+        return None if self._files is None else [self._files[i] for i in self.numbers.tolist()]
 
     @property
     def epoch(self) -> int:
@@ -178,13 +196,23 @@ class ImageStream(keras.utils.PyDataset):
                 )
             number = min(max(1, round(held_out * len(places))), len(places) - 1)
             out[rng.permutation(places)[:number]] = True
-        return self._part(self.numbers[~out], seed), self._part(self.numbers[out], None)
+        train, test = self._part(self.numbers[~out], seed), self._part(self.numbers[out], None)
+        train.part, test.part = PARTS
+        return train, test
 
     def _part(self, numbers: np.ndarray, seed: int | None) -> "ImageStream":
         part = copy.copy(self)
         # The seed before the epoch, whose order follows from it.
         part.numbers, part.seed, part.epoch = numbers, seed, 0
         return part
+
+    def __repr__(self) -> str:
+        kind = f"{self.part} images" if self.part else "images"
+        return (
+            f"<{type(self).__name__} of {self.images} {kind} {self.image_shape}, "
+            f"{len(self.class_names)} classes: {shorten(', '.join(self.class_names), 60)}; "
+            f"batch_size={self.batch_size}>"
+        )
 
     def _batch(self, numbers: np.ndarray) -> tuple[np.ndarray, Labels]:
         shape = self.image_shape

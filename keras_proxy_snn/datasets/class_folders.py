@@ -1,18 +1,22 @@
 """Where the class folders of a user's pictures are; needs no Keras, so that commands ask early."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from ._info import DatasetError
+from .pictures import PICTURES
 
 __all__ = [
     "check_held_out",
     "class_folders",
     "classes_in",
     "existing_folder",
+    "fingerprint",
     "is_seen",
     "parts_of",
+    "pictures_in",
     "several",
 ]
 
@@ -36,6 +40,49 @@ def parts_of(place: Path) -> list[Path]:
     if len(training) == 1 and tests and len(parts) == 1 + len(tests):
         return [*training, *tests]
     return [place]
+
+
+def pictures_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Pictures in a folder and its subfolders, sorted; and the other files."""
+    pictures: list[Path] = []
+    others: list[Path] = []
+    for where, inner, names in os.walk(folder):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        # `os.walk` does not follow links to folders, which can lead in circles.
+        others += [Path(where, name) for name in inner if Path(where, name).is_symlink()]
+        for path in (Path(where, name) for name in names if not name.startswith(".")):
+            (pictures if path.suffix.lower() in PICTURES.split() else others).append(path)
+    return sorted(pictures), sorted(others)
+
+
+def fingerprint(path: str | os.PathLike[str]) -> str:
+    """What a folder and its copies have in common: a hash of names and bytes of its pictures.
+
+    `from_folder` splits folders with the same fingerprint in the same way. No picture is read, so
+    one that was changed without a change of its size is not seen.
+
+    Raises:
+        DatasetError: If there is no such folder.
+
+    Example:
+
+    >>> import pathlib, shutil, tempfile
+    >>> from keras_proxy_snn.datasets.class_folders import fingerprint
+    >>> here = pathlib.Path(tempfile.mkdtemp())
+    >>> (here / "my" / "cat").mkdir(parents=True)
+    >>> before = (here / "my" / "cat" / "1.png").write_bytes(b"a picture")
+    >>> copy = shutil.copytree(here / "my", here / "copy")
+    >>> fingerprint(here / "my") == fingerprint(copy)
+    True
+    """
+    place = existing_folder(path)
+    found = hashlib.sha256()
+    for part in parts_of(place)[:2]:  # a third part is left out
+        for folder in _folders(part):
+            for picture in pictures_in(folder)[0]:
+                name = picture.relative_to(place).as_posix()
+                found.update(os.fsencode(f"{name}/{picture.stat().st_size}\n"))
+    return found.hexdigest()
 
 
 def is_seen(path: Path) -> bool:

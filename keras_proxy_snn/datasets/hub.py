@@ -8,7 +8,7 @@ import numpy as np
 from ..basics.checks import require
 from ._folder import FRACTION, checked_size
 from ._info import DatasetError
-from ._stream import ImageStream
+from ._stream import PARTS, ImageStream
 from .names import HUB_NAME
 from .pictures import pixels_of
 
@@ -46,8 +46,9 @@ def from_hub(
 
     Args:
         name: As above.
-        image_size: `(height, width)` to which all images are resized. `None`: the size of the first
-            image; an image of another size is an error when it is read.
+        image_size: `(height, width)` to which all images are resized. An image of other proportions
+            is stretched, not cut. `None`: the size of the first image; an image of another size is
+            an error when it is read.
         channels: 1 (grey) or 3 (colour). `None`: as the first image.
         held_out: Fraction of the images of each class that is held out. `None`: the part `test` or
             `validation` of the data set, or else 0.2.
@@ -82,6 +83,7 @@ def from_hub(
         return train.split(FRACTION if held_out is None else held_out, seed)
     test = _stream(name, open_part(other), **options)
     train.seed, train.epoch = seed, 0
+    train.part, test.part = PARTS
     return train, test
 
 

@@ -178,7 +178,13 @@ class CheckedInputs(Retraced):
         names = getattr(data, "class_names", None)
         if names is None:
             return
-        known = self.holder().class_names
+        known, classes = self.holder().class_names, self.holder().classes
+        if len(names) != classes:
+            raise ValueError(
+                f"The data are of {len(names)} classes; an architecture for them ends in "
+                f"-{len(names)}F. Received: a model of {classes} classes, and data with "
+                f"{list(names)}."
+            )
         if known is None:
             self.holder().class_names = names
         elif known != tuple(names):

@@ -35,7 +35,7 @@ def confusion_matrix(
     Args:
         labels: The right classes, `(images,)`, integers.
         scores: Scores `(images, classes)`, such as `model.predict(x)`.
-        class_names: Names of the classes; numbers if `None`.
+        class_names: Names of the classes, such as `model.class_names`; numbers if `None`.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide; the shares are the array of its one image.

@@ -9,7 +9,7 @@ from ..basics.arrays import as_float32
 from ..basics.checks import positive_integer
 from ..basics.types import Images
 from ..model import ProxyModel
-from .figure import WIDTH, draw_image, new_figure, one_image
+from .figure import WIDTH, draw_image, new_figure, one_image, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,14 @@ _EDGE, _LEFT, _RIGHT, _GAP = 0.15, 1.05, 0.75, 0.06
 _IMAGE, _TITLE, _NUMBERS, _SIMILARITIES = 1.0, 0.42, 0.2, 0.22
 
 
-def feature_maps(model: ProxyModel, image: Images, *, filters: int = 5, seed: int = 0) -> "Figure":
+def feature_maps(
+    model: ProxyModel,
+    image: Images,
+    *,
+    filters: int = 5,
+    seed: int = 0,
+    image_name: str = "one image",
+) -> "Figure":
     """Draw the maps of the same filters in both networks (the paper's Fig. 4).
 
     Each convolutional layer has two rows: activations of the ANN, after its ReLU, and below them
@@ -68,6 +75,7 @@ def feature_maps(model: ProxyModel, image: Images, *, filters: int = 5, seed: in
         image: `(height, width, channels)`, or a batch of exactly one.
         filters: Number of filters per layer, chosen at random; a layer with fewer shows all.
         seed: Seed of the random choice.
+        image_name: What the title calls the image.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide (wider for more than 8 filters).
@@ -96,7 +104,7 @@ def feature_maps(model: ProxyModel, image: Images, *, filters: int = 5, seed: in
     height = width * min(3.0, batch.shape[1] / batch.shape[2])
     block = _TITLE + _NUMBERS + _SIMILARITIES + 2 * height
     sheet = _Sheet(whole, 2 * _EDGE + _IMAGE + len(layers) * block)
-    _draw_head(sheet, batch[0], model.time_steps)
+    _draw_head(sheet, batch[0], image_name, model.time_steps)
     for i, maps in enumerate(layers):
         _draw_block(sheet, _EDGE + _IMAGE + i * block, maps, width, height)
     return sheet.figure
@@ -130,10 +138,10 @@ def _activations(model: ProxyModel, batch: np.ndarray) -> dict[str, np.ndarray]:
     return {names[place]: as_float32(result)[0] for place, result in walk if place in names}
 
 
-def _draw_head(sheet: _Sheet, image: np.ndarray, time_steps: int) -> None:
+def _draw_head(sheet: _Sheet, image: np.ndarray, image_name: str, time_steps: int) -> None:
     draw_image(sheet.axes(_EDGE, _EDGE, _IMAGE, _IMAGE), image)
     left = 2 * _EDGE + _IMAGE
-    title = f"Feature maps of one image, T = {time_steps}"
+    title = f"Feature maps of {short(image_name, 48)}, T = {time_steps}"
     sheet.text(left, _EDGE + 0.2, title, fontweight="bold", fontsize="large")
     legend = (
         "Above: activation of the ANN, after its ReLU. Below: spike count of the IF neurons.\n"

@@ -9,7 +9,7 @@ from keras import ops
 from ..basics.checks import positive_integer
 from ..basics.types import Images
 from ..model import ProxyModel
-from .figure import OKABE_ITO, class_labels, new_panels, one_image, short
+from .figure import OKABE_ITO, model_labels, new_panels, one_image, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +44,7 @@ def potential_traces(
     neurons: int = 3,
     seed: int = 0,
     class_names: Sequence[str] | None = None,
+    image_name: str = "one image",
 ) -> "Figure":
     """Draw membrane potentials of a few neurons of each layer for one image.
 
@@ -58,7 +59,9 @@ def potential_traces(
         image: `(height, width, channels)`, or a batch of exactly one.
         neurons: Largest number of neurons per layer, up to 5.
         seed: Seed of the random sample.
-        class_names: Names of the classes for the readout; numbers if `None`.
+        class_names: Names of the classes for the readout; those of the model if `None`, or else
+            numbers.
+        image_name: What the title calls the image.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide; the lines of a panel are labelled with
@@ -85,7 +88,7 @@ def potential_traces(
         raise ValueError(f"`neurons` must be at most {len(_MARKERS)}. Received: {neurons!r}.")
     batch = one_image(model, image)
     layers = _layers(model, batch, neurons, np.random.default_rng(seed), class_names)
-    title = f"Membrane potentials for one image, T = {model.time_steps}"
+    title = f"Membrane potentials for {short(image_name, 48)}, T = {model.time_steps}"
     figure, panels = new_panels(title, [layer.title for layer in layers], 1, 1.5, caption=_CAPTION)
     for axes, layer in zip(panels, layers, strict=True):
         threshold = _draw(axes, layer)
@@ -117,9 +120,9 @@ def _layers(
         readout = layer is model.snn.if_layers[-1]
         chosen, which = _choose(counts, v, neurons, rng, readout)
         if readout:
-            names = class_labels(class_names, len(counts))
-            names = names if class_names is not None else [f"class {name}" for name in names]
-            labels = [short(names[i], 14) for i in chosen]
+            names = model_labels(model, class_names)
+            # A number alone would look like the number of a neuron.
+            labels = [short(f"class {i}" if names[i] == str(i) else names[i], 14) for i in chosen]
         else:
             labels = [_place(int(i), shape) for i in chosen]
         title = f"{short(layer.twin.name, 40)}: {which}"

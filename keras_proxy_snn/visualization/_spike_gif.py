@@ -15,8 +15,8 @@ from ..model import ProxyModel
 from .figure import (
     BLUE,
     VERMILLION,
-    class_labels,
     draw_image,
+    model_labels,
     new_figure,
     one_image,
     short,
@@ -45,6 +45,7 @@ def spike_gif(
     class_names: Sequence[str] | None = None,
     frames_per_second: int = 5,
     overwrite: bool = False,
+    image_name: str = "one image",
 ) -> Path:
     """Write a GIF of the spikes of one image, one frame per time step.
 
@@ -57,9 +58,10 @@ def spike_gif(
         model: Spiking network and proxy.
         image: `(height, width, channels)`, or a batch of exactly one.
         path: A `.gif` file.
-        class_names: Names of the classes; numbers if `None`.
+        class_names: Names of the classes; those of the model if `None`, or else numbers.
         frames_per_second: Number of time steps shown per second.
         overwrite: Whether to replace an existing file.
+        image_name: What the title calls the image.
 
     Returns:
         The path.
@@ -93,8 +95,8 @@ def spike_gif(
         layer.twin.name: np.asarray(ops.convert_to_numpy(record[layer.name]))[0]
         for layer in model.snn.if_layers
     }
-    names = class_labels(class_names, next(reversed(spikes.values())).shape[-1])
-    _Film(pixels[0], spikes, [short(name, 12) for name in names]).write(path, frames_per_second)
+    names = [short(name, 12) for name in model_labels(model, class_names)]
+    _Film(pixels[0], spikes, names, image_name).write(path, frames_per_second)
     return path
 
 
@@ -105,9 +107,17 @@ class _Film:
         image: `(height, width, channels)`.
         spikes: Name of the layer to spikes `(time, ...)`; the readout is last.
         names: Names of the classes.
+        image_name: Name of the image.
     """
 
-    def __init__(self, image: np.ndarray, spikes: dict[str, np.ndarray], names: list[str]):
+    def __init__(
+        self,
+        image: np.ndarray,
+        spikes: dict[str, np.ndarray],
+        names: list[str],
+        image_name: str = "one image",
+    ):
+        self.title = f"Spikes of {short(image_name, 48)}"
         *_, (_, readout) = spikes.items()
         self.counts = readout.cumsum(axis=0)
         self.maps = dict(_choose(name, s) for name, s in spikes.items() if s.ndim == 4)
@@ -150,7 +160,7 @@ class _Film:
         for i, bar in enumerate(self.bars):
             bar.set_width(self.counts[step, i])
             bar.set_color(VERMILLION if i in best else BLUE)
-        title = f"Spikes of one image, step {step + 1} of {len(self.counts)}"
+        title = f"{self.title}, step {step + 1} of {len(self.counts)}"
         self.figure.suptitle(title, x=0.01, ha="left", fontsize="large", fontweight="bold")
 
     def write(self, path: Path, frames_per_second: int) -> None:

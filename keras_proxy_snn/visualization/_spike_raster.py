@@ -13,8 +13,8 @@ from ..model import ProxyModel
 from .figure import (
     BLUE,
     VERMILLION,
-    class_labels,
     draw_image,
+    model_labels,
     new_figure,
     one_image,
     short,
@@ -52,6 +52,7 @@ def spike_raster(
     seed: int = 0,
     class_names: Sequence[str] | None = None,
     pooling: bool = False,
+    image_name: str = "one image",
 ) -> "Figure":
     """Draw the spikes of the neurons of each layer for one image.
 
@@ -70,9 +71,10 @@ def spike_raster(
         image: `(height, width, channels)`, or a batch of exactly one.
         neurons: Largest number of neurons per layer.
         seed: Seed of the random sample.
-        class_names: Names of the classes for the readout; numbers if `None`. With more
-            than 40 classes only some are written.
+        class_names: Names of the classes for the readout; those of the model if `None`, or else
+            numbers. With more than 40 classes only some are written.
         pooling: Whether pooling stages have panels too.
+        image_name: What the title calls the image.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
@@ -95,7 +97,7 @@ def spike_raster(
     neurons = positive_integer("neurons", neurons)
     check_flag("pooling", pooling)
     batch = one_image(model, image)
-    names = class_labels(class_names, model.snn.stages[-1].twin.units)
+    names = model_labels(model, class_names)
     panels = _panels(model, batch, neurons, seed, names, pooling)
     best = _best(model, batch, panels[-1])
     panels[-1] = panels[-1]._replace(title=panels[-1].title + _answer(model.readout, best, names))
@@ -105,7 +107,7 @@ def spike_raster(
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[5, 1])
     head = grid[0, :].subgridspec(1, 2, width_ratios=[1, 6])
     draw_image(figure.add_subplot(head[0]), batch[0])
-    _draw_head(figure.add_subplot(head[1]), model.time_steps)
+    _draw_head(figure.add_subplot(head[1]), image_name, model.time_steps)
     most = max(panel.counts.max(initial=1) for panel in panels)
     for row, panel in enumerate(panels, start=1):
         raster = figure.add_subplot(grid[row, 0])
@@ -179,12 +181,12 @@ def _colours(panel: _Panel, best: Sequence[int] | np.ndarray) -> list[str]:
     return colours.tolist()
 
 
-def _draw_head(axes: "Axes", time_steps: int) -> None:
+def _draw_head(axes: "Axes", image_name: str, time_steps: int) -> None:
     axes.axis("off")
     axes.text(
         0.0,
         0.95,
-        f"Spikes of one image, T = {time_steps}",
+        f"Spikes of {short(image_name, 56)}, T = {time_steps}",
         fontweight="bold",
         fontsize="large",
         va="top",

@@ -25,6 +25,7 @@ __all__ = [
     "class_labels",
     "draw_image",
     "heading",
+    "model_labels",
     "new_figure",
     "new_panels",
     "one_image",
@@ -165,6 +166,15 @@ def class_labels(class_names: Sequence[str] | None, classes: int) -> list[str]:
             f"Received: {len(class_names)} names."
         )
     return [str(name) for name in class_names]
+
+
+def model_labels(model: ProxyModel, class_names: Sequence[str] | None) -> list[str]:
+    """Names of a model's classes: those given, or else those of the model, or their numbers.
+
+    Raises:
+        ValueError: As `class_labels`.
+    """
+    return class_labels(model.class_names if class_names is None else class_names, model.classes)
 
 
 def winners(counts: np.ndarray) -> np.ndarray:

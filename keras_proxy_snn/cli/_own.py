@@ -1,0 +1,166 @@
+"""The user's own pictures: where they are, and which of them a training held out."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import datasets
+from ..datasets.class_folders import fingerprint, parts_of
+from ..datasets.names import is_hub
+from ..model import ProxyModel
+from ._shared import BadInput, reading
+
+__all__ = [
+    "data_of_record",
+    "is_of_training",
+    "kept",
+    "note_of_changes",
+    "note_pictures",
+    "own_images",
+    "own_parts",
+    "shown",
+]
+
+
+def kept(data: str | None) -> str | None:
+    """What a record keeps of `--data`: the whole path of a folder, or a name of a hub."""
+    if data is None or is_hub(data):
+        return data
+    return os.path.abspath(Path(data).expanduser())
+
+
+def shown(data: str) -> str:
+    """A kept path as a person reads it: without the current folder."""
+    path = Path(data)
+    inside = not is_hub(data) and path.is_absolute() and path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd())) if inside else data
+
+
+def is_of_training(settings: dict[str, Any], data: str) -> bool:
+    """Whether data are those of a training: the same name, the same folder, or a copy of it."""
+    own = settings.get("data")
+    if own is None or is_hub(own) or is_hub(data):
+        return own == data
+    place, known = Path(data).expanduser(), settings.get("fingerprint")
+    if Path(own).expanduser().resolve() == place.resolve():
+        return True
+    return known is not None and place.is_dir() and fingerprint(place) == known
+
+
+def note_pictures(settings: dict[str, Any], train: Any, test: Any) -> None:
+    """Note in the settings which pictures a training has; when it resumes, it must have the same.
+
+    Raises:
+        BadInput: If a training that resumes has others.
+    """
+    pictures = [train.images, test.images]
+    found = None if is_hub(settings["data"]) else fingerprint(settings["data"])
+    same = settings.setdefault("pictures", pictures) == pictures
+    if not same or settings.setdefault("fingerprint", found) != found:
+        others = ", of other names or sizes" if same else ""
+        raise BadInput(
+            f"--resume needs the same pictures as before: {settings['pictures']} (trained on, held "
+            f"out) in {shown(settings['data'])}. Received: {pictures}{others}."
+        )
+
+
+def own_parts(settings: dict[str, Any], shape: Any, **options: Any) -> tuple[Any, Any]:
+    """For the settings of a `train`: the pictures to train on, and the pictures held out."""
+    with _telling(shown(settings["data"])):
+        reader = datasets.from_hub if is_hub(settings["data"]) else datasets.from_folder
+        return reader(
+            settings["data"],
+            image_size=None if shape is None else shape[:2],
+            channels=None if shape is None else shape[2],
+            held_out=settings["validation_split"],
+            seed=settings["seed"],
+            **options,
+        )
+
+
+@contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Raise errors as `reading` does; print warnings as lines on standard error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with reading(what):
+            yield
+    for warning in caught:
+        click.echo(f"warning: {warning.message}", err=True)
+
+
+def own_images(
+    model: ProxyModel, settings: dict[str, Any], data: str | None
+) -> tuple[Any, str, str, str]:
+    """The pictures of `--data`, or of the training: stream, name, part, and a note to print."""
+    shape, options = model.image_shape, {"input_range": model.input_range}
+    if model.events or len(shape) != 3:
+        raise BadInput(
+            f"Pictures need a network that takes images. Received: inputs of shape {shape}."
+        )
+    name = data or shown(settings["data"])
+    data = data or data_of_record(settings)
+    if is_of_training(settings, data):
+        train, test = own_parts({**settings, "data": data}, shape, **options)
+        note = note_of_changes({**settings, "data": data}, train, test)
+        return test, name, "held-out", note
+    if is_hub(data):
+        whole = {"data": data, "validation_split": None, "seed": 0}
+        return own_parts(whole, shape, **options)[1], name, "test", ""
+    with _telling(name):
+        stream = datasets.open_folder(
+            data,
+            image_size=(shape[0], shape[1]),
+            channels=shape[2],
+            class_names=model.class_names,
+            **options,
+        )
+    note = f"note: all {stream.images} pictures of {name} are taken"
+    told = f"{note}, also those on which the model may have been trained."
+    return stream, name, "own", told if _may_be_known(settings, Path(data)) else ""
+
+
+def data_of_record(settings: dict[str, Any]) -> str:
+    """The data of a training.
+
+    Raises:
+        BadInput: If they are no longer there.
+    """
+    data: str = settings["data"]
+    if not is_hub(data) and not Path(data).expanduser().is_dir():
+        raise BadInput(
+            "The folder of the training must still be there, or --data must name the folder in "
+            f"which the pictures are now. Received: {data}, from the record of the training."
+        )
+    return data
+
+
+def note_of_changes(settings: dict[str, Any], train: Any, test: Any) -> str:
+    """A warning if a folder has not the pictures that a training noted; else an empty text."""
+    data, known = settings["data"], settings.get("fingerprint")
+    changed = settings.get("pictures") != [train.images, test.images]
+    if not changed and (known is None or fingerprint(data) == known):
+        return ""
+    return (
+        f"warning: {shown(data)} has changed since the training, so the model may have been "
+        "trained on some of the pictures that are held out now."
+    )
+
+
+def _may_be_known(settings: dict[str, Any], place: Path) -> bool:
+    """Whether a model may have been trained on pictures of a folder that is not its training's."""
+    if not settings:
+        return True  # a model that was trained in Python
+    own = settings.get("data")
+    if own is None or is_hub(own):
+        return False
+    if settings.get("fingerprint") is None:
+        return True  # a file from before there were fingerprints
+    folder, place = Path(own).expanduser().resolve(), place.expanduser().resolve()
+    held_out = [path.resolve() for path in parts_of(folder)[1:]] if folder.is_dir() else []
+    return place not in held_out and (folder in place.parents or place in folder.parents)
