@@ -162,12 +162,19 @@ def read_keras(path):
     load_model(path)
 
 
-def config_seeds():
+@cache
+def keras_members():
     with zipfile.ZipFile(io.BytesIO(keras_seeds()[0])) as file:
-        return [file.read("config.json")]
+        return {name: file.read(name) for name in file.namelist()}
 
 
-def read_config(data, folder):
-    with zipfile.ZipFile(io.BytesIO(keras_seeds()[0])) as file:
-        members = {name: file.read(name) for name in file.namelist()}
-    return as_file(".keras", read_keras)(zipped({**members, "config.json": data}), folder)
+def member_seeds(name):
+    """One member of the good file alone is damaged; the archive around it is sound."""
+    return lambda: [keras_members()[name]]
+
+
+def read_member(name):
+    def reads(data, folder):
+        return as_file(".keras", read_keras)(zipped({**keras_members(), name: data}), folder)
+
+    return reads

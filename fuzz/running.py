@@ -48,16 +48,24 @@ class Hang(BaseException):
 
 
 def run(name, inputs, seed, keep=False):
-    """Try a number of inputs. If `keep` is true, inputs that fail are kept in the corpus."""
+    """Try a number of inputs.
+
+    If `keep` is true, inputs that fail are kept in the corpus. An input that ends the whole process
+    stays there, too, in the file `now`.
+    """
     target, rng = TARGETS[name], random.Random(f"{name} {seed}")
     seeds, tokens = target.seeds(), [*WORDS, *target.tokens]
     outcome, start, before = Outcome(name, inputs, seed), time.perf_counter(), memory()
     for _ in range(inputs):
         data = mutated(rng.choice(seeds), rng, tokens, target.head)
+        if keep:
+            write(HERE / "corpus" / name, data, "now")
         if failure := attempt(target, data, outcome):
             outcome.failures.append(failure)
             if keep:
                 write(HERE / "corpus" / name, data)
+    if keep:
+        (HERE / "corpus" / name / "now").unlink()
     outcome.grown = memory() - before
     outcome.seconds = time.perf_counter() - start
     if outcome.grown > BYTES:
@@ -104,9 +112,9 @@ def memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def write(folder, data):
+def write(folder, data, name=""):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
+    (folder / (name or hashlib.sha256(data).hexdigest()[:16])).write_bytes(data)
 
 
 def line(outcome):

@@ -71,6 +71,13 @@ def read_arguments(data, folder):
         raise BadInput(result.output)
 
 
+# One member of a `.keras` file.
+
+
+def damaged_member(name, head):
+    return Target(files.member_seeds(name), files.read_member(name), head=head, in_ci=50)
+
+
 ZIP = (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x07\x08", b"../", b".npy")
 TARGETS = {
     "spec": Target(
@@ -95,7 +102,8 @@ TARGETS = {
     "keras": Target(
         files.keras_seeds, files.as_file(".keras", files.read_keras), tokens=ZIP, in_ci=50
     ),
-    "keras-config": Target(files.config_seeds, files.read_config, head=5000, in_ci=50),
+    "keras-config": damaged_member("config.json", head=5000),
+    "keras-weights": damaged_member("model.weights.h5", head=20000),
     "arguments": Target(
         argument_seeds, read_arguments, (BadInput,), tuple(OPTIONS), head=50, on_disk=False
     ),

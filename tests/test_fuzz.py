@@ -9,7 +9,7 @@ from fuzz.running import Outcome, attempt, run
 from fuzz.targets import TARGETS, Target
 
 CORPUS = running.HERE / "corpus"
-NEED_A_BACKEND = {"keras", "keras-config", "arguments"}
+NEED_A_BACKEND = {"keras", "keras-config", "keras-weights", "arguments"}
 
 
 def marked(name):

@@ -337,6 +337,14 @@ def virtual(file):
     node.create_virtual_dataset("weight", h5py.VirtualLayout((3, 8), "float32"))
 
 
+def lists(file):
+    """Lists of any length: where a damaged file has them, HDF5 may end the whole process."""
+    h5py = pytest.importorskip("h5py")
+    del file["node/nodes/readout/weight"]
+    kind = h5py.vlen_dtype("float32")
+    file.create_dataset("node/nodes/readout/weight", (3,), dtype=kind)
+
+
 def replaced(path, value):
     def change(file):
         kind = file[path].dtype.kind if path in file else "O"
@@ -368,7 +376,8 @@ def exactly(path, value):
         (replaced("node/metadata/facts", "[]"), "`metadata` must be a mapping"),
         (exactly("node/nodes/conv/bias", -1.0), r"`bias` must have .* Received: shape \(\)"),
         (exactly("node/nodes/conv/bias", "x"), "`bias` of node 'conv' must be real numbers"),
-        (exactly("node/nodes/readout/weight", np.ones((3, 8), complex)), "must be real numbers"),
+        (exactly("node/nodes/readout/weight", np.ones((3, 8), complex)), "neither real numbers nor"),
+        (lists, "array '/node/nodes/readout/weight' holds neither real numbers nor text"),
         (exactly("node/nodes/pool/kernel_size", [1.5, 1.5]), "must be whole numbers"),
         (exactly("node/nodes/conv/stride", [0, 0]), "A NIR file"),
         (exactly("node/nodes/conv_if/v_threshold", np.full((2, 4, 4), 1e39)), "thresholds"),

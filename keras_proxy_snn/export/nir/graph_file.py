@@ -44,7 +44,7 @@ def open_graph(path: str | Path) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
-        _check_links_and_sizes(path)
+        _check_contents(path)
         with np.errstate(all="ignore"):  # of shapes that do not fit; `nir` refuses them
             graph = nir.read(path)
         _check_numbers(graph)
@@ -53,12 +53,14 @@ def open_graph(path: str | Path) -> Any:
         raise ValueError(f"A NIR file is expected. Received: {path} ({error}).") from error
 
 
-def _check_links_and_sizes(path: str | Path) -> None:
+def _check_contents(path: str | Path) -> None:
     """Raise a `ValueError` if a group is linked twice or an array declares too many bytes.
 
-    Arrays and groups in other files are refused too.
+    Arrays and groups in other files are refused too, and arrays of neither numbers nor text.
     """
     h5py = require("h5py")
+    # HDF5 ends the whole process where a damaged type makes it follow lists of any length.
+    kinds = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
     seen = set()
 
     def walk(group: "Group") -> None:
@@ -72,6 +74,8 @@ def _check_links_and_sizes(path: str | Path) -> None:
             item = group[name]
             if isinstance(item, h5py.Group):
                 walk(item)
+            elif item.id.get_type().get_class() not in kinds:
+                raise ValueError(f"array {item.name!r} holds neither real numbers nor text")
             elif item.is_virtual or item.external:
                 raise ValueError(f"array {item.name!r} is in another file")
             elif item.nbytes > _LARGEST_RATIO * item.id.get_storage_size() + _SMALL:
