@@ -51,7 +51,7 @@ def run(name, inputs, seed, keep=False):
     """Try a number of inputs.
 
     If `keep` is true, inputs that fail are kept in the corpus. An input that ends the whole process
-    stays there, too, in the file `now`.
+    stays there, too, in the file `now`, which git ignores.
     """
     target, rng = TARGETS[name], random.Random(f"{name} {seed}")
     seeds, tokens = target.seeds(), [*WORDS, *target.tokens]

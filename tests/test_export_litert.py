@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import keras_proxy_snn
-from keras_proxy_snn.export import from_model, interpreter, litert, vela
+from keras_proxy_snn.export import export, from_model, interpreter, litert, vela
 from keras_proxy_snn.export.converters import tflite as tflite_converter
 from keras_proxy_snn.export.on_device import is_changed
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
@@ -274,6 +274,23 @@ def test_float16_halves_the_file_and_means_rounded_kernels(tmp_path):
     litert.write(reference(2), whole)
     litert.write(reference(2), half, weights="float16")
     assert half.stat().st_size < 0.6 * whole.stat().st_size
+
+
+def test_an_export_in_float16_is_compared_with_the_rounded_network(tmp_path):
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(0.01, 0.1, (64, 4)).astype("float32")
+    layers = (Flatten("f"), Dense("readout", kernel, None, 1.0, "subtract"))
+    program = Program(layers, (8, 8, 1), 400)
+    images = oracle.dyadic(rng, (20, 8, 8, 1), low=0, high=257)
+    made = export(program, tmp_path / "net.tflite", images=images, form="step", weights="float16")
+    assert made.check.differing == 0
+    assert "float32, weights in float16, T = 400" in repr(made)
+    halves = kernel.astype("float16").astype("float32")
+    np.testing.assert_array_equal(made.program.layers[-1].kernel, halves)
+    np.testing.assert_array_equal(made.run(images), scores_of(made.program, images))
+    assert (scores_of(program, images) != scores_of(made.program, images)).any()
+    with pytest.raises(ValueError, match="within float16's 65504"):
+        export(tiny(kernel=1e5), tmp_path / "large.tflite", weights="float16")
 
 
 def opened(path):

@@ -376,7 +376,10 @@ def exactly(path, value):
         (replaced("node/metadata/facts", "[]"), "`metadata` must be a mapping"),
         (exactly("node/nodes/conv/bias", -1.0), r"`bias` must have .* Received: shape \(\)"),
         (exactly("node/nodes/conv/bias", "x"), "`bias` of node 'conv' must be real numbers"),
-        (exactly("node/nodes/readout/weight", np.ones((3, 8), complex)), "neither real numbers nor"),
+        (
+            exactly("node/nodes/readout/weight", np.ones((3, 8), complex)),
+            "neither real numbers nor",
+        ),
         (lists, "array '/node/nodes/readout/weight' holds neither real numbers nor text"),
         (exactly("node/nodes/pool/kernel_size", [1.5, 1.5]), "must be whole numbers"),
         (exactly("node/nodes/conv/stride", [0, 0]), "A NIR file"),

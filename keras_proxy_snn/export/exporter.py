@@ -16,6 +16,7 @@ from ..basics.files import check_target, replacing
 from ..basics.pixel_range import seen_range, warn_of_range
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
+from . import half
 from .check import Check, check
 from .formats import FORMATS, check_libraries, check_suffix, checked_form, writer
 from .frontend.from_model import from_model
@@ -137,9 +138,9 @@ def export(
         verbose: Whether to print the path, the size and the result of the check. Long work shows
             its progress in a terminal or a notebook; `False` hides it, `True` shows it everywhere.
         **options: Further arguments of the format's writer. LiteRT: `weights="float16"` stores the
-            weights in half the bytes and rounds them, `batch_size` is the file's. ONNX:
-            `chunk_steps`, the steps that are folded into a batch. NIR: `pooling="average"`, for
-            libraries without sums. C: `class_names`, a list.
+            weights in half the bytes; the network in the file, with which it is compared, has them
+            rounded. `batch_size` is the file's. ONNX: `chunk_steps`, the steps that are folded into
+            a batch. NIR: `pooling="average"`, for libraries without sums. C: `class_names`, a list.
 
     Returns:
         `Exported`.
@@ -185,6 +186,8 @@ def export(
     if bits is quantise or program.number_format not in FORMATS[format].numbers:
         calibration = images if calibration is None else calibration
         program = _integers(format, program, bits, calibration, shown)
+    if options.get("weights") == "float16" and not program.is_integer:
+        program = half.rounded(program)
     if calibration is not None:
         images = calibration[:_CHECKED] if images is None else images[:_CHECKED]
     images = noise_images(program) if images is None else images

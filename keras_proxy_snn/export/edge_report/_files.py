@@ -3,16 +3,15 @@
 import itertools
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...basics.files import check_target
 from ...basics.types import Images, Verbose
-from .. import litert, vela
+from .. import half, litert, vela
 from ..formats import FORMATS, writer
-from ..program import Program, with_shortcuts
+from ..program import Program
 from ..quantise import quantise
 from ._table import NPUS
 from ._twin import write_twin
@@ -36,8 +35,7 @@ def number_formats(program: Program, calibration: Images, verbose: Verbose) -> P
 
     If a program cannot be made, the error that says why stands in its place.
     """
-    half = tuple(_in_half(layer) if layer in program.neurons else layer for layer in program.layers)
-    programs: Programs = {"float32": program, "float16": replace(program, layers=half)}
+    programs: Programs = {"float32": program, "float16": half.rounded(program)}
     try:
         if calibration is None:
             raise ValueError("An integer network needs training images. Received: none.")
@@ -45,15 +43,6 @@ def number_formats(program: Program, calibration: Images, verbose: Verbose) -> P
     except ValueError as error:
         programs["int8"] = error
     return programs
-
-
-def _in_half(layer: Any) -> Any:
-    """Round the kernels of a layer of neurons to float16."""
-
-    def rounded(part: Any) -> Any:
-        return replace(part, kernel=part.kernel.astype("float16").astype("float32"))
-
-    return with_shortcuts(rounded(layer), map(rounded, layer.shortcuts))
 
 
 def write_files(

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...basics.archives import UNREADABLE
 from ...basics.checks import require
+from .heaps import check_heaps
 
 # `nir` may compress with zlib, whose largest ratio is 1,032 to 1.
 _LARGEST_RATIO, _SMALL = 1100, 2**16
@@ -44,6 +45,7 @@ def open_graph(path: str | Path) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
+        check_heaps(Path(path).read_bytes())
         _check_contents(path)
         with np.errstate(all="ignore"):  # of shapes that do not fit; `nir` refuses them
             graph = nir.read(path)
