@@ -3,7 +3,8 @@
 `ProxyModel -> Program -> (quantise) -> writer -> check in the real runtime`.
 """
 
-from .exporter import Exported, ExportError, export
+from .exported import Exported
+from .exporter import ExportError, export
 from .formats import FORMATS
 from .frontend.from_model import from_model
 from .program import Program, load

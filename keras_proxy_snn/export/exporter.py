@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from ..basics.pixel_range import seen_range, warn_of_range
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
 from . import half
-from .check import Check, check
+from .check import check
+from .exported import Exported
 from .formats import FORMATS, check_libraries, check_suffix, checked_form, writer
 from .frontend.from_model import from_model
 from .images import check_images, noise_images
@@ -26,7 +27,7 @@ from .quantise import check_bits
 from .quantise import quantise as quantised
 from .runner import check_runner, place_runner
 
-__all__ = ["CALIBRATED", "ExportError", "Exported", "export"]
+__all__ = ["CALIBRATED", "ExportError", "export"]
 
 CALIBRATED = 500
 """Largest number of calibration images that quantise a network."""
@@ -38,60 +39,6 @@ _PARTS, _LEAST = 20, 100
 
 class ExportError(RuntimeError):
     """A written file gives other spikes than the network."""
-
-
-@dataclass(frozen=True, repr=False)
-class Exported:
-    """A written and checked file; it shows itself in a few lines.
-
-    Attributes:
-        path: The file. For C it is the source; the header is beside it.
-        format: One of `FORMATS`.
-        form: Form of the graph, such as `"unrolled"`.
-        size: Size of all files, in bytes.
-        nodes: Number of nodes of the graph; for C, number of functions.
-        check: Result of the check, or `None` if the file was not checked.
-        program: The network in the file.
-        accuracy: Accuracy of the file on the test images, or `None` without test images. The class
-            is the first one with the highest score.
-        weights: Number format in which the file holds the weights of a float network.
-    """
-
-    path: Path
-    format: str
-    form: str
-    size: int
-    nodes: int
-    check: Check | None
-    program: Program
-    accuracy: float | None
-    weights: str = "float32"
-
-    def __repr__(self) -> str:
-        check = "not made" if self.check is None else self.check
-        steps = self.program.time_steps
-        lines = [
-            f"Exported {self.path}",
-            f"  {self.format}, {self.form}: {self.numbers}, T = {steps}, {self.size:,} bytes",
-            f"  check: {check}",
-        ]
-        if self.accuracy is not None:
-            images = self.program.metadata["accuracy_images"]
-            lines.append(f"  accuracy: {self.accuracy:.2%} of {images:,} test images")
-        return "\n".join(lines)
-
-    @property
-    def numbers(self) -> str:
-        """The number format, in words, such as `"int8, weights of 4 bits"`."""
-        bits, numbers = self.program.weight_bits, self.program.number_format
-        if bits is None:
-            return numbers if self.weights == numbers else f"{numbers}, weights in {self.weights}"
-        return numbers if bits == 8 else f"{numbers}, weights of {bits} bits"
-
-    def run(self, images: Images) -> np.ndarray:
-        """Run the file in its real runtime; return spike counts or scores `(batch, classes)`."""
-        scores: np.ndarray = writer(self.format).run(self.path, self.program, images)
-        return scores
 
 
 def export(
