@@ -265,6 +265,9 @@ def test_pictures_of_a_model_use_its_names_and_tell_the_image(model, image, tmp_
         assert raster_panels(own)[-1][0].get_yticklabels()[0].get_text() == "0"
     finally:
         model.class_names = None
+    name = "a folder with a long name/a picture with a long name too.png, class tabby cat"
+    for picture in (spike_raster, potential_traces, feature_maps):
+        check_legible(picture(model, image, image_name=name))
     steps = f"cat/1.png, class cat, T = {model.time_steps}"
     assert f"Spikes of {steps}" in texts
     assert traces.get_suptitle() == f"Membrane potentials for {steps}"

@@ -18,9 +18,9 @@ __all__ = ["rates_against_relu"]
 _CAPTION = (
     "Each point is a neuron on one image. The proxy assumes that the points lie on the line. Right "
     "of its bend\na neuron would have to fire more than once per step; a higher threshold cures "
-    "it. Above the line, also where\nthe ReLU is 0, it fired before its inhibiting inputs came: a "
-    "spike cannot be taken back. Cosine distance is 0\nif all rates are the same multiple of the "
-    "ReLU, as on a line of another slope."
+    "it. Above the line, also where\nthe ReLU is 0, a neuron fired before its inhibiting inputs "
+    "came: a spike cannot be taken back.\nCosine distance is 0 if all rates are the same multiple "
+    "of the ReLU, as on a line of another slope."
 )
 
 

@@ -117,7 +117,7 @@ class _Film:
         names: list[str],
         image_name: str = "one image",
     ):
-        self.title = f"Spikes of {short(image_name, 48)}"
+        self.title = f"Spikes of {short(image_name, 42)}"
         *_, (_, readout) = spikes.items()
         self.counts = readout.cumsum(axis=0)
         self.maps = dict(_choose(name, s) for name, s in spikes.items() if s.ndim == 4)

@@ -186,7 +186,7 @@ def _draw_head(axes: "Axes", image_name: str, time_steps: int) -> None:
     axes.text(
         0.0,
         0.95,
-        f"Spikes of {short(image_name, 56)}, T = {time_steps}",
+        f"Spikes of {short(image_name, 44)}, T = {time_steps}",
         fontweight="bold",
         fontsize="large",
         va="top",
