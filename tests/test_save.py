@@ -1,6 +1,7 @@
 """Keras's own ways of saving: a file is whole, and none is replaced unasked."""
 
 import keras
+import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
@@ -65,3 +66,19 @@ def test_weights_in_several_files_are_still_read(model, tmp_path):
     other = kps.build("2F", input_shape=(2, 1, 1), time_steps=2)
     other.load_weights(tmp_path / "a.weights.json")
     assert (other.get_weights()[0] == model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_the_state_of_the_optimizer_comes_back_where_there_is_one(model, tmp_path, steps):
+    x, y = np.ones((4, 2, 1, 1), "float32"), np.array([0, 1, 0, 1])
+    model.compile("adam", kps.SpikeCountCrossentropy())
+    for _ in range(steps):
+        model.train_on_batch(x, y)
+    model.save(tmp_path / "a.keras")
+    loaded = keras.models.load_model(tmp_path / "a.keras")  # Keras would warn: an error here
+    assert loaded.optimizer.built == (steps > 0)
+    assert int(loaded.optimizer.iterations) == steps
+    for one in (model, loaded):
+        one.train_on_batch(x, y)
+    for mine, wanted in zip(loaded.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, wanted)

@@ -49,16 +49,27 @@ class ProxyLearning(Settings, _Steps):
 
         `jit_compile` is "auto" again where it is this backend's own choice, for others choose
         otherwise. PyTorch would compile the steps of a file from JAX, which takes minutes; JAX
-        would run those of the others operation by operation.
+        would run those of the others operation by operation. `optimizer_built` is there, and false,
+        before the first step of training: the optimizer then has no state of the weights.
         """
         config: dict[str, Any] = super().get_compile_config()
         if config and config["jit_compile"] == self._resolve_auto_jit_compile():
             config["jit_compile"] = "auto"
+        if config and not self.optimizer.built:
+            config["optimizer_built"] = False
         return config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile a loaded model with what it was compiled with, on whichever backend that was."""
-        super().compile_from_config(of_any_backend(config))
+        """Compile a loaded model with what it was compiled with, on whichever backend that was.
+
+        Keras gives the optimizer a state of each weight, and warns if the file has no such states.
+        The optimizer of a model that has not been trained gets them at its first step, as always.
+        """
+        config = of_any_backend(config)
+        if config.pop("optimizer_built", True):
+            super().compile_from_config(config)
+        else:
+            self.compile(**keras.saving.deserialize_keras_object(config))
 
     def _proxy(self, images: Images) -> Any:
         """Output of the ANN in training for preprocessed images, before a softmax."""
