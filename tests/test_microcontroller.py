@@ -270,3 +270,7 @@ def test_images_of_a_data_set_are_in_the_range_of_the_network(tmp_path):
         assert done.returncode == 0, done.stderr
         written.append((tmp_path / "images.h").read_text())
     assert written[0] == written[1]
+    few = (layers[0], Dense("readout", kernel[:, :3].copy(), None, 150, "zero"))
+    Program(few, (8, 8, 1), 6, "int8", 255.0, {}).save(tmp_path / "net.kps", overwrite=True)
+    done = run_script("examples/microcontroller/bare_metal/prepare.py", tmp_path / "net.kps")
+    assert "no data set has images (8, 8, 1) of 3 classes" in done.stderr

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .checks import check_flag
 
-__all__ = ["check_target", "draft_of", "replacing"]
+__all__ = ["check_target", "draft_of", "replacing", "user_path"]
 
 # Machines may share a folder, and the number of a process says nothing on another machine.
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
@@ -30,6 +30,20 @@ _A_DAY = 24 * 3600.0
 
 _numbers = itertools.count()
 _mine: set[Path] = set()
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """A path that a user typed: `~` is the home folder. A home that nobody knows stays as it is.
+
+    Of such a home, pathlib's `expanduser` raises a `RuntimeError`.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.files import user_path
+    >>> str(user_path("~nobody-of-this-name/images"))
+    '~nobody-of-this-name/images'
+    """
+    return Path(os.path.expanduser(path))
 
 
 def check_target(path: str | Path, overwrite: bool = False) -> None:

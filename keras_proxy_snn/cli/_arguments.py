@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import datasets
 from ..basics.checks import check_choice
-from ..basics.files import check_target
+from ..basics.files import check_target, user_path
 from ..cnn.spec import Dense, Spec, layer_shapes, parse_spec
 from ..datasets.class_folders import check_held_out, classes_in, existing_folder
 from ..datasets.names import is_hub
@@ -69,7 +69,7 @@ def check_data_options(data: str | None, dataset: str | None, data_dir: str | No
     check_data_dir(data, data_dir)
     if data is not None and dataset is not None:
         raise BadInput(f"Give --data or --dataset. Received: {data} and {dataset}.")
-    if data is not None and not is_hub(data) and not Path(data).expanduser().is_dir():
+    if data is not None and not is_hub(data) and not user_path(data).is_dir():
         hint = f" The data set of this name is --dataset {data}." if data in datasets.NAMES else ""
         raise BadInput(f"A folder of pictures must exist.{hint} Received: {data}.")
     if dataset is not None:

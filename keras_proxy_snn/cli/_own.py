@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from .. import datasets
+from ..basics.files import user_path
 from ..datasets.class_folders import fingerprint, parts_of
 from ..datasets.names import is_hub
 from ..model import ProxyModel
@@ -31,7 +32,7 @@ def kept(data: str | None) -> str | None:
     """What a record keeps of `--data`: the whole path of a folder, or a name of a hub."""
     if data is None or is_hub(data):
         return data
-    return os.path.abspath(Path(data).expanduser())
+    return os.path.abspath(user_path(data))
 
 
 def shown(data: str) -> str:
@@ -46,8 +47,8 @@ def is_of_training(settings: dict[str, Any], data: str) -> bool:
     own = settings.get("data")
     if own is None or is_hub(own) or is_hub(data):
         return own == data
-    place, known = Path(data).expanduser(), settings.get("fingerprint")
-    if Path(own).expanduser().resolve() == place.resolve():
+    place, known = user_path(data), settings.get("fingerprint")
+    if Path(own).resolve() == place.resolve():
         return True
     return known is not None and place.is_dir() and fingerprint(place) == known
 
@@ -122,7 +123,7 @@ def own_images(
         )
     note = f"note: all {stream.images} pictures of {name} are taken"
     told = f"{note}, also those on which the model may have been trained."
-    return stream, name, "own", told if _may_be_known(settings, Path(data)) else ""
+    return stream, name, "own", told if _may_be_known(settings, user_path(data)) else ""
 
 
 def data_of_record(settings: dict[str, Any]) -> str:
@@ -132,7 +133,7 @@ def data_of_record(settings: dict[str, Any]) -> str:
         BadInput: If they are no longer there.
     """
     data: str = settings["data"]
-    if not is_hub(data) and not Path(data).expanduser().is_dir():
+    if not is_hub(data) and not Path(data).is_dir():
         raise BadInput(
             "The folder of the training must still be there, or --data must name the folder in "
             f"which the pictures are now. Received: {data}, from the record of the training."
@@ -161,6 +162,6 @@ def _may_be_known(settings: dict[str, Any], place: Path) -> bool:
         return False
     if settings.get("fingerprint") is None:
         return True  # a file from before there were fingerprints
-    folder, place = Path(own).expanduser().resolve(), place.expanduser().resolve()
+    folder, place = Path(own).resolve(), place.resolve()
     held_out = [path.resolve() for path in parts_of(folder)[1:]] if folder.is_dir() else []
     return place not in held_out and (folder in place.parents or place in folder.parents)

@@ -41,10 +41,10 @@ def evaluate(
 ) -> None:
     """Measure the accuracy of MODEL, a .keras file, on test images.
 
-    By default the images are those of the data that `train` used, or else of the data set whose
-    images have the model's shape. Of the pictures that `train` used, those held out are taken; of
-    another folder, all. Output neurons often fire equally often, so the command prints the
-    accuracy by three rules for ties.
+    By default the images are those of the data that `train` used, or else of the data set that has
+    the model's image shape and classes. Of the folder that `train` used, or a copy of it, the
+    pictures that were held out are taken; of another folder, all. Output neurons often fire equally
+    often, so the command prints the accuracy by three rules for ties.
     """
     from ._arguments import check_data_options, check_network
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ..basics.files import user_path
 from . import _cifar, _idx, _images
 from ._digits import DIGITS
 from ._files import ARCHIVE_SUFFIXES, is_archive, members
@@ -63,11 +64,11 @@ def search(
     places: list[tuple[str, Path]] = []
     missed: list[str] = []
     if data_dir is not None:
-        places.append(("data_dir", Path(data_dir).expanduser()))
+        places.append(("data_dir", user_path(data_dir)))
     else:
         variable = os.environ.get(ENVIRONMENT_VARIABLE)
         if variable:
-            places.append((ENVIRONMENT_VARIABLE, Path(variable).expanduser()))
+            places.append((ENVIRONMENT_VARIABLE, user_path(variable)))
         else:
             missed.append(f"{ENVIRONMENT_VARIABLE} (not set)")
         if info.system_folder:
@@ -110,7 +111,7 @@ def _why_not(path: Path) -> str:
 
 def _prepared(info: DatasetInfo) -> Source | None:
     """The set that tensorflow-datasets has on disk, by default in `~/tensorflow_datasets`."""
-    root = Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    root = user_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     for path in sorted(root.glob(f"{info.name}/*/dataset_info.json")):
         if importlib.util.find_spec("tensorflow_datasets") is not None:
             return Source(info.name, "tfds", path.parent)

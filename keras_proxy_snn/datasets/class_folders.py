@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..basics.files import user_path
 from ._info import DatasetError
 from .pictures import PICTURES
 
@@ -26,7 +27,7 @@ _HELD_OUT = ("test", "testing", "val", "valid", "validation")
 
 def existing_folder(path: str | os.PathLike[str]) -> Path:
     """The folder of a path, or a `DatasetError`."""
-    place = Path(path).expanduser()
+    place = user_path(path)
     if not place.is_dir():
         raise DatasetError(f"A folder of pictures must exist. Received: {place}.")
     return place

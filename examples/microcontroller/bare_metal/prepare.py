@@ -58,9 +58,11 @@ def main():
     arguments = parser.parse_args()
     try:
         program = network(arguments.model)
-        name = arguments.dataset or datasets.name_by_shape(program.input_shape)
+        shape, classes = program.input_shape, program.shapes()[-1][0]
+        fitting = datasets.name_by_shape(shape, classes, program.class_names)
+        name = arguments.dataset or fitting
         if name is None:
-            raise ValueError(f"give --dataset: no data set has images of {program.input_shape}")
+            raise ValueError(f"give --dataset: no data set has images {shape} of {classes} classes")
         (training, _), (images, _) = datasets.load(name)
         names = datasets.class_names(name)
         # The data set has pixels from 0 to 1, the network those that it was trained with.
