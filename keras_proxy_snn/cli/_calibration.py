@@ -4,15 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
 from .. import datasets
 from ..basics.pixel_range import in_range
 from ..datasets.names import is_hub
-from ..datasets.new_pictures import find, prepared
 from ..datasets.pictures import is_scaled, read_array, unit
 from ..export import Program
 from ._own import is_of_training, note_of_changes, own_parts
+from ._pictures import spread_pictures
 from ._shared import reading
 
 __all__ = ["calibration_images"]
@@ -49,7 +48,8 @@ def calibration_images(
         return _own(program, {**settings, "data": wanted})
     if wanted is not None and Path(wanted).is_dir():
         with reading(wanted):
-            return _pictures(program, wanted), None, None
+            shape, ends = program.input_shape, program.input_range
+            return spread_pictures(wanted, _MOST, shape, ends), None, None
     if wanted is not None and wanted.endswith(".npy"):
         with reading(wanted):
             array = read_array(Path(wanted))
@@ -67,17 +67,6 @@ def _own(program: Program, settings: dict[str, Any]) -> tuple[Any, Any, tuple[st
     with reading(settings["data"]):
         images, _ = train.first(_MOST).arrays()
         return images, test.first(_TESTED).arrays(), train.class_names
-
-
-def _pictures(program: Program, folder: str) -> np.ndarray:
-    """Pictures of a folder and its subfolders, evenly spread."""
-    files = [file for file, _ in find((Path(folder),))]
-    step = -(-len(files) // _MOST)
-    images = []
-    for file in files[::step]:
-        with reading(f"image {file}"):
-            images += prepared(file, program.input_shape, False, program.input_range)
-    return np.stack(images)
 
 
 def _data_set(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...] | None]:

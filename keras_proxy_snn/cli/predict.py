@@ -1,6 +1,5 @@
 """`keras-proxy-snn predict`."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +67,10 @@ def predict(
     given = None if labels is None else names_in(labels)
     import_backend()
     from ._accuracy import bar
+    from ._pictures import new_pictures
 
     network = load_network(model)
-    x, names = _read(images, network, invert)
+    x, names = new_pictures(images, network, invert)
     with bar("predicting", _BATCH, len(x)) as callback:
         scores = network.predict(x, _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0)
     title, scores = _titled(network, scores)
@@ -112,19 +112,6 @@ def _titled(network: Any, scores: Any) -> tuple[str, Any]:
     if network.readout == "counts":
         return "spike_counts", np.rint(scores).astype(int)
     return "scores", scores
-
-
-def _read(paths: tuple[Path, ...], network: Any, invert: bool) -> tuple[Any, list[str]]:
-    """Pixels and names of all images; unreadable files in a folder are told and left out."""
-    from ..datasets import from_files
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            return from_files(paths, network, invert=invert)
-        finally:
-            for warning in caught:
-                click.echo(str(warning.message), err=True)
 
 
 def _class_names(

@@ -15,7 +15,7 @@ from ..basics.warn import warn
 from ._info import DatasetError
 from .pictures import PICTURES, prepare, read
 
-__all__ = ["find", "from_files", "prepared"]
+__all__ = ["find", "from_files"]
 
 _SUFFIXES = {".npy", *PICTURES.split()}
 
@@ -82,7 +82,7 @@ def from_files(
     x: list[np.ndarray] = []
     for path, in_folder in find(tuple(map(Path, several))):
         try:
-            images = prepared(path, shape, invert, model.input_range)
+            images = [prepare(p, shape, invert, model.input_range) for p in read(path)]
         except ImportError:
             raise
         except Exception as error:  # a damaged file can make its reader raise any error
@@ -119,10 +119,3 @@ def find(paths: tuple[Path, ...]) -> Iterator[tuple[Path, bool]]:
         if not inside:
             raise ValueError(f"A folder must have images ({PICTURES} .npy). Received: {path}.")
         yield from ((file, True) for file in inside)
-
-
-def prepared(
-    path: Path, shape: tuple[int, int, int], invert: bool, input_range: tuple[float, float]
-) -> list[np.ndarray]:
-    """The images of a file, in the network's shape and range; `read` and `prepare` tell more."""
-    return [prepare(pixels, shape, invert, input_range) for pixels in read(path)]
