@@ -15,7 +15,8 @@ def check_heaps(data: bytes) -> None:
     r"""Raise a `ValueError` if the texts of an HDF5 file do not lie one after another.
 
     Texts of any length lie in collections. The space that is left in a collection is an object,
-    too, with index 0. Where its size is 0, HDF5 reads it again and again, without an end.
+    too, with index 0. Where a size is 0, or so large that a sum of sizes overflows, HDF5 reads an
+    object again and again, without an end.
 
     Args:
         data: The bytes of the file.
@@ -27,15 +28,16 @@ def check_heaps(data: bytes) -> None:
     >>> check_heaps(b"GCOL\x01\0\0\0" + (32).to_bytes(8, "little") + left)
     >>> check_heaps(b"GCOL\x01\0\0\0" + (32).to_bytes(8, "little") + bytes(16))
     Traceback (most recent call last):
-    ValueError: Texts must lie one after another. Received: 0 bytes left, at byte 16.
+    ValueError: Texts must lie one after another. Received: 0 bytes, at byte 16.
     """
     for found in _START.finditer(data):
         at = found.start() + _HEAD
         end = found.start() + int.from_bytes(data[at - 8 : at], "little")
         while at + _OBJECT.size <= min(end, len(data)):
             index, _, size = _OBJECT.unpack_from(data, at)
-            if index == 0 and size < _OBJECT.size:
+            whole = size if index == 0 else _OBJECT.size + -(-size // 8) * 8
+            if not _OBJECT.size <= whole <= end - at:
                 raise ValueError(
-                    f"Texts must lie one after another. Received: {size} bytes left, at byte {at}."
+                    f"Texts must lie one after another. Received: {size} bytes, at byte {at}."
                 )
-            at += size if index == 0 else _OBJECT.size + -(-size // 8) * 8
+            at += whole
