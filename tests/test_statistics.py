@@ -153,6 +153,8 @@ def test_spikes_and_potentials_of_every_step_equal_the_oracle(rng, reset):
     spikes = [s for s, token in zip(runs[-1][0], spec.split("-"), strict=True) if token != "P2"]
     seen = statistics.record(model, x, batch_size=3)
     assert list(seen) == names
+    with pytest.raises(KeyError, match=r"one of \('conv1', 'conv2', .*Received: 'conv9'"):
+        seen["conv9"]
     for i, name in enumerate(names):
         np.testing.assert_array_equal(seen[name].spikes, spikes[i])
         potentials = np.stack([run[1][i] for run in runs], axis=1)

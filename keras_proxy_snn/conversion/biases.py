@@ -9,6 +9,7 @@ from keras import ops
 
 from ..basics.arrays import as_float32
 from ..basics.checks import positive_integer
+from ..basics.named import Named
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
 from ..layers.base import TiedIF
@@ -90,7 +91,7 @@ def calibrate_biases(
     images, passes = batches.known_number(), 1 + len(places) * (rounds + 1)
     with Progress("calibrating biases", images, verbose, passes=passes) as progress:
         expected = _expected(model, progress.over(batches))
-        left = {}
+        left: dict[str, float] = Named()
         for layer, bias in places:
             name = layer.twin.name
             for _ in range(rounds):

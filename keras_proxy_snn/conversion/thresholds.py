@@ -10,6 +10,7 @@ from keras import ops
 
 from ..basics.arrays import as_float32
 from ..basics.checks import check_choice, positive_integer
+from ..basics.named import Named
 from ..basics.pixel_range import warn_of_range
 from ..basics.progress import Progress
 from ..basics.types import Images, Tensor, Verbose
@@ -94,10 +95,10 @@ def calibrate(
     """
     check_choice("method", method, CALIBRATIONS)
     if method == "percentile":
-        return activation_percentiles(ann, x, percentile, verbose)
+        return Named(activation_percentiles(ann, x, percentile, verbose))
     if method == "rnl":
-        return scaled_maxima(ann, x, verbose)
-    return least_error_steps(ann, x, time_steps, verbose)
+        return Named(scaled_maxima(ann, x, verbose))
+    return Named(least_error_steps(ann, x, time_steps, verbose))
 
 
 CALIBRATIONS = ("percentile", "rnl", "qcfs")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..basics.named import Named
+
 __all__ = ["PRESETS", "PURPOSES", "Preset"]
 
 
@@ -71,10 +73,10 @@ class Preset:
     event_driven: bool | str = False
 
 
-PRESETS: dict[str, Preset] = {
+PRESETS: dict[str, Preset] = Named(
     # Table 1 of the paper. The paper has ReLU on the last layer too; this preset and the authors'
     # notebook do not. With it, a class whose output is not above 0 for any image has no gradient.
-    "fashion_mnist": Preset(
+    fashion_mnist=Preset(
         "128C3-128C3-P2-128C3-P2-1024F-256F-10F",
         (28, 28, 1),
         time_steps=50,
@@ -82,7 +84,7 @@ PRESETS: dict[str, Preset] = {
         proxy_activation="relu",
         kernel_initializer="rate_preserving",
     ),
-    "cifar10": Preset(
+    cifar10=Preset(
         "256C3-512C3-P2-512C3-512C3-512C3-P2-256C3-1024F-512F-256F-10F",
         (32, 32, 3),
         time_steps=60,
@@ -91,7 +93,7 @@ PRESETS: dict[str, Preset] = {
         kernel_initializer="rate_preserving",
     ),
     # Half of the maps in every layer, so a quarter of the work.
-    "cifar10_half": Preset(
+    cifar10_half=Preset(
         "128C3-256C3-P2-256C3-256C3-256C3-P2-128C3-512F-256F-128F-10F",
         (32, 32, 3),
         time_steps=60,
@@ -102,27 +104,27 @@ PRESETS: dict[str, Preset] = {
     # Sized for two CPU cores. The readout has a threshold of its own. With the threshold of the
     # other layers, the softmax over its counts would be 20 to 40 times as steep as the softmax over
     # its currents. It would saturate, and so would the counts of the leading classes.
-    "fashion_mnist_compact": Preset(
+    fashion_mnist_compact=Preset(
         "32C3-P2-64C3-P2-64C3-P2-128F-10F",
         (28, 28, 1),
         readout_v_threshold=20.0,
         reset="subtract",
         batch_norm=True,
     ),
-    "cifar10_compact": Preset(
+    cifar10_compact=Preset(
         "32C3-P2-64C3-64C3-P2-128C3-P2-256F-10F",
         (32, 32, 3),
         readout_v_threshold=20.0,
         reset="subtract",
         batch_norm=True,
     ),
-    "digits": Preset(
+    digits=Preset(
         "16C3-32C3-P2-64F-10F",
         (8, 8, 1),
         v_threshold=0.5,
         readout_v_threshold=8.0,
     ),
-}
+)
 
 PURPOSES: dict[str, str] = {
     "fashion_mnist": "the paper's network for Fashion-MNIST (Table 1); wants a GPU",

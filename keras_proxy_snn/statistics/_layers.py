@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..basics.named import Named
 from ..basics.tables import Table
 
 __all__ = ["LayerRecord", "LayerStatistics", "Record", "activity_table"]
@@ -94,7 +95,7 @@ class LayerRecord(LayerStatistics):
     activations: np.ndarray = field(repr=False)
 
 
-class Record(dict[str, LayerRecord]):
+class Record(Named[LayerRecord]):
     """Name to `LayerRecord`, in the order of the network; shown as the table of the activity.
 
     Example:
