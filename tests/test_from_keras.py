@@ -378,7 +378,10 @@ def stack(*after, shape=(8, 8, 1)):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: stack(layers.Conv2DTranspose(4, 3, name="x")), r"Replace it.*'x' \(Conv2DTr"),
+        (
+            lambda: stack(layers.Conv2DTranspose(4, 3, name="x")),
+            r"'What can be.*Replace it.*'x' \(Conv2DTr",
+        ),
         (lambda: stack(layers.LeakyReLU(name="x")), r"train the CNN with.*'x' \(LeakyReLU\)"),
         (lambda: stack(layers.ReLU(negative_slope=0.1, name="x")), r"'x' \(ReLU\)"),
         (lambda: stack(layers.Activation("tanh", name="x")), r"that activation.*\(Activation\)"),

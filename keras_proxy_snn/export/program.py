@@ -130,8 +130,8 @@ class Program:
         for layer in self.neurons:
             if layer.shortcuts:
                 raise ValueError(
-                    f"{what} needs a network that is a chain, without residual sums. ONNX and "
-                    "LiteRT can write residual sums in every form. Received: layer "
+                    f"{what} needs a network that is a chain, without residual sums. Files for "
+                    "ONNX, LiteRT and C can have residual sums. Received: layer "
                     f"{layer.name!r}, which reads spikes of {layer.shortcuts[0].source!r} and of "
                     "the layer before it."
                 )

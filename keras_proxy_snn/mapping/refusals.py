@@ -48,6 +48,6 @@ def _plain_class(layer: keras.layers.Layer) -> Any:
 def refusal(layer: keras.layers.Layer, cure: str) -> ValueError:
     """The error for a layer; `cure` is a sentence, such as from `advice`."""
     return ValueError(
-        "Layers must be of the kinds that keras_proxy_snn.mapping.twin.spiking_twin lists. "
-        f"{cure} Received: layer {layer.name!r} ({type(layer).__name__})."
+        "Layers must be of the kinds that the page 'Your own CNN' of the documentation lists under "
+        f"'What can be converted'. {cure} Received: layer {layer.name!r} ({type(layer).__name__})."
     )
