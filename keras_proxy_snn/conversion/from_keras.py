@@ -41,6 +41,7 @@ def from_keras(
     steps that such neurons can follow. Without these steps, weights would grow where rates cannot
     follow. Freeze batch normalisation before `fit` (`trainable = False`): the neurons use the
     running statistics, and with the statistics of each batch the CNN would be another network.
+    Compile after that, with a small learning rate, such as `keras.optimizers.Adam(1e-4)`.
     Deep CNNs first need `keras_proxy_snn.QuantisedANN` and `keras_proxy_snn.calibrate_biases`.
 
     Spikes in the running or exported network are 0 and 1: their heights are multiplied into the
