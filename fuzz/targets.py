@@ -74,8 +74,8 @@ def read_arguments(data, folder):
 # One member of a `.keras` file.
 
 
-def damaged_member(name, head):
-    return Target(files.member_seeds(name), files.read_member(name), head=head, in_ci=50)
+def damaged_member(name, head, in_ci=500):
+    return Target(files.member_seeds(name), files.read_member(name), head=head, in_ci=in_ci)
 
 
 ZIP = (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06", b"PK\x07\x08", b"../", b".npy")
@@ -97,13 +97,11 @@ TARGETS = {
     "npy": Target(files.array_seeds, files.read_npy, (BadInput,), head=128),
     "program": Target(files.program_seeds, files.as_file(".kps", load), tokens=ZIP),
     "program-head": Target(files.head_seeds, files.read_head, head=5000),
-    "nir": Target(files.nir_seeds, files.as_file(".nir", nir.read), head=5000, in_ci=100),
+    "nir": Target(files.nir_seeds, files.as_file(".nir", nir.read), head=5000),
     "card": Target(files.card_seeds, files.as_file(".json", files.read_cards), head=300),
-    "keras": Target(
-        files.keras_seeds, files.as_file(".keras", files.read_keras), tokens=ZIP, in_ci=50
-    ),
+    "keras": Target(files.keras_seeds, files.as_file(".keras", files.read_keras), tokens=ZIP),
     "keras-config": damaged_member("config.json", head=5000),
-    "keras-weights": damaged_member("model.weights.h5", head=20000),
+    "keras-weights": damaged_member("model.weights.h5", head=20000, in_ci=100),
     "arguments": Target(
         argument_seeds, read_arguments, (BadInput,), tuple(OPTIONS), head=50, on_disk=False
     ),
