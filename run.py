@@ -1,6 +1,7 @@
 """Set-up and main commands. Needs nothing but Python 3.11 to 3.13.
 
     python run.py demo             # train a spiking network and draw it
+    python run.py demo --dataset fashion_mnist --epochs 1 --images 5000 --time-steps 10
     python run.py test             # pass the tests on TensorFlow, JAX and PyTorch
     python run.py test --backend jax -- -k spec
     python run.py docs             # the documentation site, into site/
@@ -9,6 +10,10 @@
     python run.py compatibility oldest jax    # with the oldest libraries that are supported
     python run.py compatibility newest torch  # with the newest that there are
     python run.py setup            # only make the environment of test, docs and package
+
+Options after `demo` go to examples/train.py: --dataset (auto, fashion_mnist, cifar10, digits),
+--data-dir FOLDER, --epochs N, --images N (train on the first N), --time-steps T, --output FOLDER,
+--seed N.
 
 Everything is installed into the folder `.venv` beside this file, and nowhere else; `compatibility`
 and `package` with extras have an environment of their own, which they remove.

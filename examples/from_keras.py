@@ -28,10 +28,11 @@ import argparse
 import json
 from pathlib import Path
 
+import keras_proxy_snn as kps  # before Keras: it keeps back what TensorFlow writes at its start
+
+# isort: split
 import keras
 from keras import layers
-
-import keras_proxy_snn as kps
 
 CROSSENTROPY = "sparse_categorical_crossentropy"
 

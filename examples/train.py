@@ -13,9 +13,10 @@ import os
 import sys
 from pathlib import Path
 
-import keras
+import keras_proxy_snn as kps  # before Keras: it keeps back what TensorFlow writes at its start
 
-import keras_proxy_snn as kps
+# isort: split
+import keras
 
 PRESETS = {
     "fashion_mnist": ("fashion_mnist_compact", 3),
@@ -92,7 +93,7 @@ def main():
 
     rules = [kps.SpikeAccuracy(ties, name=ties) for ties in kps.SpikeAccuracy.RULES]
     model.compile(model.optimizer, model.loss, metrics=[kps.SpikeAccuracy(), *rules])
-    scores = model.evaluate(x_test, y_test, batch_size=100, return_dict=True)
+    scores = model.evaluate(x_test, y_test, batch_size=100, return_dict=True, verbose=0)
     print(f"\nTest accuracy of the spiking network, {len(x_test)} images, T={model.time_steps}:")
     print(f"  strict (argmax)              {scores['first']:.2%}")
     print(f"  ties broken by the potential {scores['potential']:.2%}")

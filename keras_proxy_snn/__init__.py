@@ -1,11 +1,16 @@
 """Convolutional spiking neural networks trained through an ANN proxy, on any Keras 3 backend."""
 
+import importlib
+
 from ._version import __version__
+from .basics.quiet import without_standard_error
 from .basics.startup import choose_backend, is_command_line
 
 # The commands import what they need, so that `--help` loads no backend.
 if not is_command_line():
     choose_backend()
+    with without_standard_error():
+        importlib.import_module("keras")  # with its backend
     from . import datasets, statistics, visualization
     from .callbacks.monitor import CollapseWarning, ProxyMonitor
     from .callbacks.tensorboard import SpikeTensorBoard

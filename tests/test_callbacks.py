@@ -11,7 +11,7 @@ def watch(monitor, batches, epoch=False):
     """Feed logs to a monitor as `fit` would, and return the warnings it gave."""
     monitor.set_model(kps.build("digits", time_steps=1))
     monitor.model.stop_training = False
-    monitor.on_train_begin()
+    monitor.on_epoch_begin(0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for index, logs in enumerate(batches):
@@ -49,11 +49,36 @@ def test_patience_counts_batches_in_a_row_and_an_epoch_is_enough():
     monitor = kps.ProxyMonitor(patience=3)
     bad, good = {"rate_conv1": 0.9}, {"rate_conv1": 0.1}
     assert watch(monitor, [bad, bad, good, bad, bad]) == []
-    assert len(watch(monitor, [good, good, bad], epoch=True)) == 1
+    assert watch(monitor, [good, good, bad], epoch=True) == []
+    assert len(watch(monitor, [good] * 9 + [bad], epoch=True)) == 1
 
 
-def test_a_fresh_network_is_not_judged_by_two_steps():
-    assert watch(kps.ProxyMonitor(), [{"rate_conv1": 0.0, "proxy_distance": 0.9}] * 2, True) == []
+def test_a_fresh_network_is_not_judged_by_two_steps_but_every_later_epoch_is():
+    monitor, bad = kps.ProxyMonitor(), {"rate_conv1": 0.0, "proxy_distance": 0.9}
+    assert watch(monitor, [bad] * 2, True) == []
+    with pytest.warns(kps.CollapseWarning) as caught:
+        monitor.on_epoch_end(1, bad)
+    assert len(caught) == 2
+    monitor.on_epoch_begin(2)
+    monitor.on_epoch_end(2, bad)  # a second warning would be an error
+    assert len(watch(monitor, [bad] * 10, True)) == 2  # the end of a first epoch, before `patience`
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.9])
+def test_the_cure_of_a_readout_is_its_own_threshold(rate):
+    (message,) = watch(kps.ProxyMonitor(patience=1), [{"rate_conv1": 0.2, "rate_readout": rate}])
+    assert "Layer 'readout'" in message
+    assert "`readout_v_threshold`" in message
+    assert "`v_threshold`" not in message
+
+
+def test_a_monitor_shows_its_bounds_and_what_it_has_warned_of():
+    monitor = kps.ProxyMonitor(patience=1)
+    watch(monitor, [{"rate_conv1": 0.9}])
+    assert repr(monitor) == (
+        "<ProxyMonitor max_rate=0.6, min_rate=0.0001, max_distance=0.5, patience=1, stop=False, "
+        "warned=['rate_conv1']>"
+    )
 
 
 def test_the_first_silent_layer_is_named_as_the_cause():
@@ -80,15 +105,14 @@ def with_dead_maps():
 
 def test_dead_maps_are_told_once_and_by_index():
     model, images = with_dead_maps()
-    monitor = kps.ProxyMonitor(patience=2, stop=True, images=images)
+    monitor = kps.ProxyMonitor(stop=True, images=images)
     monitor.set_model(model)
     model.stop_training = False
-    monitor.on_train_begin()
+    monitor.on_epoch_begin(0)
     logs = {"proxy_distance": 0.1}
     monitor.on_train_batch_end(0, logs)
     monitor.on_epoch_end(0, logs)  # too early for a warning
     assert monitor.dead_maps == {"conv1": (1, 3)}
-    monitor.on_train_batch_end(0, logs)
     with pytest.warns(kps.CollapseWarning, match=r"'conv1': maps 1, 3 \(2 of 4\) did not spike"):
         monitor.on_epoch_end(1, logs)
     monitor.on_epoch_end(2, logs)  # a second warning would be an error

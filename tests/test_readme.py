@@ -50,6 +50,14 @@ def test_set_up_commands_of_the_readme_exist():
 
 
 @pytest.mark.once
+def test_the_help_of_run_names_every_option_of_the_demo():
+    options = re.findall(r'add_argument\("(--[a-z-]+)"', (ROOT / "examples/train.py").read_text())
+    assert len(options) == 7
+    shown = run_script("run.py", "demo", "--help").stdout
+    assert [option for option in options if option not in shown] == []
+
+
+@pytest.mark.once
 def test_every_extra_that_the_readme_names_exists():
     for extras in re.findall(r"\[([a-z,-]+)\]\"", README.read_text()):
         assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"])

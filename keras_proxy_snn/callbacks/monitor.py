@@ -12,6 +12,8 @@ from ..basics.warn import warn
 
 __all__ = ["CollapseWarning", "ProxyMonitor"]
 
+_FIRST_BATCHES = 10
+
 
 class CollapseWarning(UserWarning):
     """Firing rates or the proxy's distance show that training fails, or maps never spike."""
@@ -27,7 +29,10 @@ class ProxyMonitor(keras.callbacks.Callback):
 
     The monitor warns once per layer and once for the distance, and names the cure. Of several
     silent layers it names the first, which is the cause. It reads the
-    logs that a `ProxyModel` writes, which are averages over the epoch so far.
+    logs that a `ProxyModel` writes, which are averages over the epoch so far. It warns at the end
+    of an epoch whose average is out of range. The first epoch is judged so only if it has ten
+    batches or more: a fresh network has hardly learned before. A `fit` with `initial_epoch` goes on
+    with a training, so nothing is told twice.
 
     A layer can fire well while some of its maps (the outputs of a filter) never do. With `images`,
     the monitor simulates these after each epoch and warns, once per convolutional layer, of maps
@@ -40,8 +45,7 @@ class ProxyMonitor(keras.callbacks.Callback):
         min_rate: Warn below this firing rate.
         max_distance: Warn above this mean cosine distance between spike counts and the
             ANN's output.
-        patience: Number of consecutive batches that must be out of range before a warning. The
-            average of a whole epoch is enough after as many batches.
+        patience: Number of consecutive batches after which it warns before the epoch ends.
         stop: Whether to stop the training at the first warning, other than that of dead maps.
 
     Attributes:
@@ -85,14 +89,25 @@ class ProxyMonitor(keras.callbacks.Callback):
         self.patience = positive_integer("patience", patience)
         self.stop = check_flag("stop", stop)
         self.images = images
+        self._forget()
+
+    def __repr__(self) -> str:
+        """The bounds, and what it has warned of."""
+        bounds = ("max_rate", "min_rate", "max_distance", "patience", "stop")
+        given = ", ".join(f"{name}={getattr(self, name)!r}" for name in bounds)
+        return f"<ProxyMonitor {given}, warned={self.warned!r}>"
+
+    def _forget(self) -> None:
         self.warned: list[str] = []
         self.dead_maps: dict[str, tuple[int, ...]] = {}
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Reset the counts of batches."""
-        self.warned, self.dead_maps, self._told = [], {}, set[str]()
+        self._told: set[str] = set()
         self._out_of_range: dict[str, int] = {}
         self._batches = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start anew with the first epoch of a training."""
+        if epoch == 0:
+            self._forget()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Check the averages of the epoch so far."""
@@ -100,8 +115,8 @@ class ProxyMonitor(keras.callbacks.Callback):
         self._look(logs or {}, weight=1)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Check the averages of the whole epoch, which are enough after `patience` batches."""
-        enough = self._batches >= self.patience
+        """Check the averages of the whole epoch."""
+        enough = epoch > 0 or self._batches >= _FIRST_BATCHES
         self._look(logs or {}, weight=self.patience if enough else 0)
         if self.images is not None:
             self._look_at_maps(enough)
@@ -118,8 +133,9 @@ class ProxyMonitor(keras.callbacks.Callback):
                 self._told.add(layer.name)
                 warn(
                     f"Layer {layer.name!r}: {layer.dead_maps_in_words} did not spike on any of "
-                    f"the {len(self.images)} images. They cost work and carry nothing. Cure: a "
-                    "lower `v_threshold` or learning rate; or fewer filters, if they stay silent.",
+                    f"the {len(self.images)} images. A map without spikes costs work and carries "
+                    "nothing. Cure: a lower `v_threshold` or learning rate; or fewer filters, if "
+                    "this stays so.",
                     CollapseWarning,
                 )
 
@@ -146,32 +162,33 @@ class ProxyMonitor(keras.callbacks.Callback):
 
     def _complaint(self, name: str, value: float, silent_after: list[str]) -> str | None:
         layer = name.removeprefix("rate_")
+        threshold = "readout_v_threshold" if layer == "readout" else "v_threshold"
         if name.startswith("rate_") and value > self.max_rate:
             return (
                 f"Layer {layer!r} fires at a rate of {value:.2f} spikes per neuron and step (limit "
                 f"{self.max_rate}). At rates near 1, spikes carry no information and training "
-                f"collapses. Cure: {_CURE}"
+                f"collapses. Cure: {_cure(threshold)}"
             )
         if self._is_silent(name, value):
             names = ", ".join(name.removeprefix("rate_") for name in silent_after)
             after = f"So {names} are silent too. " if names else ""
             return (
                 f"Layer {layer!r} is silent: a rate of {value:.1e} spikes per neuron and step "
-                f"(limit {self.min_rate:.1e}). {after}Cure: "
-                "kernel_initializer='rate_preserving', a "
-                "lower `v_threshold`, or more `time_steps`."
+                f"(limit {self.min_rate:.1e}). {after}Cure: kernel_initializer='rate_preserving', "
+                f"a lower `{threshold}`, or more `time_steps`."
             )
         if name == "proxy_distance" and (math.isnan(value) or value > self.max_distance):
             return (
                 f"SNN and ANN have drifted apart: cosine distance {value:.2f} (limit "
                 f"{self.max_distance}), so the proxy's gradients say little about the SNN. "
-                f"Cure: {_CURE}"
+                f"Cure: {_cure('v_threshold')}"
             )
         return None
 
 
-_CURE = (
-    "`proxy_activation='clip'`, which bounds the proxy at the rate an IF neuron can reach; or a "
-    "higher `v_threshold` with more `time_steps`; or a lower learning rate; or, without batch "
-    "normalisation, kernel_initializer='rate_preserving'."
-)
+def _cure(threshold: str) -> str:
+    return (
+        "`proxy_activation='clip'`, which bounds the proxy at the rate an IF neuron can reach; or "
+        f"a higher `{threshold}` with more `time_steps`; or a lower learning rate; or, without "
+        "batch normalisation, kernel_initializer='rate_preserving'."
+    )

@@ -65,12 +65,12 @@ def run(
     model.class_names = data.train.class_names
     versions = {"keras_proxy_snn": __version__, "backend": keras.config.backend()}
     record = {**record, "settings": settings, "versions": versions}
-    saved = len(record["history"])
+    saved, monitor = len(record["history"]), ProxyMonitor()
     try:
         with Interrupts() as interrupts:
             for epoch in range(saved, settings["epochs"]):
                 rate = record["learning_rate"] * (1 - epoch / settings["epochs"])
-                logs = _epoch(model, data, settings, epoch, rate, interrupts)
+                logs = _epoch(model, data, settings, epoch, rate, [monitor, interrupts])
                 record["history"].append(logs)
                 with output.written():
                     save_model(model, output.path, record)
@@ -111,7 +111,7 @@ def _epoch(
     settings: dict[str, Any],
     epoch: int,
     learning_rate: float,
-    interrupts: Interrupts,
+    callbacks: list[keras.callbacks.Callback],
 ) -> dict[str, float]:
     """Train for one epoch; the result depends only on the model, the settings and the epoch."""
     model.optimizer.learning_rate = learning_rate
@@ -123,7 +123,9 @@ def _epoch(
         history = model.fit(
             **data.epoch(epoch, settings["seed"], batch_size),
             shuffle=False,
-            callbacks=[ProxyMonitor(), callback, interrupts],
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=[*callbacks, callback],
             verbose=0,
         ).history
     logs = {name: values[0] for name, values in history.items()}
