@@ -761,6 +761,11 @@ def test_bad_input_is_one_line(arguments, message, folder):
         (["evaluate", "net.keras", "--dataset", "mnist"], "must be one of 'fashion_mnist'"),
         (["evaluate", "none.keras"], "There is no file none.keras"),
         (["evaluate", "nets"], "There is no file nets. Did you mean net.keras?"),
+        (["evaluate", "cifar10"], "Received: 'cifar10'"),
+        (["predict", "cifar10", "three.png"], "Received: 'cifar10'"),
+        (["inspect", "digits"], "There is no file digits. digits is a preset, and this command"),
+        (["export", "digits", "--format", "c"], "weights='pretrained').save('digits.keras')."),
+        (["inspect", "cifar10"], "takes a file: `keras-proxy-snn train cifar10` writes one."),
         (["inspect", "three.png"], "its name must end in .keras"),
         (["draw", "net.keras", "--picture", "feature_maps", "--output", "."], "exists already"),
         (["draw", "cifar10"], "Received: 'cifar10'"),
@@ -819,6 +824,15 @@ def test_what_arguments_alone_tell_is_told_before_a_backend_is_loaded(
         command = sys.modules[f"keras_proxy_snn.cli.{name}"]
         monkeypatch.setattr(command, "import_backend", lambda: pytest.fail("Keras is loaded"))
     assert message in refused(*arguments)
+
+
+@pytest.mark.any_backend
+def test_a_preset_with_pretrained_weights_is_evaluated_and_predicts(folder):
+    found = json.loads(good("evaluate", "digits", "--images", 50, "--time-steps", 10, "--json"))
+    assert (found["model"], found["images"], found["dataset"]) == ("digits", 50, "digits")
+    assert found["accuracy"]["strict"] > 0.9
+    (row,) = json.loads(good("predict", "digits", "three.png", "--time-steps", 2, "--json"))
+    assert row["label"] == str(row["class"])
 
 
 @pytest.mark.once

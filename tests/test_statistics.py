@@ -522,10 +522,34 @@ def test_report_prints_and_goes_to_json(rng):
         assert re.search(rf"^{name} ", text, re.MULTILINE)
     assert "an estimate, not a measurement" in text
     assert "ANN, 3 bits" in text
+    titles = r"weights moved  states moved  signals moved +compute µJ +memory µJ +total µJ"
+    assert re.search(titles, text)
+    assert "moved: kB read from memory or written to it" in text
+    last = report.costs.estimates[-1]
+    assert text.splitlines()[-4].split()[-1] == f"{last.total_nj / 1000:,.3f}"
     plain = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert plain["layers"][1]["ann_error"] is None
     assert plain["costs"]["synops"] == report.costs.synops
     assert "ISSCC 2014" in plain["energy_table"]["memories"][0]["source"]
+
+
+@pytest.mark.any_backend
+def test_what_a_reset_to_zero_loses_does_not_come_back_with_more_steps(digits):
+    """A page states the numbers of 32 images."""
+    _, (x, _) = digits
+    found = {}
+    for reset in ("zero", "subtract"):
+        model = kps.build("digits", weights="pretrained", reset=reset)
+        for steps in (20, 60):
+            model.time_steps = steps
+            found[reset, steps] = statistics.record(model, x[:4], ["conv2"])["conv2"].rate_error
+    assert found["zero", 60] > 0.9 * found["zero", 20] > 0.04
+    assert found["subtract", 60] < 0.75 * found["subtract", 20] < 0.03
+
+
+def test_a_result_of_early_stopping_shows_rounded_numbers():
+    stopped = statistics.Stopping(0.5, 2.7199999999999998, 1 / 3)
+    assert repr(stopped) == "Stopping(margin=0.5, mean_steps=2.72, accuracy=0.3333)"
 
 
 @pytest.mark.any_backend

@@ -20,7 +20,7 @@ from ..neurons.neuron import READOUTS, RESETS
 from ..presets import PRESETS
 from ..presets.lookup import preset_of
 from ..saving.model_path import check_model_path
-from ..saving.pretrained import pretrained_card
+from ..saving.pretrained import pretrained_card, pretrained_names
 from ._shared import BadInput, reason
 
 __all__ = [
@@ -52,7 +52,20 @@ def check_network(name: str | Path, weights: str | None = None) -> None:
         if weights == "pretrained":
             pretrained_card(name)
         return
-    check_model_path(name)
+    try:
+        check_model_path(name)
+    except FileNotFoundError as error:
+        if str(name) not in PRESETS:
+            raise
+        raise FileNotFoundError(f"{error} {_file_of(str(name))}") from error
+
+
+def _file_of(preset: str) -> str:
+    """How to get a file of a preset, for commands that take files alone."""
+    trained = f"`keras-proxy-snn train {preset}` writes one"
+    if preset in pretrained_names():
+        trained += f"; so does build({preset!r}, weights='pretrained').save('{preset}.keras')"
+    return f"{preset} is a preset, and this command takes a file: {trained}."
 
 
 def check_data_dir(data: object, data_dir: str | None) -> None:

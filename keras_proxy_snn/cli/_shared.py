@@ -165,13 +165,16 @@ def load_network(name: str | Path, weights: str | None = None, compile: bool = F
 
 
 def training_record(path: str | Path) -> dict[str, Any] | None:
-    """The record that `train` wrote into a file; `None` if the file has no record.
+    """The record that `train` wrote into a file; `None` without one, and for a preset's name.
 
     Raises:
         BadInput: If the record has not the form that `train` writes.
     """
+    from ..presets import PRESETS
     from ..saving.model_file import read_record
 
+    if isinstance(path, str) and path in PRESETS:
+        return None
     with reading(f"the record of the training in {path}"):
         record = read_record(path)
         if record is None:

@@ -98,12 +98,11 @@ def draw(
     folder = output or Path(f"{Path(model).stem}_pictures")
     _files(folder, pictures, force)
     import_backend()
-    from ..presets import PRESETS
     from ._data import test_images
     from ._drawing import Artist
 
     network = load_network(model, weights="pretrained")
-    record = None if model in PRESETS else training_record(model)
+    record = training_record(model)
     test = test_images(network, record, data, dataset, data_dir)
     if image >= test.images:
         raise BadInput(f"--image must be below {test.images}, the images. Received: {image}.")

@@ -1,7 +1,5 @@
 """`keras-proxy-snn evaluate`."""
 
-from pathlib import Path
-
 import click
 
 from ._shared import (
@@ -10,7 +8,7 @@ from ._shared import (
     import_backend,
     json_option,
     load_network,
-    model_argument,
+    network_argument,
     print_json,
     steps_option,
     training_record,
@@ -23,14 +21,14 @@ __all__ = ["evaluate"]
     short_help="Measure the accuracy of a model on test images.",
     epilog=example("evaluate digits.keras --time-steps 10"),
 )
-@model_argument
+@network_argument
 @data_options
 @click.option("--images", type=click.IntRange(1), metavar="N", help="Use the first N images only.")
 @click.option("--batch-size", type=click.IntRange(1), metavar="N", default=100)
 @steps_option
 @json_option
 def evaluate(
-    model: Path,
+    model: str,
     data: str | None,
     dataset: str | None,
     data_dir: str | None,
@@ -39,25 +37,25 @@ def evaluate(
     time_steps: int | None,
     as_json: bool,
 ) -> None:
-    """Measure the accuracy of MODEL, a .keras file, on test images.
+    """Measure the accuracy of MODEL, a .keras file or a preset with pretrained weights.
 
-    By default the images are those of the data that `train` used, or else of the data set that has
-    the model's image shape and classes. Of the folder that `train` used, or a copy of it, the
+    By default the test images are those of the data that `train` used, or else of the data set that
+    has the model's image shape and classes. Of the folder that `train` used, or a copy of it, the
     pictures that were held out are taken; of another folder, all. Output neurons often fire equally
     often, so the command prints the accuracy by three rules for ties.
     """
     from ._arguments import check_data_options, check_network
 
-    check_network(model)
+    check_network(model, "pretrained")
     check_data_options(data, dataset, data_dir)
     import_backend()
     from ._accuracy import accuracies, print_accuracies
     from ._data import test_images
 
-    network = load_network(model)
+    network = load_network(model, weights="pretrained")
     test = test_images(network, training_record(model), data, dataset, data_dir).first(images)
     result = {
-        "model": str(model),
+        "model": model,
         "dataset": test.name,
         "part": test.part,
         "images": test.images,

@@ -11,8 +11,8 @@ from ._shared import (
     import_backend,
     json_option,
     load_network,
-    model_argument,
     names_in,
+    network_argument,
     print_json,
     print_rows,
     steps_option,
@@ -28,7 +28,7 @@ _BATCH = 100
     short_help="Classify pictures.",
     epilog=example("predict digits.keras three.png --time-steps 10"),
 )
-@model_argument
+@network_argument
 @click.argument("images", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
     "--labels",
@@ -44,14 +44,14 @@ _BATCH = 100
 @steps_option
 @json_option
 def predict(
-    model: Path,
+    model: str,
     images: tuple[Path, ...],
     labels: Path | None,
     invert: bool,
     time_steps: int | None,
     as_json: bool,
 ) -> None:
-    """Classify IMAGES with MODEL, a .keras file.
+    """Classify IMAGES with MODEL, a .keras file or a preset with pretrained weights.
 
     The answer is the class with the highest score, or the first one of classes with equal scores.
     Scores are spike counts. With readout="potential", the remaining potential over the threshold is
@@ -62,14 +62,14 @@ def predict(
     """
     from ._arguments import check_network, check_pictures
 
-    check_network(model)
+    check_network(model, "pretrained")
     check_pictures(images)
     given = None if labels is None else names_in(labels)
     import_backend()
     from ._accuracy import bar
     from ._pictures import new_pictures
 
-    network = load_network(model)
+    network = load_network(model, weights="pretrained")
     x, names = new_pictures(images, network, invert)
     with bar("predicting", _BATCH, len(x)) as callback:
         scores = network.predict(x, _BATCH, time_steps=time_steps, callbacks=[callback], verbose=0)
@@ -115,7 +115,7 @@ def _titled(network: Any, scores: Any) -> tuple[str, Any]:
 
 
 def _class_names(
-    model: Path, network: Any, given: list[str] | None, labels: Path | None
+    model: str, network: Any, given: list[str] | None, labels: Path | None
 ) -> list[str]:
     """Names of the classes: from a file, the model, or the data set of `train`; else numbers."""
     from .. import datasets

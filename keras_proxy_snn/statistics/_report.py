@@ -138,17 +138,18 @@ def _work(costs: Costs) -> Table:
 def _energy(costs: Costs, report: Report) -> Table:
     rows: list[Sequence[str]] = [
         (
-            *("format", "dataflow", "network", "weights kB", "states kB", "signals kB"),
-            *("compute nJ", "memory nJ", "total nJ"),
+            *("format", "dataflow", "network"),
+            *("weights moved", "states moved", "signals moved"),
+            *("compute µJ", "memory µJ", "total µJ"),
         )
     ]
     for e in costs.estimates:
         bits = f", {e.activation_bits} bits" if e.network == "ANN" else ""
-        numbers = (e.weight_bytes / 1000, e.state_bytes / 1000, e.signal_bytes / 1000)
-        energies = (e.compute_nj, e.memory_nj, e.total_nj)
-        texts = (f"{number:,.1f}" for number in (*numbers, *energies))
-        rows.append((e.number_format, e.dataflow, e.network + bits, *texts))
+        moved = (f"{b / 1000:,.1f}" for b in (e.weight_bytes, e.state_bytes, e.signal_bytes))
+        energies = (f"{nj / 1000:,.3f}" for nj in (e.compute_nj, e.memory_nj, e.total_nj))
+        rows.append((e.number_format, e.dataflow, e.network + bits, *moved, *energies))
     notes = (
+        "moved: kB read from memory or written to it, in each step anew; not the size of a memory.",
         "event: nothing reused, zeros skipped. layer: each value moved once per pass.",
         f"The ANN of {costs.activation_bits}-bit activations has as many levels as "
         f"counts of 0 to {report.time_steps}: a fair comparison with the int8 SNN.",

@@ -33,6 +33,13 @@ class Stopping:
     mean_steps: float
     accuracy: float
 
+    def __repr__(self) -> str:
+        """The fields, rounded: steps to two decimals, accuracy to four."""
+        return (
+            f"Stopping(margin={self.margin:g}, mean_steps={self.mean_steps:.2f}, "
+            f"accuracy={self.accuracy:.4f})"
+        )
+
 
 def early_stopping(
     model: ProxyModel,
