@@ -19,6 +19,9 @@ from .training.saved import WholeFiles, without_compilation
 
 __all__ = ["ProxyModel"]
 
+_SHARED = (
+    "Both networks share these parameters. Keras's total adds the values that the optimizer keeps."
+)
 _PARTS = ("ann", "twin", "snn")
 # Formats of `keras.Model.export`; the package's own writers handle the other formats.
 _KERAS_FORMATS = ("tf_saved_model", "openvino", "torch")
@@ -206,7 +209,7 @@ class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
             **kwargs: Further arguments of `keras.Model.summary`; `expand_nested=True` shows the
                 layers of the ANN.
         """
-        (print_fn or print)(f"{stages_table(self.snn)}\nBoth networks share these parameters.\n")
+        (print_fn or print)(f"{stages_table(self.snn)}\n{_SHARED}\n")
         super().summary(line_length, positions, print_fn, **kwargs)
 
     def export(self, filepath: str | Path, format: str | None = None, **options: Any) -> Any:

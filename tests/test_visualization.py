@@ -342,8 +342,8 @@ def map_arrays(figure, filters):
     return list(zip(rows[::2], rows[1::2], strict=True))
 
 
-def filter_numbers(figure):
-    found = re.findall(r"^filter (\d+)$", "\n".join(t.get_text() for t in figure.texts), re.M)
+def map_numbers(figure):
+    found = re.findall(r"^map (\d+)$", "\n".join(t.get_text() for t in figure.texts), re.M)
     return [int(number) for number in found]
 
 
@@ -352,7 +352,7 @@ def filter_numbers(figure):
 def test_maps_are_activations_and_spike_counts(image, overrides):
     model = make_model(**overrides)
     figure = feature_maps(model, image, filters=3)
-    numbers = np.reshape(filter_numbers(figure), (2, 3))
+    numbers = np.reshape(map_numbers(figure), (2, 3))
     expected = None if overrides.get("batch_norm") else simulate(model, image)
     for name, chosen, (upper, lower) in zip(
         ("conv1", "conv2"), numbers, map_arrays(figure, 3), strict=True
@@ -370,18 +370,18 @@ def test_maps_are_activations_and_spike_counts(image, overrides):
 def test_maps_name_the_layer_and_the_cosine_similarity(model, image):
     figure = feature_maps(model, image, filters=2, seed=3)
     texts = [text.get_text() for text in figure.texts]
-    assert "conv1: 2 of 4 filters, 8 x 8 pixels" in texts
-    assert "conv2: 2 of 6 filters, 4 x 4 pixels" in texts
+    assert "conv1: 2 of 4 maps, 8 x 8 pixels" in texts
+    assert "conv2: 2 of 6 maps, 4 x 4 pixels" in texts
     for upper, lower in map_arrays(figure, 2):
         for a, b in zip(upper, lower, strict=True):
             norm = np.sqrt((a**2).sum() * (b**2).sum())
             assert (f"{(a * b).sum() / norm:.2f}" if norm else "silent") in texts
-    assert filter_numbers(figure) == filter_numbers(feature_maps(model, image, filters=2, seed=3))
+    assert map_numbers(figure) == map_numbers(feature_maps(model, image, filters=2, seed=3))
 
 
 def test_maps_of_all_filters_if_there_are_fewer(model, image):
     figure = feature_maps(model, image)
-    numbers = filter_numbers(figure)
+    numbers = map_numbers(figure)
     assert numbers[:4] == [0, 1, 2, 3]
     assert len(numbers) == 4 + 5
     assert len(set(numbers[4:])) == 5
@@ -402,7 +402,7 @@ def test_maps_refuse_bad_arguments(model, image):
     for filters in (0, -1, 2.5, True):
         with pytest.raises(ValueError, match=f"must be a positive integer. Received: {filters}"):
             feature_maps(model, image, filters=filters)
-    message = r"convolutional layer. Received: layers \['spike_flatten', 'if_readout'\]"
+    message = r"neurons in maps, .*Received: layers \['spike_flatten', 'if_readout'\]"
     with pytest.raises(ValueError, match=message):
         feature_maps(make_model("10F"), image)
 
@@ -449,7 +449,8 @@ def test_accuracy_over_time_steps_has_a_band_for_several_values():
 @pytest.mark.once
 def test_the_top_of_accuracies_is_shown_again_larger():
     curves = {"good": {2: 0.9, 4: 0.93}, "bad": {2: 0.1, 4: 0.5}}
-    figure = accuracy_against_time_steps(curves, levels={"ANN": 0.95}, top=0.88)
+    figure = accuracy_against_time_steps(curves, levels={"ANN": 0.95}, top=0.88, images=1000)
+    assert figure.get_suptitle() == "Accuracy against the number of time steps, 1,000 images"
     whole, top = figure.axes
     assert [line.get_label() for line in top.lines] == ["good", "bad", "ANN"]
     for one, other in zip(whole.lines, top.lines, strict=True):
@@ -511,6 +512,8 @@ def test_accuracies_over_time_steps_that_cannot_be_drawn():
     ):
         with pytest.raises(ValueError, match=message):
             accuracy_against_time_steps(curves)
+    with pytest.raises(ValueError, match=r"`images` must be a positive integer\. Received: 0"):
+        accuracy_against_time_steps({"proxy": {4: 0.5}}, images=0)
 
 
 def test_feature_maps_of_a_graph():
@@ -525,9 +528,10 @@ def test_feature_maps_of_a_graph():
     model = from_keras(cnn, 8)
     picture = np.random.default_rng(0).random((6, 6, 1), "float32")
     figure = feature_maps(model, picture, filters=2)
-    titles = [text.get_text() for text in figure.texts if "filters" in text.get_text()]
-    assert titles == ["a: 2 of 3 filters, 6 x 6 pixels", "c: 2 of 2 filters, 6 x 6 pixels"]
-    inside = keras.Model(image, [cnn.layers[1].output, cnn.layers[-3].output])
+    titles = [text.get_text() for text in figure.texts if "pixels" in text.get_text()]
+    sizes = {"a": 3, cnn.layers[4].name: 3, "c": 2}  # the sum's neurons have the name of its ReLU
+    assert titles == [f"{name}: 2 of {n} maps, 6 x 6 pixels" for name, n in sizes.items()]
+    inside = keras.Model(image, [cnn.layers[i].output for i in (1, 4, -3)])
     expected = [ops.convert_to_numpy(a)[0] for a in inside(picture[None])]
     shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
     above = [
@@ -535,7 +539,7 @@ def test_feature_maps_of_a_graph():
         for m in shown
         if any(np.array_equal(m, a[..., i]) for a in expected for i in range(a.shape[-1]))
     ]
-    assert len(above) == 4
+    assert len(above) == 6
 
 
 @pytest.mark.once

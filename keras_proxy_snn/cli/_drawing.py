@@ -54,7 +54,7 @@ class Artist:
         impossible = set()
         if self._history is None:
             impossible.add("training_curve")
-        if not any(layer.window is not None for layer in self._model.snn.if_layers):
+        if not self._model.snn.layers_of_maps:
             impossible.add("feature_maps")
         return [name for name in pictures if name not in impossible]
 
@@ -117,7 +117,9 @@ class Artist:
         steps = [*(2**i for i in range(last.bit_length()) if 2**i < last), last]
         curve = {t: self._accuracy(self._scores(t)) for t in steps}
         ann = self._accuracy(self._model.ann.predict(self._x, verbose=0))
-        return visualization.accuracy_against_time_steps({"SNN": curve}, levels={"ANN": ann})
+        return visualization.accuracy_against_time_steps(
+            {"SNN": curve}, levels={"ANN": ann}, images=len(self._x)
+        )
 
     def _accuracy(self, outputs: np.ndarray) -> float:
         return float(np.mean(outputs.argmax(axis=-1) == self._y))

@@ -143,6 +143,12 @@ class SpikingNetwork(Retraced):
         return [stage for stage in self.stages if isinstance(stage, TiedIF)]
 
     @property
+    def layers_of_maps(self) -> list[TiedIF]:
+        """Layers whose neurons form maps, `(rows, columns, maps)`, in order."""
+        shapes = zip(self.if_layers, self._state_shapes, strict=True)
+        return [layer for layer, shape in shapes if len(shape) == 3]
+
+    @property
     def nodes(self) -> tuple[Node, ...]:
         """Stages with the names of their inputs, in order."""
         return self._wiring.nodes

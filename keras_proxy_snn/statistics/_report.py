@@ -131,8 +131,12 @@ def _work(costs: Costs) -> Table:
     totals = tuple(sum(column) for column in zip(*columns, strict=True))
     for name, numbers in zip([*names, "total"], [*columns, totals], strict=True):
         rows.append((name, *(f"{number:,.0f}" for number in numbers)))
-    note = "The SNN does the multiply-adds of its first layer too, once."
-    return Table("Work per image", rows, 1, (note,))
+    notes = (
+        "parameters: with batch normalisation folded in; `summary` and `inspect` do not fold it.",
+        "The SNN does the multiply-adds of its first layer too, once.",
+        "SynOps: additions of a weight to a potential, caused by spikes.",
+    )
+    return Table("Work per image", rows, 1, notes)
 
 
 def _energy(costs: Costs, report: Report) -> Table:

@@ -62,10 +62,11 @@ def feature_maps(
     seed: int = 0,
     image_name: str = "one image",
 ) -> "Figure":
-    """Draw the maps of the same filters in both networks (the paper's Fig. 4).
+    """Draw the same maps of both networks (the paper's Fig. 4).
 
-    Each convolutional layer has two rows: activations of the ANN, after its ReLU, and below them
-    spike counts of the IF neurons of the same filters. The number between two maps is their
+    A map is the output of one filter. Each layer of neurons in maps, also one after a residual
+    sum, has two rows: activations of the ANN, after its ReLU, and below them spike counts of the
+    IF neurons of the same maps. The number between two maps is their
     cosine similarity: 1 if the firing rates are proportional to the activations, "silent" if one
     of the maps is all zero. All maps of a row share one colour scale. (Fig. 4 of Kheradpisheh et
     al., "Spiking neural networks trained via proxy".)
@@ -73,16 +74,16 @@ def feature_maps(
     Args:
         model: Spiking network and proxy.
         image: `(height, width, channels)`, or a batch of exactly one.
-        filters: Number of filters per layer, chosen at random; a layer with fewer shows all.
+        filters: Number of maps per layer, chosen at random; a layer with fewer shows all.
         seed: Seed of the random choice.
         image_name: What the title calls the image.
 
     Returns:
-        A `matplotlib.figure.Figure`, 900 pixels wide (wider for more than 8 filters).
+        A `matplotlib.figure.Figure`, 900 pixels wide (wider for more than 8 maps).
 
     Raises:
         ValueError: If the image has another shape than the model's, `filters` is not a
-            positive integer, or the model has no convolutional layer.
+            positive integer, or the model has no neurons in maps.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -98,7 +99,7 @@ def feature_maps(
     filters = positive_integer("filters", filters)
     batch = one_image(model, image)
     layers = _layers(model, batch, filters, np.random.default_rng(seed))
-    # Narrower maps would leave no room for the numbers of their filters.
+    # Narrower maps would leave no room for their numbers.
     width = float(np.clip((WIDTH - _LEFT - _RIGHT) / filters - _GAP, 0.6, 1.2))
     whole = max(WIDTH, _LEFT + filters * (width + _GAP) + _RIGHT)
     height = width * min(3.0, batch.shape[1] / batch.shape[2])
@@ -115,17 +116,15 @@ def _layers(
 ) -> list[_Maps]:
     record, activations = model.snn.record(batch), _activations(model, batch)
     layers = []
-    for stage in model.snn.if_layers:
-        if stage.window is None:
-            continue
+    for stage in model.snn.layers_of_maps:
         name, (rows, columns, count) = stage.twin.name, activations[stage.twin.name].shape
         chosen = np.sort(rng.permutation(count)[:filters])
-        title = f"{name}: {len(chosen)} of {count} filters, {rows} x {columns} pixels"
+        title = f"{name}: {len(chosen)} of {count} maps, {rows} x {columns} pixels"
         counts = np.asarray(ops.convert_to_numpy(record[stage.name]))[0].sum(axis=0)
         layers.append(_Maps(title, chosen, activations[name][..., chosen], counts[..., chosen]))
     if not layers:
         raise ValueError(
-            "Feature maps need a model with a convolutional layer. "
+            "Feature maps need a model with neurons in maps, such as those of a convolution. "
             f"Received: layers {[stage.name for stage in model.snn.stages]}."
         )
     return layers
@@ -157,7 +156,7 @@ def _draw_block(sheet: _Sheet, top: float, maps: _Maps, width: float, height: fl
     for column, number in enumerate(maps.filters):
         middle = _LEFT + column * (width + _GAP) + width / 2
         small = {"ha": "center", "fontsize": "small"}
-        sheet.text(middle, upper - _NUMBERS / 2, f"filter {number}", **small)
+        sheet.text(middle, upper - _NUMBERS / 2, f"map {number}", **small)
         similarity = _similarity(maps.activations[..., column], maps.spike_counts[..., column])
         sheet.text(middle, lower - _SIMILARITIES / 2, similarity, **small)
     _draw_row(sheet, upper, maps.activations, width, height)

@@ -49,8 +49,8 @@ def spike_gif(
 ) -> Path:
     """Write a GIF of the spikes of one image, one frame per time step.
 
-    For each convolutional layer, the spikes of one map lie over the image in vermillion: the map
-    whose spike counts differ most from place to place. Beside them are the spikes of each class
+    For each layer of neurons in maps, the spikes of one map lie over the image in vermillion: the
+    map whose spike counts differ most from place to place. Beside them are the spikes of each class
     so far (Eq. 11 of Kheradpisheh et al., "Spiking neural networks trained via proxy"); the
     leading classes are vermillion.
 

@@ -30,6 +30,7 @@ def accuracy_against_time_steps(
     points: Mapping[str, Mapping[int, float]] | None = None,
     top: float | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
+    images: int | None = None,
 ) -> "Figure":
     """Draw accuracy in percent over T, one line per network or method (the paper's Fig. 3 and 5).
 
@@ -45,13 +46,16 @@ def accuracy_against_time_steps(
         top: An accuracy. A second panel enlarges everything above it.
         groups: Title to the names of some curves. Each group has its own rows of panels, with
             colours and a legend of their own. `None`: all curves are one group.
+        images: Number of images from which the accuracies are; the title tells it. `None`: it
+            does not.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
 
     Raises:
         ValueError: If there is nothing to draw, a T is not a positive integer, an accuracy is
-            not between 0 and 1, or a curve is not in exactly one group.
+            not between 0 and 1, a curve is not in exactly one group, or `images` is not a positive
+            integer.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -71,7 +75,7 @@ def accuracy_against_time_steps(
     lines = [max(name.count("\n") + 1 for name in n) for n in names]
     heights = [3.3 + r * (0.16 * ls + 0.06) for r, ls in zip(rows, lines, strict=True)]
     figure = new_figure(0.6 + sum(heights))
-    heading(figure, _TITLE, _CAPTION)
+    heading(figure, _title(images), _CAPTION)
     cells: Any = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
     columns: list[list[Axes]] = [[]] if top is None else [[], []]
@@ -89,6 +93,12 @@ def accuracy_against_time_steps(
         cell.legend(*handles, loc="outside lower left", fontsize="small", **style)
     _share_heights(columns, top)
     return figure
+
+
+def _title(images: int | None) -> str:
+    if images is None:
+        return _TITLE
+    return f"{_TITLE}, {positive_integer('images', images):,} image{'s' * (images != 1)}"
 
 
 def _share_heights(columns: "Sequence[Sequence[Axes]]", top: float | None) -> None:
