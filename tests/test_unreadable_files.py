@@ -345,6 +345,15 @@ def lists(file):
     file.create_dataset("node/nodes/readout/weight", (3,), dtype=kind)
 
 
+def long_text(file):
+    """HDF5 makes room for a text of the length that is stated before it looks for the text."""
+    start = file["node/type"].id.get_offset()
+    file.flush()
+    with open(file.filename, "r+b") as raw:
+        raw.seek(start)
+        raw.write((2**31).to_bytes(4, "little"))
+
+
 def replaced(path, value):
     def change(file):
         kind = file[path].dtype.kind if path in file else "O"
@@ -370,6 +379,7 @@ def exactly(path, value):
         (cycle, "linked to more than once"),
         (soft_link, "a link to elsewhere"),
         (huge_array, "the file has fewer"),
+        (long_text, "array '/node/type' must have 2147483648 bytes, and the file has fewer"),
         (in_another_file, "array '/node/nodes/readout/weight' is in another file"),
         (virtual, "array '/node/nodes/readout/weight' is in another file"),
         (replaced("node/metadata/number_format", "int4"), "number_format.*Received: 'int4'"),

@@ -6,17 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...basics.archives import UNREADABLE
-from ...basics.checks import require
-from .heaps import check_heaps
+from .contents import check_contents
 
-# `nir` may compress with zlib, whose largest ratio is 1,032 to 1.
-_LARGEST_RATIO, _SMALL = 1100, 2**16
 _PARAMETERS = ("weight", "bias", "r", "v_threshold", "v_reset", "scale")
 _WHOLE = ("stride", "padding", "dilation", "kernel_size", "groups")
 
 if TYPE_CHECKING:
     import nir
-    from h5py import Group
 
 __all__ = ["chain", "library", "node_count", "open_graph"]
 
@@ -45,48 +41,13 @@ def open_graph(path: str | Path) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     try:
-        check_heaps(Path(path).read_bytes())
-        _check_contents(path)
+        check_contents(path)
         with np.errstate(all="ignore"):  # of shapes that do not fit; `nir` refuses them
             graph = nir.read(path)
         _check_numbers(graph)
         return graph
     except (OSError, AssertionError, *UNREADABLE) as error:
         raise ValueError(f"A NIR file is expected. Received: {path} ({error}).") from error
-
-
-def _check_contents(path: str | Path) -> None:
-    """Raise a `ValueError` if a group is linked twice or an array declares too many bytes.
-
-    Arrays and groups in other files are refused too, and arrays of neither numbers nor text.
-    """
-    h5py = require("h5py")
-    # HDF5 ends the whole process where a damaged type makes it follow lists of any length.
-    kinds = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
-    seen = set()
-
-    def walk(group: "Group") -> None:
-        address = h5py.h5o.get_info(group.id).addr
-        if address in seen:
-            raise ValueError(f"group {group.name!r} is linked to more than once")
-        seen.add(address)
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ValueError(f"{name!r} in group {group.name!r} is a link to elsewhere")
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                walk(item)
-            elif item.id.get_type().get_class() not in kinds:
-                raise ValueError(f"array {item.name!r} holds neither real numbers nor text")
-            elif item.is_virtual or item.external:
-                raise ValueError(f"array {item.name!r} is in another file")
-            elif item.nbytes > _LARGEST_RATIO * item.id.get_storage_size() + _SMALL:
-                raise ValueError(
-                    f"array {item.name!r} must have {item.nbytes} bytes, and the file has fewer"
-                )
-
-    with h5py.File(path, "r") as file:
-        walk(file)
 
 
 def _check_numbers(graph: "nir.NIRGraph") -> None:
