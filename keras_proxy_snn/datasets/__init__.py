@@ -15,12 +15,12 @@ from ._info import NAMES, DatasetError, class_names, image_shape, name_by_shape
 from ._load import load
 from ._locate import locate
 from ._source import Source
-from .new_pictures import from_files
 
 if TYPE_CHECKING:
     from ._folder import from_folder, open_folder
     from ._stream import ImageStream
     from .hub import from_hub
+    from .new_pictures import from_files
 
 __all__ = [
     "NAMES",
@@ -42,18 +42,19 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the streams when they are first used, because only they need Keras."""
-    if name not in ("ImageStream", "from_folder", "from_hub", "open_folder"):
+    """Import the readers of pictures when they are first used, because streams need Keras."""
+    if name not in ("ImageStream", "from_files", "from_folder", "from_hub", "open_folder"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from ._folder import from_folder, open_folder
     from ._stream import ImageStream
     from .hub import from_hub
+    from .new_pictures import from_files
 
-    streams = (ImageStream, from_folder, from_hub, open_folder)
-    globals().update({stream.__name__: stream for stream in streams})
+    readers = (ImageStream, from_files, from_folder, from_hub, open_folder)
+    globals().update({reader.__name__: reader for reader in readers})
     return globals()[name]
 
 
 def __dir__() -> list[str]:
-    """The public names, those of the streams too, and what every module has."""
+    """The public names, those of the readers of pictures too, and what every module has."""
     return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
