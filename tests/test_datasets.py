@@ -198,7 +198,7 @@ heavy = {"keras", "tensorflow", "jax", "torch", "sklearn", "PIL", "tensorflow_da
 assert not roots & heavy, roots & heavy
 ours = {n for n in sys.modules if n.startswith("keras_proxy_snn.")}
 ours = {n.partition(".")[2] for n in ours if ".datasets" not in n}
-assert ours == {"basics", "basics.checks"}, ours
+assert ours == {"basics", "basics.checks", "basics.files"}, ours
 """
     package = Path(datasets.__file__).parents[1]
     subprocess.run([sys.executable, "-c", program, str(package)], check=True)
