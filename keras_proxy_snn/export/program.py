@@ -205,10 +205,8 @@ class Program:
         """
         if not self.is_integer:
             return None
-        largest = max(
-            np.abs(layer.weights.astype("int64")).max(initial=1) for layer in self.neurons
-        )
-        return min(int(largest).bit_length() + 1, 8)
+        sizes = (np.abs(layer.weights.astype("int64")) for layer in self.neurons)
+        return min(int(max(size.max(initial=1) for size in sizes)).bit_length() + 1, 8)
 
     @property
     def readout_state(self) -> str:
