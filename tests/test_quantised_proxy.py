@@ -57,7 +57,8 @@ def test_images_that_are_not_augmented_are_not_erased_in_silence(digits):
 
 @pytest.mark.any_backend
 def test_dropout_is_before_dense_layers_and_in_training_alone(rng):
-    model = kps.build("2C3-P2-20F-10F", input_shape=(8, 8, 1), batch_norm=True, time_steps=3)
+    settings = {"batch_norm": True, "time_steps": 3, "readout": "potential", "learning_rate": 0.5}
+    model = kps.build("2C3-P2-20F-10F", input_shape=(8, 8, 1), **settings)
     copy = with_dropout(model, 0.5, "mixed_bfloat16")
     kinds = [type(layer).__name__ for layer in copy.ann.layers]
     assert [kinds[place + 1] for place, kind in enumerate(kinds) if kind == "Dropout"] == [
@@ -65,7 +66,9 @@ def test_dropout_is_before_dense_layers_and_in_training_alone(rng):
     ]
     dtypes = [layer.compute_dtype for layer in copy.ann.layers]
     assert (set(dtypes[:-2]), dtypes[-1]) == ({"bfloat16"}, "float32")
-    assert copy.v_threshold == model.v_threshold
+    configs = [{**net.get_config(), "ann": None} for net in (copy, model)]
+    assert configs[0] == configs[1] and copy.readout == "potential"
+    assert float(copy.optimizer.learning_rate) == float(model.optimizer.learning_rate)
     x = rng.random((16, 8, 8, 1)).astype("float32")
     exact = with_dropout(model, 0.5)
     for one, other in zip(exact.get_weights(), model.get_weights(), strict=True):

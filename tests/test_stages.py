@@ -101,6 +101,14 @@ def test_a_stage_that_gives_spikes_says_so(name, rng):
     assert carry_spikes([before, reads]) == {"spikes", *([stage.name] if are_spikes else [])}
 
 
+def test_an_average_is_not_rounded_to_the_dtype_of_the_ann(rng):
+    spikes = (rng.random((4, 3, 7, 7, 2)) < 0.4).astype("float32")
+    average = AtEachStep(k.AveragePooling2D(3, 2, dtype="mixed_bfloat16"))
+    windows = np.lib.stride_tricks.sliding_window_view(spikes, (3, 3), axis=(2, 3))[:, :, ::2, ::2]
+    means = ops.convert_to_numpy(average(spikes))
+    np.testing.assert_allclose(means, windows.mean(axis=(-2, -1)), rtol=1e-6)
+
+
 def test_a_layer_that_is_no_stage_is_refused():
     with pytest.raises(TypeError, match=r"around a layer of Keras\. Received: <Flatten"):
         as_nodes([keras.layers.Flatten()])

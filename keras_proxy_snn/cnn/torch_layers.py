@@ -12,7 +12,7 @@ import keras
 import torch
 from torch.nn import functional
 
-__all__ = ["fast_call"]
+__all__ = ["fast_average", "fast_call"]
 
 _DTYPES = ("float32", "bfloat16")
 
@@ -37,6 +37,15 @@ def fast_call(layer: Any, x: Any, training: bool) -> Any:
     if run is None or own:
         return None
     return run(layer, x.to(getattr(torch, layer.compute_dtype)), training)
+
+
+def fast_average(layer: Any, x: Any) -> Any:
+    """Result of an average pooling in the dtype of its input; `None` where `fast_call` has none."""
+    if not isinstance(x, torch.Tensor) or x.device.type != "cpu" or torch.compiler.is_compiling():
+        return None
+    if type(layer) is not keras.layers.AveragePooling2D:
+        return None
+    return _average(layer, x, training=False)
 
 
 def _relu(layer: Any, x: torch.Tensor, training: bool) -> Any:

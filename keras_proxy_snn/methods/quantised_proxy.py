@@ -27,7 +27,8 @@ class Recipe:
         dropout: Fraction of the inputs of every dense layer that is dropped in the first part.
         erasing: As in `Training`, for the first part.
         cosine: Whether the learning rate of each part falls by `cosine`; otherwise by `linear`.
-        ann_dtype: Keras's dtype policy of the first part; its readout and weights are float32.
+        ann_dtype: Keras's dtype policy of the ANN in both parts; weights are float32, and so is
+            the readout.
     """
 
     last_share: int = 4
@@ -119,7 +120,11 @@ def fit(
         history["slower"] = fit_phase(steps, x, y, erased, "slower", epochs=last, fall=fall)
     model.ann.set_weights(first.ann.get_weights())
     if last and by_proxy:
-        history["proxy"] = fit_phase(model, x, y, training, "proxy", epochs=last, fall=fall)
+        second = model
+        if recipe.ann_dtype != "float32":
+            second = with_dropout(model, 0.0, recipe.ann_dtype)
+        history["proxy"] = fit_phase(second, x, y, training, "proxy", epochs=last, fall=fall)
+        model.set_weights(second.get_weights())
     return Trained(model, history)
 
 
@@ -129,15 +134,17 @@ def network(preset: Preset) -> Preset:
 
 
 def with_dropout(model: ProxyModel, share: float, dtype: str = "float32") -> ProxyModel:
-    """Copy a model with dropout before every dense layer, to train its ANN alone.
+    """Copy a model with dropout before every dense layer, or with another dtype of its ANN.
 
     Args:
         model: A model whose ANN is a `keras.Sequential`.
-        share: Fraction of the inputs that is dropped; the other inputs are scaled up.
+        share: Fraction of the inputs that is dropped; the other inputs are scaled up. With 0, there
+            are no dropout layers.
         dtype: Keras's dtype policy of all layers except the last.
 
     Returns:
-        A `ProxyModel` with its own copy of the model's weights, in the same order.
+        A `ProxyModel` with its own copy of the model's weights, in the same order, compiled as the
+        model is.
 
     Example:
 
@@ -155,4 +162,8 @@ def with_dropout(model: ProxyModel, share: float, dtype: str = "float32") -> Pro
         stack.append(type(layer).from_config({**layer.get_config(), "dtype": policy}))
     ann = keras.Sequential(stack, name=model.ann.name)
     ann.set_weights(model.ann.get_weights())
-    return ProxyModel(ann, model.time_steps, model.v_threshold, model.reset, v_0=model.v_0)
+    settings = {name: value for name, value in model.get_config().items() if name != "ann"}
+    copy = ProxyModel(ann, **settings)
+    if model.compiled:
+        copy.compile_from_config(model.get_compile_config())
+    return copy

@@ -18,7 +18,7 @@ from ._shared import CLIPPED, ON_GPU, TINY_HEADLINE
 __all__ = ["EXPERIMENT"]
 
 _METHOD = "proxy_quantised_long"
-_CURVE = (1, 2, 4, 16, 32, 60)
+_CURVE = (1, 2, 4, 16)
 _HALF = Run(_METHOD, 8, {**ON_GPU, **CLIPPED}, evaluate_at=_CURVE)
 _COMPACT = Run(_METHOD, 8, CLIPPED, evaluate_at=_CURVE)
 
