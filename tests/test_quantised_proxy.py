@@ -67,7 +67,8 @@ def test_dropout_is_before_dense_layers_and_in_training_alone(rng):
     dtypes = [layer.compute_dtype for layer in copy.ann.layers]
     assert (set(dtypes[:-2]), dtypes[-1]) == ({"bfloat16"}, "float32")
     configs = [{**net.get_config(), "ann": None} for net in (copy, model)]
-    assert configs[0] == configs[1] and copy.readout == "potential"
+    assert configs[0] == configs[1]
+    assert copy.readout == "potential"
     assert float(copy.optimizer.learning_rate) == float(model.optimizer.learning_rate)
     x = rng.random((16, 8, 8, 1)).astype("float32")
     exact = with_dropout(model, 0.5)

@@ -5,11 +5,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from ..basics.checks import positive_integer
 from ..basics.types import Images, Tensor
 
-__all__ = ["balanced", "check_chunk_steps", "chosen", "gpu_memory", "images_at_once", "on_gpu"]
+__all__ = [
+    "balanced",
+    "check_chunk_steps",
+    "chosen",
+    "gpu_memory",
+    "images_at_once",
+    "joined",
+    "on_gpu",
+]
 
 _LEAST = 2
 # Most values of the largest layer in a chunk; longer chunks gain little, see
@@ -27,6 +36,11 @@ _KEPT = 2**21
 def check_chunk_steps(value: Tensor) -> int | None:
     """The value, if it is a positive integer or `None`, which stands for a choice."""
     return None if value is None else positive_integer("chunk_steps", value)
+
+
+def joined(chunks: Sequence[Any]) -> Any:
+    """Chunks of signals `(batch, steps, ...)`, one after the other."""
+    return chunks[0] if len(chunks) == 1 else ops.concatenate(chunks, axis=1)
 
 
 def chosen(time_steps: int, potentials: Sequence[Any]) -> int:

@@ -10,7 +10,7 @@ from ..basics.arrays import check_finite
 from ..basics.checks import check_flag, check_shape, positive_integer
 from ..basics.types import Images, Tensor
 from ..layers.base import TiedIF
-from .chunks import check_chunk_steps, images_at_once
+from .chunks import check_chunk_steps, images_at_once, joined
 from .event_driven import EventDriven, check_event_driven
 from .loop import Loop, Simulation
 from .nodes import Node, as_nodes
@@ -19,8 +19,7 @@ from .wiring import Wiring
 
 __all__ = ["SpikingNetwork"]
 
-# Counters of steps have 32 bits.
-_MOST_STEPS = 2**31 - 1
+_MOST_STEPS = 2**31 - 1  # Counters of steps have 32 bits.
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
@@ -261,7 +260,7 @@ class SpikingNetwork(Retraced):
         """
         # Without potentials, all steps are one chunk, so a graph traced from this has no loop.
         chunks = list(self.walk(inputs, 1 if return_potentials else self.time_steps))
-        spikes = {name: _join([chunk[name][0] for chunk in chunks]) for name in chunks[0]}
+        spikes = {name: joined([chunk[name][0] for chunk in chunks]) for name in chunks[0]}
         if not return_potentials:
             return spikes
         potentials = {
@@ -295,12 +294,7 @@ class SpikingNetwork(Retraced):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SpikingNetwork":
         """Recreate the network from its configuration."""
-        config = dict(config)
-        inputs = config.pop("inputs")
-        stages = [keras.saving.deserialize_keras_object(stage) for stage in config["stages"]]
-        pairs = zip(stages, inputs, strict=True)
-        return cls(**{**config, "stages": [Node(stage, tuple(names)) for stage, names in pairs]})
-
-
-def _join(chunks: list[Any]) -> Any:
-    return chunks[0] if len(chunks) == 1 else ops.concatenate(chunks, axis=1)
+        revive = keras.saving.deserialize_keras_object
+        pairs = zip(config["stages"], config["inputs"], strict=True)
+        stages = [Node(revive(stage), tuple(names)) for stage, names in pairs]
+        return cls(stages, **{k: v for k, v in config.items() if k not in ("stages", "inputs")})
