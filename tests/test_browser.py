@@ -4,11 +4,13 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.basics.pixel_range import in_range
 from keras_proxy_snn.export import export, from_model
 from keras_proxy_snn.export.interpreter import run
 from keras_proxy_snn.export.quantise import quantise
@@ -47,6 +49,11 @@ def test_counts_in_the_browser_are_the_interpreters(digits, tmp_path):
     from PIL import Image
 
     pixels, program, integer = digits
+    wide = replace(
+        program,
+        input_scale=program.input_scale / 255,
+        metadata={**program.metadata, "input_range": (0.0, 255.0)},
+    )
     images = [str(tmp_path / f"{number:02}.png") for number in range(IMAGES)]
     for picture, path in zip(pixels, images, strict=True):
         Image.fromarray(picture[..., 0]).save(path)
@@ -55,6 +62,8 @@ def test_counts_in_the_browser_are_the_interpreters(digits, tmp_path):
         (program, "loop.onnx", "loop"),
         (integer, "integer.onnx", "step"),
         (program, "step.tflite", "step"),
+        (wide, "wide.onnx", "unrolled"),
+        (wide, "wide.tflite", "step"),
     ]
     jobs = []
     for source, name, form in files:
@@ -66,7 +75,7 @@ def test_counts_in_the_browser_are_the_interpreters(digits, tmp_path):
     *results, refused, no_network = counts_in_browser(jobs, tmp_path)
     x = (pixels / np.float32(255)).astype("float32")
     for (source, name, _), result in zip(files, results, strict=True):
-        expected = run(source, x)
+        expected = run(source, in_range(x, source.input_range))
         found = [re.findall(r"\d+", answer.split("counts:")[1]) for answer in result["answers"]]
         np.testing.assert_array_equal(np.array(found, int), expected.spike_counts, err_msg=name)
     assert "export integer networks as .onnx" in refused["message"]

@@ -184,24 +184,30 @@ def test_two_images_at_once_step_by_step(tmp_path):
 
 
 @pytest.mark.once
-def test_each_byte_becomes_the_networks_input(tmp_path):
-    c.write(small(), tmp_path / "net.c")
+@pytest.mark.parametrize(("white", "scale"), [(1, 20.0), (255, 0.5), (255, 1.0), (2, 63.5)])
+def test_each_byte_becomes_the_networks_input(tmp_path, white, scale):
+    program = small(metadata={"input_range": (0.0, float(white))}, input_scale=scale)
+    c.write(program, tmp_path / "net.c")
     main = (
         '#include <stdio.h>\n#include "net.h"\n'
         'int main(void) { int k; for (k = 0; k < 256; ++k) printf("%d ", net_input[k]); return 0; }'
     )
     inputs = np.array(compiled(tmp_path, main, "net.c").split(), int)
-    pixels = np.arange(256, dtype="float32").reshape(2, 8, 8, 2) / 255
-    np.testing.assert_array_equal(inputs, interpreter.prepare_images(small(), pixels).ravel())
+    pixels = np.arange(256, dtype="float32").reshape(2, 8, 8, 2) / 255 * white
+    np.testing.assert_array_equal(inputs, interpreter.prepare_images(program, pixels).ravel())
+    assert inputs[-1] == round(white * scale)
 
 
 @pytest.mark.once
-def test_the_program_on_the_page_prints_the_classes(images, tmp_path):
+@pytest.mark.parametrize("white", [1, 255])
+def test_the_program_on_the_page_prints_the_classes(images, tmp_path, white):
     (main,) = blocks(ROOT / "docs" / "learn" / "on-a-device.md", "c")
     pixels = (255 * images).round().astype("uint8")
-    c.write(small(), tmp_path / "digits_net.c")
+    scale = small().input_scale / white
+    program = small(metadata={"input_range": (0.0, float(white))}, input_scale=scale)
+    c.write(program, tmp_path / "digits_net.c")
     classes = compiled(tmp_path, main, "digits_net.c", flags=SANITIZED, given=pixels.tobytes())
-    wanted = scores_of(small(), pixels.astype("float32") / 255).argmax(axis=-1)
+    wanted = scores_of(program, pixels.astype("float32") / 255 * white).argmax(axis=-1)
     assert [int(line) for line in classes.split()] == wanted.tolist()
 
 

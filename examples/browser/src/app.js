@@ -1,7 +1,7 @@
 // The page: files and drawings in, spikes out.
 
 import { drawPotentials, drawRaster, drawSeen, fillScores } from "./charts.js";
-import { prepare } from "./image.js";
+import { prepare, rangeOf } from "./image.js";
 import { openNetwork } from "./network.js";
 import { attachPen } from "./pen.js";
 import { simulate } from "./simulate.js";
@@ -35,7 +35,7 @@ function pixels() {
 function showImage() {
   if (!network) return;
   const scale = network.inputs.image.type === Float32Array ? 1 : Number(network.facts.input_scale);
-  drawSeen($("seen"), pixels(), network.inputs.image.shape, scale);
+  drawSeen($("seen"), pixels(), network.inputs.image.shape, rangeOf(network.facts), scale);
 }
 
 async function takeNetwork(file) {

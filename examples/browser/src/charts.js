@@ -99,11 +99,12 @@ export function fillScores(body, { counts, scores, winner }, labels) {
 }
 
 /** The image as the network sees it, enlarged. */
-export function drawSeen(canvas, pixels, [, height, width, channels], scale) {
+export function drawSeen(canvas, pixels, [, height, width, channels], [black, white], scale) {
   const small = new ImageData(width, height);
   for (let i = 0; i < width * height; i += 1) {
     for (let c = 0; c < 3; c += 1) {
-      small.data[4 * i + c] = (pixels[i * channels + (channels === 3 ? c : 0)] / scale) * 255;
+      const pixel = pixels[i * channels + (channels === 3 ? c : 0)] / scale;
+      small.data[4 * i + c] = ((pixel - black) / (white - black)) * 255;
     }
     small.data[4 * i + 3] = 255;
   }

@@ -13,12 +13,18 @@ function resampling(from, to) {
   });
 }
 
+/** Pixel values of black and white. */
+export function rangeOf(facts) {
+  return (facts.input_range ?? [0, 1]).map((end) => Math.fround(Number(end)));
+}
+
 /**
  * Pixels as the network takes them.
  *
  * @param {ImageData} picture Bytes, four per pixel; transparent pixels become 0.
  * @param {{shape, type}} input Shape `[1, height, width, channels]` and type of array.
- * @param {Object} facts What the exporter wrote; integer networks have an `input_scale`.
+ * @param {Object} facts What the exporter wrote: an `input_range`; integer networks have an
+ *   `input_scale` too.
  * @param {boolean} invert Whether dark drawings on a light ground are turned round.
  */
 export function prepare(picture, input, facts, invert) {
@@ -40,6 +46,9 @@ export function prepare(picture, input, facts, invert) {
       }
     }
   });
+  const [black, white] = rangeOf(facts);
+  const contrast = Math.fround(white - black);
+  values.forEach((value, i) => (values[i] = Math.fround(value * contrast) + black));
   if (input.type === Float32Array) return values;
   const scale = Math.fround(Number(facts.input_scale));
   return input.type.from(values, (value) => roundHalfToEven(Math.fround(value * scale)));

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ...basics.pixel_range import in_range
 from ..interpreter import scaled
 from ..program import Program
 from ._firing import LANES, firing_text
@@ -140,7 +141,7 @@ def _most_channels(plan: Plan) -> int:
 
 def _inputs(program: Program) -> list[str]:
     """The network's input for each pixel from 0 to 255."""
-    pixels = np.arange(256, dtype="float32") / np.float32(255)
+    pixels = in_range(np.arange(256, dtype="float32") / np.float32(255), program.input_range)
     return rows([str(n) for n in scaled(program, pixels)])
 
 
