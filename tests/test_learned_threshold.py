@@ -57,6 +57,19 @@ def test_both_resets_from_any_start(rng, reset, v_0):
     np.testing.assert_array_equal(model.predict(x, verbose=0), spikes[-1].sum(axis=1))
 
 
+def test_a_threshold_that_was_set_obeys_at_once_outside_of_a_graph(rng):
+    """On JAX the network is compiled there, and the thresholds may not be constants of it."""
+    model, x = learned_model(rng), images(rng)
+    counts = to_numpy(model.snn(x))
+    for layer, logarithm in zip(HIDDEN, (0.4, -0.2, 0.1), strict=True):
+        model.ann.get_layer(f"{layer}_threshold").set_weights([np.float32(logarithm)])
+    thetas = [*np.exp([0.4, -0.2, 0.1]), 0.5]
+    spikes, _ = oracle.run(SPEC, kernels(model), x, 7, thetas, "zero")
+    now = to_numpy(model.snn(x))
+    np.testing.assert_array_equal(now, spikes[-1].sum(axis=1))
+    assert (now != counts).any()
+
+
 def test_a_saved_model_has_the_same_thresholds_and_counts(rng, tmp_path):
     model = learned_model(rng, v_0=0.5, readout="potential", reset="subtract")
     model.save(tmp_path / "net.keras")

@@ -1,6 +1,7 @@
 """Time as a loop over chunks of steps."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
@@ -99,13 +100,15 @@ class Loop:
         event_driven: EventDriven,
     ) -> Simulation:
         def chunk(state: State, steps: int, frames: Images | None) -> State:
-            return self._advance(prepared, state, steps, frames, event_driven)
+            return advance(prepared, state, steps, frames, event_driven)
 
         state = State(
             self._initial_potentials(prepared.batch),
             ops.zeros((prepared.batch, *self._shapes[-1]), "float32"),
             tuple(ops.zeros((), "float32") for _ in self._shapes),
         )
+        one_by_one = keras.config.backend() == "jax" and not _in_graph(state)
+        advance = self._in_one_program if one_by_one else self._advance
         steps = chunk_steps or chosen(time_steps, state.potentials)
         whole, rest = divmod(time_steps, steps)
         frames = _in_chunks(prepared.frames, whole, steps)
@@ -139,6 +142,44 @@ class Loop:
             state.spike_counts + ops.sum(spikes, axis=1),
             tuple(total + rate for total, rate in sums),
         )
+
+    def _in_one_program(
+        self,
+        prepared: Prepared,
+        state: State,
+        steps: int,
+        frames: Images | None,
+        event_driven: EventDriven,
+    ) -> State:
+        """As `_advance`; outside of a graph, JAX would compile each operation for each shape."""
+        arrays = prepared.weights, prepared.signals, prepared.currents
+        learned = [variable.value for variable in self._variables]
+        settings = prepared.batch, prepared.source, steps, event_driven
+        done: State = self._program(learned, arrays, state, frames, settings)
+        return done
+
+    @cached_property
+    def _program(self) -> Callable[..., Any]:
+        import jax
+
+        def advance(
+            learned: list[Any],
+            arrays: tuple[Any, Any, Any],
+            state: State,
+            frames: Images | None,
+            settings: tuple[int, str, int, EventDriven],
+        ) -> State:
+            batch, source, steps, event_driven = settings
+            prepared = Prepared(*arrays, batch=batch, source=source, frames=None)
+            # A learned threshold would otherwise stay what it was when this was compiled.
+            with keras.StatelessScope(zip(self._variables, learned, strict=True)):
+                return self._advance(prepared, state, steps, frames, event_driven)
+
+        return jax.jit(advance, static_argnames="settings")
+
+    @property
+    def _variables(self) -> list[keras.Variable]:
+        return [variable for node in self._wiring.nodes for variable in node.stage.variables]
 
     def walk(
         self, prepared: Prepared, time_steps: int, chunk_steps: int | None, until: str | None
