@@ -100,15 +100,14 @@ class Loop:
         event_driven: EventDriven,
     ) -> Simulation:
         def chunk(state: State, steps: int, frames: Images | None) -> State:
-            return advance(prepared, state, steps, frames, event_driven)
+            done: State = self._call("advance", prepared, state, frames, steps, event_driven)
+            return done
 
         state = State(
             self._initial_potentials(prepared.batch),
             ops.zeros((prepared.batch, *self._shapes[-1]), "float32"),
             tuple(ops.zeros((), "float32") for _ in self._shapes),
         )
-        one_by_one = keras.config.backend() == "jax" and not _in_graph(state)
-        advance = self._in_one_program if one_by_one else self._advance
         steps = chunk_steps or chosen(time_steps, state.potentials)
         whole, rest = divmod(time_steps, steps)
         frames = _in_chunks(prepared.frames, whole, steps)
@@ -123,8 +122,8 @@ class Loop:
         self,
         prepared: Prepared,
         state: State,
-        steps: int,
         frames: Images | None,
+        steps: int,
         event_driven: EventDriven,
     ) -> State:
         """The state after a chunk of steps."""
@@ -143,43 +142,21 @@ class Loop:
             tuple(total + rate for total, rate in sums),
         )
 
-    def _in_one_program(
+    def _see(
         self,
         prepared: Prepared,
-        state: State,
-        steps: int,
+        potentials: tuple[Any, ...],
         frames: Images | None,
-        event_driven: EventDriven,
-    ) -> State:
-        """As `_advance`; outside of a graph, JAX would compile each operation for each shape."""
-        arrays = prepared.weights, prepared.signals, prepared.currents
-        learned = [variable.value for variable in self._variables]
-        settings = prepared.batch, prepared.source, steps, event_driven
-        done: State = self._program(learned, arrays, state, frames, settings)
-        return done
-
-    @cached_property
-    def _program(self) -> Callable[..., Any]:
-        import jax
-
-        def advance(
-            learned: list[Any],
-            arrays: tuple[Any, Any, Any],
-            state: State,
-            frames: Images | None,
-            settings: tuple[int, str, int, EventDriven],
-        ) -> State:
-            batch, source, steps, event_driven = settings
-            prepared = Prepared(*arrays, batch=batch, source=source, frames=None)
-            # A learned threshold would otherwise stay what it was when this was compiled.
-            with keras.StatelessScope(zip(self._variables, learned, strict=True)):
-                return self._advance(prepared, state, steps, frames, event_driven)
-
-        return jax.jit(advance, static_argnames="settings")
-
-    @property
-    def _variables(self) -> list[keras.Variable]:
-        return [variable for node in self._wiring.nodes for variable in node.stage.variables]
+        steps: int,
+        until: str | None,
+    ) -> list[tuple[Any, Any]]:
+        """Spikes and potentials of each stage up to a last one, in a chunk of steps."""
+        seen = []
+        for stage, spikes, v in self._wiring.advance(prepared, potentials, steps, frames):
+            seen.append((spikes, v))
+            if stage.name == until:
+                break
+        return seen
 
     def walk(
         self, prepared: Prepared, time_steps: int, chunk_steps: int | None, until: str | None
@@ -191,14 +168,52 @@ class Loop:
             steps = min(chunk_steps, time_steps - start)
             frames = prepared.frames
             frames = None if frames is None else frames[:, start : start + steps]
-            seen = {}
-            for stage, spikes, v in self._wiring.advance(prepared, potentials, steps, frames):
-                seen[stage.name] = spikes, v
-                if stage.name == until:
-                    break
+            found = self._call("see", prepared, potentials, frames, steps, until)
+            seen = dict(zip(self._wiring.changing, found, strict=False))
             before = zip(self._neurons, potentials, strict=True)
             potentials = tuple(seen.get(layer.name, (None, v))[1] for layer, v in before)
             yield seen
+
+    def _call(
+        self, method: str, prepared: Prepared, state: Tensor, frames: Images | None, *settings: Any
+    ) -> Any:
+        """Call `_advance` or `_see`; outside of a graph, JAX compiles it as one program.
+
+        Otherwise JAX would compile each operation for each shape.
+        """
+        if keras.config.backend() != "jax" or _in_graph(state):
+            return self._methods[method](prepared, state, frames, *settings)
+        arrays = prepared.weights, prepared.signals, prepared.currents
+        variables = [variable.value for variable in self._variables]
+        fixed = method, prepared.batch, prepared.source, *settings
+        return self._program(variables, arrays, state, frames, fixed)
+
+    @cached_property
+    def _program(self) -> Callable[..., Any]:
+        import jax
+
+        def call(
+            variables: list[Any],
+            arrays: tuple[Any, Any, Any],
+            state: Tensor,
+            frames: Images | None,
+            fixed: tuple[Any, ...],
+        ) -> Any:
+            method, batch, source, *settings = fixed
+            prepared = Prepared(*arrays, batch=batch, source=source, frames=None)
+            # A learned threshold would otherwise stay what it was when this was compiled.
+            with keras.StatelessScope(zip(self._variables, variables, strict=True)):
+                return self._methods[method](prepared, state, frames, *settings)
+
+        return jax.jit(call, static_argnames="fixed")
+
+    @property
+    def _methods(self) -> dict[str, Callable[..., Any]]:
+        return {"advance": self._advance, "see": self._see}
+
+    @property
+    def _variables(self) -> list[keras.Variable]:
+        return [variable for node in self._wiring.nodes for variable in node.stage.variables]
 
     def _initial_potentials(self, batch: Tensor) -> tuple[Tensor, ...]:
         pairs = zip(self._neurons, self._shapes, strict=True)
@@ -214,10 +229,10 @@ def _in_chunks(frames: Images | None, whole: int, steps: int) -> Callable[[Any],
     return lambda number: ops.take(chunks, number, axis=1)
 
 
-def _in_graph(state: State) -> bool:
+def _in_graph(state: Tensor) -> bool:
     import jax
 
-    return isinstance(state.spike_counts, jax.core.Tracer)
+    return any(isinstance(array, jax.core.Tracer) for array in jax.tree.leaves(state))
 
 
 def _repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:

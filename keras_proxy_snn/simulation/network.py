@@ -236,7 +236,7 @@ class SpikingNetwork(Retraced):
             ValueError: If `chunk_steps` is not a positive integer, or `until` is not the name of a
                 stage whose signals change with time.
         """
-        changing = [node.name for node in self.nodes if node.name not in self._wiring.constant]
+        changing = list(self._wiring.changing)
         if until not in (None, *changing):
             raise ValueError(f"`until` must be one of {changing}. Received: {until!r}.")
         chunk_steps = check_chunk_steps(chunk_steps) or self.chunk_steps

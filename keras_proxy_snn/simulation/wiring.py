@@ -61,6 +61,7 @@ class Wiring:
         events: As above.
         constant: Names of stages whose signals do not change with time; `IMAGE` for the image.
         preprocessing: Stages at the input whose layers prepare images.
+        changing: Names of the other stages, whose signals change with time, in order.
 
     Raises:
         ValueError: If layers augment `events`; each frame would be augmented differently.
@@ -72,6 +73,8 @@ class Wiring:
         self._readers = Readers(nodes, events)
         self.constant = frozenset(self._readers.constant)
         self.preprocessing = _preprocessing(nodes)
+        ready = {*self.constant, *(stage.name for stage in self.preprocessing)}
+        self.changing = tuple(node.name for node in nodes if node.name not in ready)
         self._simulate = {
             name: partial(fastest.simulate, spike_dtype=dtype)
             for name, dtype in spike_dtypes(nodes).items()
@@ -151,7 +154,9 @@ class Wiring:
         fused: bool = False,
         event_driven: EventDriven = False,
     ) -> Iterator[tuple[Stage, Any, Any]]:
-        """Yield each stage with its spikes `(batch, steps, ...)` and its potentials afterwards.
+        """Yield each stage of `changing` with its spikes `(batch, steps, ...)` and its potentials.
+
+        Potentials are those after the chunk.
 
         A stage without neurons has no potentials. The stages run one at a time, and a signal is
         dropped after its last reader.
@@ -168,10 +173,9 @@ class Wiring:
         signals = dict(prepared.signals)
         if frames is not None:
             signals[prepared.source] = frames
-        ready = {*self.constant, *(stage.name for stage in self.preprocessing)}
         weights, neurons = prepared.weights, iter(potentials)
         for node, done in zip(self.nodes, self._readers.done, strict=True):
-            if node.name in ready:
+            if node.name not in self.changing:
                 continue
             stage, v = node.stage, None
             run = fastest.in_one_program if not fused else self._simulate[node.name]
