@@ -284,7 +284,7 @@ def test_ten_images_are_needed(digits):
 @pytest.mark.parametrize("method", METHODS)
 def test_digits(digits, method):
     (x, y), (x_test, y_test) = digits
-    budget = methods.Training(epochs=15, batch_size=32)
+    budget = methods.Training(epochs=10, batch_size=32)
     trained = methods.fit(method, "digits", x, y, training=budget, **SMALL)
     model = trained.network
     ann = accuracy(predict(model.ann, x_test), y_test)
