@@ -421,6 +421,13 @@ def test_each_script_prints_a_table(script, saved):
     assert done.returncode == 0, done.stderr
     for line in ("time steps", "size", "nodes", "64 images, 0 counts differ", "360 test images"):
         assert line in done.stdout
+    on_the_device = re.search(r"flash (\S+) KiB of tables besides code, RAM (\S+) KiB", done.stdout)
+    assert (on_the_device is not None) == ("KiB of text" in done.stdout) == (script == "to_c.py")
+    if on_the_device:
+        header = saved.with_suffix(".h").read_text()
+        sizes = re.findall(r"_(?:TABLE|STATE)_BYTES (\d+)", header)
+        shown = [f"{int(size) / 1024:.1f}" for size in sizes]
+        assert sorted(on_the_device.groups()) == sorted(shown)
     again = call(script, saved)
     assert again.returncode == 2
     assert "exists already" in again.stderr

@@ -372,7 +372,21 @@ def test_a_model_is_quantised_with_images(rng, tmp_path):
     assert (exported.check.images, exported.check.differing) == (64, 0)
     assert exported.program.number_format == "int8"
     assert exported.size == sum(p.stat().st_size for p in tmp_path.iterdir())
-    assert f" * accuracy: {exported.accuracy}\n" in (tmp_path / "net.h").read_text()
+    header = (tmp_path / "net.h").read_text()
+    assert f" * accuracy: {exported.accuracy}\n" in header
+    macros = dict(re.findall(r"#define NET_(\w+)_BYTES (\d+)", header))
+    memory = exported.memory
+    assert (memory.flash, memory.ram) == (int(macros["TABLE"]), int(macros["STATE"]))
+    assert 4 * 3 * 3 * 2 + 9 * 4 * 8 + 8 * 5 < memory.flash < exported.size / 3
+    flash, ram = memory.flash / 1024, memory.ram / 1024
+    line = f"on the device: flash {flash:.1f} KiB of tables besides code, RAM {ram:.1f} KiB"
+    assert line in repr(exported)
+    assert f"{exported.size:,} bytes of text" in repr(exported)
+    program = exported.program
+    c.write(program, tmp_path / "net_2.c")
+    assert c.memory(tmp_path / "net_2.c") == memory
+    for path in tmp_path.glob("net_2.*"):
+        path.unlink()
     (tmp_path / "net.c").unlink()
     with pytest.raises(FileExistsError, match=r"net\.h exists already"):
         model.export(tmp_path / "net.c", images=images)

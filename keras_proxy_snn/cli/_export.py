@@ -10,7 +10,7 @@ from ..export import FORMATS, Exported, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
 from ..export.exporter import CALIBRATED
-from ..export.formats import writer
+from ..export.formats import Memory, writer
 from ..export.runner import RUNNER, place_runner
 from ._calibration import calibration_images
 from ._shared import load_network, reading, training_record
@@ -130,6 +130,8 @@ def _facts(exported: Exported) -> dict[str, Any]:
         "nodes": exported.nodes,
         "check": None if exported.check is None else asdict(exported.check),
     }
+    if exported.memory is not None:
+        facts["memory"] = asdict(exported.memory)
     module = writer(exported.format)
     if hasattr(module, "latency"):
         facts["latency_ms"] = 1000 * module.latency(exported.path, program)
@@ -152,7 +154,8 @@ def print_table(facts: dict[str, Any]) -> None:
         "format, form": f"{facts['format']}, {facts['form']}",
         "numbers": facts["numbers"],
         "time steps": facts["time_steps"],
-        "size": size,
+        "size": f"{size} of text" if "memory" in facts else size,
+        **({"on the device": Memory(**facts["memory"])} if "memory" in facts else {}),
         "nodes": facts["nodes"],
         "check": "not made" if facts["check"] is None else Check(**facts["check"]),
     }

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..basics.types import Images
 from .check import Check
-from .formats import writer
+from .formats import Memory, writer
 from .program import Program
 
 __all__ = ["Exported"]
@@ -21,13 +21,14 @@ class Exported:
         path: The file. For C it is the source; the header is beside it.
         format: One of `FORMATS`.
         form: Form of the graph, such as `"unrolled"`.
-        size: Size of all files, in bytes.
+        size: Size of all files, in bytes. For C it is the size of the text; see `memory`.
         nodes: Number of nodes of the graph; for C, number of functions.
         check: Result of the check, or `None` if the file was not checked.
         program: The network in the file.
         accuracy: Accuracy of the file on the test images, or `None` without test images. The class
             is the first one with the highest score.
         weights: Number format in which the file holds the weights of a float network.
+        memory: What a C file needs on the device, see `Memory`; `None` for other formats.
     """
 
     path: Path
@@ -39,15 +40,19 @@ class Exported:
     program: Program
     accuracy: float | None
     weights: str = "float32"
+    memory: Memory | None = None
 
     def __repr__(self) -> str:
         check = "not made" if self.check is None else self.check
         steps = self.program.time_steps
+        size = f"{self.size:,} bytes" if self.memory is None else f"{self.size:,} bytes of text"
         lines = [
             f"Exported {self.path}",
-            f"  {self.format}, {self.form}: {self.numbers}, T = {steps}, {self.size:,} bytes",
+            f"  {self.format}, {self.form}: {self.numbers}, T = {steps}, {size}",
             f"  check: {check}",
         ]
+        if self.memory is not None:
+            lines.append(f"  on the device: {self.memory}")
         if self.accuracy is not None:
             images = self.program.metadata["accuracy_images"]
             lines.append(f"  accuracy: {self.accuracy:.2%} of {images:,} test images")

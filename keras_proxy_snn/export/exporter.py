@@ -162,12 +162,13 @@ def export(
             program = _with_accuracy(program, lambda x: module.run(draft, program, x), test, shown)
             module.write(program, draft, form=form, **options)  # same graph, more facts
         size, nodes = sum(file.stat().st_size for file in files), module.node_count(draft)
+        memory = module.memory(draft) if hasattr(module, "memory") else None
         _place(files, path)
     if with_runner:
         place_runner(path)
     accuracy = None if test is None else program.metadata["accuracy"]
     weights = str(options.get("weights", "float32"))
-    exported = Exported(path, format, form, size, nodes, result, program, accuracy, weights)
+    exported = Exported(path, format, form, size, nodes, result, program, accuracy, weights, memory)
     if verbose:
         print(exported)
     return exported

@@ -11,7 +11,15 @@ from typing import Any
 
 from ..basics.checks import check_choice, check_installed
 
-__all__ = ["FORMATS", "Format", "check_libraries", "check_suffix", "checked_form", "writer"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Memory",
+    "check_libraries",
+    "check_suffix",
+    "checked_form",
+    "writer",
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,30 @@ class Format:
     numbers: tuple[str, ...] = ("float32", "int8")
     runner: bool = False
     converter: str | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory that a network without a runtime needs on a device.
+
+    Attributes:
+        flash: Bytes of constant tables: weights and connections. The code, of some KiB, is not
+            among them, because its size depends on the processor and its compiler.
+        ram: Bytes that change while the network runs.
+
+    Example:
+
+    >>> from keras_proxy_snn.export.formats import Memory
+    >>> print(Memory(flash=42_000, ram=9_000))
+    flash 41.0 KiB of tables besides code, RAM 8.8 KiB
+    """
+
+    flash: int
+    ram: int
+
+    def __str__(self) -> str:
+        flash, ram = self.flash / 1024, self.ram / 1024
+        return f"flash {flash:.1f} KiB of tables besides code, RAM {ram:.1f} KiB"
 
 
 FORMATS = {

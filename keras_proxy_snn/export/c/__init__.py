@@ -6,6 +6,16 @@ each spike adds a row of weights to the potentials of the neurons that read it.
 
 from ._activity import Activity, activity
 from ._runtime import compiler, run
-from ._write import FORMS, node_count, refuse, write
+from ._write import FORMS, memory, node_count, refuse, write
 
-__all__ = ["FORMS", "Activity", "activity", "compiler", "node_count", "refuse", "run", "write"]
+__all__ = [
+    "FORMS",
+    "Activity",
+    "activity",
+    "compiler",
+    "memory",
+    "node_count",
+    "refuse",
+    "run",
+    "write",
+]

@@ -9,7 +9,7 @@ import numpy as np
 from ...basics.checks import check_choice
 from ...basics.files import replacing
 from ...basics.labels import checked_names
-from ..formats import FORMATS
+from ..formats import FORMATS, Memory
 from ..program import Program
 from ..quantise._bounds import INT32, largest_sum, threshold
 from ..validity import check_bytes
@@ -18,7 +18,7 @@ from ._names import prefix_of
 from ._plan import plan
 from ._source import source
 
-__all__ = ["FORMS", "node_count", "refuse", "write"]
+__all__ = ["FORMS", "memory", "node_count", "refuse", "write"]
 
 FORMS = FORMATS["c"].forms
 
@@ -127,6 +127,31 @@ def refuse(program: Program, form: str = "event_driven") -> None:
             "Sums must fit 32 bits; reduce `input_scale` or `bits`. Received: a network whose "
             f"sums reach {largest:,}."
         )
+
+
+def memory(path: str | Path) -> Memory:
+    """Flash for tables and RAM for the state, as the header of a C file tells them.
+
+    Args:
+        path: A file that `write` wrote, with its header beside it.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, c
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.int8([[64], [-32]]), None, 128, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), 4, "int8")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     c.write(program, f"{folder}/net.c")
+    ...     c.memory(f"{folder}/net.c").ram > 0
+    True
+    """
+    text = Path(path).with_suffix(".h").read_text("utf-8")
+    prefix = prefix_of(Path(path).stem).upper()
+    sizes = dict(re.findall(rf"^#define {prefix}_(STATE|TABLE)_BYTES (\d+)", text, re.MULTILINE))
+    return Memory(flash=int(sizes["TABLE"]), ram=int(sizes["STATE"]))
 
 
 def node_count(path: str | Path) -> int:
