@@ -359,6 +359,69 @@ def test_images_are_those_of_the_script_for_devices(shape, invert, tmp_path):
             np.testing.assert_array_equal(x[None], on_device.prepare(theirs, network, invert))
 
 
+# Pixels of a file, the network's range, and the pixels that the network gets.
+OWN = [
+    ([[0, 0.7], [33.3, 254.9]], (0, 255), [[0, 0.7], [33.3, 254.9]]),
+    ([[0, 7], [33, 254]], (0, 255), [[0, 7], [33, 254]]),
+    ([[0, 0.5], [0.25, 1]], (0, 255), [[0, 127.5], [63.75, 255]]),
+    ([[0, 0.5], [0.25, 1]], (-1, 1), [[-1, 0], [-0.5, 1]]),
+]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize(("pixels", "ends", "expected"), OWN)
+def test_pixels_of_the_network_s_own_range_stay_as_they_are(
+    pixels, ends, expected, invert, tmp_path
+):
+    facts = {"input_range": list(ends)}
+    network = on_device.Network({"image": ((1, 2, 2, 1), "float32")}, [], facts, None)
+    whole = isinstance(pixels[1][0], int)
+    image = np.array(pixels, "int64" if whole else "float32")
+    np.save(tmp_path / "images.npy", np.stack([image, 0 * image])[..., None])
+    read = pictures.read(tmp_path / "images.npy")
+    top = pictures.white_of(read, ends)
+    assert top == on_device.white_of(read, network)
+    black = np.full((2, 2), ends[0])
+    for found, goal in zip(read, (np.float32(expected), black), strict=True):
+        goal = ends[1] + ends[0] - goal if invert else goal
+        x = pictures.prepare(found, (2, 2, 1), invert, ends, top)
+        np.testing.assert_array_equal(x[..., 0], np.float32(goal))
+        np.testing.assert_array_equal(x[None], on_device.prepare(found, network, invert, top))
+
+
+@pytest.mark.once
+def test_a_dark_image_among_others_of_a_file_is_not_brightened(tmp_path):
+    images = [np.full((2, 2, 1), value, "float32") for value in (0.9, 200)]
+    top = pictures.white_of(images, (0, 255))
+    dark = pictures.prepare(images[0], (2, 2, 1), False, (0, 255), top)
+    np.testing.assert_array_equal(dark, images[0])
+    rgba = np.stack([np.full((2, 2), v, "float32") for v in (100, 100, 100, 127.5)], -1)
+    half = pictures.prepare(rgba, (2, 2, 1), False, (0, 255), 255.0)
+    np.testing.assert_allclose(half, 50, rtol=1e-6)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("ends", "pixels", "message"),
+    [
+        ((0, 1), [-1, 2], r"numbers from 0 to 1\. Received: float64 from -1 to 2$"),
+        ((-1, 1), [-1, 1], r"from 0 to 1, which become -1 to 1\. Received: float64 from -1 to 1$"),
+        ((0, 4), [0, 3], r"from 0 to 1, which become 0 to 4\. Received: float64 from 0 to 3$"),
+        ((0, 255), [0, 300], r"from 0 to 1, or from 0 to 255\. Received: float64 from 0 to 300$"),
+    ],
+)
+def test_pixels_of_a_range_that_is_not_known_are_refused(ends, pixels, message):
+    image = np.float64(pixels)[None]
+    facts = {"input_range": json.dumps(ends)}
+    network = on_device.Network({"image": ((1, 1, 2, 1), "float32")}, [], facts, None)
+    with pytest.raises(ValueError, match=message):
+        on_device.prepare(image, network, False, on_device.white_of([image], network))
+    top = pictures.white_of([image], ends)
+    with pytest.raises(ValueError, match=message):
+        pictures.prepare(image, (1, 2, 1), False, ends, top)
+
+
 @pytest.mark.any_backend
 @pytest.mark.parametrize(("range", "scale"), [((0, 1), 1.0), ((0, 255), 255.0), ((-1, 1), None)])
 def test_images_come_in_the_models_range(range, scale, tmp_path):
@@ -412,7 +475,7 @@ def test_pixels_without_a_known_white_are_refused(tmp_path):
     with pytest.raises(ValueError, match="integers of 32 bits"):
         pictures.read(tmp_path / "long.tif")
     for dtype in ("uint32", "uint64", "int64"):
-        with pytest.raises(ValueError, match="bytes, or numbers from 0 to 1"):
+        with pytest.raises(ValueError, match=f"from 0 to 1. Received: {dtype} from 200 to 200"):
             pictures.prepare(np.full((8, 8), 200, dtype), (8, 8, 1), False)
 
 

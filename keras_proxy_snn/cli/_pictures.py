@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from ..datasets.new_pictures import find, from_files
-from ..datasets.pictures import prepare, read
+from ..datasets.pictures import prepare, read, white_of
 from ._shared import reading
 
 __all__ = ["new_pictures", "spread_pictures"]
@@ -39,5 +39,7 @@ def spread_pictures(
     images = []
     for file in files[:: -(-len(files) // most)]:
         with reading(f"image {file}"):
-            images += [prepare(pixels, shape, False, input_range) for pixels in read(file)]
+            found = read(file)
+            top = white_of(found, input_range)
+            images += [prepare(pixels, shape, False, input_range, top) for pixels in found]
     return np.stack(images)

@@ -56,9 +56,10 @@ def predict(
     The answer is the class with the highest score, or the first one of classes with equal scores.
     Scores are spike counts. With readout="potential", the remaining potential over the threshold is
     added. IMAGES are picture files, folders (searched with their subfolders), or .npy arrays of one
-    image or many. Arrays have bytes or numbers from 0 to 1. Images are resized to the network's
-    input (stretched, not cut), converted to grey or colour, and scaled to its input range. Files in
-    a folder that cannot be read are reported and left out.
+    image or many. Arrays have bytes or numbers from 0 to 1; a network whose input range goes from 0
+    to 255 takes such numbers too. Images are resized to the network's input (stretched, not cut),
+    converted to grey or colour, and scaled to its input range. Files in a folder that cannot be
+    read are reported and left out.
     """
     from ._arguments import check_network, check_pictures
 

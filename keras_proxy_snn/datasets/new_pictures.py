@@ -13,7 +13,7 @@ import numpy as np
 
 from ..basics.warn import warn
 from ._info import DatasetError
-from .pictures import PICTURES, prepare, read
+from .pictures import PICTURES, prepare, read, white_of
 
 __all__ = ["find", "from_files"]
 
@@ -47,7 +47,8 @@ def from_files(
 
     Args:
         paths: Picture files, folders (searched with their subfolders), or `.npy` arrays of one
-            image or many, with bytes or numbers from 0 to 1; one of these or several.
+            image or many, with bytes or numbers from 0 to 1; one of these or several. If the
+            model's range goes from 0 to 255 or more, arrays may have numbers of that range too.
         model: The `ProxyModel`.
         invert: Whether to exchange dark and light, for dark drawings on a light background.
 
@@ -82,7 +83,9 @@ def from_files(
     x: list[np.ndarray] = []
     for path, in_folder in find(tuple(map(Path, several))):
         try:
-            images = [prepare(p, shape, invert, model.input_range) for p in read(path)]
+            found, ends = read(path), model.input_range
+            top = white_of(found, ends)
+            images = [prepare(pixels, shape, invert, ends, top) for pixels in found]
         except ImportError:
             raise
         except Exception as error:  # a damaged file can make its reader raise any error

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.pixel_range import in_range
+from ..basics.pixel_range import WHITES, in_range
 
 __all__ = [
     "PICTURES",
@@ -23,6 +23,7 @@ __all__ = [
     "read_array",
     "size",
     "unit",
+    "white_of",
 ]
 
 PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
@@ -159,14 +160,16 @@ def prepare(
     shape: tuple[int, int, int],
     invert: bool,
     input_range: tuple[float, float] = (0.0, 1.0),
+    top: float = 1.0,
 ) -> np.ndarray:
     """Bring an image to the network's shape and range; transparent pixels become black.
 
     Args:
-        pixels: `(height, width[, channels])`, integers of 8 or 16 bits or numbers from 0 to 1.
+        pixels: `(height, width[, channels])`, integers of 8 or 16 bits or numbers from 0 to `top`.
         shape: `(height, width, channels)` of the network's input.
         invert: Whether to exchange dark and light.
         input_range: The network's values of black and white.
+        top: White in pixels of other types, see `white_of`: 1, or white of the network.
 
     Returns:
         The image, float32, in `shape`.
@@ -177,17 +180,53 @@ def prepare(
     x = pixels[..., None] if pixels.ndim == 2 else pixels
     if x.ndim != 3 or x.size == 0 or x.dtype.kind not in "buif":
         raise ValueError(f"not an image: an array {pixels.shape} of {pixels.dtype}")
-    x = unit(x) if is_scaled(x.dtype) else x.astype("float32")
-    if not ((x >= 0) & (x <= 1)).all():
-        raise ValueError("pixels must be bytes, or numbers from 0 to 1")
-    colour, opacity = (x[..., :3], x[..., 3:]) if x.shape[-1] == 4 != shape[-1] else (x, 1)
-    x = (1 - colour if invert else colour) * opacity
+    x, top = (unit(x), 1.0) if is_scaled(x.dtype) else (x.astype("float32"), top)
+    if not ((x >= 0) & (x <= top)).all():
+        raise ValueError(
+            f"pixels must be bytes, or numbers from 0 to 1{_also(*input_range)}. "
+            f"Received: {pixels.dtype} from {pixels.min():g} to {pixels.max():g}"
+        )
+    colour, opacity = (x[..., :3], x[..., 3:] / top) if x.shape[-1] == 4 != shape[-1] else (x, 1)
+    x = (top - colour if invert else colour) * opacity
     if x.shape[-1] == 3 and shape[-1] == 1:
         x = x @ _LUMINANCE
     if x.shape[-1] not in (1, shape[-1]):
         raise ValueError(f"it has {x.shape[-1]} channels, the network {shape[-1]}")
     x = np.einsum("ih,jw,hwc->ijc", *map(_resampling, x.shape, shape[:2]), x, optimize=True)
-    return np.broadcast_to(in_range(x, input_range), shape).copy()
+    return np.broadcast_to(in_range(x, input_range) if top == 1 else x, shape).copy()
+
+
+def white_of(images: list[np.ndarray], input_range: tuple[float, float]) -> float:
+    """Value of white in the images of a file: 1, or white of a network for pixels from 0 to 255.
+
+    No picture has all its pixels below 1 of 255. So if a pixel of the file exceeds 1, the pixels
+    are those of the network's own range. A range that begins below 0, or ends at a small number,
+    has pictures with all pixels from 0 to 1, which could mean both.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.datasets.pictures import white_of
+    >>> white_of([np.array([[0.0, 200.5]])], (0.0, 255.0))
+    255.0
+    >>> white_of([np.array([[0.0, 0.8]])], (0.0, 255.0))
+    1.0
+    """
+    black, white = input_range
+    plain = [x for x in images if x.dtype.kind in "iuf" and not is_scaled(x.dtype)]
+    brightest = max((float(x.max(initial=0)) for x in plain), default=0)
+    return float(white) if _takes_own(black, white) and brightest > 1 else 1.0
+
+
+def _takes_own(black: float, white: float) -> bool:
+    return black == 0 and white >= WHITES[1]
+
+
+def _also(black: float, white: float) -> str:
+    """What a message says of the network's own range beside numbers from 0 to 1."""
+    if _takes_own(black, white):
+        return f", or from 0 to {white:g}"
+    return "" if (black, white) == (0, 1) else f", which become {black:g} to {white:g}"
 
 
 def is_scaled(dtype: np.dtype[Any]) -> bool:

@@ -6,9 +6,10 @@
 
 A device needs only this script, the network file and the runtime above; for pictures also Pillow.
 Images may also be .npy arrays: one image `(height, width[, channels])`, or many images, their
-number first. Their pixels are bytes, or numbers from 0 to 1. The script resizes images to the
-network's size, converts them to grey or colour as the network needs, and scales them to its pixel
-range. It searches folders and all their subfolders, and skips files there that it cannot read.
+number first. Their pixels are bytes, or numbers from 0 to 1; a network that was trained with images
+from 0 to 255 takes such numbers too. The script resizes images to the network's size, converts them
+to grey or colour as the network needs, and scales them to its pixel range. It searches folders and
+all their subfolders, and skips files there that it cannot read.
 
 A network of the form "step" or "stateful" runs step by step and may stop before step T:
 
@@ -367,26 +368,62 @@ def find_images(paths: list[Path]) -> Iterator[tuple[Path, bool]]:
         yield from ((file, True) for file in inside)
 
 
-def prepare(pixels: np.ndarray, network: Network, invert: bool) -> np.ndarray:
-    """Convert an image to the network's input; transparent pixels become black."""
+def is_scaled(pixels: np.ndarray) -> bool:
+    """Whether white is known: the largest value of unsigned integers of 8 or 16 bits."""
+    return pixels.dtype.kind == "u" and pixels.dtype.itemsize <= 2
+
+
+def white_of(images: list[np.ndarray], network: Network) -> float:
+    """Value of white in the images of a file: 1, or white of a network for pixels from 0 to 255.
+
+    No picture has all its pixels below 1 of 255. So if a pixel of the file exceeds 1, the pixels
+    are those of the network's own range. A range that begins below 0, or ends at a small number,
+    has pictures with all pixels from 0 to 1, which could mean both.
+    """
+    black, white = parsed(network, "input_range", (0, 1))
+    plain = [image for image in images if image.dtype.kind in "iuf" and not is_scaled(image)]
+    brightest = max((float(image.max(initial=0)) for image in plain), default=0)
+    return float(white) if takes_own(black, white) and brightest > 1 else 1.0
+
+
+def takes_own(black: float, white: float) -> bool:
+    """Whether pixels may be numbers of the network's own range, see `white_of`."""
+    return black == 0 and white >= 255
+
+
+def also(black: float, white: float) -> str:
+    """What a message says of the network's own range beside numbers from 0 to 1."""
+    if takes_own(black, white):
+        return f", or from 0 to {white:g}"
+    return "" if (black, white) == (0, 1) else f", which become {black:g} to {white:g}"
+
+
+def prepare(pixels: np.ndarray, network: Network, invert: bool, top: float = 1.0) -> np.ndarray:
+    """Convert an image to the network's input; transparent pixels become black.
+
+    `top` is white in pixels that are no bytes, see `white_of`.
+    """
     shape, dtype = network.inputs["image"]
     x = pixels[..., None] if pixels.ndim == 2 else pixels
     if x.ndim != 3 or x.size == 0 or x.dtype.kind not in "buif":
         raise ValueError(f"not an image: an array {pixels.shape} of {pixels.dtype}")
-    # Only unsigned integers of 8 or 16 bits have a known white: their largest value.
-    whole = x.dtype.kind == "u" and x.dtype.itemsize <= 2
+    black, white = map(np.float32, parsed(network, "input_range", (0, 1)))
+    whole = is_scaled(x)
     x = x / np.float32(np.iinfo(x.dtype).max) if whole else x.astype("float32")
-    if not ((x >= 0) & (x <= 1)).all():
-        raise ValueError("pixels must be bytes, or numbers from 0 to 1")
-    colour, opacity = (x[..., :3], x[..., 3:]) if x.shape[-1] == 4 != shape[-1] else (x, 1)
-    x = (1 - colour if invert else colour) * opacity
+    top = 1.0 if whole else top
+    if not ((x >= 0) & (x <= top)).all():
+        raise ValueError(
+            f"pixels must be bytes, or numbers from 0 to 1{also(float(black), float(white))}. "
+            f"Received: {pixels.dtype} from {pixels.min():g} to {pixels.max():g}"
+        )
+    colour, opacity = (x[..., :3], x[..., 3:] / top) if x.shape[-1] == 4 != shape[-1] else (x, 1)
+    x = (top - colour if invert else colour) * opacity
     if x.shape[-1] == 3 and shape[-1] == 1:
         x = x @ np.array([[0.299], [0.587], [0.114]], "float32")
     if x.shape[-1] not in (1, shape[-1]):
         raise ValueError(f"it has {x.shape[-1]} channels, the network {shape[-1]}")
     x = np.einsum("ih,jw,hwc->ijc", *map(resampling, x.shape, shape[1:3]), x, optimize=True)
-    black, white = map(np.float32, parsed(network, "input_range", (0, 1)))
-    x = x * (white - black) + black
+    x = x * (white - black) + black if top == 1 else x
     if np.issubdtype(dtype, np.integer):
         x = np.rint(x * np.float32(network.facts["input_scale"]))
     return np.broadcast_to(x, shape).astype(dtype)
@@ -417,7 +454,9 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
         print(f"warning: --stop certain has no effect: {why}", file=sys.stderr)
     for file, in_folder in find_images(options.images):
         try:
-            images = [prepare(image, network, options.invert) for image in read_images(file)]
+            found = read_images(file)
+            top = white_of(found, network)
+            images = [prepare(image, network, options.invert, top) for image in found]
         except ImportError:
             raise
         except Exception as error:  # a damaged file can make its reader raise any error
