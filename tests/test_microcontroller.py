@@ -45,12 +45,24 @@ def network(tmp_path_factory):
     folder = tmp_path_factory.mktemp("microcontroller")
     litert.write(program, folder / "net.tflite", form="unrolled")
     litert.write(program, folder / "step.tflite", form="step")
+    litert.write(program, folder / "stateful.tflite", form="stateful")
+    floats = replace(program, number_format="float32")
+    litert.write(floats, folder / "float.tflite", form="step")
+    bytes_ = replace(program, input_scale=12.5 / 255, metadata={"input_range": [0, 255]})
+    for form in ("unrolled", "step"):
+        litert.write(bytes_, folder / f"bytes_{form}.tflite", form=form)
     potential = replace(program, readout="potential")
     litert.write(potential, folder / "potential.tflite", form="unrolled")
     np.save(folder / "images.npy", images)
     np.save(folder / "image.npy", images[0])
     np.save(folder / "floats.npy", images[:1] / np.float32(255))
     np.save(folder / "outside.npy", images[0] / 100)
+    np.save(folder / "own.npy", images.astype("float32"))
+    np.save(folder / "own_image.npy", images[0].astype("int64"))
+    np.save(folder / "beyond.npy", images[0] * 2.0)
+    np.save(folder / "deep.npy", images.astype("uint16") * 257)
+    np.save(folder / "unit.npy", images / np.float32(255))
+    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     np.save(folder / "wrong.npy", images[:, :7])
     expected = interpreter.run(program, images.astype("float32") / 255).spike_counts
     assert len(np.unique(expected)) > 2
@@ -63,9 +75,17 @@ def script(name, *arguments):
     )
 
 
-def test_tflite_micro_gives_the_counts(network):
+@pytest.mark.parametrize(
+    ("model", "images"),
+    [
+        *((f"{form}.tflite", "images.npy") for form in ("net", "step", "stateful")),
+        *(("bytes_step.tflite", f"{name}.npy") for name in ("images", "own", "unit", "deep")),
+        ("net.tflite", "deep.npy"),
+    ],
+)
+def test_tflite_micro_gives_the_counts(network, model, images):
     folder, program, expected = network
-    done = script("run_tflm.py", folder / "net.tflite", folder / "images.npy", "--allocations")
+    done = script("run_tflm.py", folder / model, folder / images, "--allocations")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("class")]
     np.testing.assert_array_equal([[int(n) for n in row[3:]] for row in rows], expected)
@@ -110,13 +130,21 @@ def test_without_tflite_micro_there_is_help_and_a_clear_line(network, monkeypatc
     [
         ("run_tflm.py", "none.tflite", "images.npy", "No such file"),
         ("run_tflm.py", "images.npy", "images.npy", "not a .tflite file"),
-        ("run_tflm.py", "step.tflite", "images.npy", "not an unrolled integer network"),
+        ("run_tflm.py", "float.tflite", "images.npy", "not an integer network: export it with"),
+        ("run_tflm.py", "step.tflite", "picture.png", "images must be a .npy file"),
+        ("run_tflm.py", "bytes_step.tflite", "beyond.npy", "or from 0 to 255. Received: float64"),
+        ("to_c_array.py", "net.tflite", "picture.png", "images must be a .npy file"),
         ("run_tflm.py", "potential.tflite", "images.npy", "its readout is by potential"),
         ("run_tflm.py", "net.tflite", "wrong.npy", "images must be (8, 8, 2)"),
-        ("run_tflm.py", "net.tflite", "outside.npy", "pixels must be from 0 to 1"),
+        (
+            "run_tflm.py",
+            "net.tflite",
+            "outside.npy",
+            "pixels must be bytes, or numbers from 0 to 1",
+        ),
         ("to_c_array.py", "net.tflite", "images.npy", "one image (8, 8, 2) is needed"),
-        ("to_c_array.py", "net.tflite", "outside.npy", "pixels must be from 0 to 1"),
-        ("to_c_array.py", "step.tflite", "image.npy", "not an unrolled integer network"),
+        ("to_c_array.py", "net.tflite", "outside.npy", "numbers from 0 to 1. Received: float64"),
+        ("to_c_array.py", "stateful.tflite", "image.npy", "not 'stateful'"),
     ],
 )
 def test_bad_input_is_one_clear_line(network, name, model, images, message):
@@ -138,19 +166,27 @@ int main(void) {
 """
 
 
-@pytest.mark.parametrize("image", ["image.npy", "floats.npy"])
-def test_the_c_array_compiles_and_is_the_file(network, tmp_path, image):
+@pytest.mark.parametrize(
+    ("model", "image"),
+    [
+        ("net.tflite", "image.npy"),
+        ("net.tflite", "floats.npy"),
+        ("step.tflite", "image.npy"),
+        ("bytes_unrolled.tflite", "own_image.npy"),
+    ],
+)
+def test_the_c_array_compiles_and_is_the_file(network, tmp_path, model, image):
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("a C compiler (apt-get install gcc) compiles the array")
     folder, program, expected = network
-    done = script("to_c_array.py", folder / "net.tflite", folder / image, "--output", tmp_path)
+    done = script("to_c_array.py", folder / model, folder / image, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     (tmp_path / "check.c").write_text(CHECK)
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-o", "check"]
     subprocess.run([compiler, *flags, "check.c", "model_data.c"], check=True, cwd=tmp_path)
     ran = subprocess.run([tmp_path / "check"], capture_output=True, check=True)
-    assert ran.stdout == (folder / "net.tflite").read_bytes()
+    assert ran.stdout == (folder / model).read_bytes()
     numbers = np.array(ran.stderr.split(), int)
     pixels = np.load(folder / "image.npy").astype("float32")[None] / 255
     np.testing.assert_array_equal(numbers[:-3], interpreter.prepare_images(program, pixels).ravel())
@@ -161,6 +197,10 @@ STAND_IN = """
 #pragma once
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+#include "model_data.h"
 enum { kTfLiteOk };
 namespace tflite {
 inline void InitializeTarget() {}
@@ -170,20 +210,44 @@ template <int n> struct MicroMutableOpResolver {
   int Add(const char* name) { std::printf("%s ", name); return --left < 0; }
   METHODS
 };
+}
 struct Data { int16_t* i16; };
-struct TfLiteTensor { Data data; };
+struct TfLiteTensor { Data data; size_t bytes; };
+namespace tflite {
+// Potentials of this network are the number of their step. Output k lies over input k + 1, and
+// the image is gone after a step.
 struct MicroInterpreter {
-  int16_t numbers[1000] = {};
-  TfLiteTensor tensor{{numbers}};
-  int left;
+  std::vector<size_t> sizes{IMAGE_SIZE, STATES};
+  std::vector<std::vector<int16_t>> memory;
+  std::vector<TfLiteTensor> in, out;
+  int steps = 0;
   template <int n>
-  MicroInterpreter(const void*, MicroMutableOpResolver<n>& r, uint8_t*, int arena) : left(r.left) {
-    std::printf("left %d arena %d\\n", left, arena);
+  MicroInterpreter(const void*, MicroMutableOpResolver<n>& r, uint8_t*, int arena) {
+    std::printf("left %d arena %d\\n", r.left, arena);
+    for (int k = 0; k <= (int)sizes.size(); ++k) memory.emplace_back(1000, -1);
+    for (int k = 0; k < (int)sizes.size(); ++k) {
+      in.push_back({{memory[k].data()}, 2 * sizes[k]});
+      out.push_back({{memory[k + 1].data()}, 2 * (k ? sizes[k] : CLASSES)});
+    }
   }
-  int AllocateTensors() { return 1; }
-  int Invoke() { return kTfLiteOk; }
-  TfLiteTensor* input(int) { return &tensor; }
-  TfLiteTensor* output(int) { return &tensor; }
+  int AllocateTensors() { return MEMORY; }
+  int Invoke() {
+    for (int i = 0; i < IMAGE_SIZE; ++i)
+      if (memory[0][i] != pixel_to_input[sample_image[i]]) std::exit(8);
+    for (size_t k = 1; k < sizes.size(); ++k)
+      for (size_t i = 0; i < sizes[k]; ++i)
+        if (memory[k][i] != (steps ? 100 * steps + (int)k : 0)) std::exit(9);
+    ++steps;
+    std::memset(memory[0].data(), 1, 2 * IMAGE_SIZE);
+    for (size_t k = 1; k < sizes.size(); ++k)
+      for (size_t i = 0; i < sizes[k]; ++i) memory[k + 1][i] = 100 * steps + (int)k;
+    for (int i = 0; i < CLASSES; ++i)
+      memory[1][i] = MODEL_RUNS == 1 ? sample_counts[i] : steps <= sample_counts[i];
+    return kTfLiteOk;
+  }
+  size_t inputs_size() const { return sizes.size(); }
+  TfLiteTensor* input(size_t k) { return &in[k]; }
+  TfLiteTensor* output(size_t k) { return &out[k]; }
 };
 }
 inline void (*callback)(const char*) = nullptr;
@@ -214,10 +278,40 @@ METHODS = {
 }
 
 
+def compiled_main(folder, *definitions):
+    """`main.cc` and `model_data.c` of a folder as a program, against stand-ins for TFLM."""
+    for name in HEADERS:
+        header = folder / "tensorflow" / "lite" / name
+        header.parent.mkdir(parents=True, exist_ok=True)
+        header.write_text('#pragma once\n#include "stand_in.h"\n')
+    methods = [f'int {m}() {{ return Add("{name}"); }}' for name, m in METHODS.items()]
+    (folder / "stand_in.h").write_text(STAND_IN.replace("METHODS", "\n".join(methods)))
+    shutil.copy(FOLDER / "main.cc", folder)
+    subprocess.run([shutil.which("gcc") or "cc", "-c", "model_data.c"], check=True, cwd=folder)
+    flags = ["-std=c++17", "-Wall", "-Werror", "-I.", *definitions, "-o", "main"]
+    compiler = shutil.which("g++") or shutil.which("c++")
+    subprocess.run([compiler, *flags, "main.cc", "model_data.o"], check=True, cwd=folder)
+    return subprocess.run([folder / "main"], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("model", "sizes"), [("net.tflite", ""), ("step.tflite", "256, 80, 6, 3")])
+def test_main_runs_all_steps_and_keeps_the_potentials(network, tmp_path, model, sizes):
+    if not (shutil.which("g++") or shutil.which("c++")):
+        pytest.skip("a C++ compiler (apt-get install g++) compiles the program")
+    folder, program, expected = network
+    done = script("to_c_array.py", folder / model, folder / "image.npy", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    header = (tmp_path / "model_data.h").read_text()
+    assert f"#define MODEL_STATE_SIZE {345 if sizes else 0} " in header
+    assert f"#define MODEL_RUNS {program.time_steps if sizes else 1} " in header
+    ran = compiled_main(tmp_path, f"-DSTATES={sizes}", "-DMEMORY=0")
+    assert ran.returncode == 0, ran.stdout
+    assert f"class {expected[0].argmax()}; every count is as on the desktop" in ran.stdout
+
+
 @pytest.mark.parametrize("kind", ["or", "sum"])
 def test_main_registers_the_operators_of_the_file_and_prints_what_fails(network, tmp_path, kind):
-    compiler = shutil.which("g++") or shutil.which("c++")
-    if compiler is None:
+    if not (shutil.which("g++") or shutil.which("c++")):
         pytest.skip("a C++ compiler (apt-get install g++) compiles the program")
     folder, program, _ = network
     layers = [replace(x, kind=kind) if isinstance(x, Pool) else x for x in program.layers]
@@ -225,17 +319,7 @@ def test_main_registers_the_operators_of_the_file_and_prints_what_fails(network,
     litert.write(replace(program, layers=tuple(layers)), file, form="unrolled")
     done = script("to_c_array.py", file, folder / "image.npy", "--output", tmp_path)
     assert done.returncode == 0, done.stderr
-    for name in HEADERS:
-        header = tmp_path / "tensorflow" / "lite" / name
-        header.parent.mkdir(parents=True, exist_ok=True)
-        header.write_text('#pragma once\n#include "stand_in.h"\n')
-    methods = [f'int {m}() {{ return Add("{name}"); }}' for name, m in METHODS.items()]
-    (tmp_path / "stand_in.h").write_text(STAND_IN.replace("METHODS", "\n".join(methods)))
-    shutil.copy(FOLDER / "main.cc", tmp_path)
-    subprocess.run([shutil.which("gcc") or "cc", "-c", "model_data.c"], check=True, cwd=tmp_path)
-    flags = ["-std=c++17", "-Wall", "-I.", "-o", "main", "main.cc", "model_data.o"]
-    subprocess.run([compiler, *flags], check=True, cwd=tmp_path)
-    ran = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=False)
+    ran = compiled_main(tmp_path, "-DSTATES=", "-DMEMORY=1")
     *registered, _, left, _, arena = ran.stdout.splitlines()[0].split()
     average = {"DEPTHWISE_CONV_2D"} if kind == "sum" else {"MAX_POOL_2D"}
     assert set(registered) == {*METHODS} - {"DEPTHWISE_CONV_2D", "MAX_POOL_2D"} | average

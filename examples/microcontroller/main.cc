@@ -1,8 +1,10 @@
 // A spiking network on a microcontroller: image in, spike counts out, by TensorFlow Lite Micro.
 // model_data.h and model_data.c come from to_c_array.py.
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 #include "model_data.h"
 #if __has_include("tensorflow/lite/micro/cortex_m_generic/debug_log_callback.h")
@@ -19,6 +21,10 @@ namespace {
 
 // Memory for activations and for TFLM's own structures, as much as the network was seen to use.
 alignas(16) uint8_t arena[MODEL_ARENA_SIZE];
+
+// Potentials between two steps of a file of the form "step"; C++ has no empty arrays. They wait
+// here, because TFLM may lay its outputs over its inputs.
+int16_t potentials[MODEL_STATE_SIZE > 0 ? MODEL_STATE_SIZE : 1];
 
 // The operators of the network; with the others left out, the program is small.
 using Resolver = tflite::MicroMutableOpResolver<MODEL_OPERATORS>;
@@ -62,6 +68,29 @@ int Fail(const char* what) {
   return 1;
 }
 
+// Run the network once. `counts` grow by what it gives: spikes of one step, or of all steps.
+bool Run(tflite::MicroInterpreter& interpreter, const uint8_t* image, int* counts) {
+  // The image too is set in each step, because TFLM may reuse the memory of its inputs.
+  int16_t* input = interpreter.input(0)->data.i16;
+  for (int i = 0; i < IMAGE_SIZE; ++i) input[i] = pixel_to_input[image[i]];
+  int16_t* kept = potentials;
+  for (size_t k = 1; k < interpreter.inputs_size(); ++k) {
+    TfLiteTensor* v = interpreter.input(k);
+    std::memcpy(v->data.i16, kept, v->bytes);
+    kept += v->bytes / sizeof(int16_t);
+  }
+  if (interpreter.Invoke() != kTfLiteOk) return false;
+  kept = potentials;
+  for (size_t k = 1; k < interpreter.inputs_size(); ++k) {  // output k belongs to input k
+    const TfLiteTensor* v = interpreter.output(k);
+    std::memcpy(kept, v->data.i16, v->bytes);
+    kept += v->bytes / sizeof(int16_t);
+  }
+  const int16_t* spikes = interpreter.output(0)->data.i16;
+  for (int i = 0; i < CLASSES; ++i) counts[i] += spikes[i];
+  return true;
+}
+
 }  // namespace
 
 int main() {
@@ -76,11 +105,12 @@ int main() {
   if (interpreter.AllocateTensors() != kTfLiteOk) return Fail("memory");
 
   // On a device, pixels come from the camera in place of `sample_image`.
-  int16_t* input = interpreter.input(0)->data.i16;
-  for (int i = 0; i < IMAGE_SIZE; ++i) input[i] = pixel_to_input[sample_image[i]];
-  if (interpreter.Invoke() != kTfLiteOk) return Fail("inference");
+  std::memset(potentials, 0, sizeof potentials);  // an image starts from potentials of 0
+  int counts[CLASSES] = {};
+  for (int run = 0; run < MODEL_RUNS; ++run) {
+    if (!Run(interpreter, sample_image, counts)) return Fail("inference");
+  }
 
-  const int16_t* counts = interpreter.output(0)->data.i16;
   int best = 0;
   for (int i = 0; i < CLASSES; ++i) {
     MicroPrintf("class %d: %d spikes, expected %d", i, counts[i], sample_counts[i]);

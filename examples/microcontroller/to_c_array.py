@@ -5,14 +5,15 @@
 
 The two files hold
 
-- the bytes of the `.tflite` file;
+- the bytes of the `.tflite` file, of the form "unrolled" or "step";
+- how often it runs per image: once, or T times, and the size of the potentials between two steps;
 - the operators of the network;
 - the memory that the device must reserve: the bytes that TensorFlow Lite Micro used on this
   machine, plus one eighth. Its structures are larger on a desktop with 64 bits than on a device
   with 32 bits. The eighth is for the needs of a device's own kernels, such as CMSIS-NN;
 - one image of bytes and its spike counts, computed on this machine by TensorFlow Lite Micro. The
-  device first checks that it computes the same counts. Numbers from 0 to 1 in the file are rounded
-  to bytes, which a camera gives, so their counts can differ from those of `run_tflm.py`;
+  device first checks that it computes the same counts. Numbers of other types in the file are
+  rounded to bytes, which a camera gives, so their counts can differ from those of `run_tflm.py`;
 - a table from bytes to the network's input, so that the device needs no floating point.
 """
 
@@ -23,7 +24,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from run_tflm import INSTALL, Network, operators, scale_pixels
+from run_tflm import INSTALL, Network, in_range, operators, read_images, scale_pixels
 
 # Operators that `main.cc` can register.
 OPERATORS = (
@@ -48,6 +49,8 @@ HEADER = """\
 #define MODEL_ARENA_SIZE {arena}
 #define IMAGE_SIZE {pixels}
 #define CLASSES {classes}
+#define MODEL_RUNS {runs} /* calls of the interpreter per image */
+#define MODEL_STATE_SIZE {state} /* numbers of 16 bits that are kept from one call to the next */
 
 #define MODEL_OPERATORS {count}
 {operators}
@@ -89,20 +92,36 @@ def c_array(declaration, values):
 
 def read_image(path, network):
     """The one image of a file, as bytes."""
-    image = np.load(path)
+    image = read_images(path)
     shape = network.input_shape[1:]
     if image.shape not in (shape, (1, *shape)):
         raise ValueError(
             f"one image {shape} is needed, as images[0] of many. Received: {image.shape}"
         )
-    scale_pixels(image, network.facts)  # which refuses pixels outside of the range
     image = image.reshape(shape)
-    return image if image.dtype == np.uint8 else np.rint(255 * image).astype("uint8")
+    if image.dtype == np.uint8:
+        return image
+    white = np.float32(network.facts.get("input_range", (0, 1))[1])
+    return np.rint(in_range(image, network.facts) / white * np.float32(255)).astype("uint8")
+
+
+def state_size(network):
+    """Numbers that `main.cc` keeps between two calls; it knows potentials by their place alone."""
+    if "keep" in network.inputs:
+        raise ValueError("main.cc runs the forms 'unrolled' and 'step', not 'stateful'")
+    states = network.states
+    if network.inputs != ["image", *states] or network.outputs[1:] != [f"{v}_out" for v in states]:
+        raise ValueError(
+            "main.cc needs the image first, and potentials in one order: "
+            f"it has {network.inputs} and {network.outputs}"
+        )
+    return sum(int(np.prod(network.shapes[name])) for name in states)
 
 
 def c_files(path, image_path):
     """Text of the header and text of the source."""
     network = Network(path)
+    state = state_size(network)
     image = read_image(image_path, network)
     content = Path(path).read_bytes()
     counts = network(image)[0]
@@ -113,6 +132,8 @@ def c_files(path, image_path):
         source=Path(path).name,
         size=len(content),
         arena=arena_size(path, image_path),
+        runs=network.runs,
+        state=state,
         count=len(used),
         operators="\n".join(f"#define MODEL_HAS_{name}" for name in used),
         pixels=image.size,
@@ -139,7 +160,7 @@ def write(path, text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help=".tflite file of an integer network, unrolled")
+    parser.add_argument("model", help=".tflite file of an integer network, unrolled or step")
     parser.add_argument("image", help=".npy file of one image: bytes, or numbers from 0 to 1")
     parser.add_argument("--output", default=".", type=Path, help="folder for the two files")
     arguments = parser.parse_args()
