@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_proxy_snn as kps
-from keras_proxy_snn.export import ExportError, c, export, interpreter
+from keras_proxy_snn.export import ExportError, c, export, from_model, interpreter, litert
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, Shortcut
+from keras_proxy_snn.export.quantise import quantise
 
 from . import oracle
 from .pages import ROOT, blocks
@@ -175,6 +176,40 @@ def compiled(folder, main, *sources, flags=STRICT, given=b""):
     assert done.returncode == 0, done.stderr
     done = subprocess.run([folder / "main"], input=given, capture_output=True, check=True)
     return done.stdout.decode()
+
+
+MEMORY = (
+    "for the digits' network {:.1f} KiB of flash for tables, besides some KiB of code, and {:.1f} "
+    "KiB of RAM"
+)
+OPERATORS = (
+    "the digits' network of four layers has {} and {} operators at T = 20, and {:,} and {:,} at "
+    "T = 200."
+)
+FEW = "A `step` or `stateful` file of this network has {} to {} operators at any T."
+
+
+@pytest.mark.any_backend
+def test_the_sizes_on_the_pages_are_those_of_the_digits_network(tmp_path):
+    pytest.importorskip("ai_edge_litert", reason='pip install "keras-proxy-snn[export]"')
+    (x_train, _), _ = kps.datasets.load("digits")
+    floats = from_model(kps.build("digits", weights="pretrained"))
+    integers = quantise(floats, x_train[:500])
+    c.write(integers, tmp_path / "net.c")
+    memory = c.memory(tmp_path / "net.c")
+    page = (ROOT / "docs" / "learn" / "on-a-device.md").read_text()
+    line = MEMORY.format(memory.flash / 1024, memory.ram / 1024)
+    assert line in " ".join(page.split())
+
+    def operators(program, form, time_steps=20):
+        litert.write(program.with_time_steps(time_steps), tmp_path / "net.tflite", form=form)
+        return litert.node_count(tmp_path / "net.tflite")
+
+    both = (floats, integers)
+    page = " ".join((ROOT / "docs" / "how-to" / "which-file.md").read_text().split())
+    assert OPERATORS.format(*(operators(p, "unrolled", t) for t in (20, 200) for p in both)) in page
+    few = [operators(p, form, t) for p in both for form in ("step", "stateful") for t in (20, 200)]
+    assert FEW.format(min(few), max(few)) in page
 
 
 @pytest.mark.once

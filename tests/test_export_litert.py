@@ -254,6 +254,9 @@ def test_input_scale(tmp_path):
     path = tmp_path / "net.tflite"
     litert.write(scaled, path)
     assert (scores_of(scaled, images) != scores_of(program, images)).any()
+    facts = litert.read_metadata(path)
+    assert facts["input"] == "float32 image, pixels from 0 to 1"
+    assert "input_scale" not in facts  # the graph scales
     close = litert.run(path, scaled, images) != scores_of(scaled, images)
     assert close.mean() < 0.05  # 0.7 is no multiple of 1/128, so the order of sums counts
 
@@ -363,6 +366,7 @@ def test_signature_metadata_and_description(tmp_path):
         "time_steps": 10,
         "number_format": "int8",
         "weights": "int8",
+        "input": "int16 image, round(pixel * input_scale), half to even, of pixels from 0 to 1",
         "input_scale": 16.0,
         "v_threshold": {"conv1": 1024, "conv2": 64, "dense1": 64, "readout": 64},
         "v_0": {"conv1": 512, "conv2": 32, "dense1": 32, "readout": 32},

@@ -446,7 +446,8 @@ def test_metadata_and_names(tmp_path):
     assert metadata["time_steps"] == "7"
     assert metadata["form"] == "unrolled"
     assert metadata["number_format"] == "int8"
-    assert metadata["input_scale"] == "255.0"
+    assert metadata["input"] == "float32 image, pixels from 0 to 1"
+    assert "input_scale" not in metadata  # the graph scales
     assert metadata["keras_proxy_snn"] == model.producer_version == keras_proxy_snn.__version__
     assert json.loads(metadata["reset"]) == {layer.name: "zero" for layer in program.neurons}
     assert metadata["readout"] == "counts"

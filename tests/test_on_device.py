@@ -144,6 +144,37 @@ def script(*arguments, python=(str(SCRIPT),)):
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_a_file_says_what_it_takes_and_has_the_types_of_the_page(case, name):
+    """The tables in "From your own program" of docs/learn/on-a-device.md."""
+    network = on_device.open_network(case.folder / name, 1)
+    form, suffix = name.split(".")
+    integer, scaled = case.program.is_integer, case.program.is_integer and suffix == "tflite"
+    types = {key: np.dtype(dtype) for key, (_, dtype) in network.inputs.items()}
+    state = {True: "int16" if scaled else "int32", False: "float32"}[integer]
+    states = {f"v_{layer.name}" for layer in case.program.neurons}
+    more = {"step": states, "loop": {"time_steps"}, "stateful": {"keep"}}.get(form, set())
+    assert set(types) == {"image", *more}
+    assert types["image"] == types.get("keep", types["image"]) == ("int16" if scaled else "float32")
+    assert {types[key] for key in states & set(types)} <= {np.dtype(state)}
+    result = "spikes" if form in ("step", "stateful") else "spike_counts"
+    kept = {f"{v}_out" for v in states} if form == "step" else set()
+    assert set(network.outputs) == {result, *kept}
+    assert ("input_scale" in network.facts) == scaled
+    assert network.facts["input"].startswith(
+        "int16 image, round(" if scaled else "float32 image, p"
+    )
+    image = case.images[:1]
+    if "input_scale" in network.facts:
+        image = np.rint(image * network.facts["input_scale"]).astype("int16")
+    found = on_device.simulate(network, image, T, "never", 0.0)
+    np.testing.assert_array_equal(found.spike_counts, case.counts[0, -1])
+    zeros = {key: np.zeros(shape, dtype) for key, (shape, dtype) in network.inputs.items()}
+    steps = {"time_steps": np.asarray(T)} if form == "loop" else {}
+    outputs = network.infer({**zeros, "image": image, **steps})
+    assert outputs[result].dtype == ("int16" if scaled else "float32")
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_counts_of_every_form_equal_the_interpreter(case, name):
     # Of a picture's bytes, k/255, only black and white have float32 sums without rounding.
     rng = np.random.default_rng(1)

@@ -30,6 +30,7 @@ def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypat
     pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[viz]"')
     pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # as for a script of this folder
     write_images(tmp_path / "images")
     run_python(page)
     assert not re.search(r"^rate_\w+: 0\.00$", capsys.readouterr().out, re.MULTILINE)

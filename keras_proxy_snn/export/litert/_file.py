@@ -8,6 +8,7 @@ import numpy as np
 
 from ...basics.archives import UNREADABLE
 from ...basics.files import replacing
+from ..input_fact import input_fact
 from ..program import Program
 from ..seal import UNSEALED, sealed
 from . import _forms
@@ -108,7 +109,7 @@ def _facts(program: Program, form: str, weights: str) -> dict[str, Any]:
         "time_steps": program.time_steps,
         "number_format": program.number_format,
         "weights": "int8" if program.is_integer else weights,
-        "input_scale": program.input_scale,
+        **input_fact(program, scaled_outside=program.is_integer),
         "v_threshold": {
             layer.name: np.asarray(layer.v_threshold).tolist() for layer in program.neurons
         },

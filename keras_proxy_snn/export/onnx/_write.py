@@ -10,6 +10,7 @@ from ..._version import __version__
 from ...basics.checks import check_choice, positive_integer, require
 from ...basics.files import replacing
 from ..formats import FORMATS
+from ..input_fact import input_fact
 from ..program import Conv, Dense, Program
 from ..seal import UNSEALED, sealed
 from ..validity import check_bytes
@@ -173,7 +174,7 @@ def metadata(program: Program, form: str) -> dict[str, str]:
         "reset": {layer.name: layer.reset for layer in neurons},
         "readout": program.readout,
         "number_format": program.number_format,
-        "input_scale": program.input_scale,
+        **input_fact(program, scaled_outside=False),
         "keras_proxy_snn": __version__,
     }
     return {
