@@ -6,7 +6,9 @@ import keras
 
 from ..basics.checks import check_choice
 from ..basics.types import Images
+from ..basics.warn import warn
 from ..cnn.build import Threshold
+from ..mapping.exportable import obstacle
 from ..model import ProxyModel
 from ..training.batches import ImageBatches, rereadable
 from . import thresholds as calibration
@@ -119,4 +121,17 @@ def from_keras(
     )
     if calibration_data is not None:
         model.note_input_range(calibration_data)
+    _warn_if_never_exported(model)
     return model
+
+
+def _warn_if_never_exported(model: ProxyModel) -> None:
+    """Tell before the training, and not at the export, what the order of layers rules out."""
+    found = obstacle(model.snn.nodes, model.snn.image_shape)
+    if found is None or model.events:  # a model of events has no file in any order
+        return
+    warn(
+        "The network can be trained and saved, but not exported to a file for a device: "
+        f"{found.reason}. {found.cure} Received: layer {found.layer.name!r} "
+        f"({type(found.layer).__name__})."
+    )

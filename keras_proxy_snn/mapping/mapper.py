@@ -23,7 +23,7 @@ from ..layers.at_each_step import AVERAGES, KEEP_CHANNELS, MAXIMA, MOVES
 from ..neurons.neuron import Neuron
 from ..simulation.nodes import IMAGE, Node
 from .parts import FIXED_PREPARING, Part, is_identity
-from .refusals import advice, check_float32, refusal
+from .refusals import advice, check_float32, maximum_of_currents, refusal
 
 __all__ = ["Mapper"]
 
@@ -148,11 +148,7 @@ class Mapper:
     def _add_maximum(self, part: Part, source: _Signal) -> None:
         layer = part.layer
         if source.kind != "spikes":
-            raise refusal(
-                layer,
-                "Neurons cannot take the maximum of currents. Put a ReLU before the pooling; this "
-                "does not change an ANN that has a ReLU after the pooling.",
-            )
+            raise maximum_of_currents(layer, self._maker_of_currents(source))
         name = f"spike_{layer.name}"
         if type(layer) is keras.layers.MaxPooling2D:
             window = (layer.pool_size, layer.strides, layer.padding)
@@ -160,6 +156,17 @@ class Mapper:
         else:
             stage = AtEachStep(layer, name=name)
         self._put(part.last, stage, [source], "spikes", source.unit)
+
+    def _maker_of_currents(self, source: _Signal) -> Any:
+        """The normalisation or average that makes a signal's currents of spikes, or `None`."""
+        nodes = {node.name: node for node in self.nodes}
+        kinds = {signal.name: signal.kind for signal in self._signals.values()}
+        node = nodes[source.name]
+        while isinstance(node.stage, AtEachStep) and type(node.stage.layer) in MOVES:
+            node = nodes[node.inputs[0]]
+        maker = getattr(node.stage, "twin", getattr(node.stage, "layer", None))
+        makes = type(maker) in (keras.layers.BatchNormalization, *AVERAGES)
+        return maker if makes and kinds.get(node.inputs[0]) == "spikes" else None
 
     def _add_at_each_step(self, part: Part, source: _Signal) -> None:
         layer, unit, kind = part.layer, source.unit, source.kind

@@ -3,11 +3,12 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from ..layers.activations import activation_kind
 from .parts import FIXED_PREPARING, PREPARING
 
-__all__ = ["advice", "check_float32", "refusal"]
+__all__ = ["advice", "check_float32", "maximum_of_currents", "refusal"]
 
 
 def check_float32(layer: keras.layers.Layer) -> None:
@@ -50,4 +51,39 @@ def refusal(layer: keras.layers.Layer, cure: str) -> ValueError:
     return ValueError(
         "Layers must be of the kinds that the page 'Your own CNN' of the documentation lists under "
         f"'What can be converted'. {cure} Received: layer {layer.name!r} ({type(layer).__name__})."
+    )
+
+
+def maximum_of_currents(layer: keras.layers.Layer, cause: Any) -> ValueError:
+    """The error for a max pooling of currents.
+
+    Args:
+        layer: The pooling.
+        cause: The layer between the ReLU and the pooling that makes currents of spikes: a
+            `BatchNormalization` or an average pooling; `None` if no ReLU comes before.
+    """
+    rule = "Neurons cannot take the maximum of currents."
+    if cause is None:
+        return refusal(layer, f"{rule} Put a ReLU before the pooling.")
+    between = (
+        f"{rule} Between the ReLU and the pooling stands {cause.name!r} ({type(cause).__name__}), "
+        "which makes currents of spikes."
+    )
+    if type(cause) is not keras.layers.BatchNormalization:
+        return refusal(
+            layer,
+            f"{between} Put a ReLU after it, which does not change the CNN: averages after a ReLU "
+            "are never negative.",
+        )
+    gamma = keras.ops.convert_to_numpy(cause.gamma) if cause.scale else np.ones(1)
+    swap = (
+        "Or put it after the pooling: because none of its gamma is negative, the trained CNN gives "
+        "the same results in this order."
+        if (gamma >= 0).all()
+        else "Some of its gamma are negative, so after the pooling the CNN would be another one."
+    )
+    return refusal(
+        layer,
+        f"{between} Put it between the convolution and its ReLU and train again: Conv2D without "
+        f"activation, BatchNormalization, ReLU, pooling. {swap}",
     )

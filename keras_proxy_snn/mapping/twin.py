@@ -11,6 +11,7 @@ from ..layers.base import CURRENT_DTYPES
 from ..neurons.neuron import Neuron
 from ..simulation.nodes import Node, Readers
 from .mapper import Mapper
+from .order import relu_before_maximum
 from .parts import find_parts, preprocessing_length
 
 __all__ = ["SPIKE_HEIGHTS", "SpikingTwin", "neuron_layers", "spiking_twin"]
@@ -24,7 +25,7 @@ class SpikingTwin:
 
     Attributes:
         nodes: Stages in order; the last stage is the readout.
-        graph: The CNN up to its logits.
+        graph: The CNN up to its logits, with a ReLU before a max pooling instead of after it.
         start: Number of the first calls of the CNN that prepare images, for both networks.
         activations: Name of each CNN layer with neurons to the position of the call whose result
             the firing rates follow.
@@ -71,7 +72,8 @@ def spiking_twin(
     ReLU alone, after a sum or a pooling          neurons without weights, `IFActivation`
     `BatchNormalization` alone                    a weight and a bias per channel, with neurons
                                                   if a ReLU follows (`IFBatchNormalization`)
-    `MaxPooling2D`                                `SpikePool2D`, the OR of the spikes in a window
+    `MaxPooling2D`, `GlobalMaxPooling2D`          the OR of the spikes in a window (`SpikePool2D`);
+                                                  a ReLU after it is moved before it
     `AveragePooling2D`,                           the mean of the spikes in a window, a current
     `GlobalAveragePooling2D`                      that the next weights read (`AtEachStep`)
     `Add`                                         `CurrentSum`, the sum of currents or spikes
@@ -121,7 +123,7 @@ def spiking_twin(
     """
     check_choice("spike_height", spike_height, SPIKE_HEIGHTS)
     check_choice("current_dtype", current_dtype, CURRENT_DTYPES)
-    graph = read_graph(ann).without_softmax()
+    graph = _graph(ann)
     start = preprocessing_length(graph)
     parts = find_parts(graph, start)
     names = [part.layer.name for part in parts if part.neurons]
@@ -148,9 +150,13 @@ def neuron_layers(ann: keras.Model) -> list[str]:
     Raises:
         ValueError: If the model has no spiking twin, see `spiking_twin`.
     """
-    graph = read_graph(ann).without_softmax()
+    graph = _graph(ann)
     parts = find_parts(graph, preprocessing_length(graph))
     return [part.layer.name for part in parts if part.neurons]
+
+
+def _graph(ann: keras.Model) -> Graph:
+    return relu_before_maximum(read_graph(ann).without_softmax())
 
 
 def _of_layers(neurons: Neuron | Mapping[str, Neuron], names: list[str]) -> Mapping[str, Neuron]:

@@ -1,4 +1,4 @@
-"""`weights_of`: weights of a spiking layer in the form that a program needs."""
+"""Weights of a spiking layer in the form that a program needs, and what is folded into them."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from ...basics.types import Tensor
-from ...layers import Stage
+from ...layers import Stage, Synapses
 
-__all__ = ["FullWeights", "weights_of"]
+__all__ = ["FullWeights", "Normalisation", "weights_of"]
 
 
 class FullWeights(NamedTuple):
@@ -16,6 +16,48 @@ class FullWeights(NamedTuple):
 
     kernel: np.ndarray
     bias: np.ndarray | None
+
+
+class Normalisation(NamedTuple):
+    """A batch normalisation of what the next weights read: `scale * inputs + shift`.
+
+    Attributes:
+        scale: Scales per channel; or per feature, after a `Flatten`.
+        shift: Shifts, with the shape of `scale`.
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+
+    @classmethod
+    def of(cls, stage: Synapses) -> "Normalisation":
+        """The normalisation of a stage around an `IFBatchNormalization`."""
+        weights = stage.synaptic_weights()
+        scale, shift = _array(weights.kernel), _array(weights.bias)
+        return cls(*np.broadcast_arrays(scale, shift))
+
+    def then(self, after: "Normalisation") -> "Normalisation":
+        """This normalisation and then another one."""
+        scale, shift = self._along(len(after.scale))
+        return Normalisation(after.scale * scale, after.scale * shift + after.shift)
+
+    def times(self, factor: float) -> "Normalisation":
+        """This normalisation and then a factor, which is a factor of the inputs from there on."""
+        return self._replace(shift=self.shift * np.float32(factor))
+
+    def folded(self, weights: FullWeights, scale: float) -> FullWeights:
+        """Weights, times a scale of the inputs, that read inputs which are not normalised."""
+        own, shift = self._along(weights.kernel.shape[-2])
+        kernel = weights.kernel.astype("float64")
+        bias = (kernel * shift[:, None]).reshape(-1, kernel.shape[-1]).sum(axis=0)
+        bias += 0.0 if weights.bias is None else weights.bias
+        kernel = kernel * own[:, None] * scale
+        return FullWeights(kernel.astype("float32"), bias.astype("float32"))
+
+    def _along(self, features: int) -> tuple[np.ndarray, np.ndarray]:
+        """Scale and shift per feature: `Flatten` puts all channels of a pixel side by side."""
+        repeats = features // len(self.scale)
+        return np.tile(self.scale, repeats), np.tile(self.shift, repeats)
 
 
 def weights_of(stage: Stage, scale: float = 1.0) -> FullWeights | None:

@@ -17,10 +17,11 @@ from ...layers import (
     SpikePool2D,
     Synapses,
 )
+from ...mapping.exportable import is_normalisation, obstacle
 from ...neurons.neuron import Neuron
 from ...simulation.nodes import IMAGE, Node
 from ..layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
-from .kernels import FullWeights, weights_of
+from .kernels import FullWeights, Normalisation, weights_of
 
 __all__ = ["layers_of"]
 
@@ -35,6 +36,8 @@ def layers_of(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> list[Layer
     Raises:
         ValueError: If a program cannot express a stage. The message names the layer and a cure.
     """
+    if (found := obstacle(nodes, input_shape)) is not None:
+        raise _refusal_of(found.layer, found.reason, found.cure)
     builder = _Builder(nodes, input_shape)
     for node in nodes:
         builder.add(node)
@@ -65,6 +68,7 @@ class _Builder:
         self._spikes: dict[str, str] = {}  # from a stage to the layer that gives its spikes
         self._currents: dict[str, _Currents] = {}
         self._scale = 1.0  # factor of the next weights, from the image or an average pooling
+        self._norm: Normalisation | None = None  # of what the next weights read
         self._zeros: Padding = "valid"  # around the maps that the next convolution reads
         self._averaged = 1  # number of pixels that a global average before the next Dense covers
 
@@ -72,7 +76,7 @@ class _Builder:
         """Add a stage to the program."""
         shapes = [self._shapes[name] for name in node.inputs]
         self._shapes[node.name] = node.stage.compute_output_shape(*shapes)
-        if isinstance(node.stage, Synapses):
+        if isinstance(node.stage, Synapses) and not is_normalisation(node.stage):
             self._currents[node.name] = self._synapses(node)
         elif isinstance(node.stage, CurrentSum):
             self._currents[node.name] = self._sum(node)
@@ -91,8 +95,13 @@ class _Builder:
         elif _is_zero_padding(stage):
             self._zeros = stage.layer.padding
             self._below = node.name
+        elif is_normalisation(stage):
+            own = Normalisation.of(stage)
+            self._norm = own if self._norm is None else self._norm.then(own)
+            self._below = node.name
         elif factor is not None and not self.layers:
             self._scale *= factor
+            self._norm = self._norm and self._norm.times(factor)
             self._below = node.name
         elif stage.adds and isinstance(stage, AtEachStep) and stage.window is not None:
             self._add_average(node, stage.window, before)
@@ -123,9 +132,11 @@ class _Builder:
     def _neurons(self, node: Node) -> Layer | None:
         """Neurons with weights; `None` if a program has no such layer."""
         stage = node.stage
-        weights = weights_of(stage, self._scale / self._averaged) if stage.has_neurons else None
+        scale = self._scale / self._averaged
+        weights = weights_of(stage, 1.0 if self._norm else scale) if stage.has_neurons else None
         if weights is None:
             return None
+        weights = weights if self._norm is None else self._norm.folded(weights, scale)
         if stage.window is not None:
             own = _term("", weights.kernel, stage.window)
             return _conv(stage, _Currents((own,), weights.bias)) if self._averaged == 1 else None
@@ -146,16 +157,15 @@ class _Builder:
         if not (isinstance(layer, Pool) and layer.kind == "sum"):
             self._spikes[node.name] = layer.name
         if isinstance(layer, Conv | Dense):
-            self._scale = 1.0
+            self._scale, self._norm = 1.0, None
 
     def _check_follows(self, node: Node) -> None:
         if node.inputs == (self._below,):
             return
         # The error names the layer without neurons, if the stage reads one.
-        unexpected = node.inputs[0] if node.inputs[0] in self._currents else node.name
-        raise _refusal(
-            self._nodes[unexpected], "it must read the layer before it, and no other layer"
-        )
+        if node.inputs[0] in self._currents:
+            raise _refusal(self._nodes[node.inputs[0]], "neurons must follow it, that is, a ReLU")
+        raise _refusal(node, "it must read the layer before it, and no other layer")
 
     def _synapses(self, node: Node) -> _Currents:
         """Currents of a convolution without neurons."""
@@ -164,7 +174,8 @@ class _Builder:
         if name not in self._spikes or weights is None or window is None:
             raise _refusal(
                 node,
-                "inputs of an addition before neurons must be spikes or convolutions of spikes",
+                "without a ReLU after it, it must be a convolution of spikes whose results are "
+                "added to others before a ReLU",
             )
         return _Currents((_term(self._spikes[name], weights.kernel, window),), weights.bias)
 
@@ -267,9 +278,13 @@ def _is_global_average(stage: keras.layers.Layer) -> bool:
 def _refusal(node: Node, reason: str) -> ValueError:
     stage = node.stage
     layer: keras.layers.Layer = getattr(stage, "twin", getattr(stage, "layer", stage))
+    return _refusal_of(layer, reason, "Export a CNN without it, or deploy the Keras model.")
+
+
+def _refusal_of(layer: keras.layers.Layer, reason: str, cure: str) -> ValueError:
     return ValueError(
         "A program is a chain of convolutions (with the batch normalisation and ReLU after them), "
         "max or average pooling, Flatten or GlobalAveragePooling2D, and Dense layers, with sums "
-        f"of convolutions and of maps before a ReLU: {reason}. Export a CNN without it, or deploy "
-        f"the Keras model. Received: layer {layer.name!r} ({type(layer).__name__})."
+        f"of convolutions and of maps before a ReLU: {reason}. {cure} "
+        f"Received: layer {layer.name!r} ({type(layer).__name__})."
     )

@@ -32,7 +32,9 @@ def refuse(program: Program, form: str = "graph") -> None:
     for layer in program.neurons:
         if layer.reset != "zero":
             raise ValueError(
-                "NIR's IF resets to a fixed potential, so the reset must be 'zero'. Received: "
+                "NIR's IF resets to a fixed potential, so the reset must be 'zero'. Another reset "
+                'makes other spikes, so convert anew with `from_keras(..., reset="zero", '
+                'readout="counts")`, or build with `reset="zero"`, and then train. Received: '
                 f"layer {layer.name!r} with reset {layer.reset!r}."
             )
     if program.readout != "counts":

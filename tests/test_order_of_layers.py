@@ -1,0 +1,273 @@
+"""The order of batch normalisation, ReLU and pooling: what is converted, exported, and refused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+import keras_proxy_snn as kps
+from keras_proxy_snn.cnn.graph import read_graph
+from keras_proxy_snn.export import from_model
+from keras_proxy_snn.export.interpreter import run as interpret
+from keras_proxy_snn.mapping.order import relu_before_maximum
+
+from . import oracle
+
+SHAPE = (8, 8, 2)
+
+
+def conv(activation="relu", padding="valid", **options):
+    return layers.Conv2D(4, 3, activation=activation, padding=padding, **options)
+
+
+def norm(name="norm"):
+    return layers.BatchNormalization(epsilon=0.0, name=name)
+
+
+def chain(*stack, end=(layers.Flatten,)):
+    return keras.Sequential(
+        [keras.Input(SHAPE), *stack, *(kind() for kind in end), layers.Dense(3, name="readout")]
+    )
+
+
+def exact(cnn, rng):
+    """The CNN with weights whose sums are exact in every order, also with normalisation folded."""
+    for layer in cnn.layers:
+        weights = layer.get_weights()
+        if isinstance(layer, layers.BatchNormalization):
+            shape = weights[0].shape
+            beta, mean = (rng.integers(-3, 4, shape) / 8 for _ in range(2))
+            gamma, variance = rng.choice([-0.5, 0.5, 1, 2], shape), rng.choice([0.25, 1, 4], shape)
+            layer.set_weights([gamma, beta, mean, variance])
+        else:
+            layer.set_weights([oracle.dyadic(rng, w.shape, 64, -60, 64) for w in weights])
+    return cnn
+
+
+@pytest.fixture
+def images(rng):
+    return oracle.dyadic(rng, (4, *SHAPE), 16, 0, 17)
+
+
+def assert_exported_alike(model, images):
+    """Counts and potentials of the readout, and so all before, are Keras's in its program too."""
+    program, simulation = from_model(model), model.snn.simulate(images)
+    trace, readout = interpret(program, images), program.neurons[-1]
+    v = trace.potentials[-1] + np.float32(readout.v_0)
+    assert len(np.unique(v)) > 4
+    np.testing.assert_array_equal(trace.spike_counts, ops.convert_to_numpy(simulation.spike_counts))
+    np.testing.assert_array_equal(v, ops.convert_to_numpy(simulation.potential))
+
+
+FOLDED = {
+    "first": lambda: chain(norm(), conv()),
+    "after a factor of the image": lambda: chain(layers.Rescaling(0.5), norm(), conv()),
+    "before a factor of the image": lambda: chain(norm(), layers.Rescaling(0.5), conv()),
+    "between convolutions": lambda: chain(conv(), norm(), conv()),
+    "of max pooling, before dropout": lambda: chain(
+        conv(padding="same"), layers.MaxPooling2D(2), norm(), layers.Dropout(0.2), conv()
+    ),
+    "before average pooling": lambda: chain(conv(), norm(), layers.AveragePooling2D(2), conv()),
+    "after average pooling": lambda: chain(
+        conv(padding="same"), layers.AveragePooling2D(2), norm(), conv()
+    ),
+    "before and after average pooling": lambda: chain(
+        conv(), norm("first"), layers.AveragePooling2D(2), norm(), conv()
+    ),
+    "before and after Flatten": lambda: chain(
+        conv(), norm("first"), layers.Flatten(), norm(), end=()
+    ),
+    "before a global average": lambda: chain(
+        conv(strides=4), norm(), end=[layers.GlobalAveragePooling2D]
+    ),
+    "after a global average": lambda: chain(
+        conv(strides=4), layers.GlobalAveragePooling2D(), norm(), end=()
+    ),
+    "between Dense layers": lambda: chain(
+        layers.Flatten(), layers.Dense(8, "relu"), norm(), layers.Dense(8, "relu"), end=()
+    ),
+    "before a depthwise convolution": lambda: chain(
+        conv(), norm(), layers.DepthwiseConv2D(2, activation="relu")
+    ),
+    "before a kernel of one pixel": lambda: chain(
+        conv(), norm(), layers.Conv2D(4, 1, padding="same", activation="relu")
+    ),
+}
+
+
+@pytest.mark.parametrize("make", FOLDED.values(), ids=FOLDED)
+def test_the_next_weights_take_a_normalisation(make, rng, images):
+    assert_exported_alike(kps.from_keras(exact(make(), rng), 6, 2.0), images)
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "tflite", "nir", "c"])
+def test_every_format_has_it(suffix, rng, images, tmp_path):
+    cnn = exact(FOLDED["of max pooling, before dropout"](), rng)
+    model = kps.from_keras(cnn, 6, 2.0, reset="zero", readout="counts")
+    exported = model.export(tmp_path / f"net.{suffix}", calibration=images)
+    assert exported.check.passed
+    if suffix != "c":  # whose network is rounded to integers
+        np.testing.assert_array_equal(exported.run(images), model.predict(images, verbose=0))
+
+
+NEVER = {
+    "before zeros of a convolution": (
+        lambda: chain(
+            conv(), layers.MaxPooling2D(2), norm(), layers.Dropout(0.2), conv(padding="same")
+        ),
+        r"zeros around .* not normalised\. Put it between .*or give the next .*\"valid\"\. "
+        r"Received: layer 'norm' \(BatchNormalization\)",
+    ),
+    "of an image, before zeros": (
+        lambda: chain(norm(), conv(padding="same")),
+        r"\. Leave it out, or give the next convolution padding=\"valid\"\. Received: layer 'norm'",
+    ),
+    "before zero padding": (
+        lambda: chain(conv(), norm(), layers.ZeroPadding2D(name="zeros"), conv()),
+        r"zeros of 'zeros' \(ZeroPadding2D\) are not.*ReLU, pooling\. Received: layer 'norm'",
+    ),
+    "after zero padding": (
+        lambda: chain(conv(), layers.ZeroPadding2D(name="zeros"), norm(), conv()),
+        r"'zeros' \(ZeroPadding2D\) stands before it.*Received: layer 'norm'",
+    ),
+    "before a ReLU": (
+        lambda: chain(conv(), layers.MaxPooling2D(2), norm(), layers.ReLU()),
+        r"no convolution or Dense stands before .*Received: layer 'norm'",
+    ),
+    "an average before the ReLU": (
+        lambda: chain(conv(), conv(None), layers.AveragePooling2D(2, name="pool"), layers.ReLU()),
+        r"comes before the ReLU.*before the pooling and train again\. Received: layer 'pool'",
+    ),
+    "a maximum of an image's currents before the ReLU": (
+        lambda: chain(conv(None), norm(), layers.MaxPooling2D(2, name="pool"), layers.ReLU()),
+        r"comes before the ReLU.*this does not change the results.*Received: layer 'pool'",
+    ),
+    "a ReLU of averages after a ReLU": (
+        lambda: chain(conv(), layers.AveragePooling2D(2), layers.ReLU(name="relu")),
+        r"Leave it out: nothing that .*Received: layer 'relu' \(ReLU\)",
+    ),
+    "a ReLU that does nothing": (
+        lambda: chain(conv(), layers.MaxPooling2D(2), layers.ReLU(name="relu")),
+        r"Leave it out: nothing that .*Received: layer 'relu' \(ReLU\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "message"), NEVER.values(), ids=NEVER)
+def test_an_order_that_no_file_can_have_is_told_at_once_and_at_the_export(make, message):
+    with pytest.warns(UserWarning, match=rf"trained and saved, but not exported.*{message}"):
+        model = kps.from_keras(make(), 2)
+    with pytest.raises(ValueError, match=rf"A program is a chain.*{message}"):
+        from_model(model)
+
+
+def test_a_normalisation_with_two_readers_is_told():
+    image = keras.Input(SHAPE)
+    x = norm()(conv()(image))
+    x = layers.ReLU()(layers.Add()([layers.Conv2D(4, 1)(x), x]))
+    cnn = keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
+    with pytest.warns(UserWarning, match=r"several layers read it\. Put it between .*'norm'"):
+        kps.from_keras(cnn, 2)
+
+
+def test_a_model_of_events_has_no_file_in_any_order():
+    cnn = NEVER["before zeros of a convolution"][0]()
+    assert kps.from_keras(cnn, 2, events=True).events  # and no warning
+
+
+@pytest.mark.parametrize("bounded", [None, 2.0])
+def test_a_relu_after_max_pooling_is_moved_before_it(bounded, rng, images):
+    def ordered(*end):
+        return chain(conv(name="a"), conv(None, name="b"), norm(), *end)
+
+    relu, pool = layers.ReLU(bounded, name="relu"), layers.MaxPooling2D(2, name="pool")
+    after, before = exact(ordered(pool, relu), rng), ordered(layers.ReLU(bounded), pool)
+    before.set_weights(after.get_weights())
+    models = [kps.from_keras(cnn, 6, {"a": 2.0, "b": 4.0}) for cnn in (after, before)]
+    scores, expected = (model.predict(images, verbose=0) for model in models)
+    assert len(np.unique(expected)) > 4
+    np.testing.assert_array_equal(scores, expected)
+    assert_exported_alike(models[0], images)
+    graph = models[0].twin.graph
+    assert [call.layer.name for call in graph.calls][2:5] == ["norm", "relu", "pool"]
+    assert [call.shape for call in graph.calls][2:5] == [(None, 4, 4, 4)] * 2 + [(None, 2, 2, 4)]
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(graph.output(images)), ops.convert_to_numpy(after(images))
+    )
+
+
+def test_such_a_network_is_calibrated_tuned_and_saved(rng, images, tmp_path):
+    stack = [conv(), conv(None), layers.GlobalMaxPooling2D(), layers.ReLU()]
+    cnn = exact(chain(*stack, end=()), rng)
+    model = kps.from_keras(cnn, 4, calibrate="percentile", calibration_data=images)
+    kps.calibrate_biases(model, images, verbose=0)
+    model.compile("adam", kps.SpikeCountCrossentropy())
+    model.fit(images, np.array([0, 1, 2, 0]), verbose=0)
+    model.save(tmp_path / "net.keras")
+    again = keras.models.load_model(tmp_path / "net.keras")
+    np.testing.assert_array_equal(
+        again.predict(images, verbose=0), model.predict(images, verbose=0)
+    )
+
+
+def order_of(cnn):
+    return [call.layer.name for call in relu_before_maximum(read_graph(cnn)).calls]
+
+
+def test_two_poolings_are_passed():
+    pools = [layers.MaxPooling2D(2, strides=1, name=name) for name in ("p", "q")]
+    cnn = chain(conv(name="a"), conv(None, name="b"), *pools, layers.ReLU(name="r"))
+    assert order_of(cnn)[:5] == ["a", "b", "r", "p", "q"]
+
+
+def test_what_is_not_moved():
+    pool, relu = layers.MaxPooling2D(2, name="p"), layers.ReLU(name="r")
+    # The maximum of an image's currents is exact, and neurons after it do what the ReLU does.
+    assert order_of(chain(conv(None, name="a"), pool, relu))[:3] == ["a", "p", "r"]
+    assert order_of(chain(conv(name="a"), pool, relu))[:3] == ["a", "p", "r"]
+    image = keras.Input(SHAPE)
+    a = conv(name="a")(image)
+    b = pool(conv(None, name="b")(a))
+    cnn = keras.Model(image, layers.Add(name="add")([relu(b), b]))  # which also reads the pooling
+    assert order_of(cnn) == ["a", "b", "p", "r", "add"]
+    last = keras.Sequential(
+        [keras.Input(SHAPE), relu, conv(None, name="b"), layers.GlobalMaxPooling2D(name="p")]
+    )
+    assert order_of(last) == ["r", "b", "p"]
+
+
+@pytest.mark.parametrize(
+    ("gamma", "cure"),
+    [
+        (0.5, "Or put it after the pooling: because none of its gamma is negative, the trained"),
+        (-0.5, "Some of its gamma are negative, so after the pooling the CNN would be another"),
+    ],
+)
+def test_a_normalisation_between_relu_and_max_pooling_is_the_cause(gamma, cure):
+    cnn = chain(conv(), norm(), layers.Dropout(0.1), layers.MaxPooling2D(2, name="pool"))
+    weights = cnn.get_layer("norm").get_weights()
+    cnn.get_layer("norm").set_weights([gamma + 0 * weights[0], *weights[1:]])
+    message = (
+        r"Between the ReLU and the pooling stands 'norm' \(BatchNormalization\).*Put it between "
+        rf"the convolution and its ReLU and train again.*{cure}.*Received: layer 'pool'"
+    )
+    with pytest.raises(ValueError, match=message):
+        kps.from_keras(cnn, 2)
+
+
+def test_that_cure_gives_the_same_cnn(rng, images):
+    bn, pool = norm(), layers.MaxPooling2D(2)
+    wrong, right = exact(chain(conv(), bn, pool), rng), chain(conv(), pool, bn)
+    gamma, *others = bn.get_weights()
+    bn.set_weights([abs(gamma), *others])
+    for to, source in ((0, 0), (-1, -1)):
+        right.layers[to].set_weights(wrong.layers[source].get_weights())
+    np.testing.assert_array_equal(
+        right.predict(images, verbose=0), wrong.predict(images, verbose=0)
+    )
+
+
+def test_an_average_between_relu_and_max_pooling_is_the_cause():
+    cnn = chain(conv(), layers.AveragePooling2D(2, name="mean"), layers.MaxPooling2D(2))
+    with pytest.raises(ValueError, match=r"stands 'mean' .* Put a ReLU after it, which does not"):
+        kps.from_keras(cnn, 2)
