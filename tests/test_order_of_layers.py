@@ -210,6 +210,22 @@ def test_such_a_network_is_calibrated_tuned_and_saved(rng, images, tmp_path):
     )
 
 
+def test_images_of_any_size_are_no_program():
+    stack = [keras.Input((None, None, 2)), conv(), norm(), conv(padding="same")]
+    cnn = keras.Sequential([*stack, layers.GlobalAveragePooling2D(), layers.Dense(3)])
+    model = kps.from_keras(cnn, 2)  # and no warning
+    with pytest.raises(ValueError, match=r"of one size\. Received: .*\(None, None, 2\)"):
+        from_model(model)
+
+
+def test_nir_tells_how_to_convert(images, tmp_path):
+    model = kps.from_keras(chain(conv()), 2)
+    with pytest.raises(
+        ValueError, match=r"`from_keras\(..., reset=\"zero\", readout=\"counts\"\)`"
+    ):
+        model.export(tmp_path / "net.nir", images=images)
+
+
 def order_of(cnn):
     return [call.layer.name for call in relu_before_maximum(read_graph(cnn)).calls]
 

@@ -44,7 +44,12 @@ def from_keras(
     follow. Freeze batch normalisation before `fit` (`trainable = False`): the neurons use the
     running statistics, and with the statistics of each batch the CNN would be another network.
     Compile after that, with a small learning rate, such as `keras.optimizers.Adam(1e-4)`.
-    Deep CNNs first need `keras_proxy_snn.QuantisedANN` and `keras_proxy_snn.calibrate_biases`.
+    Before that, `keras_proxy_snn.calibrate_biases` takes seconds; deep CNNs first need
+    `keras_proxy_snn.QuantisedANN` too.
+
+    Max pooling of spikes is the OR of a window. It fires too often, and more so the more steps a
+    network runs, so an untuned network with max pooling can lose accuracy as T grows. Average
+    pooling is exact.
 
     Spikes in the running or exported network are 0 and 1: their heights are multiplied into the
     weights that read them. The CNN itself is not changed.
@@ -62,12 +67,15 @@ def from_keras(
             number, or a mapping from names of layers to such numbers; 1 if not given. A trained
             CNN needs thresholds that suit its activations, see `calibrate`.
         calibrate: `"percentile"`, `"rnl"` or `"qcfs"`: thresholds from the activations on
-            `calibration_data`, see `keras_proxy_snn.calibrate`; not with `v_threshold`.
+            `calibration_data`, see `keras_proxy_snn.calibrate`; not with `v_threshold`. Without
+            either, all thresholds are 1, which costs a trained CNN accuracy, above all at few
+            steps.
         calibration_data: Some hundred images, or batches as `fit` takes them; with `events=True`,
             recordings of T frames, which are averaged over time.
-        reset: `"subtract"` or `"zero"`.
+        reset: `"subtract"` or `"zero"`. A NIR file needs `"zero"` and `readout="counts"`; such a
+            network must be trained with them, because a reset to zero loses current.
         v_0: As in `ProxyModel`.
-        readout: As in `ProxyModel`.
+        readout: As in `ProxyModel`: `"potential"` or `"counts"`.
         proxy_activation: As in `ProxyModel`: `"qcfs"`, `"clip"` or `None`.
         **kwargs: Further arguments of `ProxyModel`, such as `events`, `chunk_steps` and `name`.
 
@@ -77,6 +85,11 @@ def from_keras(
     Raises:
         ValueError: If the CNN has a layer that cannot be mapped, or an argument is out of range.
             The error names the layer, its type and a cure.
+
+    Warns:
+        UserWarning: If the CNN can be converted, but its order of layers keeps it from every
+            exported file, such as a batch normalisation after a ReLU. The warning names the layer
+            and a cure. See `keras_proxy_snn.mapping.exportable.obstacle`.
 
     Example:
 
@@ -127,8 +140,9 @@ def from_keras(
 
 def _warn_if_never_exported(model: ProxyModel) -> None:
     """Tell before the training, and not at the export, what the order of layers rules out."""
-    found = obstacle(model.snn.nodes, model.snn.image_shape)
-    if found is None or model.events:  # a model of events has no file in any order
+    if model.events or None in model.snn.image_shape:
+        return  # such a model has no file in any order
+    if (found := obstacle(model.snn.nodes, model.snn.image_shape)) is None:
         return
     warn(
         "The network can be trained and saved, but not exported to a file for a device: "

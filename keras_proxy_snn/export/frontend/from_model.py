@@ -13,6 +13,7 @@ def from_model(model: Any, **metadata: object) -> Program:
 
     A program is a chain of layers, with shortcuts at the ends of residual blocks.
 
+    - A batch normalisation after a ReLU or a pooling is folded into the weights that read it.
     - A separable, grouped or depthwise convolution becomes a full kernel, with zeros, that gives
       the same result.
     - Three kinds of factors are multiplied into the weights that follow: a factor at the input,
@@ -43,10 +44,10 @@ def from_model(model: Any, **metadata: object) -> Program:
             "event data; run it in Keras."
         )
     shape = model.snn.image_shape
-    if len(shape) != 3:
+    if len(shape) != 3 or None in shape:
         raise ValueError(
-            "An exported network needs images (height, width, channels). Received: a model with "
-            f"inputs of shape {shape}."
+            "An exported network needs images (height, width, channels) of one size. Received: a "
+            f"model with inputs of shape {shape}."
         )
     layers = layers_of(model.snn.nodes, shape)
     facts = {"spec": _spec(layers), "keras_proxy_snn": __version__, **metadata}
