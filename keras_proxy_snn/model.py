@@ -185,12 +185,12 @@ class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
 
     def evaluate(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`; `time_steps` sets another T for this call only."""
-        with self._at(time_steps):
+        with self.at_time_steps(time_steps):
             return super().evaluate(*args, **kwargs)
 
     def predict(self, *args: Any, time_steps: int | None = None, **kwargs: Any) -> Any:
         """As `keras.Model.predict`: scores by `readout`; `time_steps` as in `evaluate`."""
-        with self._at(time_steps):
+        with self.at_time_steps(time_steps):
             return super().predict(*args, **kwargs)
 
     def summary(

@@ -190,6 +190,27 @@ def test_layers_are_chosen_by_name_and_come_in_order(rng):
     assert list(statistics.record(model, x, layers="conv1")) == ["conv1"]
 
 
+def test_another_t_for_one_call(rng):
+    model = kps.build("4C3-P2-10F", input_shape=(8, 8, 1), time_steps=6)
+    x = rng.random((3, 8, 8, 1))
+    found = [
+        (
+            statistics.record(model, x, time_steps=t, verbose=0)["conv1"].spikes.shape[1],
+            statistics.report(model, x, time_steps=t, verbose=0),
+            statistics.costs(model, x, time_steps=t, verbose=0),
+        )
+        for t in (None, 9)
+    ]
+    for steps, (recorded, report, costs) in zip((6, 9), found, strict=True):
+        assert (recorded, report.time_steps, costs.time_steps) == (steps,) * 3
+        assert report.costs == costs
+    model.time_steps = 9
+    assert statistics.costs(model, x, verbose=0) == found[1][2]
+    with pytest.raises(ValueError, match=r"`time_steps` must be a positive integer.*Received: 0"):
+        statistics.report(model, x, time_steps=0)
+    assert model.time_steps == 9
+
+
 def test_the_model_stays_as_it_is(rng):
     model, x = conv_model(rng, batch_norm=True)
     model.evaluate(x, np.arange(7) % 4, verbose=0)

@@ -18,6 +18,7 @@ def record(
     x: Images,
     layers: Iterable[str] | None = None,
     *,
+    time_steps: int | None = None,
     batch_size: int = 32,
     verbose: Verbose = "auto",
 ) -> Record:
@@ -30,6 +31,7 @@ def record(
         model: A `ProxyModel`.
         x: Images `(images, height, width, channels)`, or batches as `fit` takes them.
         layers: Names of layers with neurons (`"conv1"`, `"readout"`); `None` for all of them.
+        time_steps: Number T of time steps for this call only; `None` for the model's own.
         batch_size: Number of images simulated at once.
         verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
@@ -39,7 +41,7 @@ def record(
     Raises:
         TypeError: If the model is not a `ProxyModel`.
         ValueError: If x is empty or has another shape than the model's images, a layer is
-            unknown, no layer is named, or `batch_size` is not a positive integer.
+            unknown, no layer is named, or `time_steps` or `batch_size` is not a positive integer.
 
     Example:
 
@@ -55,15 +57,16 @@ def record(
     """
     check_model(model)
     names = _check_layers(layers, [layer.twin.name for layer in model.snn.if_layers])
-    sums = {name: ActivitySums(model.time_steps) for name in names}
     arrays: dict[str, dict[str, list[Any]]] = {name: {} for name in names}
-    for batch in batches(model, x, batch_size, verbose, keep=names):
-        for signals in batch:
-            name = signals.layer.twin.name
-            if name in sums:
-                sums[name].add(signals)
-                for key, values in _arrays(signals, model.time_steps).items():
-                    arrays[name].setdefault(key, []).append(values)
+    with model.at_time_steps(time_steps):
+        sums = {name: ActivitySums(model.time_steps) for name in names}
+        for batch in batches(model, x, batch_size, verbose, keep=names):
+            for signals in batch:
+                name = signals.layer.twin.name
+                if name in sums:
+                    sums[name].add(signals)
+                    for key, values in _arrays(signals, model.time_steps).items():
+                        arrays[name].setdefault(key, []).append(values)
     result = Record()
     for name in names:
         joined: dict[str, Any] = {key: np.concatenate(v) for key, v in arrays[name].items()}

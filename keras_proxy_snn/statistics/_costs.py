@@ -9,7 +9,7 @@ from ..layers import Stage
 from ..model import ProxyModel
 from ._energy import HOROWITZ_45NM, EnergyTable, Estimate, estimates
 from ._groups import Source
-from ._signals import LayerSignals, batches
+from ._signals import LayerSignals, batches, check_model
 
 __all__ = ["CostSums", "Costs", "LayerCosts", "costs"]
 
@@ -83,6 +83,7 @@ def costs(
     model: ProxyModel,
     x: Images,
     *,
+    time_steps: int | None = None,
     table: EnergyTable = HOROWITZ_45NM,
     batch_size: int = 32,
     verbose: Verbose = "auto",
@@ -93,6 +94,7 @@ def costs(
         model: A `ProxyModel`; it is not changed.
         x: Images `(images, height, width, channels)`, or batches as `fit` takes them. Spikes
             depend on them, so give real images.
+        time_steps: Number T of time steps for this call only; `None` for the model's own.
         table: Energy of an operation and of a memory access.
         batch_size: Number of images simulated at once.
         verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
@@ -102,8 +104,9 @@ def costs(
 
     Raises:
         TypeError: If the model is not a `ProxyModel`.
-        ValueError: If x is empty or has another shape than the model's images, `batch_size`
-            is not a positive integer, or the image enters more than the first layer of neurons.
+        ValueError: If x is empty or has another shape than the model's images, `time_steps` or
+            `batch_size` is not a positive integer, or the image enters more than the first layer
+            of neurons.
 
     Example:
 
@@ -117,10 +120,12 @@ def costs(
     >>> bool(spent.synops == 10 * spent.layers[1].input_spikes), spent.activation_bits
     (True, 3)
     """
+    check_model(model)
     sums = CostSums()
-    for batch in batches(model, x, batch_size, verbose):
-        sums.add(batch)
-    return sums.costs(model.time_steps, table)
+    with model.at_time_steps(time_steps):
+        for batch in batches(model, x, batch_size, verbose):
+            sums.add(batch)
+        return sums.costs(model.time_steps, table)
 
 
 class CostSums:

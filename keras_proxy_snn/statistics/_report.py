@@ -12,7 +12,7 @@ from ._activity import ActivitySums
 from ._costs import Costs, CostSums
 from ._energy import HOROWITZ_45NM, EnergyTable
 from ._layers import LayerStatistics, activity_table
-from ._signals import batches
+from ._signals import batches, check_model
 
 __all__ = ["Report", "report"]
 
@@ -57,6 +57,7 @@ def report(
     model: ProxyModel,
     x: Images,
     *,
+    time_steps: int | None = None,
     table: EnergyTable = HOROWITZ_45NM,
     batch_size: int = 32,
     verbose: Verbose = "auto",
@@ -69,6 +70,7 @@ def report(
         model: A `ProxyModel`.
         x: Images `(images, height, width, channels)`, or batches as `fit` takes them. Spikes
             depend on them, so give real images.
+        time_steps: Number T of time steps for this call only; `None` for the model's own.
         table: Energy of an operation and of a memory access.
         batch_size: Number of images simulated at once.
         verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
@@ -79,8 +81,8 @@ def report(
 
     Raises:
         TypeError: If the model is not a `ProxyModel`.
-        ValueError: If x is empty or has another shape than the model's images, or `batch_size`
-            is not a positive integer, or `verbose` is none of these.
+        ValueError: If x is empty or has another shape than the model's images, `time_steps` or
+            `batch_size` is not a positive integer, or `verbose` is none of these.
 
     Example:
 
@@ -94,19 +96,21 @@ def report(
     >>> [layer.name for layer in report.layers]
     ['conv1', 'readout']
     """
+    check_model(model)
     activity: list[ActivitySums] = []
     spent = CostSums()
-    for batch in batches(model, x, batch_size, verbose):
-        activity = activity or [ActivitySums(model.time_steps) for _ in batch]
-        for sums, signals in zip(activity, batch, strict=True):
-            sums.add(signals)
-        spent.add(batch)
-    costs = spent.costs(model.time_steps, table)
+    with model.at_time_steps(time_steps):
+        for batch in batches(model, x, batch_size, verbose):
+            activity = activity or [ActivitySums(model.time_steps) for _ in batch]
+            for sums, signals in zip(activity, batch, strict=True):
+                sums.add(signals)
+            spent.add(batch)
+        costs = spent.costs(model.time_steps, table)
     layers = tuple(sums.statistics() for sums in activity)
     return Report(
         model=model.name,
         images=costs.images,
-        time_steps=model.time_steps,
+        time_steps=costs.time_steps,
         layers=layers,
         costs=costs,
         energy_table=table,

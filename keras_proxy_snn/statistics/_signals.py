@@ -75,8 +75,7 @@ def batches(
     verbose: Verbose,
     keep: Collection[str] = (),
 ) -> Iterator[Any]:
-    """Check all arguments, then yield `signals` of each batch of x, and show the progress."""
-    check_model(model)
+    """Yield `signals` of each batch of x, and show the progress."""
     images = ImageBatches(model.compare_range(x), model.image_shape, batch_size)
     with Progress("simulating", images.known_number(), verbose) as progress:
         for batch in progress.over(images):

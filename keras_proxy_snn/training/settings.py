@@ -217,7 +217,19 @@ class Settings(Retraced):
         return *self.snn.traced_settings(), self.readout, self.proxy_activation, weights
 
     @contextmanager
-    def _at(self, time_steps: int | None) -> Iterator[None]:
+    def at_time_steps(self, time_steps: int | None) -> Iterator[None]:
+        """Context with another T; `None` keeps the model's own.
+
+        Example:
+
+        >>> import keras_proxy_snn as kps
+        >>> model = kps.build("digits")
+        >>> with model.at_time_steps(4):
+        ...     print(model.time_steps)
+        4
+        >>> model.time_steps
+        20
+        """
         usual = self.time_steps
         self.time_steps = usual if time_steps is None else time_steps
         try:
