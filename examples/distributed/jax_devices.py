@@ -12,9 +12,11 @@ import os
 
 os.environ["KERAS_BACKEND"] = "jax"
 
+import task  # before Keras: it keeps back what TensorFlow writes at its start
+
+# isort: split
 import jax
 import keras
-import task
 
 
 def main():

@@ -13,10 +13,12 @@ import os
 
 os.environ["KERAS_BACKEND"] = "jax"
 
+import task  # before Keras: it keeps back what TensorFlow writes at its start
+
+# isort: split
 import jax
 import keras
 import numpy as np
-import task
 from jax.experimental import multihost_utils
 
 

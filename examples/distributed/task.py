@@ -8,10 +8,11 @@ for the order of float sums. Tests compare them.
 import argparse
 from pathlib import Path
 
+import keras_proxy_snn as kps  # before Keras: it keeps back what TensorFlow writes at its start
+
+# isort: split
 import keras
 import numpy as np
-
-import keras_proxy_snn as kps
 
 
 def arguments(doc):

@@ -12,8 +12,10 @@ import os
 
 os.environ["KERAS_BACKEND"] = "torch"
 
+import task  # before Keras: it keeps back what TensorFlow writes at its start
+
+# isort: split
 import keras
-import task
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration

@@ -11,8 +11,10 @@ import os
 
 os.environ["KERAS_BACKEND"] = "torch"
 
+import task  # before Keras: it keeps back what TensorFlow writes at its start
+
+# isort: split
 import keras
-import task
 import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel

@@ -8,9 +8,11 @@ Methods are the keys of `keras_proxy_snn.methods.METHODS`; `--help` lists them. 
 
 import argparse
 
+import keras_proxy_snn as kps  # before Keras: it keeps back what TensorFlow writes at its start
+
+# isort: split
 import keras
 
-import keras_proxy_snn as kps
 from keras_proxy_snn import methods
 
 parser = argparse.ArgumentParser(
