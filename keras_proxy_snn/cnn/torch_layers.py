@@ -12,7 +12,10 @@ import keras
 import torch
 from torch.nn import functional
 
-__all__ = ["fast_average", "fast_call"]
+from ..layers.torch_average import average as average_pooling
+from ..layers.torch_average import on_cpu
+
+__all__ = ["fast_call"]
 
 _DTYPES = ("float32", "bfloat16")
 
@@ -29,7 +32,7 @@ def fast_call(layer: Any, x: Any, training: bool) -> Any:
         x: Its input.
         training: Whether it trains.
     """
-    if not isinstance(x, torch.Tensor) or x.device.type != "cpu" or torch.compiler.is_compiling():
+    if not on_cpu(x):
         return None
     run = _FAST.get(type(layer))
     # Keras's call collects the loss of an activity regulariser.
@@ -39,15 +42,6 @@ def fast_call(layer: Any, x: Any, training: bool) -> Any:
     return run(layer, x.to(getattr(torch, layer.compute_dtype)), training)
 
 
-def fast_average(layer: Any, x: Any) -> Any:
-    """Result of an average pooling in the dtype of its input; `None` where `fast_call` has none."""
-    if not isinstance(x, torch.Tensor) or x.device.type != "cpu" or torch.compiler.is_compiling():
-        return None
-    if type(layer) is not keras.layers.AveragePooling2D:
-        return None
-    return _average(layer, x, training=False)
-
-
 def _relu(layer: Any, x: torch.Tensor, training: bool) -> Any:
     if layer.max_value is None or layer.negative_slope or layer.threshold:
         return None
@@ -55,10 +49,7 @@ def _relu(layer: Any, x: torch.Tensor, training: bool) -> Any:
 
 
 def _average(layer: Any, x: torch.Tensor, training: bool) -> Any:
-    if layer.padding != "valid" or layer.data_format != "channels_last":
-        return None
-    pooled = functional.avg_pool2d(x.movedim(-1, 1), layer.pool_size, layer.strides)
-    return pooled.movedim(1, -1)
+    return average_pooling(layer, x)
 
 
 def _normalise(layer: Any, x: torch.Tensor, training: bool) -> Any:

@@ -87,9 +87,9 @@ class AtEachStep(Stage):
     def at_once(self, x: Tensor, training: bool = False) -> Any:
         """Apply the inner layer to `(batch, ...)`."""
         if keras.config.backend() == "torch":
-            from ..cnn.torch_layers import fast_average
+            from .torch_average import average
 
-            if (y := fast_average(self.layer, x)) is not None:
+            if (y := average(self.layer, x)) is not None:
                 return ops.cast(y, self.compute_dtype)
         knows_training = "training" in inspect.signature(self.layer.call).parameters
         # `__call__` would cast to the ANN's dtype and keep spikes in memory.
