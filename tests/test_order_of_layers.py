@@ -75,7 +75,7 @@ FOLDED = {
         conv(), norm("first"), layers.AveragePooling2D(2), norm(), conv()
     ),
     "before and after Flatten": lambda: chain(
-        conv(), norm("first"), layers.Flatten(), norm(), end=()
+        conv(strides=4), norm("first"), layers.Flatten(), norm(), end=()
     ),
     "before a global average": lambda: chain(
         conv(strides=4), norm(), end=[layers.GlobalAveragePooling2D]
