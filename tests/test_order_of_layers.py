@@ -56,7 +56,9 @@ def assert_exported_alike(model, images):
     v = trace.potentials[-1] + np.float32(readout.v_0)
     assert len(np.unique(v)) > 4
     np.testing.assert_array_equal(trace.spike_counts, ops.convert_to_numpy(simulation.spike_counts))
-    np.testing.assert_array_equal(v, ops.convert_to_numpy(simulation.potential))
+    # TensorFlow's reciprocal square root of a long vector is wrong in the last bit.
+    error = 1e-5 if keras.config.backend() == "tensorflow" else 0
+    np.testing.assert_allclose(v, ops.convert_to_numpy(simulation.potential), rtol=0, atol=error)
 
 
 FOLDED = {
