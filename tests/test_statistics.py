@@ -674,7 +674,8 @@ def residual_model(rng, steps=3):
     z = ReLU(name="low")(keras.layers.Add()([Conv2D(3, 1, strides=2, name="skip")(x), y]))
     z = keras.layers.GlobalAveragePooling2D()(z)
     ann = keras.Model(image, Dense(4, name="readout")(z))
-    model = kps.from_keras(ann, steps, 0.25)
+    with pytest.warns(UserWarning, match="not exported to a file for a device"):
+        model = kps.from_keras(ann, steps, 0.25)
     model.set_weights([oracle.dyadic(rng, w.shape, high=160) for w in model.get_weights()])
     norm = ann.get_layer("norm")
     norm.set_weights([np.ones(3), np.zeros(3), np.zeros(3), np.ones(3)])
