@@ -225,7 +225,9 @@ def test_data_of_another_number_of_classes_are_told_by_their_number(tmp_path):
     model = small()
     model.compile(loss=kps.SpikeCountCrossentropy())
     for use in (model.fit, model.evaluate):
-        with pytest.raises(ValueError, match=r"3 classes; .* ends in -3F\. Received: a model of 2"):
+        with pytest.raises(
+            ValueError, match=r"3 classes; .* ends in -3F, .* classes=3\. Received: a model of 2"
+        ):
             use(train, verbose=0)
 
 

@@ -255,3 +255,13 @@ def test_qcfs_is_the_clipped_ann_with_the_steps_of_its_neurons(rng):
     for model in (clip, qcfs):
         model.fit(x, np.arange(8), batch_size=8, verbose=0)
     assert any((a != b).any() for a, b in zip(clip.get_weights(), qcfs.get_weights(), strict=True))
+
+
+@pytest.mark.any_backend
+def test_another_number_of_classes():
+    model = kps.build("digits", classes=3)
+    assert (model.classes, model.ann.layers[-1].units) == (3, 3)
+    assert kps.build("4C3-P2-10F", input_shape=(8, 8, 1), classes=np.int64(7)).classes == 7
+    for value in (0, 2.0, True):
+        with pytest.raises(ValueError, match=r"`classes` must be a positive integer. Received"):
+            kps.build("digits", classes=value)

@@ -1,7 +1,6 @@
 """The work of `keras-proxy-snn train`: train for an epoch, save the file, and repeat."""
 
 import math
-import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import keras
 from .._version import __version__
 from ..basics.quiet import start_tensorflow
 from ..callbacks.monitor import CollapseWarning, ProxyMonitor
+from ..cnn.spec import with_classes
 from ..model import ProxyModel
 from ..presets import PRESETS
 from ..presets.build import build
@@ -91,8 +91,7 @@ def run(
 def _build(settings: dict[str, Any], image_shape: tuple[int, ...], classes: int) -> ProxyModel:
     fields = settings["fields"]
     if settings["data"] is not None and settings["model"] in PRESETS:
-        spec = re.sub(r"\d+F$", f"{classes}F", PRESETS[settings["model"]].spec)
-        fields = {"spec": spec, **fields}
+        fields = {"spec": with_classes(PRESETS[settings["model"]].spec, classes), **fields}
     if settings["time_steps"] is not None:
         fields = {**fields, "time_steps": settings["time_steps"]}
     if settings["model"] not in PRESETS:

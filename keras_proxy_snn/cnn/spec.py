@@ -10,9 +10,18 @@ from itertools import pairwise
 from math import prod
 from numbers import Integral
 
-from ..basics.checks import MOST_VALUES
+from ..basics.checks import MOST_VALUES, positive_integer
 
-__all__ = ["Conv", "Dense", "Pool", "SpecError", "format_spec", "layer_shapes", "parse_spec"]
+__all__ = [
+    "Conv",
+    "Dense",
+    "Pool",
+    "SpecError",
+    "format_spec",
+    "layer_shapes",
+    "parse_spec",
+    "with_classes",
+]
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,24 @@ def parse_spec(text: str, input_shape: tuple[int, ...] | None = None) -> Spec:
     if input_shape is not None:
         layer_shapes(spec, input_shape)
     return spec
+
+
+def with_classes(text: str, classes: int) -> str:
+    """The same architecture for another number of classes.
+
+    Raises:
+        SpecError: If the architecture cannot be read.
+        TypeError: If it is not a string.
+        ValueError: If `classes` is not a positive integer.
+
+    Example:
+
+    >>> from keras_proxy_snn.cnn.spec import with_classes
+    >>> with_classes("16C3-P2-10F", 3)
+    '16C3-P2-3F'
+    """
+    units = positive_integer("classes", classes, _MOST)
+    return format_spec((*parse_spec(text)[:-1], Dense(units)))
 
 
 def format_spec(spec: Spec) -> str:

@@ -150,7 +150,8 @@ def fit(
         `Trained`.
 
     Raises:
-        ValueError: If there is no such method or preset.
+        ValueError: If there is no such method or preset. An architecture of your own is the field
+            `spec`.
 
     Example:
 
@@ -164,6 +165,10 @@ def fit(
     """
     check_choice("method", method, METHODS)
     if isinstance(preset, str):
-        check_choice("preset", preset, PRESETS)
+        if preset not in PRESETS:
+            raise ValueError(
+                f"`preset` must be one of {tuple(PRESETS)}; an architecture of your own is "
+                f"the field `spec`, which replaces that of a preset. Received: {preset!r}."
+            )
         preset = PRESETS[preset]
     return METHODS[method].fit(replace(preset, **fields), x, y, training)

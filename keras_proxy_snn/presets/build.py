@@ -1,6 +1,6 @@
 """`build`: a compiled model from a preset or an architecture string."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import inf
 from numbers import Real
 from pathlib import Path
@@ -10,7 +10,7 @@ import keras
 
 from ..basics.checks import check_choice
 from ..cnn.build import PROXY_ACTIVATIONS, build_ann, layer_thresholds, neuron_names
-from ..cnn.spec import parse_spec
+from ..cnn.spec import parse_spec, with_classes
 from ..model import ProxyModel
 from ..saving.pretrained import pretrained_card
 from ..saving.weights import load_weights, read_card
@@ -25,6 +25,7 @@ __all__ = ["build"]
 def build(
     name: str,
     *,
+    classes: int | None = None,
     weights: str | Path | None = None,
     input_range: tuple[float, float] | None = None,
     **overrides: object,
@@ -35,6 +36,7 @@ def build(
         name: A preset's name (`"fashion_mnist"`, `"cifar10"`, `"cifar10_half"`,
             `"fashion_mnist_compact"`, `"cifar10_compact"`, `"digits"`) or a spec such as
             `"16C3-P2-10F"`.
+        classes: Number of classes, in place of that of the preset or spec.
         weights: `"pretrained"` for the package's weights of this preset; a path or URL of a model
             card for its weights, see `keras_proxy_snn.saving.weights`; `None` for random weights.
             Fields of the preset that the weights were trained with stand in the card.
@@ -59,6 +61,8 @@ def build(
     >>> model.time_steps, model.ann.output_shape
     (10, (None, 10))
     >>> trained = keras_proxy_snn.build("digits", weights="pretrained")
+    >>> keras_proxy_snn.build("digits", classes=3).ann.output_shape
+    (None, 3)
     """
     source = pretrained_card(name) if weights == "pretrained" else weights
     card = None if source is None else read_card(source)
@@ -69,6 +73,8 @@ def build(
             f"Received: {unknown} in {source}."
         )
     preset = preset_of(name, {**settings, **overrides})
+    if classes is not None:
+        preset = replace(preset, spec=with_classes(preset.spec, classes))
     _check_adam(preset)
     check_choice("loss", preset.loss, LOSSES)
     spec = parse_spec(preset.spec, preset.input_shape)

@@ -182,8 +182,8 @@ class CheckedInputs(Retraced):
         if len(names) != classes:
             raise ValueError(
                 f"The data are of {len(names)} classes; an architecture for them ends in "
-                f"-{len(names)}F. Received: a model of {classes} classes, and data with "
-                f"{list(names)}."
+                f"-{len(names)}F, and `build` takes classes={len(names)}. "
+                f"Received: a model of {classes} classes, and data with {list(names)}."
             )
         if known is None:
             self.holder().class_names = names
