@@ -270,7 +270,7 @@ def test_pictures_of_a_model_use_its_names_and_tell_the_image(model, image, tmp_
         check_legible(picture(model, image, image_name=name))
     steps = f"cat/1.png, class cat, T = {model.time_steps}"
     assert f"Spikes of {steps}" in texts
-    assert traces.get_suptitle() == f"Membrane potentials for {steps}"
+    assert traces.get_suptitle() == f"Potentials of {steps}"
     assert f"Feature maps of {steps}" in [text.get_text() for text in maps.texts]
 
 
