@@ -103,6 +103,8 @@ def test_one_command_learns_a_folder_and_every_command_knows_its_classes(tmp_pat
     drawn = good("draw", "m.keras", "--picture", "confusion_matrix", "--picture", "spike_raster")
     name = ["bright", "dark"][held_out.labels[held_out.numbers[0]]]
     assert f"Image 0 of my, {held_out.files[0]}: class {name}.\n" in drawn.stdout
+    again = good("draw", "m.keras", "--picture", "confusion_matrix", "--force")
+    assert "Image 0" not in again.stdout  # no picture is of one image
     # Resumed for an epoch, it goes on with the same pictures.
     good("train", *SPEC, "--data", "my", "--epochs", 2, "--output", "m.keras", "--resume")
     assert len(read_record("m.keras")["history"]) == 2

@@ -33,6 +33,7 @@ _PICTURES = (
     "confusion_matrix",
     "training_curve",
 )
+_OF_ONE_IMAGE = {"spike_raster", "feature_maps", "potential_traces", "spike_gif"}
 
 
 @click.command(
@@ -60,8 +61,8 @@ _PICTURES = (
     type=click.IntRange(0),
     metavar="N",
     default=0,
-    help="Number of the test image, from 0. The command prints its file, if it has one, and its "
-    "class.",
+    help="Number of the test image, from 0. With a picture of it, the command prints its file, if "
+    "it has one, and its class.",
 )
 @click.option(
     "--images",
@@ -121,6 +122,8 @@ def draw(
         print_json({**result, "image": {"number": image, "file": file, "class": label}})
     else:
         click.echo(f"Written to {folder}/: {', '.join(path.name for path in files.values())}.")
+        if not _OF_ONE_IMAGE & set(chosen):
+            return
         named = "" if file is None else f", {file}"
         click.echo(f"Image {image} of {test.name}{named}: class {label}.")
 
