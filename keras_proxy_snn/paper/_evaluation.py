@@ -1,8 +1,7 @@
 """Accuracy, activity and early stopping of a trained network on the test images."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -50,8 +49,7 @@ def ann_accuracy(ann: keras.Model, split: Split, batch_size: int = 100) -> float
 
 def activity(network: ProxyModel, x: np.ndarray, time_steps: int) -> dict[str, Any]:
     """Firing rate of each layer, in spikes per neuron and step, and operations per image."""
-    with _run_for(network, time_steps):
-        report = statistics.report(network, x[:_IMAGES])
+    report = statistics.report(network, x[:_IMAGES], time_steps=time_steps)
     return {
         "time_steps": time_steps,
         "images": report.images,
@@ -69,7 +67,7 @@ def early_stopping(network: ProxyModel, data: Data, time_steps: int) -> dict[str
     compared with all steps.
     """
     margins = [*(m for m in _MARGINS if m < time_steps), float(time_steps)]
-    with _run_for(network, time_steps):
+    with network.at_time_steps(time_steps):
         *tried, full = statistics.early_stopping(network, *data.held_out, [*margins, math.inf])
         enough = full.accuracy - _MAY_LOSE
         margin = next((s.margin for s in tried if s.accuracy >= enough), margins[-1])
@@ -80,13 +78,3 @@ def early_stopping(network: ProxyModel, data: Data, time_steps: int) -> dict[str
         "mean_steps": stopping.mean_steps,
         "strict": stopping.accuracy,
     }
-
-
-@contextmanager
-def _run_for(network: ProxyModel, time_steps: int) -> Iterator[None]:
-    usual = network.time_steps
-    network.time_steps = time_steps
-    try:
-        yield
-    finally:
-        network.time_steps = usual
