@@ -18,7 +18,16 @@ from click.testing import CliRunner
 
 from keras_proxy_snn import PRESETS, datasets, methods
 from keras_proxy_snn.cli import commands
-from keras_proxy_snn.paper import EXPERIMENTS, SIZES, Config, Experiment, Run, Size, experiments
+from keras_proxy_snn.paper import (
+    EXPERIMENTS,
+    SIZES,
+    Config,
+    Experiment,
+    Run,
+    Size,
+    experiments,
+    runner,
+)
 from keras_proxy_snn.paper import data as paper_data
 from keras_proxy_snn.paper._curve import Curve, mean_sum_of_squared_errors
 from keras_proxy_snn.paper._figures import draw_epochs, draw_time_steps
@@ -601,3 +610,12 @@ def test_the_example_runs():
     assert done.returncode == 0, done.stderr
     assert re.search(r"^\| ann \| - \| - \| \d+\.\d% \|$", done.stdout, re.MULTILINE)
     assert re.search(r"^\| proxy \| 2 \| \d+\.\d% \| \d+\.\d% \|$", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.once
+def test_a_result_names_its_model_from_the_folder_of_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert runner._from_here(tmp_path / "runs" / "model.keras") == "runs/model.keras"
+    assert runner._from_here(Path("runs/model.keras")) == "runs/model.keras"
+    elsewhere = tmp_path.parent / "model.keras"
+    assert runner._from_here(elsewhere) == elsewhere.as_posix()

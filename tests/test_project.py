@@ -128,3 +128,9 @@ def test_the_package_works_without_the_source_tree(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert f"in {tmp_path / 'installed' / 'keras_proxy_snn'}" in done.stdout
+
+
+def test_results_name_no_folder_of_one_machine():
+    for path in (ROOT / "benchmarks" / "results").rglob("*.json"):
+        for found in re.findall(r'"(?:model|file|folder)": "([^"]*)"', path.read_text()):
+            assert not Path(found).is_absolute(), f"{path.name}: {found}"

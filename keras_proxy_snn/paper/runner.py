@@ -189,8 +189,14 @@ def _head(config: Config, data: Data, model: Path) -> dict[str, Any]:
         "images": {part: len(getattr(data, part)[0]) for part in ("train", "held_out", "test")},
         "versions": versions(),
         "hardware": hardware(),
-        "model": model.as_posix(),
+        "model": _from_here(model),
     }
+
+
+def _from_here(path: Path) -> str:
+    """A path below the present folder as seen from there: results are published, homes are not."""
+    here = Path.cwd()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 
 
 def _evaluate(network: keras.Model, job: Job, data: Data, result: dict[str, Any]) -> None:

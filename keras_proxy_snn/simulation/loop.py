@@ -100,7 +100,7 @@ class Loop:
         event_driven: EventDriven,
     ) -> Simulation:
         def chunk(state: State, steps: int, frames: Images | None) -> State:
-            done: State = self._call("advance", prepared, state, frames, steps, event_driven)
+            done: State = self._call(self._advance, prepared, state, frames, steps, event_driven)
             return done
 
         state = State(
@@ -168,21 +168,26 @@ class Loop:
             steps = min(chunk_steps, time_steps - start)
             frames = prepared.frames
             frames = None if frames is None else frames[:, start : start + steps]
-            found = self._call("see", prepared, potentials, frames, steps, until)
+            found = self._call(self._see, prepared, potentials, frames, steps, until)
             seen = dict(zip(self._wiring.changing, found, strict=False))
             before = zip(self._neurons, potentials, strict=True)
             potentials = tuple(seen.get(layer.name, (None, v))[1] for layer, v in before)
             yield seen
 
     def _call(
-        self, method: str, prepared: Prepared, state: Tensor, frames: Images | None, *settings: Any
+        self,
+        method: Callable[..., Any],
+        prepared: Prepared,
+        state: Tensor,
+        frames: Images | None,
+        *settings: Any,
     ) -> Any:
-        """Call `_advance` or `_see`; outside of a graph, JAX compiles it as one program.
+        """Call a method of this loop; outside of a graph, JAX compiles it as one program.
 
         Otherwise JAX would compile each operation for each shape.
         """
         if keras.config.backend() != "jax" or _in_graph(state):
-            return self._methods[method](prepared, state, frames, *settings)
+            return method(prepared, state, frames, *settings)
         arrays = prepared.weights, prepared.signals, prepared.currents
         variables = [variable.value for variable in self._variables]
         fixed = method, prepared.batch, prepared.source, *settings
@@ -203,13 +208,9 @@ class Loop:
             prepared = Prepared(*arrays, batch=batch, source=source, frames=None)
             # A learned threshold would otherwise stay what it was when this was compiled.
             with keras.StatelessScope(zip(self._variables, variables, strict=True)):
-                return self._methods[method](prepared, state, frames, *settings)
+                return method(prepared, state, frames, *settings)
 
         return jax.jit(call, static_argnames="fixed")
-
-    @property
-    def _methods(self) -> dict[str, Callable[..., Any]]:
-        return {"advance": self._advance, "see": self._see}
 
     @property
     def _variables(self) -> list[keras.Variable]:
