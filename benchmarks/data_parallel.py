@@ -81,6 +81,7 @@ def work(task):
             found["seconds"].append(time.perf_counter() - wall)
             found["cpu"].append(time.process_time() - cpu)
     Path(task["results"], f"{worker}.json").write_text(json.dumps(found))
+    del parallel  # before the process group, see torch_ddp.py
     distributed.barrier()  # who ends alone may wait for the others without end
     distributed.destroy_process_group()
 

@@ -37,6 +37,7 @@ def main():
         if accelerator.is_main_process:
             model.save(own.output)
         task.tell(f"epoch {epoch + 1}", logs, accelerator.process_index)
+    (parallel,) = accelerator.free_memory(parallel)  # a wrapper that outlives its group may hang
     test = batches(accelerator, digits.test, own.batch_size)
     logs, scores = evaluate(accelerator, model, test)
     task.tell("test", logs, accelerator.process_index)

@@ -36,6 +36,9 @@ def main():
         if worker == 0:
             model.save(own.output)
         task.tell(f"epoch {epoch + 1}", logs, worker)
+    # Whoever drops the process group last waits for its thread. The wrapper would wait with
+    # Python's lock, and the thread may need this lock: both would wait without end.
+    del parallel
     x, y = digits.test_share(*me)
     model.evaluate(x, y, share, verbose=0)
     add_up(model.metrics_variables)
