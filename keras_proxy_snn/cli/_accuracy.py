@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 import keras
+from keras import ops
 
 from ..basics.progress import Progress
+from ..basics.types import Tensor
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
 from ..training.metrics import SpikeAccuracy
@@ -55,9 +57,13 @@ def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.C
 
 def accuracies(
     model: ProxyModel, images: Images, *, batch_size: int, time_steps: int | None = None
-) -> dict[str, float]:
-    """Accuracy by each rule for ties; compiles the model again."""
+) -> tuple[dict[str, float], int]:
+    """Accuracy by each rule for ties, and the number of images without a spike of the readout.
+
+    Compiles the model again.
+    """
     metrics = [SpikeAccuracy(rule, name=name) for name, rule in _RULES.items()]
+    metrics.append(keras.metrics.MeanMetricWrapper(_silent, name="silent"))
     # Keras requires a loss, although its value is not used.
     model.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
     given = {"x": images.x, "y": images.y, "batch_size": batch_size}
@@ -72,7 +78,12 @@ def accuracies(
             verbose=0,
             return_dict=True,
         )
-    return {name: scores[name] for name in _RULES}
+    silent = round(scores["silent"] * images.images)
+    return {name: scores[name] for name in _RULES}, silent
+
+
+def _silent(y_true: Tensor, scores: Tensor) -> Any:
+    return ops.cast(ops.all(ops.equal(scores, 0), axis=-1), "float32")
 
 
 def print_accuracies(result: dict[str, Any]) -> None:
@@ -82,3 +93,8 @@ def print_accuracies(result: dict[str, Any]) -> None:
     click.echo(f"Accuracy of the spiking network, {head}:")
     for name, title in _TITLES.items():
         click.echo(f"  {title:<28} {result['accuracy'][name]:.2%}")
+    if silent := result["silent_images"]:
+        click.echo(
+            f"The readout does not spike for {silent} of the images. They count as the first class "
+            "under the first rule, and as right under the last."
+        )

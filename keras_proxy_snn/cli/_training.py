@@ -75,7 +75,7 @@ def run(
                 with output.written():
                     save_model(model, output.path, record)
                 saved = epoch + 1
-        accuracy = accuracies(model, data.test, batch_size=settings["batch_size"])
+        accuracy, silent = accuracies(model, data.test, batch_size=settings["batch_size"])
     except KeyboardInterrupt:
         raise Interrupted(_what_is_left(output.path, saved, settings["epochs"])) from None
     test = {
@@ -84,6 +84,7 @@ def run(
         "images": data.test.images,
         "time_steps": model.time_steps,
         "accuracy": accuracy,
+        "silent_images": silent,
     }
     return {"model": str(output.path), **record, "test": test}
 

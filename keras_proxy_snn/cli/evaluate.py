@@ -54,13 +54,15 @@ def evaluate(
 
     network = load_network(model, weights="pretrained")
     test = test_images(network, training_record(model), data, dataset, data_dir).first(images)
+    accuracy, silent = accuracies(network, test, batch_size=batch_size, time_steps=time_steps)
     result = {
         "model": model,
         "dataset": test.name,
         "part": test.part,
         "images": test.images,
         "time_steps": time_steps or network.time_steps,
-        "accuracy": accuracies(network, test, batch_size=batch_size, time_steps=time_steps),
+        "accuracy": accuracy,
+        "silent_images": silent,
     }
     if as_json:
         print_json(result)

@@ -82,15 +82,24 @@ def predict(
             err=True,
         )
     classes = _class_names(model, network, given, labels)
+    highest = scores == scores.max(axis=1, keepdims=True)
+    tied = (highest.sum(axis=1) > 1) & scores.any(axis=1)
+    if tied.any():
+        click.echo(
+            f"several classes have the highest score for {tied.sum()} of {len(scores)} images: "
+            "their class is the first of them",
+            err=True,
+        )
     results = [
         {
             "image": name,
             "class": int(row.argmax()),
             "label": classes[row.argmax()],
+            "tied_labels": [classes[i] for i in best.nonzero()[0]] if tie else [],
             "time_steps": time_steps or network.time_steps,
             title: row.tolist(),
         }
-        for name, row in zip(names, scores, strict=True)
+        for name, row, best, tie in zip(names, scores, highest, tied, strict=True)
     ]
     if as_json:
         print_json(results)
@@ -98,6 +107,7 @@ def predict(
         head = ["image", "class", "label", "T", title.replace("_", " ")]
         for result in results:
             result[title] = [round(score, 3) for score in result[title]]
+            result["label"] = " = ".join(result.pop("tied_labels")) or result["label"]
         print_rows([head, *(list(result.values()) for result in results)])
 
 
