@@ -19,8 +19,8 @@ __all__ = ["potential_traces"]
 
 _CAPTION = (
     "A potential climbs to the threshold; the neuron fires (a mark above) and the potential is "
-    "reset. Points show it\nafter the reset. One that stays above the threshold belongs to a "
-    "neuron that fires in every step.\nMap 5 (2, 7) is the neuron in row 2 and column 7 of map 5; "
+    "reset. Points show it\nafter the reset. If a potential stays above the threshold, its neuron "
+    "fires in every step.\nMap 5 (2, 7) is the neuron in row 2 and column 7 of map 5; "
     "all are counted from 0."
 )
 
