@@ -22,7 +22,6 @@ __all__ = ["ProxyModel"]
 _SHARED = (
     "Both networks share these parameters. Keras's total adds the values that the optimizer keeps."
 )
-_PARTS = ("ann", "twin", "snn")
 # Formats of `keras.Model.export`; the package's own writers handle the other formats.
 _KERAS_FORMATS = ("tf_saved_model", "openvino", "torch")
 
@@ -160,20 +159,6 @@ class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
         self.class_names = class_names
         # `build` is too late: after it, Keras refuses layers and metrics of a subclass.
         self.built = True
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; the two networks and what ties them stay as they were built."""
-        if name in _PARTS and getattr(self, name, None) is not None:
-            raise AttributeError(
-                f"`{name}` of a ProxyModel cannot be replaced, because both networks share their "
-                f"layers. Build another ProxyModel. Received: {value!r}."
-            )
-        if name == "dtype_policy" and getattr(self, "snn", None) is not None:
-            raise AttributeError(
-                "`dtype_policy` of a ProxyModel is the policy of its ANN, which is built. Build "
-                f"the ANN with another policy. Received: {value!r}."
-            )
-        super().__setattr__(name, value)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Nothing to build: both networks have their weights already."""

@@ -1,13 +1,17 @@
 """What can be set obeys at once and is saved; what cannot is refused. Traces are kept."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.layers import precision
 from keras_proxy_snn.simulation.wiring import Wiring
 
 FIXED = {
+    "name": "other",
     "v_threshold": 2.0,
     "reset": "subtract",
     "v_0": 0.5,
@@ -40,14 +44,94 @@ def test_the_networks_cannot_be_replaced(name, images):
     model, other = small(), small()
     before = model.predict(images, verbose=0)
     for value in (getattr(other, name), None):
-        with pytest.raises(AttributeError, match=f"`{name}` of a ProxyModel cannot be replaced"):
+        with pytest.raises(AttributeError, match=f"`{name}` of ProxyModel cannot be set, .* share"):
             setattr(model, name, value)
     np.testing.assert_array_equal(model.predict(images, verbose=0), before)
 
 
 def test_the_dtype_policy_cannot_be_set():
-    with pytest.raises(AttributeError, match="`dtype_policy` of a ProxyModel"):
+    with pytest.raises(AttributeError, match="`dtype_policy` of ProxyModel cannot be set"):
         small().dtype_policy = "mixed_bfloat16"
+
+
+LAYERS = {
+    "input_scale": 0.1,
+    "current_dtype": "bfloat16",
+    "time_steps": 3,
+    "return_state": True,
+    "v_threshold": 9.0,
+    "reset": "subtract",
+    "v_0": 0.5,
+    "neuron": kps.IF(9.0).neuron,
+    "dtype_policy": "bfloat16",
+    "name": "other",
+    "twin": keras.layers.Dense(8, name="new"),
+    "batch_norm": keras.layers.BatchNormalization(name="norm"),
+}
+
+
+@pytest.mark.parametrize("value", ["given", "nonsense"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_setting_of_a_layer_is_refused_and_changes_nothing(images, name, value):
+    model = small()
+    layer = model.snn.if_layers[1]
+    before, counts = getattr(layer, name), model.predict(images, verbose=0)
+    with pytest.raises(AttributeError, match=rf"`{name}` of IFDense cannot .* Make another IFDen"):
+        setattr(layer, name, LAYERS[name] if value == "given" else value)
+    assert getattr(layer, name) == before
+    np.testing.assert_array_equal(model.predict(images, verbose=0), counts)
+    simulated = keras.ops.convert_to_numpy(model.snn.simulate(images).spike_counts)
+    np.testing.assert_array_equal(simulated, counts)
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "value"),
+    [
+        (kps.layers.CurrentSum([2.0, 1.0]), "scales", (1.0, 1.0)),
+        (kps.layers.SpikeConcatenate(-1), "axis", 0),
+        (kps.layers.AtEachStep(keras.layers.Flatten()), "layer", keras.layers.Flatten()),
+        (kps.layers.AtEachStep(keras.layers.Flatten()), "prepares_images", True),
+        (kps.layers.Synapses(kps.IFDense(1)), "layer", kps.IFDense(2)),
+        (kps.layers.SpikeFlatten(), "dtype_policy", "float16"),
+        (kps.layers.SpikePool2D(), "name", "other"),
+        (kps.layers.LearnedThreshold(2.0), "initial", 3.0),
+        (kps.layers.LearnedThreshold(2.0), "value", 3.0),
+    ],
+)
+def test_a_setting_of_a_stage_without_neurons_is_refused(stage, name, value):
+    before = getattr(stage, name)
+    with pytest.raises(AttributeError, match=f"`{name}` of .* cannot be set, .* Received: "):
+        setattr(stage, name, value)
+    assert getattr(stage, name) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stages", []),
+        ("nodes", ()),
+        ("image_shape", (9, 9, 1)),
+        ("events", True),
+        ("name", "other"),
+        ("dtype_policy", "bfloat16"),
+    ],
+)
+def test_what_a_network_is_made_of_cannot_be_set(name, value, images):
+    snn = small().snn
+    before, counts = getattr(snn, name), snn.predict(images, verbose=0)
+    with pytest.raises(AttributeError, match=f"`{name}` of SpikingNetwork cannot be set"):
+        setattr(snn, name, value)
+    assert getattr(snn, name) == before
+    np.testing.assert_array_equal(snn.predict(images, verbose=0), counts)
+
+
+def test_currents_in_bfloat16_warn_once_for_a_model(monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: False)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("default")
+        small(current_dtype="bfloat16")
+    slow = keras.config.backend() != "jax" and precision.gpu_name() is None
+    assert [str(w.message)[:27] for w in seen] == ["current_dtype='bfloat16' is"] * slow
 
 
 @pytest.mark.parametrize("value", [2**31, 10**400])

@@ -28,7 +28,7 @@ KEEP_CHANNELS = (*AVERAGES, keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class AtEachStep(Stage):
+class AtEachStep(Stage, fixed=("layer", "prepares_images")):
     """A standard Keras layer without weights, applied at each step.
 
     A layer that only moves spikes (zero padding, reshaping) gives spikes. A layer that is linear

@@ -34,7 +34,7 @@ class SynapticWeights(NamedTuple):
     bias: Tensor | None
 
 
-class TiedIF(IF, Stage):
+class TiedIF(IF, Stage, fixed=("current_dtype", "input_scale", "twin", "batch_norm")):
     """IF neurons whose weights belong to a standard Keras layer, the twin.
 
     Subclasses name the class of the twin, define how weights act on inputs, and say the facts of a

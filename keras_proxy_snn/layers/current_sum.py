@@ -14,7 +14,7 @@ __all__ = ["CurrentSum"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class CurrentSum(Stage):
+class CurrentSum(Stage, fixed=("scales",)):
     """Sum of several inputs at each step; each input is multiplied by the value of its spikes.
 
         current[t] = sum_i scales_i * inputs_i[t]

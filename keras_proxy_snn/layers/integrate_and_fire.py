@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from ..basics.checks import check_flag, positive_integer
+from ..basics.fixed import Fixed
 from ..basics.types import Tensor
 from ..neurons import equations
 from ..neurons.neuron import Neuron
@@ -16,10 +17,11 @@ from .learned_threshold import LearnedThreshold
 __all__ = ["IF", "NEURON_FIELDS"]
 
 NEURON_FIELDS = tuple(field.name for field in fields(Neuron))
+_FIXED = ("name", "dtype_policy", "neuron", *NEURON_FIELDS, "time_steps", "return_state")
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class IF(keras.layers.Layer):
+class IF(Fixed, keras.layers.Layer, fixed=_FIXED):
     """Integrate-and-fire neurons driven by input currents: a spiking ReLU.
 
     Each neuron adds its current to its membrane potential, fires when the potential reaches the

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from ..basics.fixed import Fixed
 from ..basics.types import Tensor
 from ..neurons.neuron import Neuron
 
@@ -14,7 +15,7 @@ __all__ = ["LearnedThreshold"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class LearnedThreshold(keras.layers.Layer):
+class LearnedThreshold(Fixed, keras.layers.Layer, fixed=("initial", "threshold", "value")):
     """Divide currents by a threshold that is trained with the weights.
 
     Put this layer into the ANN before an activation that is bounded at 1. Pass it to IF neurons as

@@ -12,7 +12,7 @@ __all__ = ["SpikeConcatenate"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikeConcatenate(Stage):
+class SpikeConcatenate(Stage, fixed=("axis",)):
     """Concatenate spikes or currents at each step.
 
     An input that is constant in time has a time axis of length 1 and is repeated.

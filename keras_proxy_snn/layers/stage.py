@@ -1,19 +1,15 @@
 """`Stage`: base of the layers of a spiking network. Each stage says what other rooms ask of it."""
 
-from typing import TYPE_CHECKING
-
 import keras
 import numpy as np
 
+from ..basics.fixed import Fixed
 from ..basics.window import Window
-
-if TYPE_CHECKING:
-    from .base import TiedIF
 
 __all__ = ["Stage"]
 
 
-class Stage(keras.layers.Layer):
+class Stage(Fixed, keras.layers.Layer, fixed=("name", "dtype_policy")):
     """A layer of a spiking network, from `(batch, time, ...)` to `(batch, time, ...)`.
 
     Simulation, statistics and exporters ask a stage for the facts below, and not for its class. So
@@ -49,8 +45,8 @@ class Stage(keras.layers.Layer):
             kwargs["dtype"] = "float32"
         super().__init__(**kwargs)
 
-    def tied(self) -> "TiedIF | None":
-        """The layer whose weights the stage uses; `None` for a stage without weights.
+    def tied(self) -> keras.layers.Layer | None:
+        """The `TiedIF` whose weights the stage uses; `None` for a stage without weights.
 
         It is no property, because Keras saves every layer that is an attribute.
         """

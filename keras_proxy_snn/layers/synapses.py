@@ -13,7 +13,7 @@ __all__ = ["Synapses"]
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class Synapses(Stage):
+class Synapses(Stage, fixed=("layer",)):
     """The currents of a layer, without its neurons.
 
     An example is a convolution in a residual block: its result is added to another result before

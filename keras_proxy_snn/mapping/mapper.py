@@ -78,15 +78,21 @@ class Mapper:
         stage = AtEachStep(layer, prepares_images=True, name=f"image_{layer.name}")
         self._put(place, stage, [source], "image")
 
-    def add(self, part: Part) -> None:
-        """Add the stage of a part."""
+    def add(self, part: Part, current_dtype: str = "float32") -> None:
+        """Add the stage of a part.
+
+        Args:
+            part: The part.
+            current_dtype: Dtype in which weights sum spikes. Weights that read the image sum only
+                once, in float32.
+        """
         layer = part.layer
         sources = [self._signals[place] for place in part.inputs]
         kind = activation_kind(getattr(layer, "activation", None))
         if kind == "softmax" and part.last != len(self._graph.calls) - 1:
             raise refusal(layer, "A softmax can be only the last layer, where it is left out.")
         if type(layer) in OF_TWINS or part.neurons:
-            self._add_synapses(part, sources[0])
+            self._add_synapses(part, sources[0], current_dtype)
         elif is_identity(layer):
             self._signals[part.last] = sources[0]
         elif getattr(layer, "data_format", "channels_last") != "channels_last":
@@ -122,7 +128,7 @@ class Mapper:
         self.nodes.append(Node(stage, tuple(source.name for source in sources)))
         self._signals[place] = _Signal(stage.name, kind, unit)
 
-    def _add_synapses(self, part: Part, source: _Signal) -> None:
+    def _add_synapses(self, part: Part, source: _Signal, current_dtype: str) -> None:
         layer = part.layer
         check_float32(layer)
         neuron = self._neurons.get(layer.name, Neuron())
@@ -130,6 +136,7 @@ class Mapper:
         stage = OF_TWINS.get(type(layer), IFActivation)(
             twin=layer,
             batch_norm=part.norm,
+            current_dtype="float32" if source.kind == "image" else current_dtype,
             input_scale=source.unit,
             name=f"if_{layer.name}",
             **(learned if part.learned else {"neuron": neuron}),

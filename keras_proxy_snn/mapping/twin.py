@@ -9,7 +9,7 @@ from ..basics.checks import check_choice
 from ..cnn.graph import Graph, read_graph
 from ..layers.base import CURRENT_DTYPES
 from ..neurons.neuron import Neuron
-from ..simulation.nodes import Node, Readers
+from ..simulation.nodes import Node
 from .mapper import Mapper
 from .order import relu_before_maximum
 from .parts import find_parts, preprocessing_length
@@ -130,8 +130,9 @@ def spiking_twin(
     mapper = Mapper(graph, _of_layers(neurons or Neuron(), names), spike_height)
     for place in range(start):
         mapper.prepare(place)
-    for part in parts:
-        mapper.add(part)
+    for part in parts[:-1]:
+        mapper.add(part, current_dtype)
+    mapper.add(parts[-1])
     if len(graph.calls[-1].shape) != 2:
         raise ValueError(
             "The output of the ANN must be (batch, classes). "
@@ -139,7 +140,6 @@ def spiking_twin(
         )
     activations = {part.layer.name: part.last for part in parts if part.neurons}
     nodes = tuple(mapper.nodes)
-    _set_current_dtype(nodes, current_dtype)
     gains, sources = mapper.gains, mapper.sources
     return SpikingTwin(nodes, graph, start, activations, gains, sources, spike_height)
 
@@ -166,11 +166,3 @@ def _of_layers(neurons: Neuron | Mapping[str, Neuron], names: list[str]) -> Mapp
     if unknown:
         raise ValueError(f"`neurons` can name the layers {names}. Received: neurons for {unknown}.")
     return neurons
-
-
-def _set_current_dtype(nodes: tuple[Node, ...], current_dtype: str) -> None:
-    constant = Readers(nodes).constant
-    for node in nodes[:-1]:
-        layer = node.stage.tied()
-        if layer is not None and not set(node.inputs) <= constant:
-            layer.current_dtype = current_dtype

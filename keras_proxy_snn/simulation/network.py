@@ -19,11 +19,12 @@ from .wiring import Wiring
 
 __all__ = ["SpikingNetwork"]
 
+_FIXED = ("name", "dtype_policy", "stages", "nodes", "image_shape", "events")
 _MOST_STEPS = 2**31 - 1  # Counters of steps have 32 bits.
 
 
 @keras.saving.register_keras_serializable(package="keras_proxy_snn")
-class SpikingNetwork(Retraced):
+class SpikingNetwork(Retraced, fixed=_FIXED):
     """IF layers, spike pooling and a readout, run for T time steps on a constant image.
 
     The stages are a chain, or a graph without loops in which each stage names its inputs. Signals
@@ -223,8 +224,7 @@ class SpikingNetwork(Retraced):
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
-            chunk_steps: Number of steps per chunk; `None` for the network's own. The last chunk
-                may be shorter.
+            chunk_steps: Number of steps per chunk, the last excepted; `None` for the network's own.
             until: Name of the last stage to run; `None` for the readout.
 
         Yields:
@@ -250,13 +250,11 @@ class SpikingNetwork(Retraced):
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
-            return_potentials: Whether to return membrane potentials too. Time then
-                advances one step at a time.
+            return_potentials: Whether to return potentials too. Time then advances step by step.
 
         Returns:
-            Name of each stage to spikes `(batch, time, ...)`, in order. With `return_potentials`,
-            a pair of this mapping and a second one: name of each stage with neurons to potentials
-            `(batch, time, ...)` after each step.
+            Name of each stage to spikes `(batch, time, ...)`, in order. With `return_potentials`, a
+            second mapping too: stages with neurons to potentials `(batch, time, ...)` per step.
         """
         # Without potentials, all steps are one chunk, so a graph traced from this has no loop.
         chunks = list(self.walk(inputs, 1 if return_potentials else self.time_steps))

@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from ..basics.fixed import Fixed
+
 __all__ = ["Retraced"]
 
 # Settings whose functions are kept; a trace holds a compiled program.
@@ -13,7 +15,7 @@ _KEPT = 8
 _FUNCTIONS = ("train_function", "test_function", "predict_function")
 
 
-class Retraced(keras.Model):
+class Retraced(Fixed, keras.Model):
     """A model whose settings are constants of its traced functions.
 
     Keras traces `train_function`, `test_function` and `predict_function` once. Here each of
@@ -35,15 +37,15 @@ class Retraced(keras.Model):
         raise NotImplementedError
 
     def make_train_function(self, force: bool = False) -> Any:
-        """As Keras's, for the settings of now."""
+        """As in Keras, for the present settings."""
         return self._make(super().make_train_function, force)
 
     def make_test_function(self, force: bool = False) -> Any:
-        """As Keras's, for the settings of now."""
+        """As in Keras, for the present settings."""
         return self._make(super().make_test_function, force)
 
     def make_predict_function(self, force: bool = False) -> Any:
-        """As Keras's, for the settings of now."""
+        """As in Keras, for the present settings."""
         return self._make(super().make_predict_function, force)
 
     def _make(self, make: Callable[[bool], Callable[..., Any]], force: bool) -> Any:
@@ -77,7 +79,7 @@ class Retraced(keras.Model):
 
 
 class _Traces:
-    """The functions of now and of other settings; no container that Keras tracks."""
+    """The functions of the present settings and of others; no container that Keras tracks."""
 
     def __init__(self) -> None:
         self.settings: tuple[Any, ...] | None = None

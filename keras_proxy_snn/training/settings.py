@@ -22,11 +22,28 @@ from .responses import RESPONSES
 
 __all__ = ["Settings"]
 
-# The layers are built with these.
-_FIXED = ("v_threshold", "reset", "v_0", "spike_height", "events", "current_dtype")
+# With these the layers are built.
+_OF_LAYERS = ("v_threshold", "reset", "v_0", "spike_height", "events", "current_dtype")
+_BUILT_WITH = (
+    "because the layers of the model are built with it. Build another model: "
+    "ProxyModel(model.ann, {name}={value!r}) has the same weights."
+)
+_SHARED = "because both networks share their layers. Build another ProxyModel. Received: {value!r}."
+_FIXED = {
+    **dict.fromkeys(_OF_LAYERS, _BUILT_WITH),
+    **dict.fromkeys(("ann", "twin", "snn"), _SHARED),
+    "dtype_policy": (
+        "because it is the policy of the ANN, which is built. Build the ANN with another "
+        "policy. Received: {value!r}."
+    ),
+    "name": (
+        "because it is given when the model is built. Build another model: "
+        "ProxyModel(model.ann, name={value!r}) has the same weights."
+    ),
+}
 
 
-class Settings(Retraced):
+class Settings(Retraced, fixed=_FIXED):
     """A model of an ANN and an SNN that answers for the settings of both.
 
     Args:
@@ -44,16 +61,6 @@ class Settings(Retraced):
         self._structure = structure(ann)
         self._input_range: tuple[float, float] | None = None
         self._class_names: tuple[str, ...] | None = None
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; the settings with which the layers were built stay."""
-        if name in _FIXED:
-            raise AttributeError(
-                f"`{name}` of a ProxyModel cannot be set, because its layers are built with it. "
-                f"Build another model: ProxyModel(model.ann, {name}={value!r}) has the same "
-                "weights."
-            )
-        super().__setattr__(name, value)
 
     def check_ann(self) -> None:
         """Raise an error if the ANN got other layers or activations after the SNN was built.
