@@ -9,9 +9,9 @@ from keras import layers
 
 import keras_proxy_snn as kps
 from keras_proxy_snn.cli import _export as export_command
-from keras_proxy_snn.export import export, from_model, litert, nir, vela
+from keras_proxy_snn.export import export, from_model, litert, load, nir, vela
 from keras_proxy_snn.export.interpreter import run as interpret
-from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, Shortcut, load
+from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program, Shortcut
 from keras_proxy_snn.export.quantise import quantise
 from keras_proxy_snn.export.quantise._bounds import INT16, meeting_sums
 

@@ -36,7 +36,15 @@ ROOMS = (
 )
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms.split()}
 # What imports the module that its first argument names.
-IMPORTERS = {"import_module", "__import__", "resolve_name", "require"}
+IMPORTERS = {"import_module", "__import__", "resolve_name", "require", "run_module"}
+# What only asks for a module. Its name may be a variable, because then no room is reached by it.
+ASKERS = {"find_spec", "check_installed"}
+# What imports a file or code that cannot be read here.
+OPAQUE = {"run_path", "spec_from_file_location", "SourceFileLoader", "load_module", "exec_module"}
+# What runs code that is a text.
+RUNNERS = {"exec", "eval"}
+# These functions, called by their names as texts, could not be found.
+NAMES = (IMPORTERS | ASKERS | OPAQUE | RUNNERS) - {"require", "check_installed"}
 
 
 def modules():
@@ -88,13 +96,69 @@ def imports(tree, package):
             full = ".".join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
                 # By another name, its calls could not be found.
-                unreadable = alias.name in IMPORTERS and alias.asname
+                renamed = alias.name in IMPORTERS | ASKERS | RUNNERS and alias.asname
+                unreadable = renamed or f"{full}.{alias.name}" == "sys.modules"
                 yield node, None if unreadable else f"{full}.{alias.name}"
         elif isinstance(node, ast.Call) and last_name(node.func) in IMPORTERS:
             if id(node) not in handed_on:
                 yield node, spelled(node.args[0], package) if node.args else None
-        elif last_name(node) in IMPORTERS and id(node) not in called:
+        elif isinstance(node, ast.Call) and is_runner(node.func):
+            yield from ((node, name) for name in run(node.args, package))
+        elif (asked := asked_for(node)) is not None:
+            if is_text(asked):
+                yield node, spelled(asked, package)
+        elif is_hidden(node) or (is_importer(node) and id(node) not in called):
             yield node, None
+
+
+def is_importer(node):
+    return last_name(node) in IMPORTERS | ASKERS | OPAQUE or is_runner(node)
+
+
+def is_runner(node):
+    """Whether a node is `exec` or `eval` of Python; `network.eval` is a method of PyTorch."""
+    owner = ast.unparse(node.value) if isinstance(node, ast.Attribute) else "builtins"
+    return last_name(node) in RUNNERS and owner in ("builtins", "__builtins__")
+
+
+def is_hidden(node):
+    """Whether an importer is called in a way that hides its name or what it imports."""
+    if isinstance(node, ast.Constant):
+        return node.value in NAMES
+    if not isinstance(node, ast.Call):
+        return False
+    owners = {"importlib", "util", "runpy", "builtins", "__builtins__"}
+    by_variable = last_name(node.func) == "getattr" and last_name(node.args[0]) in owners
+    constant = len(node.args) > 1 and isinstance(node.args[1], ast.Constant)
+    return last_name(node.func) in OPAQUE or (by_variable and not constant)
+
+
+def run(arguments, package):
+    """What a text that is run imports; `None` if the text cannot be read."""
+    if not arguments or not isinstance(arguments[0], ast.Constant):
+        return [None]
+    try:
+        return [name for _, name in imports(ast.parse(str(arguments[0].value)), package)]
+    except SyntaxError:
+        return [None]
+
+
+def asked_for(node):
+    """The module that `find_spec` or `sys.modules` is asked for, as a node; or `None`."""
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "sys.modules":
+        return node.slice
+    if isinstance(node, ast.Call) and node.args:
+        of_modules = isinstance(node.func, ast.Attribute) and (
+            ast.unparse(node.func.value) == "sys.modules"
+        )
+        if of_modules or last_name(node.func) in ASKERS:
+            return node.args[0]
+    return None
+
+
+def is_text(node):
+    """Whether a text is in an expression, so that a part of a module's name may be."""
+    return any(isinstance(part, ast.Constant | ast.JoinedStr) for part in ast.walk(node))
 
 
 def last_name(node):
@@ -144,6 +208,71 @@ def exceptional_imports(tree):
 @pytest.mark.once
 def test_rooms_import_lower_levels_alone():
     assert list(broken_rules(ROOT)) == []
+
+
+def in_circles(root):
+    """The files under `root` that import each other in a circle, or lie between two circles."""
+    files = {}
+    for path in root.rglob("*.py"):
+        parts = ["keras_proxy_snn", *path.relative_to(root).with_suffix("").parts]
+        files[".".join(parts).removesuffix(".__init__")] = path
+    reads = {}
+    for module, path in files.items():
+        tree = ast.parse(path.read_text())
+        package = module if path.stem == "__init__" else module.rpartition(".")[0]
+        exceptions = exceptional_imports(tree) if module == "keras_proxy_snn.model" else ()
+        names = {
+            name
+            for node, name in imports(tree, package)
+            if name and node not in exceptions and not names_a_folder(node, name, files)
+        }
+        reads[module] = {file_of(name, files) for name in names} - {None, module}
+    while True:
+        read = set().union(*reads.values())
+        ends = {module for module, names in reads.items() if not names or module not in read}
+        if not ends:
+            return sorted(reads)
+        reads = {m: names - ends for m, names in reads.items() if m not in ends}
+
+
+def names_a_folder(node, name, files):
+    """Whether an f-string is known only up to a folder; it imports a file inside this folder."""
+    part = isinstance(node, ast.Call) and isinstance(node.args[0], ast.JoinedStr)
+    return part and name in files and files[name].stem == "__init__"
+
+
+def file_of(name, files):
+    """The file that an import of `name` reads: the longest beginning that is a file."""
+    parts = name.split(".")
+    beginnings = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((beginning for beginning in beginnings if beginning in files), None)
+
+
+@pytest.mark.once
+def test_no_files_import_each_other_in_a_circle():
+    assert in_circles(ROOT) == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("files", "circle"),
+    [
+        ({"a": "from .b import x", "b": "from .a import y"}, "ab"),
+        ({"a": "from .b import x", "b": "if TYPE_CHECKING:\n    from .a import y"}, "ab"),
+        (
+            {"a": "from . import b", "b": "def f():\n    from . import c", "c": "from .a import x"},
+            "abc",
+        ),
+        ({"a": "from .b import x", "b": "import_module(f'{__package__}.a.y')"}, "ab"),
+        ({"a": "from .b import x", "b": "from .c import y", "c": "import keras"}, ""),
+        ({"a": "from .b import x", "b": "", "c": "from . import a, b"}, ""),
+    ],
+)
+def test_a_planted_circle_is_found(tmp_path, files, circle):
+    (tmp_path / "layers").mkdir()
+    for name, code in files.items():
+        (tmp_path / f"layers/{name}.py").write_text(code)
+    assert in_circles(tmp_path) == [f"keras_proxy_snn.layers.{name}" for name in circle]
 
 
 MODEL = "class ProxyModel:\n    def {}(self):\n        from .export import export"
@@ -197,6 +326,33 @@ MODEL = "class ProxyModel:\n    def {}(self):\n        from .export import expor
         ("cnn/new.py", "load = importlib.import_module", "cannot read importlib.import_module"),
         ("cnn/new.py", "def require(module):\n    import_module(other)", "cannot read"),
         ("cnn/new.py", "require(name)", "cannot read require(name)"),
+        ("layers/new.py", "runpy.run_module('keras_proxy_snn.cnn.spec')", "layers imports cnn"),
+        ("layers/new.py", "runpy.run_path(path)", "cannot read runpy.run_path(path)"),
+        ("layers/new.py", "exec('from ..cnn import build')", "layers imports cnn"),
+        ("layers/new.py", "builtins.exec('from ..cnn import build')", "layers imports cnn"),
+        ("layers/new.py", "eval('__import__(\"keras_proxy_snn.cnn\")')", "layers imports cnn"),
+        ("layers/new.py", "exec(code)", "cannot read exec(code)"),
+        ("layers/new.py", "run = exec", "cannot read exec"),
+        ("layers/new.py", "find_spec('keras_proxy_snn.cnn')", "layers imports cnn"),
+        ("layers/new.py", "importlib.util.find_spec('keras_proxy_snn.cnn.spec')", "imports cnn"),
+        ("layers/new.py", "find_spec(f'keras_proxy_snn.{name}')", "cannot read find_spec"),
+        ("layers/new.py", "find_spec('keras_proxy_snn.' + name)", "cannot read find_spec"),
+        ("layers/new.py", "from importlib.util import find_spec as f", "cannot read"),
+        ("layers/new.py", "sys.modules['keras_proxy_snn.cnn']", "layers imports cnn"),
+        ("layers/new.py", "sys.modules.get('keras_proxy_snn.cnn.spec')", "layers imports cnn"),
+        ("layers/new.py", "sys.modules[f'keras_proxy_snn.{name}']", "cannot read sys.modules["),
+        ("layers/new.py", "from sys import modules", "cannot read from sys import modules"),
+        (
+            "layers/new.py",
+            "getattr(importlib, 'import_module')('keras_proxy_snn.cnn')",
+            "cannot read 'import_module'",
+        ),
+        (
+            "layers/new.py",
+            "getattr(importlib, name)(other)",
+            "cannot read getattr(importlib, name)",
+        ),
+        ("layers/new.py", "vars(importlib)['__import__'](other)", "cannot read '__import__'"),
     ],
 )
 def test_a_planted_import_breaks_the_rule(tmp_path, file, code, fault):
@@ -217,6 +373,8 @@ def test_a_planted_import_breaks_the_rule(tmp_path, file, code, fault):
         ("cnn/new.py", "from .._version import __version__"),
         ("cnn/new.py", "import_module(f'{__package__}.{name}')"),
         ("cnn/new.py", "import_module(f'onnx.{name}')\nrequire('onnx')\nimport onnx"),
+        ("cnn/new.py", "find_spec('onnx')\nfind_spec(library)\nnetwork.eval()"),
+        ("cnn/new.py", "sys.modules[backend]\nsys.modules['numpy']\n'keras' in sys.modules"),
         ("basics/checks.py", "def require(module):\n    return importlib.import_module(module)"),
     ],
 )

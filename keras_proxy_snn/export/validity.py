@@ -3,16 +3,14 @@
 import math
 from collections.abc import Iterable
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..basics.checks import MOST_VALUES, check_choice, positive_integer
 from ..neurons.neuron import LEAST_THRESHOLD, MOST_THRESHOLD, RESETS
 from .layers import Conv, Dense, Layer, Pool, Shortcut, output_shape
-
-if TYPE_CHECKING:
-    from .program import Program
+from .program import Program
 
 __all__ = ["check_bytes", "check_levels", "check_program"]
 
@@ -20,7 +18,7 @@ _NUMBER_FORMATS = ("float32", "int8")
 _MOST_ZEROS = 2**24  # that padding adds to the maps of one image: 64 MiB of float32
 
 
-def check_program(program: "Program") -> "Program":
+def check_program(program: Program) -> Program:
     """Return a program if it can run, else raise an error.
 
     Args:
@@ -90,7 +88,7 @@ def check_levels(layer: Conv | Dense) -> None:
         )
 
 
-def check_bytes(program: "Program") -> None:
+def check_bytes(program: Program) -> None:
     """Raise a `ValueError` unless pixels of an integer program are uint8 and all weights int8.
 
     Example:
@@ -114,7 +112,7 @@ def check_bytes(program: "Program") -> None:
             )
 
 
-def _check_input(program: "Program") -> None:
+def _check_input(program: Program) -> None:
     if not isinstance(program.metadata, dict):
         raise ValueError(f"`metadata` must be a mapping. Received: {program.metadata!r}.")
     _ = program.input_range  # raises the error

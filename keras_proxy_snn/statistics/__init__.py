@@ -6,8 +6,9 @@ the model, and they need only NumPy and Keras.
 """
 
 from ._activity import record
-from ._costs import Costs, LayerCosts, costs
+from ._costs import Costs, costs
 from ._energy import HOROWITZ_45NM, Constant, EnergyTable, Estimate, Memory
+from ._layer_costs import LayerCosts
 from ._layers import LayerRecord, LayerStatistics, Record
 from ._report import Report, report
 from ._stopping import Stopping, early_stopping

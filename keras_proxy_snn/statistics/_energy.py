@@ -4,13 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..basics.checks import positive_integer
+from ._layer_costs import LayerCosts
 from ._traffic import Bits, Work, ann_work, snn_work
-
-if TYPE_CHECKING:
-    from ._costs import LayerCosts
 
 __all__ = ["HOROWITZ_45NM", "Constant", "EnergyTable", "Estimate", "Memory", "estimates"]
 
@@ -166,7 +164,7 @@ class Estimate:
 
 
 def estimates(
-    layers: Sequence["LayerCosts"], time_steps: int, activation_bits: int, table: EnergyTable
+    layers: Sequence[LayerCosts], time_steps: int, activation_bits: int, table: EnergyTable
 ) -> tuple[Estimate, ...]:
     """Estimates of both networks in both formats and dataflows.
 

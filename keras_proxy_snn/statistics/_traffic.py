@@ -1,10 +1,9 @@
 """Bits moved and operations made per image, by the rules that `Estimate` states."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from ._costs import LayerCosts
+from ._layer_costs import LayerCosts
 
 __all__ = ["Bits", "Move", "Work", "ann_work", "snn_work"]
 
@@ -38,7 +37,7 @@ class Work(NamedTuple):
     additions: float
 
 
-def snn_work(layers: Sequence["LayerCosts"], time_steps: int, event: bool, bits: Bits) -> Work:
+def snn_work(layers: Sequence[LayerCosts], time_steps: int, event: bool, bits: Bits) -> Work:
     """Work of the SNN: its first layer reads pixels, all other layers read spikes."""
     first, rest = layers[0], layers[1:]
     products = _products(first, event)
@@ -71,7 +70,7 @@ def snn_work(layers: Sequence["LayerCosts"], time_steps: int, event: bool, bits:
     )
 
 
-def ann_work(layers: Sequence["LayerCosts"], event: bool, bits: Bits) -> Work:
+def ann_work(layers: Sequence[LayerCosts], event: bool, bits: Bits) -> Work:
     """Work of the ANN."""
     first, rest = layers[0], layers[1:]
     weights, signals = _image_layer(first, event, bits)
@@ -98,30 +97,30 @@ def ann_work(layers: Sequence["LayerCosts"], event: bool, bits: Bits) -> Work:
     )
 
 
-def _image_layer(first: "LayerCosts", event: bool, bits: Bits) -> tuple[float, float]:
+def _image_layer(first: LayerCosts, event: bool, bits: Bits) -> tuple[float, float]:
     """Bits of weights and pixels that the first layer moves; both networks move the same."""
     read = _products(first, event) + _biases(first) if event else first.parameters
     return read * bits.weight, first.inputs * bits.pixel
 
 
-def _products(layer: "LayerCosts", event: bool) -> float:
+def _products(layer: LayerCosts, event: bool) -> float:
     return layer.nonzero_multiply_adds if event else layer.multiply_adds
 
 
-def _biases(layer: "LayerCosts") -> int:
+def _biases(layer: LayerCosts) -> int:
     """Number of biases, if each neuron adds its own once per image."""
     return layer.neurons if layer.has_bias else 0
 
 
-def _address(layer: "LayerCosts") -> int:
+def _address(layer: LayerCosts) -> int:
     """Bits of an address among the layer's inputs."""
     return max(1, (layer.inputs - 1).bit_length())
 
 
-def _stored_weights(layers: Sequence["LayerCosts"], bits: Bits) -> float:
+def _stored_weights(layers: Sequence[LayerCosts], bits: Bits) -> float:
     return sum(layer.parameters for layer in layers) * bits.weight
 
 
-def _largest_inputs(layers: Sequence["LayerCosts"], bits: Bits, signal: int) -> float:
+def _largest_inputs(layers: Sequence[LayerCosts], bits: Bits, signal: int) -> float:
     sizes = [layer.inputs * (signal if i else bits.pixel) for i, layer in enumerate(layers)]
     return max(sizes)
