@@ -860,7 +860,10 @@ def test_bad_input_is_one_line(arguments, message, folder):
         (["inspect", "three.png"], "its name must end in .keras"),
         (["draw", "net.keras", "--picture", "feature_maps", "--output", "."], "exists already"),
         (["draw", "cifar10"], "Received: 'cifar10'"),
-        (["predict", "net.keras", "none.png"], "There is no such file or folder"),
+        (
+            ["predict", "net.keras", "none.png"],
+            "An image must be a file or a folder. Received: none.png, which",
+        ),
         (["predict", "net.keras", "three.png", "--labels", "no.txt"], "no.txt: There is no"),
         (["bench", "none.keras"], "There is no file none.keras"),
         (["export", "net.kps", "--format", "c"], "There is no file net.kps"),

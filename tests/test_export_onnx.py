@@ -427,7 +427,7 @@ def test_half_precision_by_the_converter_of_onnx_runtime(tmp_path, form):
 
 @pytest.mark.parametrize("form", onnx.FORMS)
 def test_no_cast_of_a_float_file_reads_a_float(tmp_path, form):
-    """Converters that leave `Cast` alone put another one before such a `Cast`, and never end."""
+    """Some converters skip `Cast`. They put another `Cast` before it each time, and never end."""
     graph = onnx_library.load(written(tmp_path, small_program(), form=form)).graph
     bodies = [a.g for node in graph.node for a in node.attribute if a.HasField("g")]
     nodes = [node for part in (graph, *bodies) for node in part.node]

@@ -146,11 +146,11 @@ NEVER = {
     ),
     "a ReLU of averages after a ReLU": (
         lambda: chain(conv(), layers.AveragePooling2D(2), layers.ReLU(name="relu")),
-        r"Leave it out: nothing that .*Received: layer 'relu' \(ReLU\)",
+        r"Remove this ReLU: its inputs .*Received: layer 'relu' \(ReLU\)",
     ),
     "a ReLU that does nothing": (
         lambda: chain(conv(), layers.MaxPooling2D(2), layers.ReLU(name="relu")),
-        r"Leave it out: nothing that .*Received: layer 'relu' \(ReLU\)",
+        r"Remove this ReLU: its inputs .*Received: layer 'relu' \(ReLU\)",
     ),
 }
 

@@ -213,7 +213,7 @@ def test_thresholds_by_layer(rng, tmp_path):
             ValueError,
             r"build\('8F'\) with spec='9",
         ),
-        (("8F", {"input_shape": None}), ValueError, "three positive integers. Received: None"),
+        (("8F", {"input_shape": None}), ValueError, "positive integers. Received: None"),
         (("8F", {"input_shape": (8, 8, True)}), ValueError, r"Received: \(8, 8, True\)"),
         (("digits", {"beta_1": 1.0}), ValueError, "`beta_1` must be a number from 0 to below 1. R"),
         (

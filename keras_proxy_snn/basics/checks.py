@@ -1,9 +1,10 @@
 """Checks of arguments, and of libraries, that many rooms make. Needs only the standard library."""
 
 import importlib.util
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 
 __all__ = [
     "MOST_VALUES",
@@ -13,8 +14,12 @@ __all__ = [
     "check_plain",
     "check_shape",
     "positive_integer",
+    "positive_integers",
     "require",
 ]
+
+# Libraries that are installed by another name than that of their module.
+_NAMES = {"PIL": "Pillow"}
 
 MOST_VALUES = 2**30
 """Largest size of an image, of a layer's output for one, and of its weights: 4 GiB of float32."""
@@ -151,6 +156,34 @@ def positive_integer(argument: str, value: object, most: int | None = None) -> i
     return whole
 
 
+def positive_integers(argument: str, value: object, names: Collection[str]) -> tuple[int, ...]:
+    """The value as a tuple of `int`, if it has one positive integer per name.
+
+    Args:
+        argument: Name of the argument, for the message.
+        value: What was given.
+        names: Names of the integers, in order.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.checks import positive_integers
+    >>> positive_integers("image_size", [32, 24], ("height", "width"))
+    (32, 24)
+    >>> positive_integers("image_size", (32, 0), ("height", "width"))
+    Traceback (most recent call last):
+    ValueError: `image_size` must be (height, width), positive integers. Received: (32, 0).
+    """
+    with suppress(TypeError, ValueError):
+        sizes = tuple(positive_integer(argument, size) for size in cast("Iterable[object]", value))
+        if len(sizes) == len(names):
+            return sizes
+    rule = f"({', '.join(names)}), positive integers"
+    raise ValueError(f"`{argument}` must be {rule}. Received: {value!r}.")
+
+
 def check_installed(library: str, package: str = "keras-proxy-snn[export]") -> None:
     """Raise an `ImportError` unless a library is installed; does not import it.
 
@@ -196,6 +229,7 @@ def require(module: str, package: str = "keras-proxy-snn[export]") -> Any:
 
 
 def _missing(module: str, package: str) -> str:
-    # Packages are named as their modules, with hyphens.
-    library = module.partition(".")[0].replace("_", "-")
+    # Packages are named as their modules, with hyphens; `_NAMES` has the others.
+    module = module.partition(".")[0]
+    library = _NAMES.get(module, module.replace("_", "-"))
     return f'{library} is needed: pip install "{package}"'

@@ -46,7 +46,8 @@ class ProxyMonitor(keras.callbacks.Callback):
         max_distance: Warn above this mean cosine distance between spike counts and the
             ANN's output.
         patience: Number of consecutive batches after which it warns before the epoch ends.
-        stop: Whether to stop the training at the first warning, other than that of dead maps.
+        stop: Whether to stop the training at the first warning. A warning of dead maps does not
+            stop it.
 
     Attributes:
         warned: Names in the logs (`"rate_conv1"`, `"proxy_distance"`) that it has warned of.

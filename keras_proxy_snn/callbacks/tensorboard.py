@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from .. import statistics, visualization
-from ..basics.checks import positive_integer
+from ..basics.checks import positive_integer, require
 from ..basics.types import Images
 
 __all__ = ["SpikeTensorBoard"]
@@ -78,13 +78,8 @@ class SpikeTensorBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Open the event file."""
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError as error:
-            raise ImportError(
-                'TensorBoard\'s files need tensorboardX: pip install "keras-proxy-snn[viz]"'
-            ) from error
-        self._writer = SummaryWriter(str(self.log_dir))
+        library = require("tensorboardX", "keras-proxy-snn[viz]")
+        self._writer = library.SummaryWriter(str(self.log_dir))
         self._drawn_at = self._step = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

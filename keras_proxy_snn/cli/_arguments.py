@@ -130,9 +130,9 @@ def check_training(settings: dict[str, Any]) -> None:
     """Raise an error if the settings of `train` fit no images.
 
     Raises:
-        BadInput: If a field is unknown, or the network has not the shape and the number of classes
-            of a data set that has a name, or not the number of class folders.
-        DatasetError: If a folder of pictures has not two class folders.
+        BadInput: If a field is unknown, or the network's shape or number of classes differs from
+            the data set's, or its number of classes from the number of class folders.
+        DatasetError: If a folder of pictures has fewer than two class folders.
         ValueError: If the architecture cannot be read or built, or there is no such reset or
             readout.
     """
@@ -252,4 +252,6 @@ def check_pictures(paths: Iterable[Path]) -> None:
     """Raise `BadInput` unless there is something at each path."""
     for path in paths:
         if not path.exists():
-            raise BadInput(f"image {path}: There is no such file or folder.")
+            raise BadInput(
+                f"An image must be a file or a folder. Received: {path}, which does not exist."
+            )

@@ -224,7 +224,7 @@ def names_in(path: Path) -> list[str]:
     """
     with reading(path):
         if not path.is_file():
-            raise FileNotFoundError("There is no such file.")
+            raise FileNotFoundError("Names of classes must be in a file. Received: no such file.")
         return path.read_text(encoding="utf-8-sig").splitlines()  # editors of Windows add a mark
 
 

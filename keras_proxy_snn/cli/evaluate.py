@@ -39,10 +39,10 @@ def evaluate(
 ) -> None:
     """Measure the accuracy of MODEL, a .keras file or a preset with pretrained weights.
 
-    By default the test images are those of the data that `train` used, or else of the data set that
-    has the model's image shape and classes. Of the folder that `train` used, or a copy of it, the
-    pictures that were held out are taken; of another folder, all. Output neurons often fire equally
-    often, so the command prints the accuracy by three rules for ties.
+    The command tests on the data that `train` used, or else on the data set that has the model's
+    image shape and classes. From the folder that `train` used, or from a copy of it, the command
+    takes the held-out pictures; from another folder, all pictures. Output neurons often fire
+    equally often, so the command prints the accuracy by three rules for ties.
     """
     from ._arguments import check_data_options, check_network
 

@@ -6,8 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..basics.types import Tensor
-
 __all__ = ["standard_layer"]
 
 
@@ -106,5 +104,5 @@ def _all_tensors(values: Iterable[object]) -> bool:
     return all(map(_is_tensor, values))
 
 
-def _is(value: Tensor, number: float) -> bool:
+def _is(value: Any, number: float) -> bool:
     return value is not None and np.ndim(value) == 0 and float(value) == number

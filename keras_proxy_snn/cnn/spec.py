@@ -4,13 +4,11 @@ Uses only the standard library, so a spec can be read without a deep-learning fr
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from numbers import Integral
 
-from ..basics.checks import MOST_VALUES, positive_integer
+from ..basics.checks import MOST_VALUES, positive_integer, positive_integers
 
 __all__ = [
     "Conv",
@@ -182,15 +180,8 @@ def layer_shapes(spec: Spec, input_shape: tuple[int, ...]) -> tuple[tuple[int, .
     >>> layer_shapes(parse_spec("16C3-P2-10F"), (28, 28, 1))
     ((28, 28, 16), (14, 14, 16), (10,))
     """
-    sizes = tuple(input_shape) if isinstance(input_shape, Iterable) else ()
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in sizes)
-    if len(sizes) != 3 or not whole:
-        raise ValueError(
-            "`input_shape` must be (height, width, channels), three positive integers. "
-            f"Received: {input_shape!r}."
-        )
+    shape = positive_integers("input_shape", input_shape, ("height", "width", "channels"))
     text = format_spec(spec)
-    shape: tuple[int, ...] = sizes
     shapes = []
     for layer, (token, position) in zip(spec, _tokens(text), strict=True):
         before = shape

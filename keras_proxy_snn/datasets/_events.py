@@ -1,12 +1,11 @@
 """Frames from recordings of event cameras, such as the data sets of the `tonic` package."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..basics.checks import check_flag, positive_integer
+from ..basics.checks import check_flag, positive_integer, positive_integers
 from ._info import DatasetError
 
 __all__ = ["event_frames", "load_events"]
@@ -85,15 +84,8 @@ def _unmasked(what: str, values: Any) -> np.ndarray:
 
 
 def _checked_sensor(sensor_size: Sequence[int] | None) -> tuple[int, int, int]:
-    try:
-        width, height, polarities = (operator.index(size) for size in sensor_size or ())
-    except (TypeError, ValueError):
-        width = height = polarities = 0
-    if min(width, height, polarities) < 1:
-        raise ValueError(
-            "`sensor_size` must be (width, height, polarities), positive integers. "
-            f"Received: {sensor_size!r}."
-        )
+    names = ("width", "height", "polarities")
+    width, height, polarities = positive_integers("sensor_size", sensor_size, names)
     return width, height, polarities
 
 

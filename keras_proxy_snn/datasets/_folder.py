@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..basics.checks import positive_integer
+from ..basics.checks import positive_integers
 from ..basics.warn import warn
 from ._info import DatasetError
 from ._stream import PARTS, ImageStream
@@ -184,10 +184,8 @@ def _left_out(place: Path, paths: list[Path], reason: str) -> None:
 
 def checked_size(value: Any) -> tuple[int, int]:
     """`image_size` as two positive integers, or a `ValueError`."""
-    pair = tuple(value) if isinstance(value, tuple | list) else ()
-    if len(pair) != 2:
-        raise ValueError(f"`image_size` must be (height, width). Received: {value!r}.")
-    return positive_integer("image_size", pair[0]), positive_integer("image_size", pair[1])
+    height, width = positive_integers("image_size", value, ("height", "width"))
+    return height, width
 
 
 def _shape(

@@ -1,13 +1,12 @@
 """Folders of JPEG or PNG images: `train/<class>/<file>` and `test/<class>/<file>`."""
 
-import importlib
 import io
 import struct
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
+from ..basics.checks import require
 from ._files import Member, members
 from ._info import DatasetError, DatasetInfo, Labels, Pixels, RawSplits
 from ._source import Source
@@ -45,7 +44,7 @@ def read(info: DatasetInfo, source: Source) -> RawSplits:
     have the same class. With it, the first n images are balanced for any n. Within a class, images
     are in the order of their file names.
     """
-    pillow = _pillow()
+    pillow = require("PIL.Image", "keras-proxy-snn[datasets]")
     pixels = {split: np.empty((n, *info.shape), np.uint8) for split, n in info.sizes.items()}
     names: dict[str, list[tuple[int, str]]] = {split: [] for split in info.sizes}
     for member in members(source.path, info):
@@ -100,12 +99,3 @@ def _decoded(pillow: ModuleType, member: Member, info: DatasetInfo) -> Pixels:
             f"{member} must be a JPEG or PNG image. Received: a file that cannot be read ({error})."
         ) from error
     return decoded.reshape(info.shape)
-
-
-def _pillow() -> Any:
-    try:
-        return importlib.import_module("PIL.Image")
-    except ImportError as error:
-        raise ImportError(
-            'Folders of images need Pillow: pip install "keras-proxy-snn[datasets]"'
-        ) from error

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ..basics.checks import positive_integer
+from ..basics.checks import positive_integer, positive_integers
 from ..basics.labels import check_labels, checked_names
 from ..basics.pixel_range import UNIT, check_range
 from ._info import Labels
@@ -221,10 +221,8 @@ class ImageStream(keras.utils.PyDataset):
 
 
 def _checked_shape(value: Any) -> tuple[int, int, int]:
-    shape = tuple(value) if isinstance(value, tuple | list) else ()
-    if len(shape) != 3:
-        raise ValueError(f"`image_shape` must be (height, width, channels). Received: {value!r}.")
-    height, width, channels = (positive_integer("image_shape", size) for size in shape)
+    names = ("height", "width", "channels")
+    height, width, channels = positive_integers("image_shape", value, names)
     return height, width, channels
 
 

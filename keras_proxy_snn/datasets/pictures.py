@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.checks import require
 from ..basics.pixel_range import WHITES, in_range
 
 __all__ = [
@@ -83,17 +84,11 @@ def size(path: Path) -> tuple[int, int, int]:
 def _opened(path: Path) -> Iterator[tuple[Any, int]]:
     """A picture file, and the number of its pictures."""
     _check_file(path)
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError(
-            'Image files need Pillow. Try: pip install "keras-proxy-snn[datasets]"'
-        ) from error
-
+    pillow = require("PIL.Image", "keras-proxy-snn[datasets]")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tags of the file that do not matter
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path) as picture:
+        warnings.simplefilter("error", pillow.DecompressionBombWarning)
+        with pillow.open(path) as picture:
             # In a JPEG file of a camera, all pictures but the first are previews.
             frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
             if (pixels := frames * picture.width * picture.height) > _MOST_PIXELS:
@@ -152,7 +147,7 @@ def read_array(path: Path) -> np.ndarray:
 
 def _check_file(path: Path) -> None:
     if not path.is_file():
-        raise FileNotFoundError("There is no such file.")
+        raise FileNotFoundError(f"An image must be a file. Received: {path}, which does not exist.")
 
 
 def prepare(

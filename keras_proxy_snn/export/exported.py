@@ -1,4 +1,4 @@
-"""`Exported`: a written file, and what is known of it."""
+"""`Exported`: a written file and facts about it."""
 
 from dataclasses import dataclass
 from pathlib import Path

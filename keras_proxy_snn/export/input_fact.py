@@ -1,4 +1,4 @@
-"""What a file takes as `image`, in words: the fact `input` of its metadata."""
+"""`input_fact`: a sentence on the images that a file takes, the fact `input` of its metadata."""
 
 from .program import Program
 

@@ -4,13 +4,14 @@ The report states which operators run on the NPU, and estimates time and memory.
 """
 
 import csv
-import importlib.util
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
+
+from ..basics.checks import check_installed
 
 __all__ = ["VelaReport", "report"]
 
@@ -74,8 +75,7 @@ def report(path: str | Path, accelerator: str = "ethos-u55-128") -> VelaReport:
     ...     if importlib.util.find_spec("ethosu"):
     ...         assert vela.report(f"{folder}/net.tflite").npu_share == 1.0
     """
-    if importlib.util.find_spec("ethosu") is None:
-        raise ImportError("The Ethos-U compiler is needed: pip install ethos-u-vela.")
+    check_installed("ethosu", "ethos-u-vela")
     if not Path(path).is_file():
         raise FileNotFoundError(f"No such file: {path}.")
     with tempfile.TemporaryDirectory() as folder:

@@ -75,7 +75,7 @@ def _dequantised(layer: keras.layers.Layer, codes: Tensor, mode: str) -> Any:
     return (codes - ops.take(zero, block, axis=0)) * ops.take(scale, block, axis=0)
 
 
-def _whole(weight: keras.layers.Layer) -> Any:
+def _whole(weight: keras.Variable | Tensor) -> Any:
     """A weight as one tensor, also if it is distributed over devices."""
     value = ops.convert_to_tensor(weight)
     return value.full_tensor() if hasattr(value, "full_tensor") else value

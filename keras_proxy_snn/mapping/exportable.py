@@ -127,8 +127,11 @@ class _Order:
     def _order_of_relu(self, relu: keras.layers.Layer, before: Node) -> Obstacle | None:
         """A ReLU without weights that reads no sum."""
         if self._carries_spikes(before):
-            cure = "Leave it out: nothing that it reads is negative. A bound is for the ReLU before"
-            return Obstacle(relu, "a ReLU comes before this ReLU, and no weights", f"{cure} it.")
+            cure = (
+                "Remove this ReLU: its inputs are never negative. If it has a `max_value`, set it "
+                "in the ReLU before."
+            )
+            return Obstacle(relu, "a ReLU comes before this ReLU, and no weights", cure)
         layer = getattr(before.stage, "layer", None)
         if type(layer) not in (*AVERAGES, *MAXIMA):
             return None

@@ -16,6 +16,7 @@ from ..layers import (
     SpikeConcatenate,
     SpikeFlatten,
     SpikePool2D,
+    Stage,
     Synapses,
 )
 from ..layers.activations import activation_kind
@@ -113,7 +114,7 @@ class Mapper:
     def _put(
         self,
         place: int,
-        stage: keras.layers.Layer,
+        stage: Stage,
         sources: list[_Signal],
         kind: str,
         unit: float | tuple[float, ...] = 1.0,

@@ -13,6 +13,7 @@ Each equation stands once per machine, because each machine has a language of it
 `export/c/_firing.py`              C99; `export/c/_activity.py` is its count of operations in NumPy
 `export/nir/executor.py`           NIR's own neuron, which is another; `export/nir/limits.py` says
                                    which networks it can express
+`verification/nir_peers.py`        PyTorch, for nirtorch, which runs NIR files and has no IF neuron
 `verification/oracle.py`           float64 and loops; shares nothing with the rows above
 =================================  =================================================================
 """

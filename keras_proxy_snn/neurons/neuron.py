@@ -50,7 +50,7 @@ class Neuron:
     (1.0, True)
     """
 
-    v_threshold: Tensor = 1.0
+    v_threshold: float | Tensor = 1.0
     reset: str = "zero"
     v_0: float = 0.0
 
@@ -75,14 +75,14 @@ class Neuron:
         """Whether a spike lowers the potential by the threshold and keeps the excess."""
         return self.reset == "subtract"
 
-    def at(self, v_threshold: Tensor) -> "Neuron":
+    def at(self, v_threshold: float | Tensor) -> "Neuron":
         """The same neuron with another threshold, a scalar tensor or number, without a check."""
         neuron = copy(self)
         object.__setattr__(neuron, "v_threshold", v_threshold)
         return neuron
 
 
-def _threshold(value: Tensor) -> float:
+def _threshold(value: Any) -> float:
     if isinstance(value, np.floating):
         value = float(value)  # NumPy would round the limits to the type of the value
     if not _is_number(value) or not value > 0:
@@ -97,6 +97,6 @@ def _threshold(value: Tensor) -> float:
     return float(value)
 
 
-def _is_number(value: Tensor) -> bool:
+def _is_number(value: object) -> bool:
     # `value == value` excludes NaN. The range excludes infinity and integers too large for float.
     return isinstance(value, Real) and not isinstance(value, bool) and value == value

@@ -33,7 +33,7 @@ _UNKNOWN_BATCH = 32
 _KEPT = 2**21
 
 
-def check_chunk_steps(value: Tensor) -> int | None:
+def check_chunk_steps(value: object) -> int | None:
     """The value, if it is a positive integer or `None`, which stands for a choice."""
     return None if value is None else positive_integer("chunk_steps", value)
 

@@ -230,7 +230,7 @@ def _in_chunks(frames: Images | None, whole: int, steps: int) -> Callable[[Any],
     return lambda number: ops.take(chunks, number, axis=1)
 
 
-def _in_graph(state: Tensor) -> bool:
+def _in_graph(state: State | tuple[Tensor, ...]) -> bool:
     import jax
 
     return any(isinstance(array, jax.core.Tracer) for array in jax.tree.leaves(state))

@@ -231,5 +231,5 @@ def _check_no_augmentation(stages: list[AtEachStep]) -> None:
             )
 
 
-def _stop_gradient(weights: Tensor) -> Any:
+def _stop_gradient(weights: Tensor | None) -> Any:
     return None if weights is None else ops.stop_gradient(weights)

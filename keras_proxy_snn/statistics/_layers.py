@@ -1,4 +1,4 @@
-"""What is known of the activity of layers: numbers, arrays, and how they are shown."""
+"""Activity of layers: numbers and arrays, and a table of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

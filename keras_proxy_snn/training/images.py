@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ __all__ = ["check_floatx", "check_images", "is_array", "is_finite"]
 _TOGETHER = 1024
 
 
-def check_images(x: Tensor, shape: tuple[int, ...]) -> None:
+def check_images(x: Any, shape: tuple[int, ...]) -> None:
     """Check images that are an array, and the declared shape of a `tf.data.Dataset`.
 
     Args:
@@ -98,6 +99,6 @@ def check_floatx() -> None:
         )
 
 
-def is_array(x: Tensor) -> bool:
+def is_array(x: object) -> bool:
     """Whether something is an array or a tensor."""
     return ops.is_tensor(x) or (hasattr(x, "shape") and hasattr(x, "dtype"))

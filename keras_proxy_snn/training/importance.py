@@ -1,6 +1,7 @@
 """Checks of weights of images and of classes, which `fit` multiplies into the loss."""
 
 from numbers import Real
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from ..basics.types import Tensor
 __all__ = ["check_class_weight", "check_sample_weight"]
 
 
-def check_sample_weight(weights: Tensor) -> None:
+def check_sample_weight(weights: Any) -> None:
     """Raise a `ValueError` unless weights of images are `None` or an array of finite numbers.
 
     Example:
@@ -45,7 +46,7 @@ def _as_numbers(weights: Tensor, rule: str) -> np.ndarray:
 def check_class_weight(weights: object, classes: int) -> None:
     """Raise a `ValueError` unless weights are `None`, or finite numbers by number of the class.
 
-    Keras leaves out weights of what is no class.
+    Keras ignores weights of classes that do not exist.
 
     Example:
 

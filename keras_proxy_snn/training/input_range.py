@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from ..basics.pixel_range import UNIT, WHITES, holds, seen_range
-from ..basics.types import Images, Tensor
+from ..basics.types import Images
 from ..basics.warn import warn
 from ..cnn.graph import Graph
 from ..mapping.parts import preprocessing_length
@@ -48,7 +48,7 @@ def layers_range(graph: Graph) -> tuple[float, float] | None:
     return None
 
 
-def peek(x: Tensor) -> tuple[Any, Any]:
+def peek(x: Any) -> tuple[Any, Any]:
     """Some of the training images, and an `x` from which nothing has been taken.
 
     Args:
@@ -85,11 +85,11 @@ def range_of(images: Images) -> tuple[float, float] | None:
     return seen_range(np.stack([ops.convert_to_numpy(part) for part in parts]))
 
 
-def _images(batch: Tensor) -> Any:
+def _images(batch: Any) -> Any:
     return batch[0] if isinstance(batch, tuple | list) and batch else batch
 
 
-def _again(first: Tensor, rest: Iterable[Any]) -> Iterator[Any]:
+def _again(first: Any, rest: Iterable[Any]) -> Iterator[Any]:
     yield first
     yield from rest
 

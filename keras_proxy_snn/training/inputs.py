@@ -193,7 +193,7 @@ class CheckedInputs(Retraced):
                 f"Received: {list(names)}."
             )
 
-    def _check_data(self, x: Tensor, y: Tensor, needed: bool) -> None:
+    def _check_data(self, x: Any, y: Any, needed: bool) -> None:
         check_images(x, self.holder().image_shape)
         if needed and y is None and is_array(x) and self.rows_are_shares:
             self._refuse_labels("None")

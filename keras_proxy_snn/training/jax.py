@@ -7,7 +7,7 @@ the first step would lose them, and with them all that the model has learned. So
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
@@ -16,6 +16,9 @@ from ..simulation.network import SpikingNetwork
 from .steps import marked, simulated
 
 __all__ = ["ProxySteps"]
+
+# Values of the trainable variables, of all others, of the optimizer and of the metrics.
+_State: TypeAlias = tuple[list[Tensor], ...]
 
 
 class ProxySteps(keras.Model):
@@ -61,23 +64,23 @@ class ProxySteps(keras.Model):
         self._jax_state = None  # of the epoch before
         super()._purge_model_variables(**parts)
 
-    def train_step(self, state: Tensor, data: tuple[Tensor, ...]) -> Any:
+    def train_step(self, state: _State, data: tuple[Tensor, ...]) -> Any:
         """One proxy learning step."""
         data, state = self._simulated(state, data, training=True)
         return super().train_step(state, data)
 
-    def test_step(self, state: Tensor, data: tuple[Tensor, ...]) -> Any:
+    def test_step(self, state: _State, data: tuple[Tensor, ...]) -> Any:
         """One evaluation step."""
         data, state = self._simulated(state, data, training=False)
         return super().test_step(state, data)
 
-    def predict_step(self, state: Tensor, data: Any) -> Any:
+    def predict_step(self, state: _State, data: Any) -> Any:
         """One step of `predict`; images without scores are marked."""
         scores, *rest = super().predict_step(state, data)
         return marked(scores, data), *rest
 
     def _simulated(
-        self, state: Tensor, data: tuple[Tensor, ...], training: bool
+        self, state: _State, data: tuple[Tensor, ...], training: bool
     ) -> tuple[Any, Any]:
         """The batch, and the state after augmentation layers have advanced their seeds."""
         variables = [*self.trainable_variables, *self.non_trainable_variables]

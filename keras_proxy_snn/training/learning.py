@@ -47,10 +47,10 @@ class ProxyLearning(Settings, _Steps):
     def get_compile_config(self) -> dict[str, Any]:
         """What a loaded model is compiled with.
 
-        `jit_compile` is "auto" again where it is this backend's own choice, for others choose
-        otherwise. PyTorch would compile the steps of a file from JAX, which takes minutes; JAX
-        would run those of the others operation by operation. `optimizer_built` is there, and false,
-        before the first step of training: the optimizer then has no state of the weights.
+        `jit_compile` is "auto" again where it is this backend's own choice, because other backends
+        choose differently. PyTorch would compile the steps of a file from JAX, which takes minutes;
+        JAX would run the steps of a file from other backends operation by operation. Before the
+        first training step, `optimizer_built` is `False`, because the optimizer has no state yet.
         """
         config: dict[str, Any] = super().get_compile_config()
         if config and config["jit_compile"] == self._resolve_auto_jit_compile():

@@ -66,7 +66,7 @@ class Settings(Retraced, fixed=_FIXED):
         """Raise an error if the ANN got other layers or activations after the SNN was built.
 
         Raises:
-            ValueError: If it did, because the SNN still has those of before.
+            ValueError: If the ANN changed: the SNN still has the old layers.
         """
         if structure(self.ann) != self._structure:
             raise ValueError(

@@ -53,9 +53,10 @@ def simulated(snn: SpikingNetwork, data: tuple[Tensor, ...], training: bool) -> 
 
 
 def marked(scores: Tensor, data: Any) -> Tensor:
-    """Scores of a step of `predict`, with `NO_SCORES` where an image has a pixel that is none.
+    """Scores of a step of `predict`.
 
-    A compiled step cannot raise an error, and no spikes would look like an answer.
+    They are `NO_SCORES` for images with a pixel that is not a finite number. A compiled step cannot
+    raise an error, and no spikes would look like an answer.
     """
     images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
     return ops.where(ops.expand_dims(is_finite(images), -1), scores, NO_SCORES)

@@ -19,7 +19,7 @@ def check_targets(y_true: Tensor, y_pred: Tensor) -> None:
         y_pred: Predictions `(batch, classes)`.
 
     Raises:
-        ValueError: If labels are no tensor of numbers, or their shape is another one.
+        ValueError: If labels are not a tensor of numbers, or have a wrong shape.
 
     Example:
 

@@ -68,8 +68,8 @@ def spike_gif(
 
     Raises:
         ValueError: If the image has another shape than the model's, `path` does not end in
-            `.gif`, `frames_per_second` is not a positive integer, or there is not one name a
-            class.
+            `.gif`, `frames_per_second` is not a positive integer, or the number of names is
+            not the number of classes.
         FileExistsError: If the file exists and `overwrite` is not set.
         ImportError: If matplotlib is not installed.
 

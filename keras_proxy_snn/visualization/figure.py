@@ -2,13 +2,13 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from keras import ops
 
 from ..basics.arrays import check_finite
+from ..basics.checks import require
 from ..basics.types import Images
 from ..model import ProxyModel
 
@@ -56,10 +56,7 @@ def new_figure(
     Raises:
         ImportError: If matplotlib is not installed.
     """
-    try:
-        import_module("matplotlib.figure")
-    except ImportError as error:
-        raise ImportError('Pictures need matplotlib: pip install "keras-proxy-snn[viz]"') from error
+    require("matplotlib.figure", "keras-proxy-snn[viz]")
     from ._shown import ShownFigure
 
     return ShownFigure(figsize=(width, height), dpi=_DPI, layout=layout)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...basics.archives import UNREADABLE
+from ...basics.checks import require
 from .contents import check_contents
 
 _PARAMETERS = ("weight", "bias", "r", "v_threshold", "v_reset", "scale")
@@ -23,11 +24,7 @@ def library() -> Any:
     Raises:
         ImportError: If it is not installed.
     """
-    try:
-        import nir
-    except ImportError as error:
-        raise ImportError('NIR files need `pip install "keras-proxy-snn[export]"`.') from error
-    return nir
+    return require("nir")
 
 
 def open_graph(path: str | Path) -> Any:

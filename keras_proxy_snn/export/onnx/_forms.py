@@ -49,7 +49,7 @@ def step(program: Program) -> Any:
     graph, network = Graph(), Network(program)
     names = [f"v_{layer.name}" for layer in program.neurons]
     spikes, after = network.advance(graph, network.first_current(graph), names, steps=1)
-    # Converters to half precision that leave `Cast` alone run for ever at one of a float.
+    # Some converters to half precision skip `Cast`. They never end if a `Cast` reads a float.
     if program.is_integer:
         graph.add("Cast", spikes, name="spikes", to=FLOAT)
     else:
