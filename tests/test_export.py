@@ -1,5 +1,6 @@
 """Model in, checked file out, for every format, on whichever backend the suite runs."""
 
+import functools
 import json
 import re
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import keras_proxy_snn as kps
 from keras_proxy_snn.export import FORMATS, ExportError, Program, export, from_model, load
 from keras_proxy_snn.export.check import check
+from keras_proxy_snn.export.formats import writer
 from keras_proxy_snn.export.interpreter import run as interpret
 from keras_proxy_snn.export.program import Dense, Flatten
 from keras_proxy_snn.export.quantise import quantise
@@ -208,6 +210,55 @@ def test_accuracy_on_labelled_images_is_kept_in_the_file(suffix, model, images, 
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     with pytest.raises(ValueError, match=r"6 images and labels of shape \(5,\)"):
         model.export(path, test=(images, labels[1:]), overwrite=True)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("tested", [False, True])
+def test_a_file_is_written_once(format, tested, model, images, tmp_path, monkeypatch):
+    """What was checked and measured is what is delivered; facts come to the written file."""
+    module, calls = writer(format), []
+
+    @functools.wraps(module.write)
+    def counted(program, path, **options):
+        calls.append(path)
+        module_write(program, path, **options)
+
+    module_write = module.write
+    monkeypatch.setattr(module, "write", counted)
+    path = tmp_path / f"net{FORMATS[format].suffix}"
+    test = (images, np.zeros(6, int)) if tested else None
+    exported = model.export(path, calibration=images, test=test)
+    assert len(calls) == 1
+    written = tmp_path / "written" / path.name
+    written.parent.mkdir()
+    module_write(exported.program, written, form=exported.form)
+    assert module.node_count(path) == module.node_count(written)
+    text = "".join(file.read_text("latin-1") for file in tmp_path.glob("net.*"))
+    assert ("accuracy_images" in text) == tested
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("format", FORMATS)
+def test_added_facts_leave_the_graph_as_it_is(format, tmp_path):
+    layer = Dense("readout", np.full((3, 2), 4, "int8"), None, 6, "zero")
+    program = Program((Flatten("flatten"), layer), (1, 1, 3), 4, "int8", input_scale=9.0)
+    module, suffix = writer(format), FORMATS[format].suffix
+    one, other = ({"spec": "2F", "accuracy": value, "more": [1, None]} for value in (0.5, 0.25))
+    for name, facts in (("one", one), ("other", other)):
+        (tmp_path / name).mkdir()
+        module.write(replace(program, metadata=facts), tmp_path / name / f"net{suffix}")
+    module.add_facts(tmp_path / "other" / f"net{suffix}", {"accuracy": 0.5})
+    if format == "nir":  # HDF5 keeps the place of the older text
+        read = [module.read(tmp_path / name / "net.nir") for name in ("one", "other")]
+        assert read[0].metadata == read[1].metadata
+        np.testing.assert_array_equal(*(r.neurons[0].kernel for r in read))
+    else:
+        for file in (tmp_path / "one").iterdir():
+            assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes()
+    module.add_facts(tmp_path / "one" / f"net{suffix}", {"new": "of */ now"})
+    images = np.random.default_rng(0).random((5, 1, 1, 3))
+    counts = module.run(tmp_path / "one" / f"net{suffix}", program, images)
+    np.testing.assert_array_equal(counts, interpret(program, images).spike_counts)
 
 
 def test_a_file_that_differs_is_refused_and_kept_aside(model, images, tmp_path, monkeypatch):

@@ -159,8 +159,9 @@ def export(
                     f"{path}.failed."
                 )
         if test is not None:
-            program = _with_accuracy(program, lambda x: module.run(draft, program, x), test, shown)
-            module.write(program, draft, form=form, **options)  # same graph, more facts
+            facts = _accuracy(lambda x: module.run(draft, program, x), test, shown)
+            program = replace(program, metadata={**program.metadata, **facts})
+            module.add_facts(draft, facts)  # to the file that was checked and measured
         size, nodes = sum(file.stat().st_size for file in files), module.node_count(draft)
         memory = module.memory(draft) if hasattr(module, "memory") else None
         _place(files, path)
@@ -228,16 +229,16 @@ def _place(files: list[Path], path: Path, suffix: str = "") -> None:
             shutil.copyfile(file, draft)
 
 
-def _with_accuracy(
-    program: Program, run: Callable[[Any], np.ndarray], test: tuple[Any, Any], verbose: Verbose
-) -> Program:
+def _accuracy(
+    run: Callable[[Any], np.ndarray], test: tuple[Any, Any], verbose: Verbose
+) -> dict[str, float]:
+    """Accuracy of a file on test images, and their number, as facts of its metadata."""
     x, labels = test
     size = max(_LEAST, -(-len(x) // _PARTS))
     with Progress("measuring the accuracy", len(x), verbose) as progress:
         scores = np.concatenate([run(batch) for batch in progress.batches(x, size)])
     right = float((scores.argmax(axis=1) == np.asarray(labels)).mean())
-    facts = {"accuracy": right, "accuracy_images": len(labels)}
-    return replace(program, metadata={**program.metadata, **facts})
+    return {"accuracy": right, "accuracy_images": len(labels)}
 
 
 def _format_of(path: Path) -> str:

@@ -1,7 +1,8 @@
 """Table of the file formats, for the exporter and the command line.
 
 Each format has an entry in this table, and a folder beside this file that defines `FORMS`, `write`,
-`run` and `node_count`. The table is read before a writer is imported, so it needs no NumPy.
+`add_facts`, `run` and `node_count`. The table is read before a writer is imported, so it needs no
+NumPy.
 """
 
 import importlib

@@ -6,12 +6,13 @@ each spike adds a row of weights to the potentials of the neurons that read it.
 
 from ._activity import Activity, activity
 from ._runtime import compiler, run
-from ._write import FORMS, memory, node_count, refuse, write
+from ._write import FORMS, add_facts, memory, node_count, refuse, write
 
 __all__ = [
     "FORMS",
     "Activity",
     "activity",
+    "add_facts",
     "compiler",
     "memory",
     "node_count",

@@ -1,6 +1,7 @@
 """`header`: the C header, with the network's functions and constants."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ._names import comment, string
@@ -8,7 +9,7 @@ from ._parts import block
 from ._plan import Plan
 from ._state import members, state_bytes
 
-__all__ = ["header"]
+__all__ = ["header", "with_facts"]
 
 _HEADER = """
 /* A spiking network, written by keras_proxy_snn.
@@ -107,13 +108,19 @@ def header(plan: Plan, class_names: list[str], tables: int) -> str:
         what="has the highest score" if scored else "has the most spikes",
         members=[member.declaration for member in members(plan)],
         potential=block(_POTENTIAL, **names) if scored else [],
-        facts=_facts(plan),
+        facts=_facts({"time_steps": program.time_steps, **program.metadata}),
     )
     return "\n".join([*lines, ""])
 
 
-def _facts(plan: Plan) -> list[str]:
-    facts = {"time_steps": plan.program.time_steps, **plan.program.metadata}
+def with_facts(text: str, facts: Mapping[str, Any]) -> str:
+    """The text of a header with further facts in its first comment; they replace equal names."""
+    head, known, rest = text.split("\n *\n", 2)
+    lines = {line.partition(": ")[0]: line for line in [*known.splitlines(), *_facts(facts)]}
+    return "\n *\n".join([head, "\n".join(lines.values()), rest])
+
+
+def _facts(facts: Mapping[str, Any]) -> list[str]:
     texts = (
         comment(f"{key}: {value if isinstance(value, str) else json.dumps(value)}")
         for key, value in facts.items()

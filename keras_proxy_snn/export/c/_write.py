@@ -1,8 +1,9 @@
 """`write`: write an integer program as C99."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,12 @@ from ..formats import FORMATS, Memory
 from ..program import Program
 from ..quantise._bounds import INT32, largest_sum, threshold
 from ..validity import check_bytes
-from ._header import header
+from ._header import header, with_facts
 from ._names import prefix_of
 from ._plan import plan
 from ._source import source
 
-__all__ = ["FORMS", "memory", "node_count", "refuse", "write"]
+__all__ = ["FORMS", "add_facts", "memory", "node_count", "refuse", "write"]
 
 FORMS = FORMATS["c"].forms
 
@@ -84,6 +85,33 @@ def write(
     for target, content in ((path.with_suffix(".h"), header(network, names, tables)), (path, text)):
         with replacing(target) as draft:
             draft.write_text(content, "utf-8")
+
+
+def add_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
+    """Add facts to the first comment of a C file's header, or replace them; the code stays.
+
+    Args:
+        path: A source that `write` wrote, with its header beside it.
+        facts: Values for JSON, by name.
+
+    Example:
+
+    >>> import tempfile, pathlib
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, c
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.int8([[64], [-32]]), None, 128, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), 4, "int8")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     c.write(program, f"{folder}/net.c")
+    ...     c.add_facts(f"{folder}/net.c", {"accuracy": 0.75})
+    ...     " * accuracy: 0.75" in pathlib.Path(f"{folder}/net.h").read_text()
+    True
+    """
+    file = Path(path).with_suffix(".h")
+    text = with_facts(file.read_text("utf-8"), facts)
+    with replacing(file) as draft:
+        draft.write_text(text, "utf-8")
 
 
 def refuse(program: Program, form: str = "event_driven") -> None:

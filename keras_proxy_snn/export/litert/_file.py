@@ -1,6 +1,7 @@
 """`write`: write a `.tflite` file with its metadata."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from . import _forms
 from ._flatbuffer import ModelBuilder, parse, root
 from ._limits import refuse
 
-__all__ = ["node_count", "read_metadata", "with_facts", "write"]
+__all__ = ["add_facts", "node_count", "read_metadata", "with_facts", "write"]
 
 _METADATA = "keras_proxy_snn"
 
@@ -80,13 +81,11 @@ def write(
     [[4]]
     """
     refuse(program, form, weights, batch_size)
-    facts = {**_facts(program, form, weights), "seal": UNSEALED}
     model = ModelBuilder(_description(program, form))
     build = {"unrolled": _forms.unrolled, "step": _forms.step, "stateful": _forms.stateful}[form]
     build(program, model, batch_size, weights == "float16")
-    model.add_metadata(_METADATA, json.dumps(facts).encode())
     with replacing(path) as draft:
-        draft.write_bytes(sealed(model.to_bytes()))
+        draft.write_bytes(_with_facts(model, _facts(program, form, weights)))
 
 
 def _description(program: Program, form: str) -> str:
@@ -121,9 +120,39 @@ def _facts(program: Program, form: str, weights: str) -> dict[str, Any]:
 
 def with_facts(content: bytes, program: Program, form: str) -> bytes:
     """Add the metadata of `write` to a file from TensorFlow's converter."""
-    model = ModelBuilder.of(content)
-    facts = {**_facts(program, form, "float32"), "converter": "tflite", "seal": UNSEALED}
-    model.add_metadata(_METADATA, json.dumps(facts).encode())
+    facts = {**_facts(program, form, "float32"), "converter": "tflite"}
+    return _with_facts(ModelBuilder.of(content), facts)
+
+
+def add_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
+    """Add facts to the metadata of a `.tflite` file, or replace them; its graph stays as it is.
+
+    Args:
+        path: A file that `write` wrote.
+        facts: Values for JSON, by name.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, litert
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> dense = Dense("readout", np.float32([[0.5], [0.5]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), dense), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     litert.write(program, f"{folder}/net.tflite")
+    ...     litert.add_facts(f"{folder}/net.tflite", {"accuracy": 0.75})
+    ...     litert.read_metadata(f"{folder}/net.tflite")["accuracy"]
+    0.75
+    """
+    known, model = read_metadata(path), ModelBuilder.of(Path(path).read_bytes())
+    with replacing(path) as draft:
+        draft.write_bytes(_with_facts(model, {**known, **facts}))
+
+
+def _with_facts(model: ModelBuilder, facts: dict[str, Any]) -> bytes:
+    """The content of the file, with facts and their seal."""
+    model.add_metadata(_METADATA, json.dumps({**facts, "seal": UNSEALED}).encode())
     return sealed(model.to_bytes())
 
 

@@ -89,7 +89,11 @@ class ModelBuilder:
         return GraphBuilder(self, name)
 
     def add_metadata(self, name: str, content: bytes) -> None:
-        """Add a named block of bytes."""
+        """Add a named block of bytes, or replace the block of this name."""
+        for entry in self.model.metadata:
+            if entry.name == name.encode():
+                self.model.buffers[entry.buffer].data = np.frombuffer(content, "uint8")
+                return
         buffer = self.add_buffer(content)
         self.model.metadata.append(self.schema.MetadataT(name=name.encode(), buffer=buffer))
 

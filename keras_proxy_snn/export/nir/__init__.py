@@ -13,6 +13,6 @@ from .executor import run
 from .graph_file import node_count
 from .limits import FORMS, refuse
 from .reader import read
-from .writer import POOLINGS, write
+from .writer import POOLINGS, add_facts, write
 
-__all__ = ["FORMS", "POOLINGS", "node_count", "read", "refuse", "run", "write"]
+__all__ = ["FORMS", "POOLINGS", "add_facts", "node_count", "read", "refuse", "run", "write"]

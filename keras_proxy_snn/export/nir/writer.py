@@ -1,6 +1,8 @@
 """`write`: write a `Program` as a NIR file."""
 
 import json
+import shutil
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -8,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ...basics.checks import check_choice
+from ...basics.checks import check_choice, require
 from ...basics.files import replacing
 from ...basics.window import Padding
 from ..program import Conv, Dense, Flatten, Pool, Program, weights_after_sums
 from .graph_file import library
 from .limits import check_names, refuse
 
-__all__ = ["POOLINGS", "write"]
+__all__ = ["POOLINGS", "add_facts", "write"]
 
 POOLINGS = ("sum", "average")
 
@@ -90,6 +92,34 @@ def write(program: Program, path: str | Path, *, form: str = "graph", pooling: s
     graph = nir.NIRGraph(dict(nodes), edges, metadata=_metadata(program))
     with replacing(path) as draft:
         nir.write(draft, graph)
+
+
+def add_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
+    """Add facts to the metadata of a NIR file, or replace them; its graph stays as it is.
+
+    Args:
+        path: A file that `write` wrote.
+        facts: Values for JSON, by name.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, nir
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> readout = Dense("readout", np.ones((4, 3), "float32"), None, 1.0, "zero")
+    >>> net = Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nir.write(net, f"{folder}/net.nir")
+    ...     nir.add_facts(f"{folder}/net.nir", {"accuracy": 0.75})
+    ...     nir.read(f"{folder}/net.nir").metadata["accuracy"]
+    0.75
+    """
+    with replacing(path) as draft:
+        shutil.copyfile(path, draft)
+        with require("h5py").File(draft, "r+") as file:
+            entry = file["node/metadata/facts"]
+            entry[()] = json.dumps({**json.loads(entry.asstr()[()]), **facts})
 
 
 def _spiking(

@@ -2,10 +2,11 @@
 
 from ._node import has_onnxruntime_node
 from ._runtime import latency, node_count, run
-from ._write import FORMS, metadata, refuse, write
+from ._write import FORMS, add_facts, metadata, refuse, write
 
 __all__ = [
     "FORMS",
+    "add_facts",
     "has_onnxruntime_node",
     "latency",
     "metadata",

@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from ..seal import UNSEALED, sealed
 from ..validity import check_bytes
 from . import _forms
 
-__all__ = ["FORMS", "metadata", "refuse", "write"]
+__all__ = ["FORMS", "add_facts", "metadata", "refuse", "write"]
 
 FORMS = FORMATS["onnx"].forms
 
@@ -109,6 +111,33 @@ def write(
         draft.write_bytes(sealed(model.SerializeToString()))
 
 
+def add_facts(path: str | Path, facts: Mapping[str, Any]) -> None:
+    """Add facts to the metadata of an ONNX file, or replace them; its graph stays as it is.
+
+    Args:
+        path: A file that `write` wrote.
+        facts: Values for JSON, by name.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_proxy_snn.export import Program, onnx
+    >>> from keras_proxy_snn.export.program import Dense, Flatten
+    >>> readout = Dense("readout", np.float32([[0.5], [0.25]]), None, 1.0, "zero")
+    >>> program = Program((Flatten("flatten"), readout), (1, 2, 1), time_steps=4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     onnx.write(program, f"{folder}/net.onnx")
+    ...     onnx.add_facts(f"{folder}/net.onnx", {"accuracy": 0.75})
+    """
+    model = require("onnx").load_model(path)
+    known = {entry.key: entry.value for entry in model.metadata_props}
+    texts = {**known, **_texts(facts), "seal": UNSEALED}
+    require("onnx.helper").set_model_props(model, texts)
+    with replacing(path) as draft:
+        draft.write_bytes(sealed(model.SerializeToString()))
+
+
 def refuse(program: Program, form: str = "unrolled") -> None:
     """Raise an error if an ONNX file cannot express a program.
 
@@ -177,6 +206,10 @@ def metadata(program: Program, form: str) -> dict[str, str]:
         **input_fact(program, scaled_outside=False),
         "keras_proxy_snn": __version__,
     }
+    return _texts(facts)
+
+
+def _texts(facts: Mapping[str, Any]) -> dict[str, str]:
     return {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()
     }
