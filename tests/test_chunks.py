@@ -68,3 +68,26 @@ def test_images_in_parts_give_what_all_at_once_do(rng, monkeypatch, batch):
         np.testing.assert_array_equal(*map(ops.convert_to_numpy, (part, of_whole)))
     for part, of_whole in zip(parts.firing_rates, whole.firing_rates, strict=True):
         np.testing.assert_allclose(float(part), float(of_whole), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("time_steps", "steps", "lengths"),
+    [(7, 2, [2, 2, 2, 1]), (6, 3, [3, 3]), (5, 8, [5]), (1, 1, [1]), (5, 4, [4, 1])],
+)
+def test_a_loop_in_a_graph_and_one_outside_have_the_same_chunks(rng, time_steps, steps, lengths):
+    frames = rng.random((3, time_steps, 2, 2, 1)).astype("float32")
+    for given in (None, ops.convert_to_tensor(frames)):
+        all_of_them = chunks.Chunks(time_steps, steps, given)
+        assert [length for length, _ in all_of_them.since(0)] == lengths
+        whole = all_of_them.whole
+        assert whole == lengths.count(steps)
+        assert [length for length, _ in all_of_them.since(whole)] == lengths[whole:]
+        if given is None:
+            assert all(of_chunk is None for _, of_chunk in all_of_them.since(0))
+            continue
+        parts = [ops.convert_to_numpy(of_chunk) for _, of_chunk in all_of_them.since(0)]
+        np.testing.assert_array_equal(np.concatenate(parts, axis=1), frames)
+        frames_of = all_of_them.frames_of_whole() if whole else None
+        for number in range(whole):
+            of_whole = frames_of(ops.convert_to_tensor(number, "int32"))
+            np.testing.assert_array_equal(ops.convert_to_numpy(of_whole), parts[number])

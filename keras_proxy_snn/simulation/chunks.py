@@ -1,7 +1,7 @@
 """The number of time steps, and of images, that are simulated at once."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ from ..basics.checks import positive_integer
 from ..basics.types import Images, Tensor
 
 __all__ = [
+    "Chunks",
     "balanced",
     "check_chunk_steps",
     "chosen",
@@ -31,6 +32,48 @@ _UNKNOWN_BATCH = 32
 # Most values of the largest layer for which PyTorch's allocator on Linux keeps the memory of a
 # step. It gives larger blocks back each time, and then every page has to be fetched again.
 _KEPT = 2**21
+
+
+class Chunks:
+    """The chunks of all time steps, in order: as many `whole` ones as fit, then a shorter one.
+
+    Args:
+        time_steps: Number T of time steps.
+        steps: Number of steps per whole chunk.
+        frames: Images of all steps, `(batch, T, ...)`; `None` if each step has the same image.
+
+    Example:
+
+    >>> from keras_proxy_snn.simulation.chunks import Chunks
+    >>> chunks = Chunks(8, 3, frames=None)
+    >>> chunks.whole, [steps for steps, _ in chunks.since(0)]
+    (2, [3, 3, 2])
+    """
+
+    def __init__(self, time_steps: int, steps: int, frames: Images | None):
+        self._time_steps = time_steps
+        self._frames = frames
+        self.steps = steps
+        self.whole = time_steps // steps
+
+    def since(self, number: int) -> Iterator[tuple[int, Images | None]]:
+        """Number of steps and frames of each chunk, from the chunk of this number on."""
+        for start in range(number * self.steps, self._time_steps, self.steps):
+            steps = min(self.steps, self._time_steps - start)
+            frames = self._frames
+            yield steps, None if frames is None else frames[:, start : start + steps]
+
+    def frames_of_whole(self) -> Callable[[Any], Images | None]:
+        """A function that gives the frames of a whole chunk by its number, which may be a tensor.
+
+        A loop in a graph has no other numbers; a slice would need one that is known beforehand.
+        """
+        frames = self._frames
+        if frames is None:
+            return lambda _: None
+        shape = (-1, self.whole, self.steps, *frames.shape[2:])
+        whole = ops.reshape(frames[:, : self.whole * self.steps], shape)
+        return lambda number: ops.take(whole, number, axis=1)
 
 
 def check_chunk_steps(value: object) -> int | None:

@@ -9,7 +9,7 @@ from keras import ops
 
 from ..basics.types import Images, Shape, Tensor
 from ..neurons import fastest
-from .chunks import chosen
+from .chunks import Chunks, chosen
 from .event_driven import EventDriven
 from .wiring import Prepared, Wiring
 
@@ -108,13 +108,15 @@ class Loop:
             ops.zeros((prepared.batch, *self._shapes[-1]), "float32"),
             tuple(ops.zeros((), "float32") for _ in self._shapes),
         )
-        steps = chunk_steps or chosen(time_steps, state.potentials)
-        whole, rest = divmod(time_steps, steps)
-        frames = _in_chunks(prepared.frames, whole, steps)
-        state = _repeat(lambda s, i: chunk(s, steps, frames(i)), whole, state)
-        if rest:
-            last = None if prepared.frames is None else prepared.frames[:, -rest:]
-            state = chunk(state, rest, last)
+        chunks = Chunks(
+            time_steps, chunk_steps or chosen(time_steps, state.potentials), prepared.frames
+        )
+        done = 0
+        if chunks.whole > 1 and _loops_in_graph(state):
+            frames_of, done = chunks.frames_of_whole(), chunks.whole
+            state = _repeat(lambda s, i: chunk(s, chunks.steps, frames_of(i)), done, state)
+        for steps, frames in chunks.since(done):
+            state = chunk(state, steps, frames)
         rates = tuple(total / time_steps for total in state.spike_sums)
         return Simulation(state.spike_counts, state.potentials[-1], rates)
 
@@ -164,10 +166,7 @@ class Loop:
         """Yield spikes and potentials of each stage, chunk by chunk; see `SpikingNetwork.walk`."""
         potentials = self._initial_potentials(prepared.batch)
         chunk_steps = chunk_steps or chosen(time_steps, potentials)
-        for start in range(0, time_steps, chunk_steps):
-            steps = min(chunk_steps, time_steps - start)
-            frames = prepared.frames
-            frames = None if frames is None else frames[:, start : start + steps]
+        for steps, frames in Chunks(time_steps, chunk_steps, prepared.frames).since(0):
             found = self._call(self._see, prepared, potentials, frames, steps, until)
             seen = dict(zip(self._wiring.changing, found, strict=False))
             before = zip(self._neurons, potentials, strict=True)
@@ -221,30 +220,22 @@ class Loop:
         return tuple(layer.initial_potentials((batch, *shape)) for layer, shape in pairs)
 
 
-def _in_chunks(frames: Images | None, whole: int, steps: int) -> Callable[[Any], Any]:
-    """A function that gives the frames of a chunk, by its number, which may be a tensor."""
-    if frames is None:
-        return lambda _: None
-    shape = (-1, whole, steps, *frames.shape[2:])
-    chunks = ops.reshape(frames[:, : whole * steps], shape) if whole else frames
-    return lambda number: ops.take(chunks, number, axis=1)
-
-
 def _in_graph(state: State | tuple[Tensor, ...]) -> bool:
     import jax
 
     return any(isinstance(array, jax.core.Tracer) for array in jax.tree.leaves(state))
 
 
-def _repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:
-    """Apply a chunk several times. A loop in the graph keeps the graph's size independent of T."""
+def _loops_in_graph(state: State) -> bool:
+    """Whether time is a loop in the graph, which keeps the graph's size independent of T."""
     backend = keras.config.backend()
-    if times <= 1 or backend == "torch" or (backend == "jax" and not _in_graph(state)):
-        # Outside of a graph, JAX would compile the loop anew at every call.
-        for number in range(times):
-            state = chunk(state, number)
-        return state
-    if backend == "jax":
+    # Outside of a graph, JAX would compile the loop anew at every call.
+    return backend == "tensorflow" or (backend == "jax" and _in_graph(state))
+
+
+def _repeat(chunk: Callable[[State, Any], State], times: int, state: State) -> State:
+    """Apply a chunk several times, by a loop in the graph."""
+    if keras.config.backend() == "jax":
         # The number of turns is known, so the host does not wait for the device after each turn.
         done: State = ops.fori_loop(0, times, lambda number, state: chunk(state, number), state)
         return done
