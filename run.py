@@ -7,6 +7,7 @@
     python run.py docs             # the documentation site, into site/
     python run.py package          # wheel and sdist into dist/; the wheel tried in an empty folder
     python run.py package jax,cli  # with these extras, downloaded into a fresh environment
+    python run.py package each     # with each extra alone, in a fresh environment each time
     python run.py compatibility oldest jax    # with the oldest libraries that are supported
     python run.py compatibility newest torch  # with the newest that there are
     python run.py setup            # only make the environment of test, docs and package
@@ -15,13 +16,15 @@ Options after `demo` go to examples/train.py: --dataset (auto, fashion_mnist, ci
 --data-dir FOLDER, --epochs N, --images N (train on the first N), --time-steps T, --output FOLDER,
 --seed N.
 
-Everything is installed into the folder `.venv` beside this file, and nowhere else; `compatibility`
-and `package` with extras have an environment of their own, which they remove.
+Everything is installed into the folder `.venv` beside this file, and nowhere else; a `.venv` of
+another Python is removed and made anew. `compatibility` and `package` with extras have an
+environment of their own, which they remove.
 """
 
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,9 +41,20 @@ COMMANDS = ("demo", "test", "docs", "package", "compatibility", "setup")
 # Each takes a core and up to 2 GiB of memory.
 WORKERS = min(4, os.cpu_count() or 1)
 EXTRAS = {"demo": "tensorflow,datasets,tfds,viz,cli", "test": "all,dev", "docs": "cli,jax,docs"}
-# What an extra must have brought, for the trial of a package.
-LIBRARIES = {"cli": "click", "viz": "matplotlib", "event-driven": "numba"}
-LIBRARIES["export"] = "onnxruntime,ai_edge_litert"
+# What each extra of `all` must have brought; tests/smoke.py then uses each library.
+LIBRARIES = {
+    **{backend: (backend,) for backend in BACKENDS},
+    "datasets": ("PIL",),
+    "tfds": ("tensorflow_datasets", "tensorflow"),
+    "export": ("onnxruntime", "ai_edge_litert", "nir", "tf2onnx"),
+    "viz": ("matplotlib", "tensorboardX"),
+    "cli": ("click",),
+    "events": ("tonic",),
+    "event-driven": ("numba",),
+}
+# Backend of a trial whose extras name none; for all others the one that is downloaded fastest.
+COMPANIONS = {"tfds": "tensorflow", "export": "tensorflow"}
+COMPANION = "jax"
 # What `compatibility` runs: counts against NumPy, the gradient, saved files, kinds of data.
 SELECTION = ("counts", "proxy", "save", "batches")
 # Their own requirements pull in far more than the tests against them need.
@@ -60,6 +74,25 @@ def call(*command, **environment):
         sys.exit(done.returncode)
 
 
+def check_python():
+    """Remove the environment if another Python made it, for it would test that Python."""
+    if not ENVIRONMENT.exists():
+        return
+    facts = ENVIRONMENT / "pyvenv.cfg"
+    text = facts.read_text() if facts.exists() else ""
+    found = re.search(r"^version(?:_info)? = (\d+\.\d+)", text, re.MULTILINE)
+    this = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if found and found[1] == this:
+        return
+    if not found:
+        sys.exit(
+            f"{ENVIRONMENT} must be an environment that run.py made. Received: a folder without "
+            "`pyvenv.cfg`, or without its Python's version. Remove the folder, and try again."
+        )
+    print(f"{ENVIRONMENT} has Python {found[1]}, and this is {this}: it is made anew.", flush=True)
+    ENVIRONMENT.unlink() if ENVIRONMENT.is_symlink() else shutil.rmtree(ENVIRONMENT)
+
+
 def set_up(*purposes):
     """Install the extras of commands, unless that has been done for this very project file."""
     # In a terminal, pip shows how far it is; in the log of a CI it says nothing.
@@ -67,6 +100,7 @@ def set_up(*purposes):
     # Of 20,000 files few are ever imported; Python compiles those when they are.
     pip = (str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--no-compile")
     pip = (*pip, *quiet)
+    check_python()
     facts = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
     edition = hashlib.sha256(facts).hexdigest()[:16]
     missing = [what for what in purposes if not (ENVIRONMENT / f"{what}-{edition}").exists()]
@@ -133,26 +167,55 @@ def docs(rest):
 
 def package(rest):
     """Build wheel and sdist, look into them, and try the wheel where no source tree is."""
+    trials = trials_of(rest)
     set_up("test")
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     call(str(PYTHON), "-m", "build", "--no-isolation", "--outdir", "dist")
     (wheel,), (sdist,) = (ROOT / "dist").glob("*.whl"), (ROOT / "dist").glob("*.tar.gz")
     call(str(PYTHON), "-m", "twine", "check", "--strict", str(wheel), str(sdist))
+    for extras in trials:
+        try_package(wheel, extras)
+
+
+def trials_of(rest):
+    """For each trial of a package its extras with a backend; none for the libraries of `.venv`."""
+    if not rest:
+        return [[]]
+    named = rest[0].split(",")
+    if unknown := [name for name in named if name not in (*LIBRARIES, "all", "each")]:
+        known = ", ".join(("each", "all", *LIBRARIES))
+        sys.exit(f"Extras must be of {known}. Received: {', '.join(unknown)}.")
+    if "each" in named and named != ["each"]:
+        sys.exit(f"`each` stands alone. Received: {rest[0]}.")
+    trials = [[extra] for extra in LIBRARIES] if named == ["each"] else [named]
+    for extras in trials:
+        if not {*extras} & {*BACKENDS, "all"}:
+            needed = (COMPANIONS[extra] for extra in extras if extra in COMPANIONS)
+            extras.append(next(needed, COMPANION))
+    return trials
+
+
+def try_package(wheel, extras):
+    """Install a wheel where no source tree is, and use each library of its extras."""
+    chosen = LIBRARIES if not extras or "all" in extras else extras
+    required = ",".join(dict.fromkeys(name for extra in chosen for name in LIBRARIES[extra]))
+    print(f"\n=== {','.join(extras) or 'the libraries of .venv'} ===", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         installed = Path(folder) / "environment"
-        if rest:
+        if extras:
             venv.create(installed, with_pip=True)
             python = installed / PYTHON.relative_to(ENVIRONMENT)
-            target, place = f"{wheel}[{rest[0]}]", {}
+            options, target, place = (), f"{wheel}[{','.join(extras)}]", {}
         else:
             # The libraries are those of `.venv`; the package is the wheel's.
             python, target, place = PYTHON, str(wheel), {"PYTHONPATH": str(installed)}
+            options = ("--no-deps", "--target", str(installed))
         pip = (str(python), "-m", "pip", "--disable-pip-version-check", "install", "-q")
-        call(*pip, target, *(() if rest else ("--no-deps", "--target", str(installed))))
-        extras = rest[0].split(",") if rest else ()
-        backend = next((name for name in BACKENDS if name in extras), BACKENDS[0])
-        required = ",".join(LIBRARIES[extra] for extra in extras if extra in LIBRARIES)
-        place.setdefault("KERAS_BACKEND", os.environ.get("KERAS_BACKEND", backend))
+        call(*pip, target, *options)
+        backend = next((name for name in BACKENDS if name in chosen), BACKENDS[0])
+        if not extras:
+            backend = os.environ.get("KERAS_BACKEND", backend)
+        place["KERAS_BACKEND"] = backend
         call(str(python), "tests/smoke.py", "--require", required, **place)
 
 

@@ -10,10 +10,12 @@ import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import keras_proxy_snn
+from tests import smoke
 from tests.scripts import run_script
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +97,113 @@ def test_compatibility_says_what_it_needs(words):
     done = run_script("run.py", "compatibility", *words)
     assert done.returncode == 1
     assert "needs 'oldest' or 'newest', and one of" in done.stderr
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """`run.py` with an empty folder as its project; commands and environments are only noted."""
+    functions = runpy.run_path(str(ROOT / "run.py"))
+    place, calls, made = functions["package"].__globals__, [], []
+
+    def create(folder, with_pip):
+        made.append(folder)
+        python = folder / place["PYTHON"].relative_to(place["ENVIRONMENT"])
+        python.parent.mkdir(parents=True)
+        python.touch()
+        version = f"{sys.version_info[0]}.{sys.version_info[1]}.0"
+        (folder / "pyvenv.cfg").write_text(f"home = /usr/bin\nversion = {version}\n")
+
+    def call(*command, **environment):
+        calls.append((command, environment))
+        if "build" in command:
+            (tmp_path / "dist").mkdir()
+            for name in ("package.whl", "package.tar.gz"):
+                (tmp_path / "dist" / name).touch()
+
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    monkeypatch.setitem(place, "ROOT", tmp_path)
+    monkeypatch.setitem(place, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    monkeypatch.setitem(place, "ENVIRONMENT", tmp_path / ".venv")
+    monkeypatch.setitem(place, "call", call)
+    monkeypatch.setitem(place, "venv", SimpleNamespace(create=create))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    return SimpleNamespace(**functions, calls=calls, made=made, place=place)
+
+
+def test_each_extra_of_users_is_tried_and_each_of_its_libraries_used(run):
+    extras = PROJECT["optional-dependencies"]
+    (whole,) = extras["all"]
+    assert set(run.LIBRARIES) == set(re.search(r"\[(.+)\]", whole)[1].split(","))
+    assert {library for libraries in run.LIBRARIES.values() for library in libraries} == {
+        *smoke.PARTS
+    }
+    run.package(["each"])
+    installed = [command[-1] for command, _ in run.calls if ".whl[" in command[-1]]
+    tried = [(c[c.index("--require") + 1], e) for c, e in run.calls if "tests/smoke.py" in c]
+    assert len(installed) == len(tried) == len(run.LIBRARIES)
+    for extra, target, (required, environment) in zip(run.LIBRARIES, installed, tried, strict=True):
+        named = re.search(r"package\.whl\[(.+)\]$", target)[1].split(",")
+        assert named[0] == extra
+        (backend,) = {*named} & {*run.BACKENDS}
+        assert environment == {"KERAS_BACKEND": backend}
+        assert {*run.LIBRARIES[extra], backend} <= {*required.split(",")}
+
+
+@pytest.mark.parametrize(
+    ("words", "backend", "required"),
+    [
+        ([], "tensorflow", "tensorflow,jax,torch,PIL,tensorflow_datasets,onnxruntime"),
+        (["all"], "tensorflow", "tensorflow,jax,torch,PIL,tensorflow_datasets,onnxruntime"),
+        (["cli,torch"], "torch", "click,torch"),
+        (["cli"], "jax", "click,jax"),
+    ],
+)
+def test_a_package_is_tried_with_the_extras_that_are_named(run, words, backend, required):
+    run.package(words)
+    ((command, environment),) = [call for call in run.calls if "tests/smoke.py" in call[0]]
+    assert environment["KERAS_BACKEND"] == backend
+    assert command[-1].startswith(required)
+    assert ("PYTHONPATH" in environment) == (not words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("exprot", r"Extras must be of each, all, .*Received: exprot\."),
+        ("jax,dev", r"Extras must be of each, all, .*Received: dev\."),
+        ("each,jax", r"`each` stands alone\. Received: each,jax\."),
+    ],
+)
+def test_extras_that_there_are_not_are_refused_before_anything_is_built(run, words, message):
+    with pytest.raises(SystemExit, match=message):
+        run.package([words])
+    assert not run.calls
+
+
+def test_the_environment_is_made_anew_for_another_python(run, capsys):
+    """Or the package would be tried with the Python that made the environment first."""
+    environment = run.place["ENVIRONMENT"]
+    run.set_up("docs")
+    run.set_up("docs")
+    assert run.made == [environment]
+    (environment / "pyvenv.cfg").write_text("home = /usr/bin\nversion = 3.9.1\n")
+    (environment / "mine").touch()
+    run.set_up("docs")
+    assert run.made == [environment] * 2
+    assert not (environment / "mine").exists()
+    assert "has Python 3.9, and this is" in capsys.readouterr().out
+    installs = [command for command, _ in run.calls if "-e" in command]
+    assert len(installs) == 2
+
+
+def test_a_folder_that_is_no_environment_is_never_removed(run):
+    environment = run.place["ENVIRONMENT"]
+    environment.mkdir()
+    (environment / "notes.txt").touch()
+    with pytest.raises(SystemExit, match=r"must be an environment that run\.py made"):
+        run.set_up("docs")
+    assert (environment / "notes.txt").exists()
 
 
 @pytest.mark.slow
