@@ -7,6 +7,7 @@ from keras import ops
 
 import keras_proxy_snn as kps
 from keras_proxy_snn.methods._conversion import PLAIN
+from keras_proxy_snn.presets import PURPOSES
 
 TABLE_1 = {
     "fashion_mnist": ("128C3-128C3-P2-128C3-P2-1024F-256F-10F", (28, 28, 1), 50, 2.0),
@@ -107,6 +108,16 @@ def test_a_deep_network_fires_from_the_first_step_of_training_on(rng):
     assert min(rates["rate_preserving"]) > 0.01
     assert max(rates["rate_preserving"]) < 0.5
     assert max(rates["glorot_uniform"][2:]) < 1e-3
+
+
+@pytest.mark.once
+def test_presets_show_themselves_as_a_table():
+    head, columns, *rows = repr(kps.PRESETS).splitlines()
+    assert 'PRESETS["digits"]' in head
+    assert columns.split() == ["preset", "images", "T", "for"]
+    assert [row.split()[0] for row in rows] == list(kps.PRESETS)
+    assert all(row.endswith(PURPOSES[name]) for row, name in zip(rows, kps.PRESETS, strict=True))
+    assert kps.PRESETS._repr_html_().count("<tr>") == 1 + len(kps.PRESETS)
 
 
 @pytest.mark.any_backend

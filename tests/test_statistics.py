@@ -588,7 +588,7 @@ def test_maps_that_never_spike_are_told_by_index():
     assert line in str(statistics.report(model, np.ones((2, 4, 4, 1)))).splitlines()
 
 
-def test_record_and_report_show_themselves_as_tables(rng):
+def test_record_report_and_costs_show_themselves_as_tables(rng):
     model, x = conv_model(rng)
     seen, report = statistics.record(model, x), statistics.report(model, x)
     assert repr(seen).startswith("Activity of 7 images, T = 5")
@@ -597,7 +597,11 @@ def test_record_and_report_show_themselves_as_tables(rng):
     assert html.count("<tr>") == 5
     assert '<td style="text-align:left">conv2</td>' in html
     assert report._repr_html_().count("<table>") == 3
-    assert repr(report) == f"Report(model={model.name!r}, images=7, time_steps=5)"
+    assert repr(report) == str(report)
+    assert repr(report).startswith(f"{model.name}: T = 5, 7 images\n\nActivity (rates")
+    assert repr(report.costs).startswith("Work per image, mean of 7 images, T = 5\nlayer ")
+    assert repr(report.costs).splitlines()[1:] == str(report._tables()[1]).splitlines()[1:]
+    assert report.costs._repr_html_().count("<table>") == 1
     assert repr(statistics.Record()).startswith("Activity (rates")
 
 

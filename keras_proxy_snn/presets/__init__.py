@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..basics.named import Named
+from ..basics.tables import Table
 
 __all__ = ["PRESETS", "PURPOSES", "Preset"]
 
@@ -73,7 +74,43 @@ class Preset:
     event_driven: bool | str = False
 
 
-PRESETS: dict[str, Preset] = Named(
+PURPOSES: dict[str, str] = {
+    "fashion_mnist": "the paper's network for Fashion-MNIST (Table 1); wants a GPU",
+    "cifar10": "the paper's network for CIFAR-10 (Table 1); needs a GPU",
+    "cifar10_half": "half of the maps of cifar10, a quarter of its work; wants a GPU",
+    "fashion_mnist_compact": "small grey pictures; for two processor cores",
+    "cifar10_compact": "small pictures in colour; for two processor cores",
+    "digits": "first tries and tests; half a minute",
+}
+"""What each preset is for, in a few words."""
+
+
+class Presets(Named[Preset]):
+    r"""Name to `Preset`; shown as a table of the names and what each preset is for.
+
+    Example:
+
+    >>> from keras_proxy_snn import PRESETS
+    >>> print("\n".join(repr(PRESETS).splitlines()[:2]))
+    Presets (all fields of one: PRESETS["digits"])
+    preset                 images       T   for
+    """
+
+    def _table(self) -> Table:
+        rows = [("preset", "images", "T", "for")]
+        for name, preset in self.items():
+            shape = " x ".join(map(str, preset.input_shape))
+            rows.append((name, shape, str(preset.time_steps), PURPOSES.get(name, "")))
+        return Table('Presets (all fields of one: PRESETS["digits"])', rows, 4)
+
+    def __repr__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+
+PRESETS: dict[str, Preset] = Presets(
     # Table 1 of the paper. The paper has ReLU on the last layer too; this preset and the authors'
     # notebook do not. With it, a class whose output is not above 0 for any image has no gradient.
     fashion_mnist=Preset(
@@ -125,13 +162,3 @@ PRESETS: dict[str, Preset] = Named(
         readout_v_threshold=8.0,
     ),
 )
-
-PURPOSES: dict[str, str] = {
-    "fashion_mnist": "the paper's network for Fashion-MNIST (Table 1); wants a GPU",
-    "cifar10": "the paper's network for CIFAR-10 (Table 1); needs a GPU",
-    "cifar10_half": "half of the maps of cifar10, a quarter of its work; wants a GPU",
-    "fashion_mnist_compact": "small grey pictures; for two processor cores",
-    "cifar10_compact": "small pictures in colour; for two processor cores",
-    "digits": "first tries and tests; half a minute",
-}
-"""What each preset is for, in a few words."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..basics.tables import Table
 from ..basics.types import Images, Verbose
 from ..layers import Stage
 from ..model import ProxyModel
@@ -11,13 +12,14 @@ from ._energy import HOROWITZ_45NM, EnergyTable, Estimate, estimates
 from ._groups import Source
 from ._layer_costs import LayerCosts
 from ._signals import LayerSignals, batches, check_model
+from ._tables import work_table
 
 __all__ = ["CostSums", "Costs", "costs"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """Work of both networks per image.
+    """Work of both networks per image, shown as the table of the work.
 
     Attributes:
         images: Number of images that the means are taken over.
@@ -40,6 +42,16 @@ class Costs:
     ann_multiply_adds: int
     activation_bits: int
     estimates: tuple[Estimate, ...]
+
+    def _table(self) -> Table:
+        plural = "s" * (self.images != 1)
+        return work_table(self, f", mean of {self.images} image{plural}, T = {self.time_steps}")
+
+    def __repr__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
 
 
 def costs(
@@ -82,6 +94,8 @@ def costs(
     (1936, 2576)
     >>> bool(spent.synops == 10 * spent.layers[1].input_spikes), spent.activation_bits
     (True, 3)
+    >>> print(repr(spent).splitlines()[0])
+    Work per image, mean of 2 images, T = 6
     """
     check_model(model)
     sums = CostSums()

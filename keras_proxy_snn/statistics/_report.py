@@ -1,7 +1,6 @@
 """Activity, work and energy of a network as tables."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
@@ -13,13 +12,14 @@ from ._costs import Costs, CostSums
 from ._energy import HOROWITZ_45NM, EnergyTable
 from ._layers import LayerStatistics, activity_table
 from ._signals import batches, check_model
+from ._tables import energy_table, work_table
 
 __all__ = ["Report", "report"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Activity and costs of a network; `print` and notebooks show them as tables.
+    """Activity and costs of a network, shown as tables.
 
     Attributes:
         model: The model's name.
@@ -33,20 +33,23 @@ class Report:
     model: str
     images: int
     time_steps: int
-    layers: tuple[LayerStatistics, ...] = field(repr=False)
-    costs: Costs = field(repr=False)
-    energy_table: EnergyTable = field(repr=False)
+    layers: tuple[LayerStatistics, ...]
+    costs: Costs
+    energy_table: EnergyTable
 
     def as_dict(self) -> dict[str, Any]:
         """The report as dictionaries, tuples, strings and numbers, ready for `json.dumps`."""
         return asdict(self)
 
     def _tables(self) -> list[Table]:
-        return [activity_table(self.layers), _work(self.costs), _energy(self.costs, self)]
+        energy = energy_table(self.costs, self.energy_table.name)
+        return [activity_table(self.layers), work_table(self.costs), energy]
 
     def __str__(self) -> str:
         head = f"{self.model}: T = {self.time_steps}, {self.images} images"
         return "\n\n".join([head, *map(str, self._tables())])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         head = f"<div>{escape(self.model)}: T = {self.time_steps}, {self.images} images</div>"
@@ -76,7 +79,7 @@ def report(
         verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
 
     Returns:
-        `Report`. `print` shows its tables, `as_dict` gives plain data. `LayerStatistics`,
+        `Report`, shown as its tables; `as_dict` gives plain data. `LayerStatistics`,
         `LayerCosts` and `Estimate` define each number.
 
     Raises:
@@ -115,52 +118,3 @@ def report(
         costs=costs,
         energy_table=table,
     )
-
-
-def _work(costs: Costs) -> Table:
-    rows: list[Sequence[str]] = [
-        ("layer", "parameters", "multiply-adds", "of non-zeros", "spikes in", "SynOps")
-    ]
-    columns = [
-        (
-            layer.parameters,
-            layer.multiply_adds,
-            layer.nonzero_multiply_adds,
-            layer.input_spikes,
-            layer.synops,
-        )
-        for layer in costs.layers
-    ]
-    names = [layer.name for layer in costs.layers]
-    totals = tuple(sum(column) for column in zip(*columns, strict=True))
-    for name, numbers in zip([*names, "total"], [*columns, totals], strict=True):
-        rows.append((name, *(f"{number:,.0f}" for number in numbers)))
-    notes = (
-        "parameters: with batch normalisation folded in; `summary` and `inspect` do not fold it.",
-        "The SNN does the multiply-adds of its first layer too, once.",
-        "SynOps: additions of a weight to a potential, caused by spikes.",
-    )
-    return Table("Work per image", rows, 1, notes)
-
-
-def _energy(costs: Costs, report: Report) -> Table:
-    rows: list[Sequence[str]] = [
-        (
-            *("format", "dataflow", "network"),
-            *("weights moved", "states moved", "signals moved"),
-            *("compute µJ", "memory µJ", "total µJ"),
-        )
-    ]
-    for e in costs.estimates:
-        bits = f", {e.activation_bits} bits" if e.network == "ANN" else ""
-        moved = (f"{b / 1000:,.1f}" for b in (e.weight_bytes, e.state_bytes, e.signal_bytes))
-        energies = (f"{nj / 1000:,.3f}" for nj in (e.compute_nj, e.memory_nj, e.total_nj))
-        rows.append((e.number_format, e.dataflow, e.network + bits, *moved, *energies))
-    notes = (
-        "moved: kB read from memory or written to it, in each step anew; not the size of a memory.",
-        "event: nothing reused, zeros skipped. layer: each value moved once per pass.",
-        f"The ANN of {costs.activation_bits}-bit activations has as many levels as "
-        f"counts of 0 to {report.time_steps}: a fair comparison with the int8 SNN.",
-    )
-    title = f"Energy per image, {report.energy_table.name}: an estimate, not a measurement"
-    return Table(title, rows, 3, notes)
