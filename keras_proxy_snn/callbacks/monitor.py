@@ -28,19 +28,20 @@ class ProxyMonitor(keras.callbacks.Callback):
     after it. The logs show both before the accuracy falls.
 
     The monitor warns once per layer and once for the distance, and names the cure. Of several
-    silent layers it names the first, which is the cause. It reads the
-    logs that a `ProxyModel` writes, which are averages over the epoch so far. It warns at the end
-    of an epoch whose average is out of range. The first epoch is judged so only if it has ten
-    batches or more: a fresh network has hardly learned before. A `fit` with `initial_epoch` goes on
-    with a training, so nothing is told twice.
+    silent layers it names only the first, which is the cause. It reads the logs that a `ProxyModel`
+    writes, which are averages over the epoch so far. It warns at the end of an epoch whose average
+    is out of range. The first epoch is checked only if it has ten batches or more, because a fresh
+    network has hardly learned in fewer batches. A `fit` with `initial_epoch` continues a training,
+    so no warning is repeated.
 
     A layer can fire well while some of its maps (the outputs of a filter) never do. With `images`,
-    the monitor simulates these after each epoch and warns, once per convolutional layer, of maps
-    without a spike, by index. Such maps do no harm, so they stop no training.
+    the monitor simulates these images after each epoch. It warns once per convolutional layer, and
+    gives the indices of the maps without a spike. Such maps do no harm, so they do not stop the
+    training.
 
     Args:
-        images: Some dozen images `(images, height, width, channels)`, or `None`: dead maps are not
-            looked for. They take the memory of `statistics.record`.
+        images: Some dozen images `(images, height, width, channels)`, or `None` to look for no dead
+            maps. They need as much memory as `statistics.record`.
         max_rate: Warn above this firing rate, in spikes per neuron and step.
         min_rate: Warn below this firing rate.
         max_distance: Warn above this mean cosine distance between spike counts and the
@@ -128,7 +129,7 @@ class ProxyMonitor(keras.callbacks.Callback):
         layers = [layer for layer in seen if layer.maps < layer.neurons]
         self.dead_maps = {layer.name: layer.dead_maps for layer in layers}
         for layer in layers:
-            # A layer that is silent as a whole is told by its rate.
+            # The rate already shows a layer that is silent as a whole.
             some = 0 < len(layer.dead_maps) < layer.maps
             if tell and some and layer.name not in self._told:
                 self._told.add(layer.name)
@@ -148,7 +149,7 @@ class ProxyMonitor(keras.callbacks.Callback):
             )
         silent = [name for name in logs if self._is_silent(name, float(logs[name]))]
         for name, value in logs.items():
-            # The layers are in order: those after a silent one get no spikes.
+            # The layers are in order. Layers after a silent layer get no spikes.
             is_effect = name in silent[1:]
             message = None if is_effect else self._complaint(name, float(value), silent[1:])
             seen = self._out_of_range.get(name, 0) + weight if message else 0
@@ -159,7 +160,7 @@ class ProxyMonitor(keras.callbacks.Callback):
                 self.model.stop_training |= self.stop
 
     def _is_silent(self, name: str, value: float) -> bool:
-        return name.startswith("rate_") and not value >= self.min_rate  # NaN is no rate either
+        return name.startswith("rate_") and not value >= self.min_rate  # NaN is not a rate
 
     def _complaint(self, name: str, value: float, silent_after: list[str]) -> str | None:
         layer = name.removeprefix("rate_")

@@ -37,11 +37,11 @@ class SpikeTensorBoard(keras.callbacks.Callback):
 
     Args:
         log_dir: Folder of the event file. Use one folder per training.
-        images: A few dozen images `(images, height, width, channels)`, or `None`. They take one
-            simulation per epoch, and the memory of `statistics.record`.
+        images: A few dozen images `(images, height, width, channels)`, or `None`. They need one
+            simulation per epoch, and as much memory as `statistics.record`.
         raster_every: Number of epochs between two pictures.
-        class_names: Names of the classes for the picture; those of the model if `None`, or else
-            numbers.
+        class_names: Names of the classes for the picture. `None`: the model's names, or numbers if
+            it has no names.
 
     Raises:
         ValueError: If `raster_every` is not a positive integer, or the model logs no rates.

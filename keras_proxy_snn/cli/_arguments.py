@@ -1,6 +1,6 @@
 """Checks that need only the arguments; a command makes them before it loads Keras, data or models.
 
-So a wrong option is told at once, and not after a minute.
+So a wrong option is reported at once, and not after a minute.
 """
 
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ def check_network(name: str | Path, weights: str | None = None) -> None:
         weights: `"pretrained"`: the preset needs weights in this package.
 
     Raises:
-        ValueError: If a file is no `.keras` file, or a preset has no such weights.
+        ValueError: If a file is not a `.keras` file, or a preset has no pretrained weights.
         OSError: If there is no such file.
     """
     if isinstance(name, str) and name in PRESETS:
@@ -61,7 +61,7 @@ def check_network(name: str | Path, weights: str | None = None) -> None:
 
 
 def _file_of(preset: str) -> str:
-    """How to get a file of a preset, for commands that take files alone."""
+    """How to get a file of a preset, for commands that take only files."""
     trained = f"`keras-proxy-snn train {preset}` writes one"
     if preset in pretrained_names():
         trained += f"; so does build({preset!r}, weights='pretrained').save('{preset}.keras')"
@@ -108,7 +108,7 @@ def dataset_of(settings: dict[str, Any]) -> str:
     """The data that `train` was told, or the data set with images of the preset's shape.
 
     Raises:
-        BadInput: If there is none.
+        BadInput: If there are no such data.
     """
     name: str = settings["model"]
     data, found = settings["data"], settings["dataset"]
@@ -121,7 +121,7 @@ def dataset_of(settings: dict[str, Any]) -> str:
         raise BadInput(
             f"A model is one of the presets {sorted(PRESETS)}, or a spec such as 16C3-P2-10F with "
             f"--dataset, one of {datasets.NAMES}, or with --data, a folder of pictures. "
-            f"Received: {name} without one."
+            f"Received: {name} without data."
         )
     return str(found)
 
@@ -137,7 +137,7 @@ def check_training(settings: dict[str, Any]) -> None:
             readout.
     """
     given, is_spec = settings["fields"], settings["model"] not in PRESETS
-    later = {"input_shape": (1, 1, 1)} if is_spec else {}  # images tell it
+    later = {"input_shape": (1, 1, 1)} if is_spec else {}  # the images give the shape
     try:
         preset = preset_of(settings["model"], {**later, **given})
     except TypeError as error:  # an unknown field
@@ -148,7 +148,7 @@ def check_training(settings: dict[str, Any]) -> None:
     if settings["data"] is not None:
         if "input_shape" in given:
             layer_shapes(spec, preset.input_shape)
-        if not is_hub(name):  # which tells its classes when it is loaded
+        if not is_hub(name):  # a hub gives its classes when it is loaded
             check_held_out(existing_folder(name), settings["validation_split"])
             _check_classes(name, spec if is_spec or "spec" in given else None)
         return
@@ -172,7 +172,7 @@ def _check_classes(folder: str, spec: Spec | None) -> None:
 def check_fits(
     name: str, shape: Iterable[int], classes: int, model_shape: Iterable[int], model_classes: int
 ) -> None:
-    """Raise `BadInput` unless images of a shape, and their classes, are those of a network."""
+    """Raise `BadInput` unless shape and number of classes of images are those of a network."""
     shape, model_shape = tuple(shape), tuple(model_shape)
     if (shape, classes) != (model_shape, model_classes):
         raise BadInput(
@@ -196,7 +196,7 @@ def check_export(
     force: bool = False,
     **_: Any,
 ) -> None:
-    """Raise an error if the arguments of `export` cannot be meant; see `_export.run`."""
+    """Raise an error if the arguments of `export` do not fit together; see `_export.run`."""
     if model.suffix != ".kps":
         check_network(model)
     elif not model.is_file():
@@ -241,7 +241,7 @@ def check_output(path: Path, force: bool) -> None:
     """Raise an error if a file cannot be written to a path.
 
     Raises:
-        OSError: If so; a file that exists is replaced only with `force`.
+        OSError: If it cannot be written; an existing file is replaced only with `force`.
     """
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already; --force replaces it.")
@@ -249,7 +249,7 @@ def check_output(path: Path, force: bool) -> None:
 
 
 def check_pictures(paths: Iterable[Path]) -> None:
-    """Raise `BadInput` unless there is something at each path."""
+    """Raise `BadInput` unless each path exists."""
     for path in paths:
         if not path.exists():
             raise BadInput(

@@ -23,9 +23,9 @@ _TESTED = 1000  # test images that measure the accuracy: some files take 50 ms f
 def calibration_images(
     program: Program, wanted: str | None, record: dict[str, Any] | None
 ) -> tuple[Any, Any, tuple[str, ...] | None]:
-    """Calibration images in the program's input range, or as a `.npy` array of floats holds them.
+    """Calibration images in the program's input range; floats of a `.npy` array stay as they are.
 
-    Bytes, and integers of 16 bits without a sign, are scaled, as `predict` scales them.
+    Unsigned integers of 8 and 16 bits are scaled, as in `predict`.
 
     Args:
         program: The network.
@@ -60,7 +60,7 @@ def calibration_images(
 
 
 def _own(program: Program, settings: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
-    """Pictures that `train` used, and those that it held out."""
+    """Pictures that `train` used, and pictures that it held out."""
     train, test = own_parts(settings, program.input_shape, input_range=program.input_range)
     if note := note_of_changes(settings, train, test):
         click.echo(note, err=True)

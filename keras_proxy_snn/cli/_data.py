@@ -37,7 +37,7 @@ class Images(NamedTuple):
         return self._replace(x=x, y=y, images=len(x))
 
     def told(self, number: int) -> tuple[str | None, str]:
-        """The file of an image, if it has one, and the name of its class."""
+        """The file of an image, if it is from a file, and the name of its class."""
         labels = self.y if self.y is not None else self.x.labels[self.x.numbers]
         files = None if self.y is not None else self.x.files
         file = None if files is None else files[number]
@@ -137,8 +137,8 @@ def test_images(
     Args:
         model: The model.
         record: The record of the training in the model's file, or `None`.
-        data: Folder of the user's own pictures. If `train` used this folder, or one of which this
-            is a copy: only the pictures that it held out.
+        data: Folder of the user's own pictures. If `train` used this folder, or a folder of which
+            this is a copy: only the held-out pictures.
         dataset: Name of a data set. By default the data of the record, or else the data set whose
             images have the model's shape and classes.
         data_dir: Folder or archive of the data set.

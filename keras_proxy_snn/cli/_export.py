@@ -35,7 +35,7 @@ def run(
     with_runner: bool = False,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Export a saved model, with arguments that `check_export` has found to be right.
+    """Export a saved model; `check_export` has checked the arguments.
 
     Args:
         format: One of `FORMATS`.
@@ -78,7 +78,7 @@ def run(
     integers = bits is not None or program.number_format not in FORMATS[format].numbers
     if integers and images is None:
         raise ValueError("An integer network needs training images: give --calibration.")
-    if integers:  # what a log shows too, where no line of progress is drawn
+    if integers:  # a log shows this line too, but no line of progress
         number = min(len(images), CALIBRATED)
         tested = "" if test is None or no_check else f" and trying it on {len(test[0])} others"
         click.echo(f"quantising with {number} images, then checking the file{tested} ...", err=True)

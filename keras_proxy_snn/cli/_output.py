@@ -54,7 +54,7 @@ class Output:
         self._seen = self._state()
 
     def _state(self) -> tuple[int, int, int] | None:
-        """What changes whenever the file is written; `None` if there is none."""
+        """Values that change whenever the file is written; `None` if there is no file."""
         if not self.path.exists():
             return None
         facts = self.path.stat()

@@ -29,7 +29,7 @@ __all__ = [
 
 
 def kept(data: str | None) -> str | None:
-    """What a record keeps of `--data`: the whole path of a folder, or a name of a hub."""
+    """What a record keeps for `--data`: the whole path of a folder, or the name in a hub."""
     if data is None or is_hub(data):
         return data
     return os.path.abspath(user_path(data))
@@ -54,10 +54,12 @@ def is_of_training(settings: dict[str, Any], data: str) -> bool:
 
 
 def note_pictures(settings: dict[str, Any], train: Any, test: Any) -> None:
-    """Note in the settings which pictures a training has; when it resumes, it must have the same.
+    """Note in the settings which pictures a training has.
+
+    A training that resumes must have the same pictures.
 
     Raises:
-        BadInput: If a training that resumes has others.
+        BadInput: If a training that resumes has other pictures.
     """
     pictures = [train.images, test.images]
     found = None if is_hub(settings["data"]) else fingerprint(settings["data"])
@@ -130,7 +132,7 @@ def data_of_record(settings: dict[str, Any]) -> str:
     """The data of a training.
 
     Raises:
-        BadInput: If they are no longer there.
+        BadInput: If the data are no longer there.
     """
     data: str = settings["data"]
     if not is_hub(data) and not Path(data).is_dir():
@@ -142,7 +144,7 @@ def data_of_record(settings: dict[str, Any]) -> str:
 
 
 def note_of_changes(settings: dict[str, Any], train: Any, test: Any) -> str:
-    """A warning if a folder has not the pictures that a training noted; else an empty text."""
+    """A warning if a folder does not have the pictures of a training; otherwise an empty text."""
     data, known = settings["data"], settings.get("fingerprint")
     changed = settings.get("pictures") != [train.images, test.images]
     if not changed and (known is None or fingerprint(data) == known):
@@ -154,14 +156,14 @@ def note_of_changes(settings: dict[str, Any], train: Any, test: Any) -> str:
 
 
 def _may_be_known(settings: dict[str, Any], place: Path) -> bool:
-    """Whether a model may have been trained on pictures of a folder that is not its training's."""
+    """Whether a model may know pictures of a folder that its record does not name."""
     if not settings:
         return True  # a model that was trained in Python
     own = settings.get("data")
     if own is None or is_hub(own):
         return False
     if settings.get("fingerprint") is None:
-        return True  # a file from before there were fingerprints
+        return True  # an older file, without fingerprints
     folder, place = Path(own).resolve(), place.resolve()
     held_out = [path.resolve() for path in parts_of(folder)[1:]] if folder.is_dir() else []
     return place not in held_out and (folder in place.parents or place in folder.parents)

@@ -17,7 +17,7 @@ __all__ = ["new_pictures", "spread_pictures"]
 def new_pictures(
     paths: tuple[Path, ...], network: Any, invert: bool
 ) -> tuple[np.ndarray, list[str]]:
-    """Pixels and names of all pictures; unreadable files in a folder are told and left out."""
+    """Pixels and names of all pictures; unreadable files in a folder are reported and left out."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -30,7 +30,7 @@ def new_pictures(
 def spread_pictures(
     folder: str, most: int, shape: tuple[int, int, int], input_range: tuple[float, float]
 ) -> np.ndarray:
-    """Pictures of a folder and its subfolders, evenly spread: at most so many files.
+    """Pictures of a folder and its subfolders, evenly spread, up to a number of files.
 
     Raises:
         BadInput: If a file cannot be read.

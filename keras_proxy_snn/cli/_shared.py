@@ -64,7 +64,7 @@ class Interrupted(click.ClickException):
 
 
 def reason(error: BaseException) -> str:
-    """Message of an error as one line, or its class name if the message is empty."""
+    """Message of an error as one line; the name of its class if the message is empty."""
     message = error.line if isinstance(error, SpecError) else str(error)
     return message.strip() or type(error).__name__
 
@@ -97,7 +97,7 @@ def reading(what: object) -> Iterator[None]:
 
 
 def _is_named(what: object, text: str) -> bool:
-    """Whether the message of an error ends by naming a file, or something in this folder."""
+    """Whether an error's message ends with the name of a file, or of something in this folder."""
     name = re.escape(str(Path(str(what))))
     said = rf"(Received: .*|no file )(?<![\w./-]){name}(?![\w-])"
     return re.search(said, text, re.DOTALL) is not None

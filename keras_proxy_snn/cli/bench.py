@@ -61,8 +61,8 @@ def bench(
     several calls; half of the calls lie between the quartiles.
 
     With --formats the command exports MODEL instead (a preset with its pretrained weights) and
-    tells of every file its size, the spike counts that differ and must not, accuracy, time, and the
-    share of operators on an NPU. Exit status 1: a count differs.
+    reports for each file: its size, the spike counts that differ although they must not, accuracy,
+    time, and the share of operators on an NPU. Exit status 1: a count differs.
     """
     if formats and (batch_size is not None or repeats is not None):
         raise BadInput("--batch-size and --repeats have no effect with --formats.")

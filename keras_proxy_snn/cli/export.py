@@ -12,7 +12,10 @@ __all__ = ["export"]
 
 
 class _Bits(click.ParamType):
-    """The value of `--quantise`, which may be left out; then the next word can be taken for it."""
+    """The value of `--quantise`.
+
+    It may be left out; then the next word could be read as the value.
+    """
 
     name = "bits"
 
@@ -59,7 +62,7 @@ class _Bits(click.ParamType):
     flag_value=8,
     metavar="[BITS]",
     help="Write an integer network, with weights of 8 bits if BITS are not given. Fewer bits, from "
-    "2, try out a chip with such weights; here each weight takes a byte all the same. The format c "
+    "2, try out a chip with such weights; here each weight still takes a byte. The format c "
     "always has integers.",
 )
 @click.option(

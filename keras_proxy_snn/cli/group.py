@@ -31,7 +31,7 @@ class _Commands(click.Group):
         return list(self.commands)
 
     def invoke(self, context: click.Context) -> Any:
-        """Run a command; its errors name options, where Python's name arguments."""
+        """Run a command; its errors name options in place of arguments of Python."""
         try:
             return super().invoke(context)
         except (ValueError, OSError, ImportError, MemoryError) as error:

@@ -53,7 +53,7 @@ def predict(
 ) -> None:
     """Classify IMAGES with MODEL, a .keras file or a preset with pretrained weights.
 
-    The answer is the class with the highest score, or the first one of classes with equal scores.
+    The answer is the class with the highest score, or the first of the classes that share it.
     Scores are spike counts. With readout="potential", the remaining potential over the threshold is
     added. IMAGES are picture files, folders (searched with their subfolders), or .npy arrays of one
     image or many. Arrays have bytes or numbers from 0 to 1; a network whose input range goes from 0
@@ -78,7 +78,7 @@ def predict(
     if silent := int((scores == 0).all(axis=1).sum()):
         click.echo(
             f"no spikes of the readout for {silent} of {len(scores)} images: their class is the "
-            "first one, and no answer",
+            "first class, which is not an answer",
             err=True,
         )
     classes = _class_names(model, network, given, labels)

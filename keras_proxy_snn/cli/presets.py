@@ -18,7 +18,9 @@ __all__ = ["presets"]
 @click.argument("names", nargs=-1)
 @json_option
 def presets(names: tuple[str, ...], as_json: bool) -> None:
-    """Say what each preset is for, and which have trained weights; of NAMES, show all fields.
+    """Say what each preset is for, and which presets have trained weights.
+
+    With NAMES, show all fields of these presets.
 
     Any field can be set with `train PRESET --set FIELD=VALUE`. Trained weights come with the
     package: build(PRESET, weights="pretrained") loads them.

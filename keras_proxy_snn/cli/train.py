@@ -96,14 +96,14 @@ def train(
     With --data, the network learns your own pictures: my_images/cat/1.png is of the class cat. A
     preset keeps its image size, to which pictures are resized (stretched, not cut), and gets an
     output per class; an architecture takes the size of the pictures. The model keeps the names of
-    the classes, and the file the place of the folder.
+    the classes, and the file keeps the path of the folder.
     """
     output = output or Path(f"{settings['model']}.keras")
     target = Output(output, resume, force)
     from ._arguments import check_data_dir, check_training
 
     check_data_dir(settings["data"], data_dir)
-    if not resume:  # else the record of the file says what holds
+    if not resume:  # otherwise the record has the settings
         check_training(settings)
     import_backend()
     from ._accuracy import print_accuracies

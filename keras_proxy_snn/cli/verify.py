@@ -48,11 +48,12 @@ def verify(
 ) -> None:
     """Run random networks through all backends and exported files, and compare their counts.
 
-    Each backend has a process of its own, dense and event-driven. Another one writes the files and
-    runs them in every runtime that is installed: the package's interpreter, ONNX Runtime, OpenVINO,
-    LiteRT, TensorFlow Lite Micro, NIR in NumPy, nirtorch and SpikingJelly, and compiled C, as
-    floats and as integers. A simulation in NumPy, which shares no arithmetic with any of them, says
-    what the counts must be. Exit status 1: a count differs where none may, or a runtime failed.
+    Each backend has a process of its own, dense and event-driven. Another process writes the files
+    and runs them in every runtime that is installed: the package's interpreter, ONNX Runtime,
+    OpenVINO, LiteRT, TensorFlow Lite Micro, NIR in NumPy, nirtorch and SpikingJelly, and compiled
+    C, as floats and as integers. A simulation in NumPy, which shares no arithmetic with any of
+    them, says what the counts must be. Exit status 1: a count differs although it must not, or a
+    runtime failed.
     """
     from ..verification.runner import verify as verify_networks
 

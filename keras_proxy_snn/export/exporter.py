@@ -70,7 +70,7 @@ def export(
         time_steps: Number T of time steps; the network's T if `None`.
         quantise: Number of bits of the weights of an integer network; `True` means 8. Needs
             `calibration`. Fewer bits try out a chip of such weights; here each weight takes a
-            byte all the same. A C file always holds an integer network. The result
+            byte nevertheless. A C file always holds an integer network. The result
             of `keras_proxy_snn.export.quantise` can be the source too.
         calibration: Some hundred training images `(batch, height, width, channels)`, in the model's
             input range. Only the first 500 are used.

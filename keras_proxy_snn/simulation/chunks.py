@@ -22,14 +22,14 @@ __all__ = [
 ]
 
 _LEAST = 2
-# Most values of the largest layer in a chunk; longer chunks gain little, see
+# Largest number of values of a layer in a chunk; longer chunks gain little, see
 # `benchmarks/NOTES.md`.
 _ON_PROCESSOR = 2**18
 _ON_GPU = 2**28
 # A value of a chunk takes up to 15 bytes in bfloat16; a chunk may take an eighth of the memory.
 _GPU_BYTES = 16 * 8
 _UNKNOWN_BATCH = 32
-# Most values of the largest layer for which PyTorch's allocator on Linux keeps the memory of a
+# Largest number of values of a layer for which PyTorch's allocator on Linux keeps the memory of a
 # step. It gives larger blocks back each time, and then every page has to be fetched again.
 _KEPT = 2**21
 
@@ -77,7 +77,7 @@ class Chunks:
 
 
 def check_chunk_steps(value: object) -> int | None:
-    """The value, if it is a positive integer or `None`, which stands for a choice."""
+    """The value, if it is a positive integer, or `None` for a number chosen at each run."""
     return None if value is None else positive_integer("chunk_steps", value)
 
 
@@ -89,8 +89,8 @@ def joined(chunks: Sequence[Any]) -> Any:
 def chosen(time_steps: int, potentials: Sequence[Any]) -> int:
     """Number k of steps per chunk, for layers with these potentials, `(batch, ...)`.
 
-    Long chunks pay where starting an operation takes longer than the operation: on GPUs, and on
-    PyTorch where layers are small. In a compiled graph on a processor, short ones do.
+    Long chunks are faster where starting an operation takes longer than the operation: on GPUs, and
+    on PyTorch where layers are small. In a compiled graph on a processor, short chunks are faster.
     """
     gpu = on_gpu(potentials[0])
     if not gpu and keras.config.backend() != "torch":

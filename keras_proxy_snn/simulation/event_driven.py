@@ -32,7 +32,7 @@ _UNKNOWN_BATCH = 32
 
 
 def check_event_driven(value: EventDriven, nodes: Sequence[Node]) -> EventDriven:
-    """The value, if layers can do so.
+    """The value, if the layers can sum in this way.
 
     Raises:
         TypeError: If it is neither `True` nor `False` nor `"auto"`.
@@ -64,16 +64,16 @@ def summers(nodes: Sequence[Node]) -> dict[str, Summer]:
 
 
 def faster(stage: TiedIF, by_events: Summer, inputs: Tensor, weights: SynapticWeights) -> Any:
-    """Currents without the bias: event-driven sums where few inputs spike, otherwise dense ones.
+    """Currents without the bias: event-driven sums where few inputs spike, else dense sums.
 
-    Few are less than 40 % before a convolution and 15 % before a dense layer, of the steps of a
-    chunk. Sums stay dense in small layers, on GPUs, in bfloat16 and without Numba. The choice
-    depends on the shapes and spikes of the chunk, and never on a measured time, so two runs of the
-    same training are the same.
+    Few means: on average over the steps of a chunk, less than 40 % of the inputs of a convolution,
+    or 15 % of the inputs of a dense layer. Sums stay dense in small layers, on GPUs, in bfloat16
+    and without Numba. The choice depends on the shapes and spikes of the chunk, and never on a
+    measured time, so two runs of the same training are the same.
 
     Args:
         stage: The layer.
-        by_events: Its function of `summers`.
+        by_events: Its function from `summers`.
         inputs: Spikes `(batch, ...)` of some steps.
         weights: Weights of the layer.
     """

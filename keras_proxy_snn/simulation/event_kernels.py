@@ -1,6 +1,6 @@
 """Kernels of `event_sums`, which Numba compiles and keeps on disk.
 
-Numba compiles anew when this file changes, and looks at no other. So all that is compiled is here.
+Numba compiles again when this file changes, and ignores other files. So all compiled code is here.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,9 +53,10 @@ def _typed(
         if i < end:
             sums[at : at + width] += row(places[i])
 
-    Two spikes at a time, because each addition waits for the one before. Numba would compile this
-    code to a loop that reads and writes the sums for every row, because Numba cannot know that the
-    arrays do not overlap. The width is said by the length of a tuple, which is a part of its type.
+    It adds two spikes at a time, because each addition waits for the previous addition. Numba would
+    compile this code to a loop that reads and writes the sums for every row, because Numba cannot
+    know that the arrays do not overlap. The length of a tuple gives the width, because this length
+    is a part of the tuple's type.
     """
     signature = types.void(sums, at, kernel, first, stride, places, begin, end, vectors)
     return signature, _generate
@@ -140,12 +141,12 @@ def _compiled(function: Callable[..., None]) -> Callable[..., None]:
     try:
         kept: Callable[..., None] = numba.njit(nogil=True, cache=True)(function)
     except RuntimeError:
-        return plain  # Numba has looked for a folder and found none that it may write.
+        return plain  # Numba has found no folder to which it may write.
 
     def run(*arguments: object) -> None:
         try:
             kept(*arguments)
-        except Exception:  # The disk is full, or what stands there is damaged.
+        except Exception:  # The disk is full, or the file on it is damaged.
             plain(*arguments)
 
     return run
@@ -173,7 +174,7 @@ def convolve(
 ) -> None:
     """Fill `sums`; `kernel` is `(blocks, rows, columns, inputs, width)`.
 
-    `joined` taps of a row are added in one go. It is 1, or, without dilation, all taps of a row.
+    `joined` is the number of taps of a row that are added together: 1, or all without dilation.
     """
     images, height, columns_in, inputs = spikes.shape
     blocks, taps_y, taps_x, _, width = kernel.shape

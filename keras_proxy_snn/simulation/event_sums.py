@@ -1,7 +1,8 @@
 """Event-driven sums of spikes on processors.
 
-Their time depends on the number of spikes, not on the number of synapses. Each sum has one order,
-which depends only on the spikes of its own image and step, for any number of threads and any batch.
+Their time depends on the number of spikes, not on the number of synapses. Each sum is made in one
+order, which depends only on the spikes of its own image and step, for any number of threads and any
+batch.
 """
 
 import itertools
@@ -19,7 +20,7 @@ from . import event_kernels
 
 __all__ = ["WIDTHS", "convolve", "multiply"]
 
-# Numbers of outputs summed at once, of two spikes: eight registers of 512 bits, or sixteen of 256.
+# Numbers of outputs summed at once, of two spikes: 8 registers of 512 bits, or 16 of 256 bits.
 WIDTHS = (64, 32, 16)
 # Taps in a row are added in one go if their weights fit into this part of the first cache.
 _CACHE_BYTES = 32 * 1024
@@ -92,7 +93,7 @@ def _in_threads(work: Callable[[slice], None], images: int) -> None:
 
 
 def _threads() -> int:
-    """What `NUMBA_NUM_THREADS` or else `OMP_NUM_THREADS` says, or all cores of this process."""
+    """Number in `NUMBA_NUM_THREADS` or else `OMP_NUM_THREADS`; or all cores of this process."""
     for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
         said = os.environ.get(name, "").strip()
         if said.isdecimal() and int(said) > 0:

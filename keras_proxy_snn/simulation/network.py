@@ -224,7 +224,7 @@ class SpikingNetwork(Retraced, fixed=_FIXED):
 
         Args:
             inputs: Images `(batch, height, width, channels)`.
-            chunk_steps: Number of steps per chunk, the last excepted; `None` for the network's own.
+            chunk_steps: Steps per chunk; the last may have fewer. `None` for the network's own.
             until: Name of the last stage to run; `None` for the readout.
 
         Yields:

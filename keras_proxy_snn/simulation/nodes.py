@@ -57,7 +57,7 @@ def as_nodes(stages: Iterable[Stage | Node]) -> tuple[Node, ...]:
         nodes.append(node)
         known.append(node.name)
     if not nodes:
-        raise ValueError("A spiking network must have stages. Received: none.")
+        raise ValueError("A spiking network must have stages. Received: no stage.")
     return tuple(nodes)
 
 

@@ -19,8 +19,8 @@ def stages_table(network: SpikingNetwork) -> Table:
 
     Returns:
         A table with the shape of one time step's output, the number of neurons, their threshold in
-        units of the weights, and the number of parameters. If the stages are no chain, a column
-        names the inputs of each.
+        units of the weights, and the number of parameters. If the stages are not a chain, a column
+        names the inputs of each stage.
 
     Example:
 

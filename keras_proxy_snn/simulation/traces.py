@@ -18,9 +18,9 @@ _FUNCTIONS = ("train_function", "test_function", "predict_function")
 class Retraced(Fixed, keras.Model):
     """A model whose settings are constants of its traced functions.
 
-    Keras traces `train_function`, `test_function` and `predict_function` once. Here each of
-    the last few values of `traced_settings` has its own, so a setting obeys at once, and a model
-    that goes back and forth between two settings is traced once for each.
+    Keras traces `train_function`, `test_function` and `predict_function` once. Here each of the
+    last few values of `traced_settings` has its own functions, so a setting obeys at once, and a
+    model that goes back and forth between two settings is traced once for each.
     """
 
     # Made by Keras's `make_*_function`.
@@ -52,7 +52,7 @@ class Retraced(Fixed, keras.Model):
         now = self.traced_settings()
         traces = self._traces
         if any(getattr(self, name) is not made for name, made in traces.current.items()):
-            # `compile` and `quantize` forget functions: of other settings they are stale too.
+            # `compile` and `quantize` forget functions. Those of other settings are then stale too.
             traces.others.clear()
         if now != traces.settings:
             if traces.settings is not None:
@@ -71,7 +71,7 @@ class Retraced(Fixed, keras.Model):
         """Let the steps be traced again.
 
         `jax.jit` finds earlier traces by the function, and bound methods of one object are all
-        equal, so a trace for other settings would be found. A new partial equals nothing else.
+        equal, so a trace for other settings would be found. A new partial equals no other function.
         """
         if keras.config.backend() == "jax":
             for step in ("train_step", "test_step"):

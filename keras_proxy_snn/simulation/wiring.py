@@ -156,7 +156,7 @@ class Wiring:
     ) -> Iterator[tuple[Stage, Any, Any]]:
         """Yield each stage of `changing` with its spikes `(batch, steps, ...)` and its potentials.
 
-        Potentials are those after the chunk.
+        The potentials are the values after the chunk.
 
         A stage without neurons has no potentials. The stages run one at a time, and a signal is
         dropped after its last reader.

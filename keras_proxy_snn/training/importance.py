@@ -44,7 +44,7 @@ def _as_numbers(weights: Tensor, rule: str) -> np.ndarray:
 
 
 def check_class_weight(weights: object, classes: int) -> None:
-    """Raise a `ValueError` unless weights are `None`, or finite numbers by number of the class.
+    """Raise a `ValueError` unless weights are `None`, or finite numbers by class number.
 
     Keras ignores weights of classes that do not exist.
 

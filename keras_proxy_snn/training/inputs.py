@@ -1,8 +1,8 @@
 """Images and labels are checked where they enter a model: in `fit`, `evaluate` and `predict`.
 
-A compiled step cannot raise. So arrays are checked whole before the first step, and of batches from
-elsewhere (datasets, generators) wrong labels, images and weights are counted in the step of `fit`
-and `evaluate`, and looked at once per epoch.
+A compiled step cannot raise an error. So arrays are checked whole before the first step. In batches
+from elsewhere (datasets, generators), each step of `fit` and `evaluate` counts wrong labels, images
+and weights; the counts are read once per epoch.
 """
 
 import inspect
@@ -43,7 +43,7 @@ class CheckedInputs(Retraced):
         """Whether rows of targets must be one-hot or smoothed, as this package's losses need."""
         return isinstance(getattr(self, "loss", None), SpikeCountLoss)
 
-    # No property: Keras would save the weights of what a property gives, too.
+    # Not a property, because Keras would also save the weights of the object that a property gives.
     def holder(self) -> Any:
         """The model that holds the shape, the range and the classes of images: here itself."""
         return self
@@ -131,7 +131,7 @@ class CheckedInputs(Retraced):
     def _checked(
         self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, Any]:
-        """Arguments by name, once images and labels among them have been checked."""
+        """Arguments by name, after a check of the images and labels among them."""
         check_floatx()
         self.holder().check_ann()
         given = inspect.signature(method).bind(*args, **kwargs).arguments
@@ -148,11 +148,11 @@ class CheckedInputs(Retraced):
         return given
 
     def _warn_of_loss(self) -> None:
-        if self.holder() is self:  # else the output is no spike counts
+        if self.holder() is self:  # otherwise the output is not spike counts
             warn_of_probabilities(getattr(self, "loss", None))
 
     def _look_at(self, x: Images) -> None:
-        """Warn if the first images of a batch are of another range."""
+        """Warn if the first images of a batch have another range."""
         if is_array(x):
             self.holder().compare_range(x[:_SEEN])
 
@@ -174,7 +174,7 @@ class CheckedInputs(Retraced):
             )
 
     def _agree_on_names(self, data: object) -> None:
-        """Take the names of the classes from data; raise if they differ from those known."""
+        """Take the names of the classes from data; raise if the model has other names."""
         names = getattr(data, "class_names", None)
         if names is None:
             return

@@ -61,7 +61,7 @@ class ProxySteps(keras.Model):
         variables += [] if optimizer is None else optimizer.variables
         # Keras would track an attribute that is a list of variables, but not a function.
         self._put_back = partial(_fill, [(variable, variable.value) for variable in variables])
-        self._jax_state = None  # of the epoch before
+        self._jax_state = None  # from the previous epoch
         super()._purge_model_variables(**parts)
 
     def train_step(self, state: _State, data: tuple[Tensor, ...]) -> Any:
@@ -93,8 +93,8 @@ class ProxySteps(keras.Model):
 
 
 def _fill(values: list[tuple[Any, Any]]) -> None:
-    """Give the variables without a value their former one."""
+    """Give each variable without a value its former value."""
     for variable, value in values:
-        # Keras has no public way to take a value away, nor to ask whether there is one.
+        # Keras has no public way to remove a value, or to ask whether a variable has a value.
         if variable._value is None:  # noqa: SLF001
             variable._value = value  # noqa: SLF001

@@ -17,7 +17,7 @@ from .steps import Simulated, proxy_steps
 
 __all__ = ["ProxyLearning"]
 
-_Steps: Any = proxy_steps()  # a class, of which type checkers cannot know
+_Steps: Any = proxy_steps()  # a class that type checkers do not know
 
 
 class ProxyLearning(Settings, _Steps):
@@ -45,7 +45,7 @@ class ProxyLearning(Settings, _Steps):
         return proxy_gradient(self._proxy(images), counts) if training else counts
 
     def get_compile_config(self) -> dict[str, Any]:
-        """What a loaded model is compiled with.
+        """Settings with which a loaded model is compiled.
 
         `jit_compile` is "auto" again where it is this backend's own choice, because other backends
         choose differently. PyTorch would compile the steps of a file from JAX, which takes minutes;
@@ -60,10 +60,11 @@ class ProxyLearning(Settings, _Steps):
         return config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile a loaded model with what it was compiled with, on whichever backend that was.
+        """Compile a loaded model as it was compiled before, on any backend.
 
         Keras gives the optimizer a state of each weight, and warns if the file has no such states.
-        The optimizer of a model that has not been trained gets them at its first step, as always.
+        The optimizer of a model that has not been trained gets these states at its first step, as
+        always.
         """
         config = of_any_backend(config)
         if config.pop("optimizer_built", True):

@@ -1,4 +1,4 @@
-"""Saved models: files that are whole, and what is left out of configurations or is replaced."""
+"""Saved models: whole files, and configurations in which some parts are left out or replaced."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ _BACKENDS = "keras.src.backend."
 
 
 def without_compilation(config: Any) -> Any:
-    """The configuration of a model, without what it and the models inside it were compiled with.
+    """The configuration of a model; it and the models inside it are not compiled.
 
     Example:
 
@@ -27,11 +27,11 @@ def without_compilation(config: Any) -> Any:
 
 
 def of_any_backend(config: Any) -> Any:
-    """The configuration that a model was compiled with, with optimizers of no certain backend.
+    """The settings of `compile`, with optimizers that load on every backend.
 
     On PyTorch, Keras saves an optimizer as a class that imports PyTorch. Elsewhere such a file
     could not be loaded, or its training could not go on. `keras.optimizers` has each of these
-    classes under the same name, and chooses the one of its backend.
+    classes under the same name, and chooses the class of its backend.
 
     Example:
 

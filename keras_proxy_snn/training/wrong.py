@@ -16,7 +16,7 @@ __all__ = ["Watch", "WrongImages", "WrongLabels", "WrongWeights"]
 class _Wrong(keras.metrics.Metric):
     """A number of wrong inputs, counted in the step, where no error can be raised.
 
-    Keras calls `reset_state` before each epoch and each evaluation; it keeps the number.
+    Keras calls `reset_state` before each epoch and each evaluation; the number stays.
     """
 
     def __init__(self, name: str):

@@ -38,7 +38,7 @@ def number_formats(program: Program, calibration: Images, verbose: Verbose) -> P
     programs: Programs = {"float32": program, "float16": half.rounded(program)}
     try:
         if calibration is None:
-            raise ValueError("An integer network needs training images. Received: none.")
+            raise ValueError("An integer network needs training images. Received: no images.")
         programs["int8"] = quantise(program, calibration, verbose=verbose)
     except ValueError as error:
         programs["int8"] = error
