@@ -7,9 +7,9 @@ import pytest
 import keras_proxy_snn as kps
 
 
-def watch(monitor, batches, epoch=False):
+def watch(monitor, batches, epoch=False, **fields):
     """Feed logs to a monitor as `fit` would, and return the warnings it gave."""
-    monitor.set_model(kps.build("digits", time_steps=1))
+    monitor.set_model(kps.build("digits", time_steps=1, **fields))
     monitor.model.stop_training = False
     monitor.on_epoch_begin(0)
     with warnings.catch_warnings(record=True) as caught:
@@ -29,9 +29,9 @@ def test_healthy_training_is_quiet():
 @pytest.mark.parametrize(
     ("logs", "parts"),
     [
-        ({"rate_conv2": 0.95}, ["'conv2'", "0.95", "proxy_activation='clip'"]),
+        ({"rate_conv2": 0.95}, ["'conv2'", "0.95", "a lower learning rate"]),
         ({"rate_dense1": 0.0}, ["'dense1' is silent", "`v_threshold`"]),
-        ({"proxy_distance": 0.9}, ["drifted apart", "0.90", "proxy_activation='clip'"]),
+        ({"proxy_distance": 0.9}, ["drifted apart", "0.90", "often passes by itself"]),
         ({"proxy_distance": float("nan")}, ["drifted apart"]),
     ],
 )
@@ -43,6 +43,24 @@ def test_a_warning_names_the_layer_and_the_cure(logs, parts):
         assert part in message
     assert monitor.warned == list(logs)
     assert not monitor.model.stop_training
+
+
+@pytest.mark.parametrize("activation", ["relu", "clip"])
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_no_cure_is_what_the_model_has_already(activation, batch_norm):
+    fields = {"proxy_activation": activation, "batch_norm": batch_norm}
+    (message,) = watch(kps.ProxyMonitor(patience=1), [{"proxy_distance": 0.9}], **fields)
+    assert ("proxy_activation='clip'" in message) == (activation == "relu")
+    assert ("kernel_initializer='rate_preserving'" in message) == (not batch_norm)
+
+
+def test_a_drift_in_a_later_epoch_does_not_pass_by_itself():
+    monitor, bad = kps.ProxyMonitor(), {"proxy_distance": 0.9}
+    watch(monitor, [{}])
+    monitor.on_epoch_begin(1)
+    with pytest.warns(kps.CollapseWarning) as caught:
+        monitor.on_epoch_end(1, bad)
+    assert "by itself" not in str(caught[0].message)
 
 
 def test_patience_counts_batches_in_a_row_and_an_epoch_is_enough():

@@ -240,6 +240,24 @@ def test_evaluate(trained):
     assert text.count("%") == 3
 
 
+@pytest.mark.any_backend
+def test_the_place_of_a_data_set_is_kept(tmp_path, monkeypatch):
+    """`evaluate` finds it again, from another folder too."""
+    if (place := kps.datasets.locate("fashion_mnist")) is None:
+        pytest.skip("Fashion-MNIST is not on this machine")
+    (tmp_path / "place").symlink_to(place.path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KERAS_PROXY_SNN_DATA", raising=False)
+    small = ["--set", "input_shape=(28, 28, 1)", "--images", 40, "--time-steps", 2]
+    own = ["--data-dir", "place", "--epochs", 1, "--output", "f.keras"]
+    good("train", "2C3-P4-10F", "--dataset", "fashion_mnist", *small, *own)
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert "50 test images of fashion_mnist" in good("evaluate", "../f.keras", "--images", 50)
+    (tmp_path / "place").unlink()
+    assert "Fashion-MNIST was not found" in refused("evaluate", "../f.keras")
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_export(format, trained, tmp_path):
     output = tmp_path / f"net{FORMATS[format].suffix}"

@@ -21,6 +21,8 @@ pytest.importorskip("matplotlib")
 from matplotlib.collections import EventCollection
 from matplotlib.colors import to_rgba
 
+from keras_proxy_snn.visualization.figure import shades
+
 from .pictures import TIME_STEPS, check_legible, make_model, png, simulate
 
 # What a backend gives a picture is an array; one test of each picture runs on all of them.
@@ -198,6 +200,40 @@ def check_rows(raster, bars, spikes):
     widths = [bar.get_width() for bar in bars.patches]
     assert widths == [len(steps) for steps in rows.values()]
     return rows
+
+
+@pytest.mark.parametrize("input_range", [None, (0, 255)])
+def test_a_dark_image_is_drawn_dark(input_range, image):
+    """As the network sees it: pixels over white, not stretched from black to white."""
+    model = make_model()
+    model.input_range = input_range
+    white = 255.0 if input_range else 1.0
+    for low, high in ((0.0, 0.25), (0.5, 1.0)):
+        pixels = (low + (high - low) * image) * white
+        for draw in (spike_raster, feature_maps):
+            figure = draw(model, pixels)
+            (shown,) = [im for axes in figure.axes for im in axes.images if im.cmap.name == "gray"]
+            np.testing.assert_allclose(shown.get_array(), pixels[..., 0] / white, atol=1e-6)
+            assert shown.get_clim() == (0, 1)
+
+
+def test_images_of_another_range_are_drawn_from_its_black_to_its_white():
+    model = make_model()
+    model.input_range = (-2, 3)
+    centred = np.linspace(-2, 3, 64, dtype="float32").reshape(8, 8, 1)
+    np.testing.assert_allclose(
+        shades(model, centred), np.linspace(0, 1, 64).reshape(8, 8), atol=1e-6
+    )
+
+
+def test_what_has_no_window_or_no_snn_says_so(model, image):
+    with pytest.raises(RuntimeError, match="open no window"):
+        spike_raster(model, image).show()
+    for draw in (spike_raster, feature_maps, potential_traces):
+        with pytest.raises(TypeError, match="must be a ProxyModel"):
+            draw(model.ann, image)
+    with pytest.raises(ValueError, match=r"Received: \{5: 0.97, 10: 0.98\}"):
+        accuracy_against_time_steps({5: 0.97, 10: 0.98})
 
 
 @pytest.mark.each_backend

@@ -9,6 +9,7 @@ from .. import statistics
 from ..basics.checks import check_flag, positive_integer
 from ..basics.types import Images
 from ..basics.warn import warn
+from ..model import ProxyModel
 
 __all__ = ["CollapseWarning", "ProxyMonitor"]
 
@@ -105,10 +106,12 @@ class ProxyMonitor(keras.callbacks.Callback):
         self._told: set[str] = set()
         self._out_of_range: dict[str, int] = {}
         self._batches = 0
+        self._is_first = True
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start anew with the first epoch of a training."""
-        if epoch == 0:
+        self._is_first = epoch == 0
+        if self._is_first:
             self._forget()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -169,7 +172,7 @@ class ProxyMonitor(keras.callbacks.Callback):
             return (
                 f"Layer {layer!r} fires at a rate of {value:.2f} spikes per neuron and step (limit "
                 f"{self.max_rate}). At rates near 1, spikes carry no information and training "
-                f"collapses. Cure: {_cure(threshold)}"
+                f"collapses. Cure: {_cure(self.model, threshold)}"
             )
         if self._is_silent(name, value):
             names = ", ".join(name.removeprefix("rate_") for name in silent_after)
@@ -180,17 +183,24 @@ class ProxyMonitor(keras.callbacks.Callback):
                 f"a lower `{threshold}`, or more `time_steps`."
             )
         if name == "proxy_distance" and (math.isnan(value) or value > self.max_distance):
+            often = "In the first epoch this often passes by itself. " if self._is_first else ""
             return (
                 f"SNN and ANN have drifted apart: cosine distance {value:.2f} (limit "
-                f"{self.max_distance}), so the proxy's gradients say little about the SNN. "
-                f"Cure: {_cure('v_threshold')}"
+                f"{self.max_distance}), so the proxy's gradients say little about the SNN. {often}"
+                f"Cure: {_cure(self.model, 'v_threshold')}"
             )
         return None
 
 
-def _cure(threshold: str) -> str:
-    return (
-        "`proxy_activation='clip'`, which bounds the proxy at the rate an IF neuron can reach; or "
-        f"a higher `{threshold}` with more `time_steps`; or a lower learning rate; or, without "
-        "batch normalisation, kernel_initializer='rate_preserving'."
-    )
+def _cure(model: ProxyModel, threshold: str) -> str:
+    """What would change this model: no setting that it has already."""
+    cures = [f"a higher `{threshold}` with more `time_steps`", "a lower learning rate"]
+    layers = model.ann.layers
+    if any(isinstance(layer, keras.layers.ReLU) and layer.max_value is None for layer in layers):
+        cures.insert(
+            0,
+            "`proxy_activation='clip'`, which bounds the proxy at the rate an IF neuron can reach",
+        )
+    if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers):
+        cures.append("kernel_initializer='rate_preserving'")
+    return "; or ".join(cures) + "."

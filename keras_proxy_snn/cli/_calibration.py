@@ -10,7 +10,7 @@ from ..basics.pixel_range import in_range
 from ..datasets.names import is_hub
 from ..datasets.pictures import is_scaled, read_array, unit
 from ..export import Program
-from ._own import is_of_training, note_of_changes, own_parts
+from ._own import is_of_training, kept_data_dir, note_of_changes, own_parts
 from ._pictures import spread_pictures
 from ._shared import reading
 
@@ -56,7 +56,7 @@ def calibration_images(
         if is_scaled(array.dtype):
             array = in_range(unit(array), program.input_range)
         return array, None, None
-    return _data_set(program, wanted)
+    return _data_set(program, wanted, record)
 
 
 def _own(program: Program, settings: dict[str, Any]) -> tuple[Any, Any, tuple[str, ...]]:
@@ -69,16 +69,21 @@ def _own(program: Program, settings: dict[str, Any]) -> tuple[Any, Any, tuple[st
         return images, test.first(_TESTED).arrays(), train.class_names
 
 
-def _data_set(program: Program, wanted: str | None) -> tuple[Any, Any, tuple[str, ...] | None]:
+def _data_set(
+    program: Program, wanted: str | None, record: dict[str, Any] | None
+) -> tuple[Any, Any, tuple[str, ...] | None]:
     outputs = program.shapes()[-1][0]
     fitting = datasets.name_by_shape(program.input_shape, outputs, program.class_names)
     name = wanted or fitting
-    if name is None or (wanted is None and datasets.locate(name) is None):
+    if name is None:
+        return None, None, None
+    place = kept_data_dir(record, name)
+    if wanted is None and datasets.locate(name, place) is None:
         return None, None, None
     with reading(f"data set {name}"):
         classes = datasets.class_names(name)
     fits = len(classes) == outputs and program.class_names in (None, classes)
     with reading(f"data set {name}"):
-        (x, _), (x_test, y_test) = datasets.load(name)
+        (x, _), (x_test, y_test) = datasets.load(name, data_dir=place)
     test = (in_range(x_test[:_TESTED], program.input_range), y_test[:_TESTED]) if fits else None
     return in_range(x, program.input_range), test, classes if fits else None

@@ -10,10 +10,16 @@ from ..basics.pixel_range import in_range
 from ..model import ProxyModel
 from ..presets import PRESETS
 from ._arguments import check_data_dir, check_fits
-from ._own import note_pictures, own_images, own_parts, shown
+from ._own import kept_data_dir, note_pictures, own_images, own_parts, shown
 from ._shared import BadInput, reading
 
-__all__ = ["Images", "Training", "check_data", "test_images", "training_images"]
+__all__ = [
+    "Images",
+    "Training",
+    "check_data",
+    "test_images",
+    "training_images",
+]
 
 _HELD_OUT = 0.1  # share of the training images of a data set that has a name
 
@@ -141,7 +147,7 @@ def test_images(
             this is a copy: only the held-out pictures.
         dataset: Name of a data set. By default the data of the record, or else the data set whose
             images have the model's shape and classes.
-        data_dir: Folder or archive of the data set.
+        data_dir: Folder or archive of the data set. By default that of the training.
 
     Raises:
         BadInput: If there are no such images, or the model does not fit them.
@@ -164,6 +170,7 @@ def test_images(
             f"for images {tuple(model.image_shape)} and {model.classes} classes{named}, and no "
             "data set that has such images."
         )
+    data_dir = data_dir or kept_data_dir(record, dataset)
     with reading(f"data set {dataset}"):
         _, (x, y) = datasets.load(dataset, data_dir=data_dir)
     x = in_range(x, model.input_range)

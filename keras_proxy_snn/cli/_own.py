@@ -20,6 +20,7 @@ __all__ = [
     "data_of_record",
     "is_of_training",
     "kept",
+    "kept_data_dir",
     "note_of_changes",
     "note_pictures",
     "own_images",
@@ -33,6 +34,14 @@ def kept(data: str | None) -> str | None:
     if data is None or is_hub(data):
         return data
     return os.path.abspath(user_path(data))
+
+
+def kept_data_dir(record: dict[str, Any] | None, dataset: str) -> str | None:
+    """Place of a data set that a training noted in its record, if it was this set and exists."""
+    if record is None or record["settings"]["dataset"] != dataset:
+        return None
+    place: str | None = record.get("data_dir")
+    return place if place is not None and os.path.exists(place) else None
 
 
 def shown(data: str) -> str:

@@ -1,6 +1,7 @@
 """The work of `keras-proxy-snn train`: train for an epoch, save the file, and repeat."""
 
 import math
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from ._arguments import dataset_of
 from ._data import Training, check_data, training_images
 from ._interrupts import Interrupts
 from ._output import Output
+from ._own import kept_data_dir
 from ._shared import BadInput, Interrupted, load_network
 
 __all__ = ["run"]
@@ -53,6 +55,7 @@ def run(
         Interrupted: After Ctrl-C; the message tells what `output` holds.
     """
     settings = {**settings, "dataset": dataset_of(settings)}
+    data_dir = data_dir or kept_data_dir(record, settings["dataset"])
     data, shape = training_images(settings, data_dir)
     batch_size = next(size for most, size in _BATCH_SIZES.items() if data.train.images < most)
     settings["batch_size"] = settings["batch_size"] or batch_size
@@ -65,6 +68,8 @@ def run(
     model.class_names = data.train.class_names
     versions = {"keras_proxy_snn": __version__, "backend": keras.config.backend()}
     record = {**record, "settings": settings, "versions": versions}
+    if data_dir is not None:
+        record["data_dir"] = os.path.abspath(data_dir)
     saved, monitor = len(record["history"]), ProxyMonitor()
     try:
         with Interrupts() as interrupts:

@@ -57,8 +57,8 @@ def load(
     disk.
 
     The digits come with the package, so `data_dir` does not matter. The set has 1,797 images.
-    They are sorted by class, and every fifth image is a test image. This split is stratified and
-    always the same.
+    Of each class, every fifth image is a test image, so the split is stratified and always the
+    same.
 
     Examples keep the order of their source. For images in class folders the classes take turns, so
     that the first n images are balanced for any n.

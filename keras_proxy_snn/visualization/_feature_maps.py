@@ -9,7 +9,7 @@ from ..basics.arrays import as_float32
 from ..basics.checks import positive_integer
 from ..basics.types import Images
 from ..model import ProxyModel
-from .figure import WIDTH, draw_image, new_figure, one_image, short
+from .figure import WIDTH, draw_image, new_figure, one_image, shades, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ def feature_maps(
     height = width * min(3.0, batch.shape[1] / batch.shape[2])
     block = _TITLE + _NUMBERS + _SIMILARITIES + 2 * height
     sheet = _Sheet(whole, 2 * _EDGE + _IMAGE + len(layers) * block)
-    _draw_head(sheet, batch[0], image_name, model.time_steps)
+    _draw_head(sheet, shades(model, batch[0]), image_name, model.time_steps)
     for i, maps in enumerate(layers):
         _draw_block(sheet, _EDGE + _IMAGE + i * block, maps, width, height)
     return sheet.figure

@@ -19,6 +19,7 @@ from .figure import (
     model_labels,
     new_figure,
     one_image,
+    shades,
     short,
     winners,
 )
@@ -96,7 +97,7 @@ def spike_gif(
         for layer in model.snn.if_layers
     }
     names = [short(name, 12) for name in model_labels(model, class_names)]
-    _Film(pixels[0], spikes, names, image_name).write(path, frames_per_second)
+    _Film(shades(model, pixels[0]), spikes, names, image_name).write(path, frames_per_second)
     return path
 
 
@@ -104,7 +105,7 @@ class _Film:
     """The figure, and the parts of it that change from step to step.
 
     Args:
-        image: `(height, width, channels)`.
+        image: An image of `shades`.
         spikes: Name of the layer to spikes `(time, ...)`; the readout is last.
         names: Names of the classes.
         image_name: Name of the image.

@@ -17,6 +17,7 @@ from .figure import (
     model_labels,
     new_figure,
     one_image,
+    shades,
     short,
     winners,
 )
@@ -106,7 +107,7 @@ def spike_raster(
     figure = new_figure(0.45 + sum(heights) + 0.3 * len(panels))
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[5, 1])
     head = grid[0, :].subgridspec(1, 2, width_ratios=[1, 6])
-    draw_image(figure.add_subplot(head[0]), batch[0])
+    draw_image(figure.add_subplot(head[0]), shades(model, batch[0]))
     _draw_head(figure.add_subplot(head[1]), image_name, model.time_steps)
     most = max(panel.counts.max(initial=1) for panel in panels)
     for row, panel in enumerate(panels, start=1):

@@ -151,6 +151,12 @@ def _draw(
 
 def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> None:
     """Refuse values that cannot be drawn with a `ValueError`."""
+    for curves_by_name in (curves, points):
+        if not all(isinstance(curve, Mapping) for curve in curves_by_name.values()):
+            raise ValueError(
+                "Curves and points must be names to T to accuracy, such as "
+                f"{{'digits': {{10: 0.97}}}}. Received: {dict(curves_by_name)!r}."
+            )
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
     if not steps:
         raise ValueError(f"`curves` must hold an accuracy at some T. Received: {dict(curves)!r}.")

@@ -29,6 +29,7 @@ __all__ = [
     "new_figure",
     "new_panels",
     "one_image",
+    "shades",
     "short",
     "winners",
 ]
@@ -125,8 +126,11 @@ def one_image(model: ProxyModel, image: Images) -> np.ndarray:
     """A batch with one image of a model, float32, from an image or from a batch with one image.
 
     Raises:
+        TypeError: If the model is not a `ProxyModel`.
         ValueError: If the image has another shape, or a pixel is not a finite number.
     """
+    if not isinstance(model, ProxyModel):
+        raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
     shape = model.snn.image_shape
     pixels = np.asarray(ops.convert_to_numpy(image))
     check_finite(pixels)
@@ -185,16 +189,20 @@ def short(name: str, length: int) -> str:
     return name if len(name) <= length else f"{name[:half]}...{name[-half:]}"
 
 
-def draw_image(axes: "Axes", image: np.ndarray) -> None:
-    """Show `(height, width, channels)`, stretched from black to white.
+def shades(model: ProxyModel, image: np.ndarray) -> np.ndarray:
+    """An image `(height, width, channels)` as the network sees it, from 0 (black) to 1 (white).
 
-    Three channels are shown as RGB. For any other number of channels the mean is shown.
+    Black and white are those of the model's input range, so a dark image stays dark. Three channels
+    stay; of any other number of channels the mean is taken, `(height, width)`.
     """
-    colour = image.shape[-1] == 3
-    pixels = image if colour else image.mean(axis=-1)
-    span = float(np.ptp(pixels)) or 1.0
-    axes.imshow(
-        (pixels - pixels.min()) / span, cmap="gray", vmin=0, vmax=1, interpolation="nearest"
-    )
+    black, white = model.input_range
+    pixels = image if image.shape[-1] == 3 else image.mean(axis=-1)
+    scaled: np.ndarray = np.clip((pixels - black) / (white - black), 0, 1)
+    return scaled
+
+
+def draw_image(axes: "Axes", image: np.ndarray) -> None:
+    """Show an image of `shades`."""
+    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
