@@ -45,7 +45,9 @@ class Costs:
 
     def _table(self) -> Table:
         plural = "s" * (self.images != 1)
-        return work_table(self, f", mean of {self.images} image{plural}, T = {self.time_steps}")
+        return work_table(
+            self.layers, f", mean of {self.images} image{plural}, T = {self.time_steps}"
+        )
 
     def __repr__(self) -> str:
         return str(self._table())

@@ -42,8 +42,11 @@ class Report:
         return asdict(self)
 
     def _tables(self) -> list[Table]:
-        energy = energy_table(self.costs, self.energy_table.name)
-        return [activity_table(self.layers), work_table(self.costs), energy]
+        costs = self.costs
+        energy = energy_table(
+            costs.estimates, costs.activation_bits, costs.time_steps, self.energy_table.name
+        )
+        return [activity_table(self.layers), work_table(costs.layers), energy]
 
     def __str__(self) -> str:
         head = f"{self.model}: T = {self.time_steps}, {self.images} images"
