@@ -1076,7 +1076,7 @@ def test_a_backend_that_is_not_there(tmp_path):
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "KERAS_BACKEND must name an installed backend" in done.stderr.splitlines()[-1]
-    assert "Received: theano" in done.stderr
+    assert "Received: 'theano'." in done.stderr
     assert "Traceback" not in done.stderr
 
 

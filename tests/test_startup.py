@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,14 +49,40 @@ def test_tensorflow_stays_the_default_of_keras(fresh, installed):
 
 
 def test_a_choice_is_never_overridden(fresh, tmp_path, monkeypatch):
-    fresh("jax")
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    fresh("tensorflow", "jax", "torch")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
     startup.choose_backend()
-    assert os.environ["KERAS_BACKEND"] == "tensorflow"
+    assert os.environ["KERAS_BACKEND"] == "jax"
     monkeypatch.delenv("KERAS_BACKEND")
     (tmp_path / "keras.json").write_text(json.dumps({"backend": "torch"}))
     startup.choose_backend()
     assert "KERAS_BACKEND" not in os.environ
+
+
+@pytest.mark.parametrize("where", ["variable", "file"])
+@pytest.mark.parametrize(
+    ("backend", "installed", "cure"),
+    [
+        ("tensrflow", ("jax", "torch"), "before the import: jax, torch\\. Received"),
+        ("numpy", ("jax",), "before the import: jax\\. Received"),
+        ("torch", ("jax",), 'jax\\. Or: pip install "keras-proxy-snn\\[torch\\]"\\. Received'),
+        ("jax", (), 'Install one: pip install "keras-proxy-snn\\[jax\\]".*\\)\\. Received'),
+    ],
+)
+def test_a_chosen_backend_must_be_installed(
+    fresh, tmp_path, monkeypatch, where, backend, installed, cure
+):
+    """Keras says only that it cannot import it."""
+    fresh(*installed)
+    if where == "variable":
+        monkeypatch.setenv("KERAS_BACKEND", backend)
+        what = "KERAS_BACKEND"
+    else:
+        (tmp_path / "keras.json").write_text(json.dumps({"backend": backend}))
+        what = f"`backend` in {re.escape(str(tmp_path / 'keras.json'))}"
+    rule = f"^{what} must name an installed backend: tensorflow, jax or torch\\. .*"
+    with pytest.raises(ImportError, match=f"{rule}{cure}: '{backend}'\\.$"):
+        startup.choose_backend()
 
 
 @pytest.mark.parametrize(

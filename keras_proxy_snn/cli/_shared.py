@@ -134,16 +134,19 @@ def import_backend() -> None:
     """Import Keras on the backend that `KERAS_BACKEND` names.
 
     Raises:
-        BadInput: If there is no such backend on this machine.
+        BadInput: If there is no such backend on this machine, or it cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         choose_backend()
+    except ImportError as error:
+        raise BadInput(str(error)) from error
+    try:
         with without_standard_error():
             importlib.import_module("keras_proxy_snn.model")
     except (ImportError, RuntimeError, ValueError) as error:
         raise BadInput(
-            "KERAS_BACKEND must name an installed backend: tensorflow, jax or torch. "
+            "KERAS_BACKEND must name a backend that can be imported. "
             f"Received: {os.environ.get('KERAS_BACKEND', 'nothing')} ({error})."
         ) from error
 
