@@ -63,7 +63,7 @@ def fit(span, shape, padding):
 
 
 def neurons(rng, shape, integer, first):
-    """Kernel, bias and thresholds: biases or not, one threshold or one a filter."""
+    """Kernel, bias and thresholds: biases or not, one threshold or one per filter."""
     units = shape[-1]
     if integer:
         kernel = rng.integers(-20, 26, shape).astype("int8")

@@ -23,7 +23,7 @@ def test_chunks_are_few_and_nearly_equal(time_steps, longest, length):
     ("shapes", "eager", "large_gpu", "small_gpu"),
     [
         ([(1, 8, 8, 32), (1, 10)], 20, 20, 20),
-        ([(32, 10), (32, 8, 8, 32)], 4, 20, 20),  # 2^16 values a step
+        ([(32, 10), (32, 8, 8, 32)], 4, 20, 20),  # 2^16 values per step
         ([(100, 28, 28, 32)], 2, 20, 20),
         ([(100, 28, 28, 128)], 2, 20, 5),  # 2^28 are 26 steps of these, 2^26 are 6
         ([(100, 32, 32, 256)], 2, 10, 2),

@@ -268,7 +268,9 @@ def test_export(format, trained, tmp_path):
     assert (facts["check"]["images"], facts["check"]["differing"]) == (64, 0)
     assert "exists already" in refused("export", trained[0], "--format", format, "--output", output)
     options = ["--output", output, "--force", "--no-check", "--time-steps", 2]
-    assert "not made" in good("export", trained[0], "--format", format, *options)
+    shown = good("export", trained[0], "--format", format, *options)
+    assert "not made" in shown
+    assert ("ms per image, 1 thread\n" in shown) == (format in ("onnx", "litert"))
 
 
 def test_an_integer_network(trained, tmp_path):

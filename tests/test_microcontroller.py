@@ -91,6 +91,7 @@ def test_tflite_micro_gives_the_counts(network, model, images):
     np.testing.assert_array_equal([[int(n) for n in row[3:]] for row in rows], expected)
     assert [int(row[1]) for row in rows] == expected.argmax(axis=1).tolist()
     assert f"T = {program.time_steps}, " in done.stdout
+    assert " ms per image on this machine" in done.stdout
     assert "Arena allocation total" in done.stderr
 
 

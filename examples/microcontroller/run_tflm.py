@@ -158,7 +158,7 @@ def main():
     milliseconds = (time.perf_counter() - start) * 1000 / len(counts)
     for row in counts:
         print(f"class {row.argmax()}  counts {' '.join(map(str, row))}")
-    print(f"T = {network.facts['time_steps']}, {milliseconds:.2f} ms an image on this machine")
+    print(f"T = {network.facts['time_steps']}, {milliseconds:.2f} ms per image on this machine")
     if arguments.allocations:
         network.interpreter.print_allocations()
 

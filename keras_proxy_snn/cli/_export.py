@@ -160,7 +160,7 @@ def print_table(facts: dict[str, Any]) -> None:
         "check": "not made" if facts["check"] is None else Check(**facts["check"]),
     }
     if "latency_ms" in facts:
-        rows["latency"] = f"{facts['latency_ms']:.2f} ms an image, 1 thread"
+        rows["latency"] = f"{facts['latency_ms']:.2f} ms per image, 1 thread"
     if "accuracy" in facts:
         images = facts["accuracy_images"]
         rows["accuracy"] = f"{facts['accuracy']:.2%} of {images} test images (strict)"
