@@ -1,8 +1,8 @@
 """Table of the file formats, for the exporter and the command line.
 
-Each format has an entry in this table, and a folder beside this file that defines `FORMS`, `write`,
-`add_facts`, `run` and `node_count`. The table is read before a writer is imported, so it needs no
-NumPy.
+Each format has an entry in this table, and a folder beside this file that defines `write`,
+`add_facts`, `run` and `node_count`, and, where there is such a thing, `latency` and `memory`. The
+table is read before a writer is imported, so it needs no NumPy.
 """
 
 import importlib
@@ -30,6 +30,7 @@ class Format:
     Attributes:
         suffix: Suffix of the file's name.
         forms: Forms of the graph; the first is the default.
+        runtime: Name of the runtime in which the format's own `run` runs a file.
         libraries: Modules that the format needs: the first to write a file, all to run it.
         weights: Number formats in which a file can hold the weights of a float network.
         numbers: Number formats that a file can hold, see `Program.number_format`.
@@ -39,11 +40,25 @@ class Format:
 
     suffix: str
     forms: tuple[str, ...]
+    runtime: str
     libraries: tuple[str, ...] = ()
     weights: tuple[str, ...] = ("float32",)
     numbers: tuple[str, ...] = ("float32", "int8")
     runner: bool = False
     converter: str | None = None
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """What its files can hold: a float network by its weights' formats, an integer network.
+
+        Example:
+
+        >>> from keras_proxy_snn.export.formats import FORMATS
+        >>> FORMATS["litert"].contents
+        ('float32', 'float16', 'int8')
+        """
+        floats = self.weights if "float32" in self.numbers else ()
+        return (*floats, *(number for number in self.numbers if number != "float32"))
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,7 @@ FORMATS = {
     "onnx": Format(
         ".onnx",
         ("unrolled", "step", "loop"),
+        "ONNX Runtime",
         ("onnx", "onnxruntime"),
         runner=True,
         converter="tf2onnx",
@@ -81,13 +97,14 @@ FORMATS = {
     "litert": Format(
         ".tflite",
         ("unrolled", "step", "stateful"),
+        "LiteRT",
         ("ai_edge_litert",),
         weights=("float32", "float16"),
         runner=True,
         converter="tflite",
     ),
-    "nir": Format(".nir", ("graph",), ("nir",)),
-    "c": Format(".c", ("event_driven",), numbers=("int8",)),
+    "nir": Format(".nir", ("graph",), "NumPy", ("nir",)),
+    "c": Format(".c", ("event_driven",), "C99", numbers=("int8",)),
 }
 
 

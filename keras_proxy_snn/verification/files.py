@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..export import c, interpreter, litert, nir, onnx
+from ..export import FORMATS, c, interpreter, litert, onnx
+from ..export.formats import writer
 from ..export.program import Program
 from . import nir_peers
 
@@ -34,15 +35,17 @@ class Runtime:
     run: Callable[[Program, Path, np.ndarray, int], np.ndarray]
 
 
-def _written(module: Any, suffix: str, run: Callable[..., np.ndarray], **options: object) -> Any:
-    """Write a file in one of its forms, then run it."""
+def _written(format: str, run: Callable[..., np.ndarray], **options: object) -> Any:
+    """Write a file of a format in one of its forms, then run it."""
+    kind = FORMATS[format]
 
     def written_and_run(
         program: Program, folder: Path, images: np.ndarray, number: int
     ) -> np.ndarray:
-        path = folder / f"net{suffix}"
+        path = folder / f"net{kind.suffix}"
+        form = kind.forms[number % len(kind.forms)]
         try:
-            module.write(program, path, form=module.FORMS[number % len(module.FORMS)], **options)
+            writer(format).write(program, path, form=form, **options)
         except ValueError as error:
             raise RefusedError(str(error)) from error
         return run(path, program, images)
@@ -64,28 +67,31 @@ def _in_spikingjelly(program: Program, folder: Path, images: np.ndarray, number:
         raise RefusedError(
             "SpikingJelly starts potentials at the value after a reset, so `v_0` must be 0."
         )
-    run = _written(nir, ".nir", nir_peers.spikingjelly, pooling="average")
+    run = _written("nir", nir_peers.spikingjelly, pooling="average")
     scores: np.ndarray = run(program, folder, images, number)
     return scores
 
 
 def _onnx_in(runtime: str) -> Callable[..., np.ndarray]:
-    return _written(onnx, ".onnx", partial(onnx.run, runtime=runtime))
+    return _written("onnx", partial(onnx.run, runtime=runtime))
 
+
+# The runtime of each format's own `run` has the name of the format, or this one.
+_NAMES = {"onnx": "onnxruntime"}
 
 RUNTIMES = {
     "interpreter": Runtime((), _interpreted),
-    "onnxruntime": Runtime(("onnx", "onnxruntime"), _onnx_in("onnxruntime")),
+    **{
+        _NAMES.get(format, format): Runtime(kind.libraries, _written(format, writer(format).run))
+        for format, kind in FORMATS.items()
+    },
     "onnxruntime-node": Runtime(("onnx",), _onnx_in("onnxruntime-node")),
     "openvino": Runtime(("onnx", "openvino"), _onnx_in("openvino")),
-    "litert": Runtime(("ai_edge_litert",), _written(litert, ".tflite", litert.run)),
     "tflite-micro": Runtime(
-        ("ai_edge_litert", "tflite_micro"), _written(litert, ".tflite", litert.run_micro)
+        ("ai_edge_litert", "tflite_micro"), _written("litert", litert.run_micro)
     ),
-    "nir": Runtime(("nir",), _written(nir, ".nir", nir.run)),
-    "nirtorch": Runtime(("nir", "nirtorch", "torch"), _written(nir, ".nir", nir_peers.nirtorch)),
+    "nirtorch": Runtime(("nir", "nirtorch", "torch"), _written("nir", nir_peers.nirtorch)),
     "spikingjelly": Runtime(("nir", "nirtorch", "torch", "spikingjelly"), _in_spikingjelly),
-    "c": Runtime((), _written(c, ".c", c.run)),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..basics.checks import check_choice, positive_integer
 from ..basics.startup import BACKENDS, INSTALL_A_BACKEND, installed_backends
-from .files import installed
+from .files import RUNTIMES, installed
 from .report import WEIGHTS, Record, Report, Task
 
 __all__ = ["verify"]
@@ -38,7 +38,7 @@ def verify(
             may decide a spike of the float form.
         only: Names of backends and runtimes. By default all that are installed.
         path: Report file. It is written after every 100 networks; an existing report is continued.
-        tell: Called with a line about the progress.
+        tell: Called with a line about the progress, and one that names what is not installed.
 
     Returns:
         A `Report`.
@@ -58,6 +58,9 @@ def verify(
     positive_integer("networks", networks)
     check_choice("weights", weights, WEIGHTS)
     backends, runtimes = _chosen(only)
+    missing = [name for name in (*BACKENDS, *RUNTIMES) if name not in {*backends, *runtimes}]
+    if missing and not only:
+        tell(f"not installed, so left out: {', '.join(missing)}")
     report = Report(seed, weights, [*backends, *runtimes])
     if path is not None and Path(path).exists():
         report.resume(path)

@@ -10,22 +10,16 @@ from typing import Any
 from ...basics.files import check_target
 from ...basics.types import Images, Verbose
 from .. import half, litert, vela
-from ..formats import FORMATS, writer
+from ..formats import FORMATS, Format, writer
 from ..program import Program
 from ..quantise import quantise
 from ._table import NPUS
 from ._twin import write_twin
 
-__all__ = ["number_formats", "write_files"]
+__all__ = ["KINDS", "number_formats", "write_files"]
 
-# Number formats of the files. A float16 program has rounded weights.
-_NUMBERS = {
-    "litert": ("float32", "float16", "int8"),
-    "onnx": ("float32", "int8"),
-    "nir": ("float32",),
-    "c": ("int8",),
-    "twin": ("float32", "int8"),
-}
+#: Kinds of files: all formats, and the ANN twin as a LiteRT file.
+KINDS = {**FORMATS, "twin": Format(".tflite", ("one pass",), "LiteRT")}
 Programs = dict[str, Program | ValueError]
 Row = dict[str, Any]
 
@@ -55,10 +49,9 @@ def write_files(
     """Write all files; return facts about each, or the reason why it cannot be written."""
     files = []
     for format in formats:
-        forms = writer(format).FORMS if format in FORMATS else ("one pass",)
-        suffix = FORMATS[format].suffix if format in FORMATS else ".tflite"
-        for form, number in itertools.product(forms, _NUMBERS[format]):
-            path = folder / f"{format}-{form}-{number}{suffix}".replace(" ", "-")
+        kind = KINDS[format]
+        for form, number in itertools.product(kind.forms, kind.contents):
+            path = folder / f"{format}-{form}-{number}{kind.suffix}".replace(" ", "-")
             check_target(path, overwrite)
             files.append(_write(programs, calibration, format, form, number, path))
     there = [f for f in files if f["file"].endswith(".tflite") and "reason" not in f]
@@ -72,8 +65,12 @@ def _write(
 ) -> Row:
     facts = {"format": format, "form": form, "numbers": number, "file": path.name}
     module: Any = litert if format == "twin" else writer(format)
-    options = {"weights": "float16"} if number == "float16" else {}
+    options = {"weights": number} if number in KINDS[format].weights[1:] else {}
     try:
+        if number not in programs:
+            raise ValueError(
+                f"Networks of the report are in {', '.join(programs)}. Received: {number}."
+            )
         program = programs["float32" if format == "twin" else number]
         if isinstance(program, ValueError):
             raise program

@@ -18,19 +18,17 @@ from ..images import noise_images
 from ..interpreter import prepare_images
 from ..interpreter import run as interpret
 from ..program import Program
-from ._files import Row, number_formats, write_files
+from ._files import KINDS, Row, number_formats, write_files
 from ._table import TIMES, accuracy, conclusions
 from ._twin import twin_scores
 
 __all__ = ["RUNTIMES", "Report", "expected_scores", "measure", "run_file"]
 
+_FURTHER = {"onnx": {"OpenVINO": {"runtime": "openvino"}}}
+
 #: Runtimes of each format, with the options of its functions `run` and `latency`.
 RUNTIMES: dict[str, dict[str, dict[str, str]]] = {
-    "litert": {"LiteRT": {}},
-    "onnx": {"ONNX Runtime": {"runtime": "onnxruntime"}, "OpenVINO": {"runtime": "openvino"}},
-    "nir": {"NumPy": {}},
-    "c": {"C99": {}},
-    "twin": {"LiteRT": {}},
+    name: {kind.runtime: {}, **_FURTHER.get(name, {})} for name, kind in KINDS.items()
 }
 _BATCH, _ROUNDS, _REPEATS = 100, 5, 20
 _COMPARED = 64  # images without labels

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...basics.types import Tensor
+from ..formats import FORMATS
 from ..program import Program
 
 __all__ = ["NPUS", "TIMES", "accuracy", "circumstances", "conclusions", "render"]
@@ -20,8 +21,8 @@ TIMES = {1: "ms, 1 thread", 2: "ms, 2 threads"}
 _FILE = ["format", "form", "numbers"]
 _RUNS = [*_FILE, "runtime", "KiB", "nodes", "mismatches", "borderline", "accuracy", *TIMES.values()]
 _PACKAGES = ["keras-proxy-snn", "keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy"]
-_PACKAGES += ["ai-edge-litert", "onnx", "onnxruntime", "openvino", "nir", "ethos-u-vela"]
-_PACKAGES += ["tflite-micro"]
+_PACKAGES += [name.replace("_", "-") for kind in FORMATS.values() for name in kind.libraries]
+_PACKAGES += ["openvino", "ethos-u-vela", "tflite-micro"]
 _NOTES = """
 **mismatches**: number of spike counts that differ from the NumPy interpreter's counts for the same
 network; it must be 0. float16 is the network with rounded weights; int8 is the integer network,
