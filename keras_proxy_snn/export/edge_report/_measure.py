@@ -93,8 +93,8 @@ def measure(
     >>> program = Program((Flatten("flatten"), readout), (2, 2, 1), time_steps=3)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     report = measure(program, folder, formats=["nir"])
-    >>> [(row["format"], row["mismatches"]) for row in report.rows]
-    [('nir', 0)]
+    >>> [(row["numbers"], row.get("mismatches", "not made")) for row in report.rows]
+    [('float32', 0), ('int8', 'not made')]
     """
     folder = Path(folder)
     calibration = None if calibration is None else calibration[:500]
