@@ -20,6 +20,7 @@ from . import (
     rnl,
     surrogate,
     tandem,
+    warm_start,
 )
 from ._checkpoints import PhaseCallback
 from ._training import Trained, Training, fit_phase
@@ -91,6 +92,7 @@ METHODS: dict[str, Method] = {
     ),
     "proxy": Method("proxy learning, as the preset says", _PROXY, proxy.fit),
     "proxy_paper": Method("proxy learning, paper", _PROXY, proxy.fit_paper),
+    "proxy_paper_warm": Method("proxy learning, paper, from a trained ANN", _PROXY, warm_start.fit),
     "proxy_notebook": Method("proxy learning, notebook", _PROXY, proxy.fit_notebook),
     "proxy_low_t": Method("proxy learning, few time steps", _PROXY, proxy.fit_low_t),
     "proxy_quantised": Method(

@@ -14,7 +14,7 @@ from ..presets import Preset
 from ..training.losses import LOSSES
 from ..training.metrics import SpikeAccuracy
 
-__all__ = ["CONVERTED", "PLAIN", "convert", "variant"]
+__all__ = ["CONVERTED", "PLAIN", "convert", "normalised", "variant"]
 
 PLAIN: dict[str, Any] = {
     "proxy_activation": "relu",
@@ -86,7 +86,7 @@ def convert(
     Returns:
         A `ProxyModel` without batch normalisation, compiled for evaluation.
     """
-    converted = _normalised(ann, thresholds, spike_heights, max_rate)
+    converted = normalised(ann, thresholds, spike_heights, max_rate)
     readout = {converted.layers[-1].name: preset.readout_v_threshold or 1.0}
     model = ProxyModel(
         converted,
@@ -102,7 +102,7 @@ def convert(
     return model
 
 
-def _normalised(
+def normalised(
     ann: keras.Sequential,
     thresholds: Mapping[str, float],
     spike_heights: Mapping[str, float],
@@ -128,9 +128,9 @@ def _normalised(
             values += [kernel] if bias is None else [kernel, bias / np.float32(theta)]
             height = spike_heights.get(layer.name, 1.0)
         stack.append(type(layer).from_config(config))
-    normalised = keras.Sequential(stack, name=ann.name)
-    normalised.set_weights(values)
-    return normalised
+    rescaled = keras.Sequential(stack, name=ann.name)
+    rescaled.set_weights(values)
+    return rescaled
 
 
 def _to_numpy(weights: Tensor | None) -> Any:

@@ -12,6 +12,7 @@ from . import (
     low_t,
     table2,
     table3,
+    warm_start,
 )
 
 __all__ = ["EXPERIMENTS"]
@@ -28,6 +29,7 @@ _MODULES = (
     ablation,
     headline,
     headline_cifar10,
+    warm_start,
 )
 
 EXPERIMENTS = {module.EXPERIMENT.name: module.EXPERIMENT for module in _MODULES}
