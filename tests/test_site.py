@@ -14,6 +14,7 @@ from tests.pages import ROOT, blocks, commands_of, run_command, run_python, writ
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 SYMBOLS = re.compile(r"^::: keras_proxy_snn\.(\S+)$", re.MULTILINE)
+LINKS = re.compile(r"\]\(repo:([^)#\s]+)")
 sys.path.insert(0, str(DOCS / "_site"))
 docstrings = importlib.import_module("docstrings")
 sys.path.remove(str(DOCS / "_site"))
@@ -25,7 +26,9 @@ def name(path):
 
 # The package's own tests are what runs on each backend; these pages say no more than they.
 @pytest.mark.any_backend
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks(p, "python") or commands_of(p)], ids=name
+)
 def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[viz]"')
     pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')
@@ -37,6 +40,22 @@ def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypat
     for words in commands_of(page):
         known = run_command(words, monkeypatch) or words[0] in ("pip", "export")
         assert known, words
+
+
+@pytest.mark.once
+def test_commands_stand_in_blocks_that_run():
+    """What another name than `sh` marks as commands would be read by nobody here."""
+    for page in (*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        marked = set(re.findall(r"^ *```(\w+)", page.read_text(), re.MULTILINE))
+        assert not marked & {"bash", "shell", "console", "zsh", "python3"}, page
+
+
+@pytest.mark.once
+def test_links_to_the_repository_lead_to_files_that_it_has():
+    links = [(page, link) for page in PAGES for link in LINKS.findall(page.read_text())]
+    assert len(links) > 10
+    for page, link in links:
+        assert (ROOT / link).exists(), f"{page}: {link}"
 
 
 @pytest.mark.once
