@@ -4,10 +4,14 @@ import numpy as np
 from _opponents import FRAMEWORKS, OPPONENTS
 from _race import peak, turns
 
-from keras_proxy_snn.visualization.figure import OKABE_ITO, new_figure
+from keras_proxy_snn.visualization.figure import OKABE_ITO, heading, new_figure
 
 PANEL_HEIGHT = 2.9
 LEGEND_HEIGHT = 0.24
+TITLE_HEIGHT = 0.6
+CAPTION = (
+    "Each line is a library and a method: see below. Lower is better. Both axes are logarithmic."
+)
 WIDTH = 9.0
 AXES = {"ms": 1e3, "GiB": 2.0**-30}
 # Colour: library. Line style: kind of work. Open markers: bfloat16.
@@ -40,23 +44,24 @@ def draw_train_step(document):
     for key in keys:
         cells = [cell for cell in document["cells"] if (cell["preset"], cell["batch"]) == key]
         columns.append((f"{key[0]}\nbatch {key[1]}", cells))
-    return _draw(columns, ["ms", "GiB"])
+    return _draw("Time and memory of a training step against T", columns, ["ms", "GiB"])
 
 
 def draw_memory_in_t(document):
     """One panel: peak memory against T."""
     title = f"{document['preset']}, batch {document['batch']}"
-    return _draw([(title, document["cells"])], ["GiB"])
+    return _draw("Peak memory of training against T", [(title, document["cells"])], ["GiB"])
 
 
-def _draw(columns, rows):
+def _draw(title, columns, rows):
     names = list(dict.fromkeys(n for _, cells in columns for c in cells for n in c["results"]))
     shown = [n for n in names if any(peak(c["results"][n]) for _, cells in columns for c in cells)]
     legend = LEGEND_HEIGHT * (len(shown) + 1) / 2
-    figure = new_figure(PANEL_HEIGHT * len(rows) + legend, WIDTH)
+    figure = new_figure(PANEL_HEIGHT * len(rows) + legend + TITLE_HEIGHT, WIDTH)
+    heading(figure, title, CAPTION)
     grid = figure.subplots(len(rows), len(columns), squeeze=False, sharey="row", sharex=True)
-    for (title, cells), panels in zip(columns, grid.T, strict=True):
-        panels[0].set_title(title, fontsize="medium")
+    for (name, cells), panels in zip(columns, grid.T, strict=True):
+        panels[0].set_title(name, fontsize="medium")
         for what, axes in zip(rows, panels, strict=True):
             _panel(axes, sorted(cells, key=lambda cell: cell["time_steps"]), shown, what)
         panels[-1].set_xlabel("time steps T")
