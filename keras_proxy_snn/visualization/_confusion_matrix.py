@@ -20,7 +20,11 @@ _NUMBERED_CLASSES = 20
 _LABELLED_CLASSES = 40
 _FEW_CLASSES = 5  # whose cells have room for large numbers and longer names
 # Inches beside and above the matrix, for names, title and colour bar.
-_BESIDE, _ABOVE = 2.4, 1.5
+_BESIDE, _ABOVE = 2.4, 1.8
+_CAPTION = (
+    "Row: class of the image. Column: what the network took it for.\n"
+    "Right answers lie on the diagonal; a dark cell elsewhere: a pair often confused."
+)
 
 
 def confusion_matrix(
@@ -104,7 +108,11 @@ def _label(axes: "Axes", matrix: np.ndarray, names: list[str]) -> None:
     accuracy, images = np.trace(matrix) / matrix.sum(), int(matrix.sum())
     title = f"Confusion matrix, {images:,} images, accuracy {100 * accuracy:.2f} %"
     size = "large" if len(names) > _FEW_CLASSES else "medium"
-    axes.set_title(title, loc="left", fontsize=size, fontweight="bold")
+    axes.set_title(title, loc="left", pad=32, fontsize=size, fontweight="bold")
+    # Not `figure.heading`: the compressed layout moves a title of the figure, but no text below it.
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
+    text = axes.annotate(_CAPTION, (0, 1), (0, 5), fontsize="small", color="0.35", **place)
+    text.set_in_layout(False)  # it may be wider than the matrix
     labelled = range(0, len(names), -(-len(names) // _LABELLED_CLASSES))
     shown = [names[i] for i in labelled]
     turned = max(map(len, shown)) > (2 if len(names) > _FEW_CLASSES else 9) or len(shown) > 20
@@ -113,5 +121,5 @@ def _label(axes: "Axes", matrix: np.ndarray, names: list[str]) -> None:
     )
     axes.set_xticks(labelled, shown, fontsize="small", **style)
     axes.set_yticks(labelled, shown, fontsize="small")
-    axes.set_xlabel("answer of the network (right answers lie on the diagonal)")
+    axes.set_xlabel("answer of the network")
     axes.set_ylabel("class of the image")
