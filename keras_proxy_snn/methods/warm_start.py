@@ -32,7 +32,7 @@ def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     Neurons, proxy and loss are the paper's (`PAPER`): reset to zero, ReLU, cross-entropy of counts,
     neither biases nor batch normalisation. A ReLU network without biases gives the same classes
     when the weights of a layer are multiplied by a positive number. `spiking_weights` uses this to
-    start the neurons at rates that are neither near 0 nor cut off at 1. It does not keep them there:
+    start the neurons at rates that are neither near 0 nor cut off at 1. It does not keep them so:
     `benchmarks/NOTES.md` has a training whose rates rose until the readout fell silent.
 
     The ANN is trained in mixed bfloat16 with a learning rate that falls along a cosine. One of 9
