@@ -36,3 +36,16 @@ def test_the_example_converts_tunes_and_goes_on_from_its_files(tmp_path):
     again, same = run(run_in_a_process_of_its_own, tmp_path)
     assert "Epoch" not in again
     assert same == table
+
+
+@pytest.mark.slow
+@pytest.mark.any_backend
+def test_the_example_reaches_about_the_accuracies_of_its_head(tmp_path):
+    """At its own sizes, T = 16 alone: 98 % and more there, and here some images less."""
+    done = run_script("examples/from_keras.py", "--output", tmp_path, "--evaluate-at", "16")
+    assert done.returncode == 0, done.stderr
+    table = json.loads((tmp_path / "numbers.json").read_text())["accuracy"]
+    assert table.pop("cnn") >= 0.97
+    least = {"converted": 0.96, "quantised": 0.965, "calibrated": 0.955, "tuned": 0.97}
+    assert {*table} == {*least}
+    assert all(table[name]["16"] >= bound for name, bound in least.items()), table
