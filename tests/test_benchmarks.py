@@ -466,6 +466,9 @@ def test_sections_and_figures_are_made_of_json_alone(tmp_path):
     tables.draw(tmp_path)
     for script in (train_step, memory_in_t):
         assert (tmp_path / script.TASK / "run.png").stat().st_size > 5000
+        figure = tables.DRAWINGS[script.TASK](made_up(script))
+        assert figure.get_suptitle().endswith("against T")
+        assert "Lower is better" in "".join(text.get_text() for text in figure.texts)
     before = "a\n<!-- begin train_step -->old<!-- end train_step -->\nb\n"
     before += "<!-- begin startup --><!-- end startup -->"
     text = tables.render(before, tmp_path)
