@@ -45,7 +45,7 @@ EXTRAS = {"demo": "tensorflow,datasets,tfds,viz,cli", "test": "all,dev", "docs":
 LIBRARIES = {
     **{backend: (backend,) for backend in BACKENDS},
     "datasets": ("PIL",),
-    "tfds": ("tensorflow_datasets", "tensorflow"),
+    "tfds": ("tensorflow_datasets", "tensorflow", "PIL"),
     "export": ("onnxruntime", "ai_edge_litert", "nir", "tf2onnx"),
     "viz": ("matplotlib", "tensorboardX"),
     "cli": ("click",),

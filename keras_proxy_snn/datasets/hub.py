@@ -39,7 +39,7 @@ def from_hub(
     - `"hf:beans"`: a data set of Hugging Face with a column of images and one of class labels.
       Needs `pip install datasets`.
     - `"tfds:beans"`: a data set of tensorflow-datasets with `image` and `label`. Needs
-      `pip install tensorflow-datasets array_record`.
+      `pip install tensorflow-datasets array_record pillow`.
 
     The library downloads the data the first time. Images are read one by one from the disk, so
     memory does not grow with the data set.
@@ -140,7 +140,7 @@ def _hugging_face(name: str) -> tuple[list[str], Callable[[str], _Part]]:
 
 
 def _tensorflow(name: str) -> tuple[list[str], Callable[[str], _Part]]:
-    library = require("tensorflow_datasets", "tensorflow-datasets array_record")
+    library = require("tensorflow_datasets", "tensorflow-datasets array_record pillow")
     builder = library.builder(name, file_format="array_record")  # it can be read in any order
     if not {"image", "label"} <= set(builder.info.features):
         raise DatasetError(
