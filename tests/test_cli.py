@@ -1043,6 +1043,17 @@ def test_each_command_in_a_process_of_its_own(name, folder):
 
 
 @pytest.mark.once
+def test_a_reader_that_has_read_enough_ends_a_command_in_silence():
+    """As `keras-proxy-snn presets | head -1` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "keras_proxy_snn", "presets"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.once
 def test_lines_of_libraries_in_c_are_kept_back_while_a_backend_starts(capfd):
     """TensorFlow writes its own to the descriptor, whatever its log level is."""
     with without_standard_error():

@@ -34,6 +34,8 @@ class _Commands(click.Group):
         """Run a command; its errors name options in place of arguments of Python."""
         try:
             return super().invoke(context)
+        except BrokenPipeError:
+            raise  # `head` has read enough; click ends in silence
         except (ValueError, OSError, ImportError, MemoryError) as error:
             command = self.commands[str(context.invoked_subcommand)]
             raise BadInput(_by_option(reason(error), command)) from error
