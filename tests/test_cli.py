@@ -23,6 +23,7 @@ from keras_proxy_snn.basics.quiet import start_tensorflow, without_standard_erro
 from keras_proxy_snn.cli import _training, commands
 from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._output import Output
+from keras_proxy_snn.cli._own import kept_data_dir
 from keras_proxy_snn.cli._shared import BadInput, reading
 from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.datasets.new_pictures import find
@@ -254,8 +255,11 @@ def test_the_place_of_a_data_set_is_kept(tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
     assert "50 test images of fashion_mnist" in good("evaluate", "../f.keras", "--images", 50)
+    record = json.loads(good("inspect", "../f.keras", "--json"))["training"]
+    assert kept_data_dir(record, "fashion_mnist") == str(tmp_path / "place")
+    assert kept_data_dir(record, "cifar10") is None
     (tmp_path / "place").unlink()
-    assert "Fashion-MNIST was not found" in refused("evaluate", "../f.keras")
+    assert kept_data_dir(record, "fashion_mnist") is None
 
 
 @pytest.mark.parametrize("format", FORMATS)
