@@ -156,6 +156,7 @@ def test_a_spec_takes_the_shape_of_the_data(tmp_path):
 
 @pytest.mark.any_backend
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_model_that_resumes(tmp_path):
     output = tmp_path / "digits.keras"
     command = ["train", "digits", *map(str, TINY), "--epochs", "9999", "--output", str(output)]

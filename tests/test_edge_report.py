@@ -82,6 +82,7 @@ def report(tmp_path_factory):
     return folder, markdown, json.loads((folder / "report.json").read_text())
 
 
+@pytest.mark.slow
 def test_every_form_format_and_runtime_has_a_row(report):
     runs, _ = tables(report[1])
     names = [(r["format"], r["form"], r["numbers"], r["runtime"]) for r in runs]
@@ -151,6 +152,7 @@ def test_the_head_says_what_was_run_and_no_path_of_the_machine(report):
     assert "4C3-P2-10F on (8, 8, 1)" in markdown
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_or_run_is_named(tmp_path):
     save(tmp_path / "net.keras", time_steps=2, reset="subtract")
     # A package that cannot be imported, as where it is not installed.

@@ -126,6 +126,7 @@ def model(request, rng):
     return model
 
 
+@pytest.mark.slow
 def test_a_network_has_the_same_counts_and_trains_the_same(model, rng, monkeypatch):
     monkeypatch.setattr(event_driven, "_WORTH", 0)
     x, y = rng.integers(0, 257, (6, 9, 9, 2)).astype("float32") / 256, np.arange(6)

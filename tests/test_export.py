@@ -495,6 +495,7 @@ def test_the_integer_network_from_the_command_line(saved, tmp_path):
 
 
 @pytest.mark.any_backend
+@pytest.mark.slow
 def test_a_training_framework_is_not_needed_for_a_program(saved, tmp_path):
     """A `.kps` program, and no TensorFlow in the process on the other backends."""
     program = tmp_path / "net.kps"

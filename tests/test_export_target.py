@@ -55,6 +55,7 @@ print(json.dumps([list(formats_of_bench), rows, table, lines]))
 
 
 @pytest.mark.any_backend
+@pytest.mark.slow
 def test_a_new_target_is_run_or_named_as_missing():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -141,6 +141,7 @@ def test_every_writer_writes_a_draft(file):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_no_kill_leaves_half_a_file():
     """Each writer is killed 20 times; see `kills.py`."""
     for name in ("torch", "onnx", "nir", "PIL", "matplotlib"):

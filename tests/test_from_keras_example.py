@@ -24,6 +24,7 @@ def run_in_a_process_of_its_own(script, *arguments):
 
 
 @pytest.mark.any_backend
+@pytest.mark.slow
 def test_the_example_converts_tunes_and_goes_on_from_its_files(tmp_path):
     printed, table = run(run_script, tmp_path)
     assert "Epoch 2/2" in printed

@@ -87,6 +87,7 @@ def test_small_layers_are_not_compiled():
 
 
 @on_tensorflow
+@pytest.mark.slow
 def test_a_network_trains_and_predicts_with_the_kernel_as_without(monkeypatch):
     import keras_proxy_snn as kps
 

@@ -18,6 +18,7 @@ def marked(name):
 
 
 @pytest.mark.parametrize("name", [marked(name) for name in TARGETS])
+@pytest.mark.slow
 def test_only_documented_errors(name):
     outcome = run(name, TARGETS[name].in_ci, seed=0)
     assert outcome.failures == []

@@ -49,6 +49,7 @@ def check_outputs(cells):
 # A kernel, Jupyter's and the backend's libraries warn of each other; what the kernel says is read.
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in OWN])
+@pytest.mark.slow
 def test_a_notebook_runs_and_shows_its_pictures(name, tmp_path, monkeypatch):
     # A notebook chooses its backend itself.
     monkeypatch.delenv("KERAS_BACKEND")

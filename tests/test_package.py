@@ -384,6 +384,7 @@ def test_what_the_rule_allows(tmp_path, file, code):
     assert list(broken_rules(tmp_path)) == []
 
 
+@pytest.mark.slow
 def test_importing_loads_no_leafs_library_and_no_second_backend():
     code = (
         "import json, sys, keras; before = set(sys.modules); import keras_proxy_snn;"

@@ -11,6 +11,7 @@ from keras_proxy_snn.methods._training import cosine, linear
 from keras_proxy_snn.methods.quantised_proxy import with_dropout
 
 
+@pytest.mark.slow
 def test_the_ann_with_steps_comes_before_the_proxy(digits, tmp_path):
     (x, y), (x_test, y_test) = digits
     training = methods.Training(epochs=4, batch_size=32, folder=tmp_path)

@@ -18,6 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 @pytest.mark.any_backend
+@pytest.mark.slow
 def test_python_of_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     run_python(README)
@@ -74,6 +75,7 @@ def test_the_readme_is_short_and_reads_outside_of_the_checkout():
         assert address.startswith("https://"), f"{address}: PyPI shows no relative link"
 
 
+@pytest.mark.slow
 def test_the_main_job_trains_saves_and_draws(tmp_path):
     """The demo's script, with one epoch; a second run overwrites nothing."""
     for folder in ("digits", "digits"):

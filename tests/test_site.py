@@ -29,6 +29,7 @@ def name(path):
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if blocks(p, "python") or commands_of(p)], ids=name
 )
+@pytest.mark.slow
 def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[viz]"')
     pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')

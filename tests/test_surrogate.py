@@ -144,6 +144,7 @@ def test_batch_norm_takes_the_statistics_of_batch_and_time(rng):
 
 
 @pytest.mark.any_backend
+@pytest.mark.slow
 def test_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     (x, y), test = digits
     training = methods.Training(5, 32, validation_data=test, folder=tmp_path)

@@ -117,6 +117,7 @@ def strict(network, test):
     return network.evaluate(*test, verbose=0, return_dict=True)["accuracy"]
 
 
+@pytest.mark.slow
 def test_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     (x, y), test = digits
     training = methods.Training(5, 32, validation_data=test, folder=tmp_path)
@@ -230,6 +231,7 @@ class Kill(keras.callbacks.Callback):
 
 
 @pytest.mark.any_backend
+@pytest.mark.slow
 def test_progressive_digits_are_learned_and_a_killed_training_goes_on(digits, tmp_path):
     (x, y), test = digits
     fields = {"time_steps": 8}

@@ -1,5 +1,6 @@
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
@@ -23,6 +24,7 @@ def test_scaled_weights_give_the_same_outputs_in_other_units(rng):
     np.testing.assert_allclose(found, expected * (2 * 1 * 4 / 5), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_trained_ann_starts_a_network_that_spikes(digits):
     """Rates near 0 or 1 in a hidden layer would mean that the weights do not fit the neurons."""
     keras.utils.set_random_seed(0)
