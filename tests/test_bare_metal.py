@@ -61,7 +61,6 @@ def folder(program, tmp_path_factory):
 
 
 @pytest.mark.parametrize("cpu", ["cortex-m3", "cortex-m4"])
-@pytest.mark.slow
 def test_every_count_is_the_interpreters(cpu, program, folder):
     done = make(folder, f"CPU={cpu}", "IMAGES=5")
     text = done.stdout + done.stderr  # QEMU prints what the board says to stderr
