@@ -7,7 +7,6 @@ from .exported import Exported
 from .exporter import ExportError, export
 from .formats import FORMATS
 from .frontend.from_model import from_model
-from .program import Program
-from .read_program import load
+from .program import Program, load
 
 __all__ = ["FORMATS", "ExportError", "Exported", "Program", "export", "from_model", "load"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..basics.archives import UNREADABLE
 from ..basics.checks import check_choice, check_flag, positive_integer
 from ..basics.files import check_target
 from ..basics.labels import checked_names
@@ -27,7 +28,8 @@ from .layers import (
     weights_after_sums,
     with_shortcuts,
 )
-from .program_file import write_archive
+from .program_file import read_archive, write_archive
+from .validity import check_program
 
 __all__ = [
     "Conv",
@@ -37,6 +39,7 @@ __all__ = [
     "Pool",
     "Program",
     "Shortcut",
+    "load",
     "weights_after_sums",
     "with_shortcuts",
 ]
@@ -262,3 +265,35 @@ class Program:
         check_target(path, check_flag("overwrite", overwrite))
         facts = {name: value for name, value in vars(self).items() if name != "layers"}
         write_archive(path, facts, self.layers)
+
+
+def load(path: str | Path) -> Program:
+    """Read a program that `Program.save` wrote.
+
+    Raises:
+        OSError: If there is no such file, or the file cannot be opened.
+        ValueError: If the file is not a program that can run, see
+            `keras_proxy_snn.export.validity.check_program`.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import keras_proxy_snn
+    >>> from keras_proxy_snn.export import from_model, load
+    >>> model = keras_proxy_snn.build("2C3-P2-3F", input_shape=(4, 4, 1), time_steps=2)
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "net.kps"
+    >>> from_model(model).save(path)
+    >>> load(path).time_steps
+    2
+    """
+    if not Path(path).is_file():  # a pipe would never end
+        raise FileNotFoundError(f"There is no file {path}.")
+    with open(path, "rb") as stream:
+        try:
+            facts, layers = read_archive(stream)
+            facts["input_shape"] = tuple(facts["input_shape"])
+            return check_program(Program(layers=layers, **facts))
+        except (OSError, *UNREADABLE) as error:  # an OSError: a place that no file can have
+            raise ValueError(
+                f"A program file of version 1 is expected. Received: {path} ({error})."
+            ) from error

@@ -3,22 +3,24 @@
 import math
 from collections.abc import Iterable
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..basics.checks import MOST_VALUES, check_choice, positive_integer
 from ..neurons.neuron import LEAST_THRESHOLD, MOST_THRESHOLD, RESETS
 from .layers import Conv, Dense, Layer, Pool, Shortcut, output_shape
-from .program import Program
 
 __all__ = ["check_bytes", "check_levels", "check_program"]
+
+# A `Program`; its file imports this one.
+_Program = TypeVar("_Program", bound=Any)
 
 _NUMBER_FORMATS = ("float32", "int8")
 _MOST_ZEROS = 2**24  # that padding adds to the maps of one image: 64 MiB of float32
 
 
-def check_program(program: Program) -> Program:
+def check_program(program: _Program) -> _Program:
     """Return a program if it can run, else raise an error.
 
     Args:
@@ -88,7 +90,7 @@ def check_levels(layer: Conv | Dense) -> None:
         )
 
 
-def check_bytes(program: Program) -> None:
+def check_bytes(program: Any) -> None:
     """Raise a `ValueError` unless pixels of an integer program are uint8 and all weights int8.
 
     Example:
@@ -112,7 +114,7 @@ def check_bytes(program: Program) -> None:
             )
 
 
-def _check_input(program: Program) -> None:
+def _check_input(program: Any) -> None:
     if not isinstance(program.metadata, dict):
         raise ValueError(f"`metadata` must be a mapping. Received: {program.metadata!r}.")
     _ = program.input_range  # raises the error
