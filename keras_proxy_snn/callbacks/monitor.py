@@ -194,13 +194,12 @@ class ProxyMonitor(keras.callbacks.Callback):
 
 def _cure(model: ProxyModel, threshold: str) -> str:
     """What would change this model: no setting that it has already."""
-    cures = [f"a higher `{threshold}` with more `time_steps`", "a lower learning rate"]
-    layers = model.ann.layers
+    cures, layers = [], model.ann.layers
     if any(isinstance(layer, keras.layers.ReLU) and layer.max_value is None for layer in layers):
-        cures.insert(
-            0,
-            "`proxy_activation='clip'`, which bounds the proxy at the rate an IF neuron can reach",
+        cures.append(
+            "`proxy_activation='clip'`, which bounds the proxy at the rate an IF neuron can reach"
         )
+    cures += [f"a higher `{threshold}` with more `time_steps`", "a lower learning rate"]
     if not any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers):
         cures.append("kernel_initializer='rate_preserving'")
     return "; or ".join(cures) + "."

@@ -13,13 +13,7 @@ from ._arguments import check_data_dir, check_fits
 from ._own import kept_data_dir, note_pictures, own_images, own_parts, shown
 from ._shared import BadInput, reading
 
-__all__ = [
-    "Images",
-    "Training",
-    "check_data",
-    "test_images",
-    "training_images",
-]
+__all__ = ["Images", "Training", "check_data", "test_images", "training_images"]
 
 _HELD_OUT = 0.1  # share of the training images of a data set that has a name
 
