@@ -8,6 +8,7 @@ from keras import ops
 import keras_proxy_snn as kps
 from keras_proxy_snn import methods
 from keras_proxy_snn.methods._training import cosine, linear
+from keras_proxy_snn.methods.joint import JointModel
 from keras_proxy_snn.methods.quantised_proxy import with_dropout
 
 
@@ -101,3 +102,38 @@ def test_without_the_proxy_all_epochs_are_with_steps(digits, tmp_path):
     rates = [logs["learning_rate"] for logs in trained.history.values()]
     np.testing.assert_allclose(rates[0], [1e-3, 2e-3 / 3, 1e-3 / 3], rtol=1e-5)
     np.testing.assert_allclose(rates[1], [1e-4], rtol=1e-5)
+
+
+def test_the_joint_loss_is_the_mean_of_the_losses_of_both_networks(rng):
+    ann = kps.build_ann(kps.parse_spec("3F"), (1, 1, 4), readout_activation="linear")
+    weights = rng.integers(-256, 257, (4, 3)).astype("float32") / 256
+    images = rng.integers(0, 257, (5, 1, 1, 4)).astype("float32") / 256
+    labels = np.array([0, 1, 2, 0, 1])
+    ann.set_weights([weights])
+    model = JointModel(ann, time_steps=3)
+    model.compile(keras.optimizers.SGD(256.0), kps.SpikeCountCrossentropy())
+    counts = model.predict(images, verbose=0)
+    loss = model.train_on_batch(images, labels, return_dict=True)["loss"]
+    flat = images.reshape(5, 4)
+    outputs = counts, flat @ weights
+    assert np.abs(np.subtract(*outputs)).max() > 0.5
+    softmax = [np.exp(z) / np.exp(z).sum(1, keepdims=True) for z in outputs]
+    losses = [-np.log(p[np.arange(5), labels]).mean() for p in softmax]
+    np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
+    # The derivative of each loss by the output is (softmax - target) / batch.
+    gradient = flat.T @ (np.mean(softmax, axis=0) - np.eye(3)[labels]) / 5
+    learned = weights - 256 * gradient
+    np.testing.assert_allclose(model.ann.get_weights()[0], learned, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.any_backend
+def test_the_joint_recipe_trains_both_networks_in_its_second_part(digits, tmp_path):
+    (x, y), _ = digits
+    training = methods.Training(epochs=2, batch_size=32, folder=tmp_path)
+    fields = {"spec": "2C3-P4-10F", "time_steps": 2, "batch_norm": True, "v_threshold": 2.0}
+    trained = methods.fit("proxy_joint", "digits", x[:96], y[:96], training=training, **fields)
+    assert {name: len(logs["loss"]) for name, logs in trained.history.items()} == {
+        "quantised": 1,
+        "proxy": 1,
+    }
+    assert type(trained.network) is kps.ProxyModel

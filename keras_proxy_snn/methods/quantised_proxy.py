@@ -10,9 +10,10 @@ from ..model import ProxyModel
 from ..presets import Preset
 from ._training import Trained, Training, cosine, fit_phase, linear
 from .ann import compile_ann, preset_model
+from .joint import JointModel
 from .proxy import low_t
 
-__all__ = ["HEADLINE", "LONG", "QUARTER", "Recipe", "fit", "network", "with_dropout"]
+__all__ = ["HEADLINE", "JOINT", "LONG", "QUARTER", "Recipe", "fit", "network", "with_dropout"]
 
 _LEVELS = 4  # as in QCFS
 
@@ -29,6 +30,8 @@ class Recipe:
         cosine: Whether the learning rate of each part falls by `cosine`; otherwise by `linear`.
         ann_dtype: Keras's dtype policy of the ANN in both parts; weights are float32, and so is
             the readout.
+        joint: Whether the loss of the second part is the mean of the SNN's and the ANN's, see
+            `keras_proxy_snn.methods.joint.JointModel`.
     """
 
     last_share: int = 4
@@ -37,6 +40,7 @@ class Recipe:
     erasing: float = 0.0
     cosine: bool = False
     ann_dtype: str = "float32"
+    joint: bool = False
 
 
 QUARTER = Recipe()
@@ -50,6 +54,9 @@ HEADLINE = replace(LONG, dropout=0.2, erasing=0.5)
 
 The share of erased images is the publication's. The dropout of 0.2 was not tuned.
 """
+
+JOINT = replace(LONG, joint=True)
+"""`LONG` for a network that is to be good at every T from 8 steps on, not only at its own."""
 
 
 def fit(
@@ -121,8 +128,9 @@ def fit(
     model.ann.set_weights(first.ann.get_weights())
     if last and by_proxy:
         second = model
-        if recipe.ann_dtype != "float32":
-            second = with_dropout(model, 0.0, recipe.ann_dtype)
+        if recipe.joint or recipe.ann_dtype != "float32":
+            kind = JointModel if recipe.joint else ProxyModel
+            second = with_dropout(model, 0.0, recipe.ann_dtype, kind)
         history["proxy"] = fit_phase(second, x, y, training, "proxy", epochs=last, fall=fall)
         model.set_weights(second.get_weights())
     return Trained(model, history)
@@ -133,14 +141,17 @@ def network(preset: Preset) -> Preset:
     return replace(low_t(preset), pooling="average")
 
 
-def with_dropout(model: ProxyModel, share: float, dtype: str = "float32") -> ProxyModel:
-    """Copy a model with dropout before every dense layer, or with another dtype of its ANN.
+def with_dropout(
+    model: ProxyModel, share: float, dtype: str = "float32", kind: type[ProxyModel] = ProxyModel
+) -> ProxyModel:
+    """Copy a model with dropout before every dense layer, another dtype of its ANN, or a class.
 
     Args:
         model: A model whose ANN is a `keras.Sequential`.
         share: Fraction of the inputs that is dropped; the other inputs are scaled up. With 0, there
             are no dropout layers.
         dtype: Keras's dtype policy of all layers except the last.
+        kind: Class of the copy.
 
     Returns:
         A `ProxyModel` with its own copy of the model's weights, in the same order, compiled as the
@@ -163,7 +174,7 @@ def with_dropout(model: ProxyModel, share: float, dtype: str = "float32") -> Pro
     ann = keras.Sequential(stack, name=model.ann.name)
     ann.set_weights(model.ann.get_weights())
     settings = {name: value for name, value in model.get_config().items() if name != "ann"}
-    copy = ProxyModel(ann, **settings)
+    copy = kind(ann, **settings)
     if model.compiled:
         copy.compile_from_config(model.get_compile_config())
     return copy
