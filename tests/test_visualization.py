@@ -181,9 +181,7 @@ def rows_of(axes):
     """Index of the neuron -> steps at which it fires, as drawn."""
     events = axes.findobj(EventCollection)
     return {
-        int(event.get_label().removeprefix("neuron ")): [
-            int(step) for step in event.get_positions()
-        ]
+        int(event.get_label().split()[1]): [int(step) for step in event.get_positions()]
         for event in events
     }
 
@@ -316,6 +314,8 @@ def test_raster_can_show_pooling_stages(model, image):
     titles = [raster.get_title(loc="left").split(":")[0] for raster, _ in panels]
     assert titles == ["conv1", "spike_pool1", "conv2", "readout"]
     check_rows(*panels[1], simulate(model, image)["pool1"].reshape(TIME_STEPS, -1))
+    assert [raster.get_ylabel() for raster, _ in panels] == ["neuron", "output", "neuron", "class"]
+    assert " outputs; rate " in panels[1][0].get_title(loc="left")
 
 
 def test_raster_sample_depends_on_the_seed_alone(model, image):
@@ -599,6 +599,8 @@ def test_a_raster_names_the_class_that_the_readout_tells():
     ((raster, bars),) = raster_panels(spike_raster(model, image))
     assert [bar.get_width() for bar in bars.patches] == [1, 1]
     assert raster.get_title(loc="left").endswith("; highest score: class 1")
+    assert [note.get_text() for note in bars.texts] == ["1 (1.50)", "1 (1.75)"]
+    assert bars.get_xlabel() == "spikes (score)"
     colours = [bar.get_facecolor() for bar in bars.patches]
     assert colours == [to_rgba("#0072B2"), to_rgba("#D55E00")]
     with pytest.raises(TypeError, match=r"`pooling` must be True or False. Received: 'no'"):

@@ -209,6 +209,14 @@ def test_traces_start_at_v_0_and_name_the_classes(images):
     assert titles(figure)[-1] == "readout: the 2 classes with the most spikes"
 
 
+def test_traces_say_that_classes_without_spikes_follow_by_potential():
+    model = make_model("3F", input_shape=(1, 1, 1), time_steps=2)
+    model.set_weights([np.float32([[1.0, 0.25, 0.125]])])
+    figure = potential_traces(model, np.ones((1, 1, 1), "float32"), neurons=2)
+    assert titles(figure) == ["readout: the 2 classes with the most spikes, then by potential"]
+    assert list(traces(figure.axes[0])[0]) == ["class 0", "class 1"]
+
+
 def test_traces_of_a_silent_network(images):
     figure = potential_traces(make_model(v_threshold=1e4), images[0])
     assert titles(figure) == [

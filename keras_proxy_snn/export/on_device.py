@@ -52,7 +52,7 @@ PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff
 # Bits per grey pixel, by Pillow's name of the format.
 BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
 MOST_PIXELS = 50_000_000  # which Pillow turns and converts in less than 1 GiB
-LINE = "{image:<28} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
+LINE = "{image:<{width}} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
 MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
 
@@ -486,10 +486,10 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
             yield row if result.scores is counts else {**row, "scores": result.scores.tolist()}
 
 
-def as_text(row: dict[str, Any]) -> str:
-    """A row of `run` as a line for people."""
+def as_text(row: dict[str, Any], width: int) -> str:
+    """A row of `run` as a line for people; its first column has this width."""
     scores = f" scores {[round(score, 3) for score in row['scores']]}" if "scores" in row else ""
-    return f"{LINE.format(**row)} spikes {row['spike_counts']}{scores}"
+    return f"{LINE.format(**row, width=width)} spikes {row['spike_counts']}{scores}"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -515,8 +515,9 @@ def main(arguments: list[str] | None = None) -> None:
     if not options.margin > 0:
         parser.error("--margin must be above 0")
     try:
+        width = max(len(str(file)) for file, _ in find_images(options.images))
         for row in run(options):
-            print(json.dumps(row) if options.json else as_text(row), flush=True)
+            print(json.dumps(row) if options.json else as_text(row, width), flush=True)
     except BrokenPipeError:  # who reads the lines, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ImportError as error:

@@ -140,7 +140,7 @@ def _activations(model: ProxyModel, batch: np.ndarray) -> dict[str, np.ndarray]:
 def _draw_head(sheet: _Sheet, image: np.ndarray, image_name: str, time_steps: int) -> None:
     draw_image(sheet.axes(_EDGE, _EDGE, _IMAGE, _IMAGE), image)
     left = 2 * _EDGE + _IMAGE
-    title = f"Feature maps of {short(image_name, 38)}, T = {time_steps}"
+    title = f"Feature maps of {short(image_name, 44)}, T = {time_steps}"
     sheet.text(left, _EDGE + 0.2, title, fontweight="bold", fontsize="large")
     legend = (
         "Above: activation of the ANN, after its ReLU. Below: spike count of the IF neurons.\n"

@@ -149,7 +149,8 @@ def _choose(
     if readout:
         # If counts are equal, the remaining potential decides.
         best = np.lexsort((-v[-1], -counts))[:neurons]
-        return best, f"the {len(best)} classes with the most spikes"
+        silent = "" if counts[best[-1]] else ", then by potential"
+        return best, f"the {len(best)} classes with the most spikes{silent}"
     chosen = np.sort(rng.permutation(active)[:neurons])
     share = "all" if len(chosen) == len(active) else f"{len(chosen)} of the"
     return chosen, f"{share} {len(active):,} that fired"

@@ -36,6 +36,7 @@ class _Panel(NamedTuple):
     """Rows of a raster: some neurons of a layer, and their spikes `(time, rows)`."""
 
     title: str
+    what: str
     neurons: np.ndarray
     spikes: np.ndarray
 
@@ -62,10 +63,12 @@ def spike_raster(
     neurons that fired, and the firing rate of the whole layer. The readout shows all classes. The
     spike counts stand at the right (Eq. 11 of Kheradpisheh et al., "Spiking neural networks
     trained via proxy", for the readout). The classes with the most spikes are vermillion; with
-    `readout="potential"` the class with the highest score, which the title names.
+    `readout="potential"` the class with the highest score, which the title names, and the scores
+    stand beside the counts.
 
     Each row is a `matplotlib.collections.EventCollection` with the label `"neuron INDEX"`, where
-    INDEX is the neuron's index in its flattened layer. Steps are counted from 1.
+    INDEX is the neuron's index in its flattened layer; of a pooling stage, `"output INDEX"`. Steps
+    are counted from 1.
 
     Args:
         model: Spiking network and proxy.
@@ -100,7 +103,8 @@ def spike_raster(
     batch = one_image(model, image)
     names = model_labels(model, class_names)
     panels = _panels(model, batch, neurons, seed, names, pooling)
-    best = _best(model, batch, panels[-1])
+    scores = _scores(model, batch)
+    best = winners(panels[-1].counts) if scores is None else np.flatnonzero(scores == scores.max())
     panels[-1] = panels[-1]._replace(title=panels[-1].title + _answer(model.readout, best, names))
     rows = [0.036 * len(panel.neurons) for panel in panels[:-1]] + [0.17 * len(names)]
     heights = [1.0, *np.clip(rows, 1.1, 7.0)]
@@ -116,9 +120,9 @@ def spike_raster(
         last = row == len(panels)
         _draw_panel(raster, bars, panel, _colours(panel, best if last else ()))
         # Room for the numbers beside the bars of the readout.
-        bars.set_xlim(0, 1.3 * most)
+        bars.set_xlim(0, (1.3 if scores is None else 2.2) * most)
         if last:
-            _label_classes(raster, bars, panel, names, best)
+            _label_classes(raster, bars, panel, names, best, scores)
         for axes in (raster, bars):
             axes.tick_params(labelbottom=last)
     return figure
@@ -143,30 +147,33 @@ def _panels(
         spikes = spikes.reshape(model.time_steps, -1)
         if stage is model.snn.if_layers[-1]:
             title = f"{name}: all {len(class_names)} classes; rate {spikes.mean():.3f}; "
-            panels.append(_Panel(title, np.arange(len(class_names)), spikes))
+            panels.append(_Panel(title, "neuron", np.arange(len(class_names)), spikes))
         else:
-            panels.append(_sample(name, spikes, neurons, np.random.default_rng(seed)))
+            what = "neuron" if neural else "output"
+            panels.append(_sample(name, what, spikes, neurons, np.random.default_rng(seed)))
     return panels
 
 
-def _sample(name: str, spikes: np.ndarray, neurons: int, rng: np.random.Generator) -> _Panel:
-    """Some of the neurons that fired, most active first."""
+def _sample(
+    name: str, what: str, spikes: np.ndarray, neurons: int, rng: np.random.Generator
+) -> _Panel:
+    """Some of the neurons, or of the outputs of a pooling, that fired, most active first."""
     counts = spikes.sum(axis=0)
     fired = np.flatnonzero(counts)
     chosen = np.sort(rng.permutation(fired)[:neurons])
     chosen = chosen[np.argsort(-counts[chosen], kind="stable")]
     share = "all" if len(chosen) == len(fired) else f"{len(chosen):,} of the"
     shown = f"{share} {len(fired):,} that fired, of" if len(fired) else "no spikes of"
-    title = f"{short(name, 30)}: {shown} {counts.size:,} neurons; rate {spikes.mean():.3f}"
-    return _Panel(title, chosen, spikes[:, chosen])
+    title = f"{short(name, 30)}: {shown} {counts.size:,} {what}s; rate {spikes.mean():.3f}"
+    return _Panel(title, what, chosen, spikes[:, chosen])
 
 
-def _best(model: ProxyModel, batch: np.ndarray, readout: _Panel) -> np.ndarray:
-    """The classes that the model's readout tells."""
+def _scores(model: ProxyModel, batch: np.ndarray) -> np.ndarray | None:
+    """Scores of the classes; `None` if they are the spike counts."""
     if model.readout == "counts":
-        return winners(readout.counts)
-    scores = ops.convert_to_numpy(model.answer(model.snn.simulate(batch)))[0]
-    return np.flatnonzero(scores == scores.max())
+        return None
+    scores: np.ndarray = ops.convert_to_numpy(model.answer(model.snn.simulate(batch)))[0]
+    return scores
 
 
 def _answer(readout: str, best: np.ndarray, class_names: list[str]) -> str:
@@ -207,7 +214,7 @@ def _draw_panel(raster: "Axes", bars: "Axes", panel: _Panel, colours: list[str])
 
     steps, rows = panel.spikes.shape
     raster.set_title(panel.title, loc="left", fontsize="small")
-    raster.set_ylabel("neuron")
+    raster.set_ylabel(panel.what)
     raster.set_xlim(0.5, steps + 0.5)
     raster.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     raster.set_yticks([])
@@ -217,7 +224,7 @@ def _draw_panel(raster: "Axes", bars: "Axes", panel: _Panel, colours: list[str])
         axes.spines[["top", "right"]].set_visible(False)
     raster.set_ylim(max(rows, 1) - 0.5, -0.5)
     if not rows:
-        raster.text((steps + 1) / 2, 0, "no neuron fired", ha="center", va="center")
+        raster.text((steps + 1) / 2, 0, f"no {panel.what} fired", ha="center", va="center")
         return
     events: Any = raster.eventplot(
         [np.flatnonzero(panel.spikes[:, row]) + 1 for row in range(rows)],
@@ -227,22 +234,28 @@ def _draw_panel(raster: "Axes", bars: "Axes", panel: _Panel, colours: list[str])
         colors=colours,
     )
     for neuron, event in zip(panel.neurons, events, strict=True):
-        event.set_label(f"neuron {neuron}")
+        event.set_label(f"{panel.what} {neuron}")
     bars.barh(np.arange(rows), panel.counts, height=0.8, color=colours)
 
 
 def _label_classes(
-    raster: "Axes", bars: "Axes", panel: _Panel, names: list[str], best: np.ndarray
+    raster: "Axes",
+    bars: "Axes",
+    panel: _Panel,
+    names: list[str],
+    best: np.ndarray,
+    scores: np.ndarray | None,
 ) -> None:
     labelled = range(0, len(names), -(-len(names) // _LABELLED_CLASSES))
     raster.set_yticks(labelled, [names[i] for i in labelled], fontsize="small")
     raster.set_ylabel("class")
     raster.set_xlabel("time step")
-    bars.set_xlabel("spikes")
+    bars.set_xlabel("spikes" if scores is None else "spikes (score)")
     crowded = len(labelled) < len(names)
     for i in best[:1] if crowded else labelled:
+        score = "" if scores is None else f" ({scores[i]:.2f})"
         bars.annotate(
-            f"{panel.counts[i]:.0f}",
+            f"{panel.counts[i]:.0f}{score}",
             (panel.counts[i], i),
             xytext=(3, 0),
             textcoords="offset points",
