@@ -88,7 +88,7 @@ def potential_traces(
         raise ValueError(f"`neurons` must be at most {len(_MARKERS)}. Received: {neurons!r}.")
     batch = one_image(model, image)
     layers = _layers(model, batch, neurons, np.random.default_rng(seed), class_names)
-    title = f"Potentials of {short(image_name, 40)}, T = {model.time_steps}"
+    title = f"Potentials of {short(image_name, 42)}, T = {model.time_steps}"
     figure, panels = new_panels(title, [layer.title for layer in layers], 1, 1.5, caption=_CAPTION)
     for axes, layer in zip(panels, layers, strict=True):
         threshold = _draw(axes, layer)
