@@ -21,6 +21,7 @@ import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.basics.quiet import start_tensorflow, without_standard_error
 from keras_proxy_snn.cli import _training, commands
+from keras_proxy_snn.cli._classes import Answers, by_class, print_classes
 from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._output import Output
 from keras_proxy_snn.cli._own import kept_data_dir
@@ -237,9 +238,39 @@ def test_evaluate(trained):
     found = json.loads(good("evaluate", path, "--json"))
     assert found["accuracy"] == pytest.approx(result["test"]["accuracy"])
     assert (found["dataset"], found["images"], found["time_steps"]) == ("digits", 360, 3)
+    rows = found["by_class"]
+    assert [row["class"] for row in rows] == [str(digit) for digit in range(10)]
+    assert sum(row["images"] for row in rows) == 360
+    right = sum(row["accuracy"] * row["images"] for row in rows)
+    assert right / 360 == pytest.approx(found["accuracy"]["strict"])
     text = good("evaluate", path, "--time-steps", 2, "--images", 20)
     assert "20 test images of digits, T=2" in text
-    assert text.count("%") == 3
+    assert re.search(r"\n\nclass  images  strict +most often taken for\n0 ", text)
+
+
+def test_each_class_has_its_accuracy_and_its_most_frequent_mistake(capsys):
+    answers = Answers(3)
+    scores = np.float32([[2, 0, 0], [0, 2, 1], [0, 0, 1], [0, 3, 4], [1, 1, 0]])
+    for part in (slice(0, 2), slice(2, 5)):
+        answers.update_state(np.array([0, 0, 0, 1, 1])[part], scores[part])
+    matrix = keras.ops.convert_to_numpy(answers.matrix)
+    assert matrix.tolist() == [[1, 1, 1], [1, 0, 1], [0, 0, 0]]
+    assert float(answers.result()) == 5
+    rows = by_class(matrix, ["cat", "dog", "owl"])
+    assert [tuple(row.values()) for row in rows] == [
+        ("cat", 3, 1 / 3, "dog", 1),
+        ("dog", 2, 0.0, "cat", 1),
+        ("owl", 0, None, None, 0),
+    ]
+    print_classes(rows)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "class  images  strict  most often taken for",
+        "cat    3       33.33%  dog (1)",
+        "dog    2       0.00%   cat (1)",
+        "owl    0       -       -",
+    ]
+    print_classes(rows * 7)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.any_backend
@@ -660,6 +691,7 @@ def test_inspect(trained, tmp_path):
     assert facts["keras_version"] == keras.__version__
     assert len(facts["training"]["history"]) == 2
     text = good("inspect", trained[0])
+    assert re.search(r"\nproxy +activations of the ANN\n", text)
     assert "digits on digits, 2 of 2 epochs" in text
     assert re.search(r"^saved +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d, Keras ", text, re.MULTILINE)
     kps.build("2C3-P4-10F", input_shape=(8, 8, 1)).save(tmp_path / "plain.keras")

@@ -278,11 +278,23 @@ def test_a_preset_gets_an_output_per_class_and_resizes_the_pictures(tmp_path, mo
         (["train", "2C3-P4-2F"], "or with --data, a folder of pictures"),
         (["train", "digits", "--data", "my", "--validation-split", 0], "above 0 and below 1"),
         (["evaluate", "plain.keras", "--data", "my"], "of 2 classes"),
+        (
+            ["train", "2C3-P4-10F", "--data", "idx"],
+            "is --dataset fashion_mnist --data-dir idx. Received: --data idx.",
+        ),
+        (
+            ["evaluate", "plain.keras", "--dataset", "fashion_mnist"],
+            "of 10 classes; an architecture for them ends in -10F.",
+        ),
     ],
 )
 def test_folders_that_do_not_fit_are_refused_in_one_line(tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "my", 2, 2)
+    (tmp_path / "idx").mkdir()
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            (tmp_path / "idx" / f"{part}-{kind}-ubyte.gz").touch()
     if "plain.keras" in arguments:
         kps.build("3F", input_shape=(8, 8, 1), time_steps=1).save("plain.keras")
     result = call(*arguments)

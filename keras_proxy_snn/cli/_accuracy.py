@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import keras
+import numpy as np
 from keras import ops
 
 from ..basics.progress import Progress
@@ -14,9 +15,10 @@ from ..basics.types import Tensor
 from ..model import ProxyModel
 from ..training.losses import SpikeCountCrossentropy
 from ..training.metrics import SpikeAccuracy
+from ._classes import Answers
 from ._data import Images
 
-__all__ = ["accuracies", "bar", "print_accuracies"]
+__all__ = ["Accuracies", "accuracies", "bar", "print_accuracies"]
 
 _RULES = {"strict": "first", "tie_inclusive": "any", "potential": "potential"}
 _TITLES = {
@@ -24,6 +26,20 @@ _TITLES = {
     "potential": "ties broken by the potential",
     "tie_inclusive": "ties counted as right",
 }
+
+
+class Accuracies(NamedTuple):
+    """What a network answers to test images.
+
+    Attributes:
+        rules: Accuracy by each rule for ties.
+        silent: Number of images without a spike of the readout.
+        answers: Numbers of images, `(right class, answer)`, by the strict rule.
+    """
+
+    rules: dict[str, float]
+    silent: int
+    answers: np.ndarray
 
 
 class _Steps(keras.callbacks.Callback):
@@ -57,13 +73,11 @@ def bar(label: str, batch_size: int, *images: int) -> Iterator[keras.callbacks.C
 
 def accuracies(
     model: ProxyModel, images: Images, *, batch_size: int, time_steps: int | None = None
-) -> tuple[dict[str, float], int]:
-    """Accuracy by each rule for ties, and the number of images without a spike of the readout.
-
-    Compiles the model again.
-    """
+) -> Accuracies:
+    """Evaluate a network; compiles it again."""
     metrics = [SpikeAccuracy(rule, name=name) for name, rule in _RULES.items()]
-    metrics.append(keras.metrics.MeanMetricWrapper(_silent, name="silent"))
+    answers = Answers(model.classes)
+    metrics += [keras.metrics.MeanMetricWrapper(_silent, name="silent"), answers]
     # Keras requires a loss, although its value is not used.
     model.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
     given = {"x": images.x, "y": images.y, "batch_size": batch_size}
@@ -79,7 +93,8 @@ def accuracies(
             return_dict=True,
         )
     silent = round(scores["silent"] * images.images)
-    return {name: scores[name] for name in _RULES}, silent
+    matrix = ops.convert_to_numpy(answers.matrix)
+    return Accuracies({name: scores[name] for name in _RULES}, silent, matrix)
 
 
 def _silent(y_true: Tensor, scores: Tensor) -> Any:

@@ -85,10 +85,28 @@ def check_data_options(data: str | None, dataset: str | None, data_dir: str | No
     if data is not None and not is_hub(data) and not user_path(data).is_dir():
         hint = f" The data set of this name is --dataset {data}." if data in datasets.NAMES else ""
         raise BadInput(f"A folder of pictures must exist.{hint} Received: {data}.")
+    if data is not None and (named := _data_set_in(data)):
+        raise BadInput(
+            "A folder of pictures has a subfolder per class. "
+            f"The data set in this folder is --dataset {named} --data-dir {data}. "
+            f"Received: --data {data}."
+        )
     if dataset is not None:
         if dataset not in datasets.NAMES and Path(dataset).is_dir():
             raise BadInput(f"A folder of pictures is --data FOLDER. Received: --dataset {dataset}.")
         datasets.class_names(dataset)
+
+
+def _data_set_in(data: str) -> str | None:
+    """Name of the data set whose files, which are no pictures, lie in a folder without classes."""
+    if is_hub(data):
+        return None
+    try:
+        classes_in(data)
+    except datasets.DatasetError:
+        sources = [datasets.locate(name, data) for name in datasets.NAMES if name != "digits"]
+        return next((s.name for s in sources if s and s.format not in ("png", "jpeg")), None)
+    return None
 
 
 def check_calibration(name: str | None) -> None:
@@ -174,11 +192,17 @@ def check_fits(
 ) -> None:
     """Raise `BadInput` unless shape and number of classes of images are those of a network."""
     shape, model_shape = tuple(shape), tuple(model_shape)
-    if (shape, classes) != (model_shape, model_classes):
-        raise BadInput(
-            f"Images of {name} are {shape}, of {classes} classes; an architecture for them "
-            f"ends in -{classes}F. Received: a model for {model_shape} and {model_classes} classes."
-        )
+    if (shape, classes) == (model_shape, model_classes):
+        return
+    cure = ""
+    if classes != model_classes:
+        cure = f"; an architecture for them ends in -{classes}F"
+    elif fitting := datasets.name_by_shape(model_shape):
+        cure = f"; images for the model are those of --dataset {fitting}"
+    raise BadInput(
+        f"Images of {name} are {shape}, of {classes} classes{cure}. "
+        f"Received: a model for {model_shape} and {model_classes} classes."
+    )
 
 
 def check_export(

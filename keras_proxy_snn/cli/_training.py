@@ -80,7 +80,7 @@ def run(
                 with output.written():
                     save_model(model, output.path, record)
                 saved = epoch + 1
-        accuracy, silent = accuracies(model, data.test, batch_size=settings["batch_size"])
+        found = accuracies(model, data.test, batch_size=settings["batch_size"])
     except KeyboardInterrupt:
         raise Interrupted(_what_is_left(output.path, saved, settings["epochs"])) from None
     test = {
@@ -88,8 +88,8 @@ def run(
         "part": data.test.part,
         "images": data.test.images,
         "time_steps": model.time_steps,
-        "accuracy": accuracy,
-        "silent_images": silent,
+        "accuracy": found.rules,
+        "silent_images": found.silent,
     }
     return {"model": str(output.path), **record, "test": test}
 
