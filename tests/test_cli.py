@@ -1120,9 +1120,8 @@ def test_tensorflow_writes_nothing_where_keras_imports_it(tmp_path, monkeypatch,
 
 @pytest.mark.once
 def test_a_backend_that_is_not_there(tmp_path):
-    zipfile.ZipFile(tmp_path / "net.keras", "w").close()  # a file of another kind is told before
     done = subprocess.run(
-        [sys.executable, "-m", "keras_proxy_snn", "inspect", str(tmp_path / "net.keras")],
+        [sys.executable, "-m", "keras_proxy_snn", "inspect", str(tmp_path / "none.keras")],
         env={**os.environ, "KERAS_BACKEND": "theano"},
         capture_output=True,
         text=True,
@@ -1132,6 +1131,32 @@ def test_a_backend_that_is_not_there(tmp_path):
     assert "KERAS_BACKEND must name an installed backend" in done.stderr.splitlines()[-1]
     assert "Received: 'theano'." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "digits", "--output", "net.keras"],
+        ["train", "digits", "--output", "net.keras", "--resume", "--force"],
+        ["evaluate", "none.keras", "--data", "none"],
+        ["predict", "none.keras", "none.png"],
+        ["export", "net.keras", "--format", "c", "--output", "three.png"],
+        ["inspect", "three.png"],
+        ["draw", "net.keras", "--picture", "feature_maps", "--output", "."],
+        ["bench", "none.keras", "--repeats", "3", "--formats"],
+        ["verify", "--only", "none"],
+        ["paper"],
+    ],
+)
+def test_a_wrong_backend_is_told_before_other_faults(arguments, folder, monkeypatch):
+    Path("feature_maps.png").touch()
+    assert "KERAS_BACKEND" not in refused(*arguments)  # the other fault alone
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    monkeypatch.delitem(sys.modules, "keras")  # as in a command of its own
+    line = refused(*arguments)
+    assert line.startswith("error: KERAS_BACKEND must name an installed backend: ")
+    assert line.endswith("Received: 'theano'.")
 
 
 @pytest.mark.once

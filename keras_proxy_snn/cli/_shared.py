@@ -130,17 +130,25 @@ def data_options(command: Any) -> Any:
     return own(which(where(command)))
 
 
-def import_backend() -> None:
-    """Import Keras on the backend that `KERAS_BACKEND` names.
+def check_backend() -> None:
+    """Raise `BadInput` if the backend that `KERAS_BACKEND` names is not installed.
 
-    Raises:
-        BadInput: If there is no such backend on this machine, or it cannot be imported.
+    Each command checks this before its arguments, and imports nothing for it: with a wrong backend
+    no arguments help.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         choose_backend()
     except ImportError as error:
         raise BadInput(str(error)) from error
+
+
+def import_backend() -> None:
+    """Import Keras on the backend that `check_backend` has found.
+
+    Raises:
+        BadInput: If the backend cannot be imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with without_standard_error():
             importlib.import_module("keras_proxy_snn.model")

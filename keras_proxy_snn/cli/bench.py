@@ -4,6 +4,7 @@ import click
 
 from ._shared import (
     BadInput,
+    check_backend,
     example,
     import_backend,
     json_option,
@@ -64,6 +65,7 @@ def bench(
     reports for each file: its size, the spike counts that differ although they must not, accuracy,
     time, and the share of operators on an NPU. Exit status 1: a count differs.
     """
+    check_backend()
     if formats and (batch_size is not None or repeats is not None):
         raise BadInput("--batch-size and --repeats have no effect with --formats.")
     if formats and len(time_steps) > 1:

@@ -8,6 +8,7 @@ import click
 from ..basics.files import check_target
 from ._shared import (
     BadInput,
+    check_backend,
     data_options,
     example,
     import_backend,
@@ -94,6 +95,7 @@ def draw(
     """
     from ._arguments import check_data_options, check_network
 
+    check_backend()
     check_network(model, "pretrained")
     check_data_options(data, dataset, data_dir)
     folder = output or Path(f"{Path(model).stem}_pictures")

@@ -3,6 +3,7 @@
 import click
 
 from ._shared import (
+    check_backend,
     data_options,
     example,
     import_backend,
@@ -47,6 +48,7 @@ def evaluate(
     """
     from ._arguments import check_data_options, check_network
 
+    check_backend()
     check_network(model, "pretrained")
     check_data_options(data, dataset, data_dir)
     import_backend()

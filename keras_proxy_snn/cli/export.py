@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from ..export.formats import FORMATS
-from ._shared import example, import_backend, json_option, model_argument, print_json, steps_option
+from ._shared import (
+    check_backend,
+    example,
+    import_backend,
+    json_option,
+    model_argument,
+    print_json,
+    steps_option,
+)
 
 __all__ = ["export"]
 
@@ -98,6 +106,7 @@ def export(format: str, as_json: bool, **options: Any) -> None:
     """
     from ._arguments import check_export
 
+    check_backend()
     options["output"] = options["output"] or options["model"].with_suffix(FORMATS[format].suffix)
     check_export(format, **options)
     import_backend()

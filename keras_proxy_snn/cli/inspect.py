@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ._shared import (
+    check_backend,
     example,
     import_backend,
     json_option,
@@ -32,6 +33,7 @@ def inspect(model: Path, as_json: bool) -> None:
     """Show layers, thresholds, training and versions of MODEL, a .keras file."""
     from ._arguments import check_network
 
+    check_backend()
     check_network(model)
     import_backend()
     network = load_network(model)

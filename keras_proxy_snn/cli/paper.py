@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from ..paper import EXPERIMENTS, SIZES
-from ._shared import BadInput, example, import_backend, json_option, print_json, print_rows
+from ._shared import (
+    BadInput,
+    check_backend,
+    example,
+    import_backend,
+    json_option,
+    print_json,
+    print_rows,
+)
 
 __all__ = ["paper"]
 
@@ -63,6 +71,7 @@ def paper(name: str | None, show: bool, as_json: bool, **options: Any) -> None:
     if show:
         _show(as_json)
         return
+    check_backend()
     if name is None:
         raise BadInput(
             f"NAME must be one of {', '.join(EXPERIMENTS)}; see --list. Received: nothing."

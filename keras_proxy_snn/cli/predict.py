@@ -7,6 +7,7 @@ import click
 
 from ._shared import (
     BadInput,
+    check_backend,
     example,
     import_backend,
     json_option,
@@ -63,6 +64,7 @@ def predict(
     """
     from ._arguments import check_network, check_pictures
 
+    check_backend()
     check_network(model, "pretrained")
     check_pictures(images)
     given = None if labels is None else names_in(labels)

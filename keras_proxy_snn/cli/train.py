@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from ._output import Output
 from ._shared import (
     BadInput,
+    check_backend,
     data_options,
     example,
     import_backend,
@@ -98,6 +99,7 @@ def train(
     output per class; an architecture takes the size of the pictures. The model keeps the names of
     the classes, and the file keeps the path of the folder.
     """
+    check_backend()
     output = output or Path(f"{settings['model']}.keras")
     target = Output(output, resume, force)
     from ._arguments import check_data_dir, check_training

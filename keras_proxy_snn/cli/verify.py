@@ -1,11 +1,12 @@
 """`keras-proxy-snn verify`."""
 
+import os
 from pathlib import Path
 
 import click
 
 from ..verification.report import WEIGHTS, Report
-from ._shared import example, json_option, print_json, print_rows
+from ._shared import check_backend, example, json_option, print_json, print_rows
 
 __all__ = ["verify"]
 
@@ -57,6 +58,8 @@ def verify(
     """
     from ..verification.runner import verify as verify_networks
 
+    if os.environ.get("KERAS_BACKEND"):  # without it, the first installed backend writes the files
+        check_backend()
     result = verify_networks(
         networks,
         seed=seed,
