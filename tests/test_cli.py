@@ -1,5 +1,6 @@
 """The command line: every command, its help, its errors, and what Ctrl-C leaves."""
 
+import inspect
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from keras_proxy_snn.cli._interrupts import Interrupts
 from keras_proxy_snn.cli._output import Output
 from keras_proxy_snn.cli._own import kept_data_dir
 from keras_proxy_snn.cli._shared import BadInput, reading
+from keras_proxy_snn.cli.inspect import _FURTHER
 from keras_proxy_snn.datasets import pictures
 from keras_proxy_snn.datasets.new_pictures import find
 from keras_proxy_snn.export import FORMATS, litert, on_device
@@ -691,11 +693,39 @@ def test_inspect(trained, tmp_path):
     assert facts["keras_version"] == keras.__version__
     assert len(facts["training"]["history"]) == 2
     text = good("inspect", trained[0])
-    assert re.search(r"\nproxy +activations of the ANN\n", text)
+    assert re.search(r"\nproxy +activations of the ANN\nother settings +defaults\n", text)
     assert "digits on digits, 2 of 2 epochs" in text
     assert re.search(r"^saved +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d, Keras ", text, re.MULTILINE)
     kps.build("2C3-P4-10F", input_shape=(8, 8, 1)).save(tmp_path / "plain.keras")
     assert "unknown" in good("inspect", tmp_path / "plain.keras")
+
+
+@pytest.mark.any_backend
+def test_inspect_shows_every_setting_of_a_model(tmp_path):
+    changed = {
+        "v_0": 0.5,
+        "spike_height": "threshold",
+        "chunk_steps": 2,
+        "current_dtype": "bfloat16",
+        "event_driven": "auto",
+        "proxy_activation": "clip",
+        "events": False,
+        "class_names": list("abc"),
+    }
+    ann = kps.build_ann(kps.parse_spec("2C3-2C3-3F"), (4, 4, 1))
+    kps.ProxyModel(ann, 3, **changed).save(tmp_path / "net.keras")
+    facts = json.loads(good("inspect", tmp_path / "net.keras", "--json"))
+    arguments = inspect.signature(kps.ProxyModel.__init__).parameters
+    assert set(arguments) - set(facts) == {"self", "ann", "kwargs"}
+    assert {name: facts[name] for name in changed} == changed
+    text = good("inspect", tmp_path / "net.keras")
+    assert re.search(r"^proxy +clip$", text, re.MULTILINE)
+    assert (
+        "v_0=0.5, spike_height='threshold', chunk_steps=2, current_dtype='bfloat16', "
+        "event_driven='auto'\n"
+    ) in text
+    defaults = {name: arguments[name].default for name in _FURTHER}
+    assert defaults == _FURTHER
 
 
 def test_presets():

@@ -21,6 +21,15 @@ from ._shared import (
 __all__ = ["inspect"]
 
 _NAMED = 10  # classes, by name
+# Settings of `ProxyModel` that most users leave alone, and their defaults.
+_FURTHER = {
+    "v_0": 0.0,
+    "spike_height": "one",
+    "chunk_steps": None,
+    "events": False,
+    "current_dtype": "float32",
+    "event_driven": False,
+}
 
 
 @click.command(
@@ -50,6 +59,7 @@ def inspect(model: Path, as_json: bool) -> None:
         "readout": network.readout,
         "proxy_activation": network.proxy_activation,
         "v_threshold": network.v_threshold,
+        **{name: getattr(network, name) for name in _FURTHER},
         "parameters": network.ann.count_params(),
         "layers": _layers(network),
         **{name: noted.get(name) for name in ("keras_version", "date_saved")},
@@ -82,6 +92,12 @@ def _classes(facts: dict[str, Any]) -> str:
     return f"{facts['classes']}: {shown}" if names else str(facts["classes"])
 
 
+def _further(facts: dict[str, Any]) -> str:
+    """The further settings that are not as `ProxyModel` has them by default."""
+    changed = [f"{n}={facts[n]!r}" for n, default in _FURTHER.items() if facts[n] != default]
+    return ", ".join(changed) or "defaults"
+
+
 def _print(facts: dict[str, Any]) -> None:
     from ._own import shown
 
@@ -103,6 +119,7 @@ def _print(facts: dict[str, Any]) -> None:
         "reset": facts["reset"],
         "readout": facts["readout"],
         "proxy": facts["proxy_activation"] or "activations of the ANN",
+        "other settings": _further(facts),
         "parameters": facts["parameters"],
         "saved": f"{str(facts['date_saved']).replace('@', ' ')}, Keras {facts['keras_version']}",
         "training": trained,
