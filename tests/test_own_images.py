@@ -284,7 +284,16 @@ def test_a_preset_gets_an_output_per_class_and_resizes_the_pictures(tmp_path, mo
         ),
         (
             ["evaluate", "plain.keras", "--dataset", "fashion_mnist"],
-            "of 10 classes; an architecture for them ends in -10F.",
+            "of 10 classes; the model needs --data, a folder with a subfolder per class, 3 here. "
+            "Received: a model for (8, 8, 1) and 3 classes.",
+        ),
+        (
+            ["draw", "digits", "--dataset", "fashion_mnist", "--output", "drawn"],
+            "images for the model are those of --dataset digits. Received: a model for (8, 8, 1)",
+        ),
+        (
+            ["train", "digits", "--dataset", "digits", "--set", "input_shape=(9, 9, 1)"],
+            "of 10 classes; a model for them has --set input_shape=(8, 8, 1). Received: a model",
         ),
     ],
 )

@@ -188,17 +188,31 @@ def _check_classes(folder: str, spec: Spec | None) -> None:
 
 
 def check_fits(
-    name: str, shape: Iterable[int], classes: int, model_shape: Iterable[int], model_classes: int
+    name: str,
+    shape: Iterable[int],
+    classes: int,
+    model_shape: Iterable[int],
+    model_classes: int,
+    trained: bool = False,
 ) -> None:
-    """Raise `BadInput` unless shape and number of classes of images are those of a network."""
+    """Raise `BadInput` unless shape and number of classes of images are those of a network.
+
+    If the network is trained, the message asks for other images, else for another network.
+    """
     shape, model_shape = tuple(shape), tuple(model_shape)
     if (shape, classes) == (model_shape, model_classes):
         return
-    cure = ""
-    if classes != model_classes:
+    fitting = datasets.name_by_shape(model_shape, model_classes)
+    if classes != model_classes and not trained:
         cure = f"; an architecture for them ends in -{classes}F"
-    elif fitting := datasets.name_by_shape(model_shape):
+    elif fitting:
         cure = f"; images for the model are those of --dataset {fitting}"
+    elif trained:
+        cure = (
+            f"; the model needs --data, a folder with a subfolder per class, {model_classes} here"
+        )
+    else:
+        cure = f"; a model for them has --set input_shape={shape}"
     raise BadInput(
         f"Images of {name} are {shape}, of {classes} classes{cure}. "
         f"Received: a model for {model_shape} and {model_classes} classes."

@@ -75,10 +75,12 @@ class Training(NamedTuple):
         }
 
 
-def check_data(model: ProxyModel, images: Images, shape: tuple[int, ...]) -> None:
-    """Raise `BadInput` unless a model fits images of a shape."""
+def check_data(
+    model: ProxyModel, images: Images, shape: tuple[int, ...], trained: bool = False
+) -> None:
+    """Raise `BadInput` unless a model, trained or not, fits images of a shape."""
     name = images.name
-    check_fits(name, shape, len(images.class_names), model.image_shape, model.classes)
+    check_fits(name, shape, len(images.class_names), model.image_shape, model.classes, trained)
     if model.class_names is not None and model.class_names != images.class_names:
         raise BadInput(
             f"The classes of {name} must be those of the model, {list(model.class_names)}. "
@@ -151,7 +153,7 @@ def test_images(
         check_data_dir(data or settings["data"], data_dir)
         stream, name, part, note = own_images(model, settings, data)
         images = Images(name, part, stream.images, stream.class_names, stream)
-        check_data(model, images, stream.image_shape)
+        check_data(model, images, stream.image_shape, trained=True)
         if note:
             click.echo(note, err=True)
         return images
@@ -169,5 +171,5 @@ def test_images(
         _, (x, y) = datasets.load(dataset, data_dir=data_dir)
     x = in_range(x, model.input_range)
     images = Images(dataset, "test", len(x), datasets.class_names(dataset), x, y)
-    check_data(model, images, x.shape[1:])
+    check_data(model, images, x.shape[1:], trained=True)
     return images
