@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 import keras_proxy_snn as kps
+from keras_proxy_snn.basics.compiled import compiled
 from keras_proxy_snn.layers import IFConv2D, IFDense
 from keras_proxy_snn.simulation import event_driven
 from keras_proxy_snn.simulation.event_driven import AUTO
@@ -16,7 +17,6 @@ from keras_proxy_snn.simulation.network import SpikingNetwork
 
 numba = pytest.importorskip("numba", reason='pip install "keras-proxy-snn[event-driven]"')
 _event_sums = importlib.import_module("keras_proxy_snn.simulation.event_sums")
-event_kernels = importlib.import_module("keras_proxy_snn.simulation.event_kernels")
 
 
 def spikes(rng, *shape, rate=0.3):
@@ -77,7 +77,7 @@ def test_kernels_are_kept_on_disk_where_that_can_be(fault, tmp_path, monkeypatch
     monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")
     for _ in range(2):
         values = np.zeros(2)
-        event_kernels._compiled(_one_more)(values)
+        compiled(_one_more)(values)
         assert values.tolist() == [1.0, 1.0]
         files = [path for path in tmp_path.rglob("*.nb*") if path.is_file()]
         assert len(files) == (0 if fault == "no folder" else 2)  # an index and a program

@@ -1,5 +1,7 @@
 """Neurons as one kernel: the same bits as the equations, and where they are compiled."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,10 @@ LARGE, SMALL = 2**16, 2**10
 on_tensorflow = pytest.mark.skipif(
     keras.config.backend() != "tensorflow", reason="the kernel is TensorFlow's"
 )
+on_torch = pytest.mark.skipif(keras.config.backend() != "torch", reason="the pass is PyTorch's")
+cpu = None
+if keras.config.backend() == "torch":
+    cpu = importlib.import_module("keras_proxy_snn.neurons.cpu")
 
 
 def graph(function, *arguments):
@@ -26,11 +32,11 @@ def graph(function, *arguments):
 
 def neurons(count, steps, seed=0):
     """Potentials, currents and a threshold at which rounding would show."""
-    rng = np.random.default_rng(seed)
-    current = rng.normal(0.3, 1.0, (2, steps, count) if steps else (2, count))
+    rng, shape = np.random.default_rng(seed), np.atleast_1d(count)
+    current = rng.normal(0.3, 1.0, (2, steps, *shape) if steps else (2, *shape))
     return (
         current.astype("float32"),
-        rng.normal(0, 1, (2, count)).astype("float32"),
+        rng.normal(0, 1, (2, *shape)).astype("float32"),
         np.float32(0.7),
     )
 
@@ -101,3 +107,65 @@ def test_a_network_trains_and_predicts_with_the_kernel_as_without(monkeypatch):
         model.fit(x, y, epochs=2, batch_size=2, shuffle=False, verbose=0)
         seen[least] = [model.predict(x, verbose=0), *model.get_weights()]
     equal(seen[1], seen[LARGE])
+
+
+def pooled(spikes, rows, columns):
+    """OR over windows side by side; what is below and to the right of them is dropped."""
+    height, width = spikes.shape[2] // rows, spikes.shape[3] // columns
+    cut = spikes[:, :, : rows * height, : columns * width]
+    windows = cut.reshape(*cut.shape[:2], height, rows, width, columns, cut.shape[-1])
+    return windows.max(axis=(3, 5))
+
+
+@on_torch
+@pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
+@pytest.mark.parametrize("reset", RESETS)
+@pytest.mark.parametrize("pool", [None, (1, 1), (2, 2), (2, 3), (3, 1)])
+def test_one_pass_fires_and_pools_with_the_bits_of_the_equations(reset, time_steps, pool):
+    # Neither rows nor columns are a multiple of 2 or 3.
+    current, v, theta = neurons((41, 55, 32), None if time_steps else 3)
+    bias = np.linspace(-0.25, 0.25, 32, dtype="float32")
+    spikes, after = in_numpy(current + bias, v, theta, reset, time_steps)
+    wanted = spikes if pool is None else pooled(spikes, *pool)
+    current, v, bias = map(keras.ops.convert_to_tensor, (current, v, bias))
+    assert cpu.applies(current, v, time_steps, "float32")
+    rest = Neuron(theta, reset), time_steps, bias
+    fired, left = fastest.fire(current, v, *rest, pool=pool)
+    assert fired.pooled == (pool is not None)
+    equal([fired.spikes, left], [wanted, after])
+    np.testing.assert_allclose(float(fired.mean), spikes.mean(dtype="float64"), rtol=1e-7)
+    equal(fastest.simulate(current, v, *rest), [spikes, after])
+
+
+@on_torch
+def test_one_pass_takes_features_and_arrays_of_any_strides():
+    current, v, theta = neurons(LARGE, 4)
+    expected = in_numpy(current, v, theta, "zero", None)
+    turned = keras.ops.convert_to_tensor(np.ascontiguousarray(current.transpose(2, 0, 1)))
+    turned = turned.permute(1, 2, 0)
+    assert not turned.is_contiguous()
+    v = keras.ops.convert_to_tensor(v)
+    assert cpu.applies(turned, v, None, "float32")
+    equal(fastest.simulate(turned, v, Neuron(theta)), expected)
+
+
+@on_torch
+def test_a_network_has_the_same_spikes_with_and_without_the_pass(monkeypatch, rng):
+    import keras_proxy_snn as kps
+
+    model = kps.build("8C3-P2-8C3-P2-10F", input_shape=(29, 29, 1), time_steps=5, v_threshold=0.25)
+    images = rng.integers(0, 257, (40, 29, 29, 1)).astype("float32") / 256
+    model.set_weights([np.round(64 * w) / 64 for w in model.get_weights()])
+    called = []
+    kernel = cpu.simulate
+    monkeypatch.setattr(cpu, "simulate", lambda *a: called.append(a[5:]) or kernel(*a))
+    with_pass = model.snn.simulate(images)
+    assert {*called} == {((2, 2),)}  # both convolutions; the readout is small
+    monkeypatch.setattr(cpu, "_numba_works", lambda: False)
+    without = model.snn.simulate(images)
+    assert float(with_pass.spike_counts.max()) > 0
+    equal(with_pass[:2], [keras.ops.convert_to_numpy(x) for x in without[:2]])
+    for rates in zip(with_pass.firing_rates, without.firing_rates, strict=True):
+        np.testing.assert_allclose(*map(float, rates), rtol=1e-6)
+    names = [stage.name for stage in model.snn.stages]
+    assert [*model.snn.record(images[:2])] == names  # every stage has its spikes there

@@ -5,6 +5,7 @@ Each equation stands once per machine, because each machine has a language of it
 =================================  =================================================================
 `neurons/equations.py`             `keras.ops` on every backend; the definition, and the training
 `neurons/fastest.py`               PyTorch: all steps in place, so that potentials stay in the cache
+`neurons/cpu_kernel.py`            Numba: all steps in one pass, for PyTorch on processors
 `neurons/triton.py`, `pallas.py`   GPUs of PyTorch and JAX: all steps in one kernel
 `export/interpreter.py`            NumPy, in float32 or integers; what a file must do
 `export/quantise/_simulation.py`   NumPy, for the neurons of a constant current alone, many at once

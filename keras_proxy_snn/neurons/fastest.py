@@ -4,7 +4,7 @@ import importlib.util
 import math
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -13,12 +13,58 @@ from ..basics.types import Tensor
 from . import equations
 from .neuron import Neuron
 
-__all__ = ["in_one_program", "mean", "simulate"]
+__all__ = ["Fired", "fire", "in_one_program", "mean", "simulate"]
 
 # Potentials of smaller layers stay in the CPU cache; for them, compiling costs more than it gains.
 _LEAST_NEURONS = 2**16
 # Number of values that PyTorch advances at a time: with 16 bytes each, they fit the CPU cache.
 _CACHED = 2**18
+
+
+class Fired(NamedTuple):
+    """Spikes of a layer in some steps.
+
+    Attributes:
+        spikes: `(batch, time, ...)`, of the neurons or of the windows that pool them.
+        mean: Spikes per neuron and step, a scalar.
+        pooled: Whether `spikes` are those of the windows.
+    """
+
+    spikes: Any
+    mean: Any
+    pooled: bool
+
+
+def fire(
+    current: Tensor,
+    v: Tensor,
+    neuron: Neuron,
+    time_steps: int | None = None,
+    bias: Tensor | None = None,
+    spike_dtype: str = "float32",
+    pool: tuple[int, int] | None = None,
+) -> tuple[Fired, Any]:
+    """As `simulate`, with the mean of the spikes, and pooled where that costs no further pass.
+
+    Args:
+        current: As in `simulate`; so are the next arguments.
+        v: Membrane potentials before the first step.
+        neuron: Threshold and reset.
+        time_steps: Number of steps for which a constant current flows.
+        bias: Added to the currents of each step.
+        spike_dtype: Preferred dtype of the spikes.
+        pool: Rows and columns of windows, side by side without padding, whose OR is all that is
+            read of the spikes; `None` if the spikes themselves are read.
+
+    Returns:
+        `Fired`, and the potentials after the last step.
+    """
+    if one_pass := _one_pass(current, v, time_steps, spike_dtype):
+        rest = neuron, time_steps, bias, pool or (1, 1)
+        spikes, after, rate = one_pass(current, v, *rest)
+        return Fired(spikes, rate, pool is not None), after
+    spikes, after = simulate(current, v, neuron, time_steps, bias, spike_dtype)
+    return Fired(spikes, mean(spikes), False), after
 
 
 def simulate(
@@ -33,8 +79,9 @@ def simulate(
 
     On GPUs, one kernel runs all steps: a Triton kernel on PyTorch, a Pallas kernel on JAX. On CPUs
     with TensorFlow, XLA fuses additions, comparisons and resets of large layers into one kernel.
-    On CPUs with PyTorch, potentials are changed in place, in the cache. In all other cases the
-    equations run in the graph that Keras compiles. `benchmarks/NOTES.md` states the gains. The
+    On CPUs with PyTorch, Numba compiles one kernel for all steps of large layers; without Numba,
+    potentials are changed in place, in the cache. In all other cases the equations run in the
+    graph that Keras compiles. `benchmarks/NOTES.md` states the gains. The
     function cannot be differentiated.
 
     Args:
@@ -54,6 +101,8 @@ def simulate(
         run = _in_cache
         if v.is_cuda and v.dtype.itemsize == 4 and importlib.util.find_spec("triton"):
             from .triton import simulate as run
+        elif one_pass := _one_pass(current, v, time_steps, spike_dtype):
+            return one_pass(current, v, neuron, time_steps, bias)[:2]
         return run(current, v, neuron, time_steps, bias, spike_dtype)
     # A learned threshold is a tensor of the graph, so it is passed as an operand.
     way = _with_threshold(partial(in_one_program, time_steps=time_steps, bias=bias), neuron)
@@ -75,6 +124,17 @@ def simulate(
         way = tf.function(way, jit_compile=True)
     result: tuple[Any, Any] = way(current, v, neuron.v_threshold)
     return result
+
+
+def _one_pass(
+    current: Tensor, v: Tensor, time_steps: int | None, spike_dtype: str
+) -> Callable[..., tuple[Any, Any, Any]] | None:
+    """Numba's kernel for neurons of PyTorch on a processor, where it can run."""
+    if keras.config.backend() != "torch":
+        return None
+    from . import cpu
+
+    return cpu.simulate if cpu.applies(current, v, time_steps, spike_dtype) else None
 
 
 def in_one_program(

@@ -24,14 +24,14 @@ __all__ = [
 _LEAST = 2
 # Largest number of values of a layer in a chunk; longer chunks gain little, see
 # `benchmarks/NOTES.md`.
-_ON_PROCESSOR = 2**18
+_ON_PROCESSOR = 2**23
 _ON_GPU = 2**28
 # A value of a chunk takes up to 15 bytes in bfloat16; a chunk may take an eighth of the memory.
 _GPU_BYTES = 16 * 8
 _UNKNOWN_BATCH = 32
-# Largest number of values of a layer for which PyTorch's allocator on Linux keeps the memory of a
-# step. It gives larger blocks back each time, and then every page has to be fetched again.
-_KEPT = 2**21
+# Largest number of neurons of a layer in a part of the batch, on PyTorch and processors. A chunk of
+# such a part holds several steps, in memory that the allocator keeps.
+_KEPT = 2**20
 
 
 class Chunks:

@@ -3,7 +3,7 @@
 Numba compiles again when this file changes, and ignores other files. So all compiled code is here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -14,6 +14,7 @@ from numba.core.base import BaseContext
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
+from ..basics.compiled import compiled
 from ..basics.types import Tensor
 
 __all__ = ["LANES", "convolve", "multiply"]
@@ -135,23 +136,6 @@ def _generate(
 _add: Any = intrinsic(_typed)
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile a function; the next process finds it on disk, if a folder can be written."""
-    plain: Callable[..., None] = numba.njit(nogil=True)(function)
-    try:
-        kept: Callable[..., None] = numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        return plain  # Numba has found no folder to which it may write.
-
-    def run(*arguments: object) -> None:
-        try:
-            kept(*arguments)
-        except Exception:  # The disk is full, or the file on it is damaged.
-            plain(*arguments)
-
-    return run
-
-
 @numba.njit(inline="always")
 def _list(spikes: Tensor, places: Tensor, end: int, first: int) -> int:
     """Append the places of spikes to the list, and return its new end."""
@@ -161,7 +145,7 @@ def _list(spikes: Tensor, places: Tensor, end: int, first: int) -> int:
     return end
 
 
-@_compiled
+@compiled
 def convolve(
     spikes: Tensor,
     kernel: Tensor,
@@ -206,7 +190,7 @@ def convolve(
                     _add(totals, at, weights, first, width, places, begin, end, vectors)
 
 
-@_compiled
+@compiled
 def multiply(spikes: Tensor, kernel: Tensor, sums: Tensor, vectors: Any) -> None:
     """Fill `sums` with the product of spikes and kernel."""
     images, size = spikes.shape

@@ -5,16 +5,12 @@ order, which depends only on the spikes of its own image and step, for any numbe
 batch.
 """
 
-import itertools
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from ..basics.threads import in_threads
 from ..basics.types import Tensor
 from . import event_kernels
 
@@ -56,7 +52,7 @@ def convolve(
     joined = taps if fits and dilation[1] == 1 else 1
     sums, spikes = _empty((len(spikes), *shape)), np.ascontiguousarray(spikes)
     rest = padding, strides, dilation, joined, _vectors(width)
-    _in_threads(
+    in_threads(
         lambda part: event_kernels.convolve(spikes[part], blocks, sums[part], *rest), len(spikes)
     )
     return sums
@@ -75,37 +71,10 @@ def multiply(spikes: Tensor, kernel: Tensor) -> Any:
     sums = _empty((len(spikes), kernel.shape[1]))
     spikes, kernel = map(np.ascontiguousarray, (spikes, kernel))
     vectors = _vectors(_widest(kernel))
-    _in_threads(
+    in_threads(
         lambda part: event_kernels.multiply(spikes[part], kernel, sums[part], vectors), len(spikes)
     )
     return sums
-
-
-def _in_threads(work: Callable[[slice], None], images: int) -> None:
-    """Share images among threads; the work must not hold Python's lock."""
-    parts = max(1, min(_threads(), images))
-    bounds = [images * number // parts for number in range(parts + 1)]
-    slices = [slice(*pair) for pair in itertools.pairwise(bounds)]
-    if parts == 1:
-        work(slices[0])
-    else:
-        list(_pool(os.getpid(), parts).map(work, slices))
-
-
-def _threads() -> int:
-    """Number in `NUMBA_NUM_THREADS` or else `OMP_NUM_THREADS`; or all cores of this process."""
-    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
-        said = os.environ.get(name, "").strip()
-        if said.isdecimal() and int(said) > 0:
-            return int(said)
-    cores: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    return len(cores(0)) if cores else os.cpu_count() or 1
-
-
-@cache
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """A pool of this process: threads do not survive a fork."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="keras_proxy_snn_sums")
 
 
 def _vectors(width: int) -> tuple[int, ...]:

@@ -8,7 +8,6 @@ import keras
 from keras import ops
 
 from ..basics.types import Images, Shape, Tensor
-from ..neurons import fastest
 from .chunks import Chunks, chosen
 from .event_driven import EventDriven
 from .wiring import Prepared, Wiring
@@ -129,18 +128,19 @@ class Loop:
         event_driven: EventDriven,
     ) -> State:
         """The state after a chunk of steps."""
-        potentials, rates, spikes = [], [], None
+        potentials, rates, readout = [], [], None
         advanced = self._wiring.advance(
             prepared, state.potentials, steps, frames, fused=True, event_driven=event_driven
         )
-        for _, spikes, v in advanced:
+        for _, spikes, v, rate in advanced:
+            readout = spikes  # of the last stage, at the end
             if v is not None:
                 potentials.append(v)
-                rates.append(fastest.mean(spikes) * steps)
+                rates.append(rate * steps)
         sums = zip(state.spike_sums, rates, strict=True)
         return State(
             tuple(potentials),
-            state.spike_counts + ops.sum(spikes, axis=1),
+            state.spike_counts + ops.sum(readout, axis=1),
             tuple(total + rate for total, rate in sums),
         )
 
@@ -154,7 +154,7 @@ class Loop:
     ) -> list[tuple[Any, Any]]:
         """Spikes and potentials of each stage up to a last one, in a chunk of steps."""
         seen = []
-        for stage, spikes, v in self._wiring.advance(prepared, potentials, steps, frames):
+        for stage, spikes, v, _ in self._wiring.advance(prepared, potentials, steps, frames):
             seen.append((spikes, v))
             if stage.name == until:
                 break

@@ -3,9 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ..layers import Stage
+from ..layers import SpikePool2D, Stage
 
-__all__ = ["IMAGE", "Node", "Readers", "as_nodes", "carry_spikes", "spike_dtypes"]
+__all__ = [
+    "IMAGE",
+    "Node",
+    "Readers",
+    "as_nodes",
+    "carry_spikes",
+    "pools",
+    "spike_dtypes",
+]
 
 IMAGE = "image"
 
@@ -127,3 +135,28 @@ def spike_dtypes(nodes: Sequence[Node]) -> dict[str, str]:
         name: "bfloat16" if dtypes == {"bfloat16"} else "float32"
         for name, dtypes in read_in.items()
     }
+
+
+def pools(nodes: Sequence[Node]) -> dict[str, tuple[str, tuple[int, int]]]:
+    """The pooling of each stage with neurons whose spikes nothing but this pooling reads.
+
+    Its windows lie side by side, without padding.
+
+    Args:
+        nodes: Nodes in order.
+
+    Returns:
+        Name of the stage with neurons to name of the pooling, and rows and columns of its windows.
+    """
+    readers: dict[str, list[Node]] = {node.name: [] for node in nodes}
+    for node in nodes:
+        for name in set(node.inputs) & set(readers):
+            readers[name].append(node)
+    found = {}
+    for node in nodes:
+        stages = [reader.stage for reader in readers[node.name]]
+        if node.has_neurons and len(stages) == 1 and type(stages[0]) is SpikePool2D:
+            window = stages[0].window
+            if window.strides == window.size and window.padding == "valid":
+                found[node.name] = str(stages[0].name), window.size
+    return found

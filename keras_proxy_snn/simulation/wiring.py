@@ -13,9 +13,12 @@ from ..layers.base import SynapticWeights
 from ..layers.time_axis import over_time
 from ..neurons import fastest
 from .event_driven import EventDriven, faster, summers
-from .nodes import IMAGE, Node, Readers, spike_dtypes
+from .nodes import IMAGE, Node, Readers, pools, spike_dtypes
 
 __all__ = ["Prepared", "Wiring"]
+
+
+_NO_POOL = None, None
 
 
 class Prepared(NamedTuple):
@@ -75,8 +78,9 @@ class Wiring:
         self.preprocessing = _preprocessing(nodes)
         ready = {*self.constant, *(stage.name for stage in self.preprocessing)}
         self.changing = tuple(node.name for node in nodes if node.name not in ready)
-        self._simulate = {
-            name: partial(fastest.simulate, spike_dtype=dtype)
+        self._pools = pools(nodes)
+        self._fire = {
+            name: partial(fastest.fire, spike_dtype=dtype, pool=self._pools.get(name, _NO_POOL)[1])
             for name, dtype in spike_dtypes(nodes).items()
         }
         self._summers = summers(nodes)
@@ -153,20 +157,21 @@ class Wiring:
         frames: Images | None,
         fused: bool = False,
         event_driven: EventDriven = False,
-    ) -> Iterator[tuple[Stage, Any, Any]]:
-        """Yield each stage of `changing` with its spikes `(batch, steps, ...)` and its potentials.
+    ) -> Iterator[tuple[Stage, Any, Any, Any]]:
+        """Yield each stage of `changing` with its spikes, its potentials and its firing rate.
 
-        The potentials are the values after the chunk.
-
-        A stage without neurons has no potentials. The stages run one at a time, and a signal is
-        dropped after its last reader.
+        Spikes are `(batch, steps, ...)`, potentials the values after the chunk, and the rate is a
+        scalar. A stage without neurons has no potentials and no rate. The stages run one at a time,
+        and a signal is dropped after its last reader.
 
         Args:
             prepared: Weights and signals that do not change with time.
             potentials: Potentials `(batch, ...)` before the chunk, one per stage with neurons.
             steps: Number of steps of the chunk.
             frames: For event data, the frames of these steps, `(batch, steps, ...)`.
-            fused: Whether neurons run in the backend's fastest way, with the same values.
+            fused: Whether neurons run in the backend's fastest way, with the same values. Spikes
+                that are read by a pooling alone may then be missing (`None`). Otherwise there are
+                no rates.
             event_driven: Whether layers add weights spike by spike, where possible; `"auto"`: where
                 that is faster.
         """
@@ -177,11 +182,13 @@ class Wiring:
         for node, done in zip(self.nodes, self._readers.done, strict=True):
             if node.name not in self.changing:
                 continue
-            stage, v = node.stage, None
-            run = fastest.in_one_program if not fused else self._simulate[node.name]
+            stage, v, rate = node.stage, None, None
+            run = fastest.in_one_program if not fused else self._fire[node.name]
             if node.name in prepared.currents:
                 current = prepared.currents[node.name]
                 spikes, v = stage.fire(current, next(neurons), steps, run)
+            elif node.name in signals:
+                spikes = signals[node.name]  # pooled with the neurons that it reads
             else:
                 arguments = [signals[name] for name in node.inputs]
                 if node.has_neurons:
@@ -197,8 +204,14 @@ class Wiring:
                 del arguments
                 for name in done:
                     del signals[name]
-            signals[node.name] = spikes
-            yield stage, spikes, v
+            if isinstance(spikes, fastest.Fired):
+                spikes, rate, pooled = spikes
+                if pooled:
+                    signals[self._pools[node.name][0]] = spikes
+                    spikes = None
+            if spikes is not None:
+                signals[node.name] = spikes
+            yield stage, spikes, v, rate
 
 
 def _preprocessing(nodes: tuple[Node, ...]) -> list[AtEachStep]:

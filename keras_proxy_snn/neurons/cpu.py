@@ -1,0 +1,94 @@
+"""Neurons of PyTorch on a processor, in one pass by Numba, where it is installed."""
+
+import importlib
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..basics.threads import in_threads
+from ..basics.types import Tensor
+from .neuron import Neuron
+
+__all__ = ["applies", "simulate"]
+
+# Below this number of neurons times steps, the call of the kernel takes longer than the neurons.
+_WORTH = 2**17
+
+
+def applies(current: Tensor, v: Tensor, time_steps: int | None, spike_dtype: str) -> bool:
+    """Whether `simulate` can run, and is the faster way: for large layers in float32 on a CPU.
+
+    PyTorch's compiler and `torch.export` need operations of PyTorch.
+    """
+    steps = current.shape[1] if time_steps is None else time_steps
+    return (
+        spike_dtype == "float32"
+        and all(type(x) is torch.Tensor and x.dtype == torch.float32 for x in (current, v))
+        and v.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and v.numel() * steps >= _WORTH
+        and _numba_works()
+    )
+
+
+def simulate(
+    current: Tensor,
+    v: Tensor,
+    neuron: Neuron,
+    time_steps: int | None,
+    bias: Tensor | None,
+    pool: tuple[int, int] = (1, 1),
+) -> tuple[Any, Any, Any]:
+    """As `keras_proxy_snn.neurons.equations.simulate`, bit for bit, and pool the spikes.
+
+    Args:
+        current: As in `keras_proxy_snn.neurons.equations.simulate`; so are the next arguments.
+        v: Membrane potentials before the first step.
+        neuron: Threshold and reset.
+        time_steps: Number of steps for which a constant current flows.
+        bias: Added to the currents of each step.
+        pool: Rows and columns of windows, side by side without padding, of which the OR is taken;
+            for `v` of shape `(batch, height, width, channels)`.
+
+    Returns:
+        `(spikes, v, mean)`: spikes of the windows `(batch, time, ...)`, potentials after the last
+        step, and spikes per neuron and step as a scalar.
+    """
+    from .cpu_kernel import advance
+
+    steps = current.shape[1] if time_steps is None else time_steps
+    after = v.detach().clone(memory_format=torch.contiguous_format)
+    maps = after.numpy().reshape(_maps(v.shape))
+    images, height, width, channels = maps.shape
+    times = steps if time_steps is None else 1
+    flows = np.ascontiguousarray(current.detach().numpy())
+    flows = flows.reshape(images, times, height, width, channels)
+    of_window = (*(size // of for size, of in zip((height, width), pool, strict=True)), channels)
+    spikes = np.empty((images, steps, *of_window), np.float32)
+    added = np.zeros(channels, np.float32) if bias is None else bias.detach().numpy()
+    rest = np.float32(neuron.v_threshold), neuron.subtracts, pool
+
+    counts = in_threads(
+        lambda part: advance(flows[part], added, maps[part], *rest, spikes[part]), images
+    )
+    shape = v.shape[1:] if pool == (1, 1) else of_window
+    mean = torch.tensor(sum(counts) / (steps * max(1, v.numel())), dtype=torch.float32)
+    return torch.from_numpy(spikes.reshape(images, steps, *shape)), after, mean
+
+
+def _maps(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """A shape `(batch, ..., channels)` as maps; features have one row and one column."""
+    return shape[0], math.prod(shape[1:-2]), (shape[-2] if len(shape) > 2 else 1), shape[-1]
+
+
+@cache
+def _numba_works() -> bool:
+    """Whether Numba is installed, and fits NumPy."""
+    try:
+        importlib.import_module(f"{__package__}.cpu_kernel")
+    except ImportError:
+        return False
+    return True
