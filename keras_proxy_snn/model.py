@@ -44,8 +44,8 @@ class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
     such images.
 
     Each argument after `ann` is an attribute too. `time_steps`, `chunk_steps`, `readout`,
-    `proxy_activation`, `event_driven` and `input_range` can be set at any time, after training too;
-    the other arguments cannot be set.
+    `proxy_activation`, `event_driven`, `input_range` and `class_names` can be set at any time,
+    after training too; the other arguments cannot be set.
 
     Args:
         ann: The proxy, a built `keras.Sequential` or functional model; see

@@ -406,8 +406,8 @@ def test_maps_are_activations_and_spike_counts(image, overrides):
 def test_maps_name_the_layer_and_the_cosine_similarity(model, image):
     figure = feature_maps(model, image, filters=2, seed=3)
     texts = [text.get_text() for text in figure.texts]
-    assert "conv1: 2 of 4 maps, 8 x 8 pixels" in texts
-    assert "conv2: 2 of 6 maps, 4 x 4 pixels" in texts
+    assert "conv1: 2 of 4 maps of 8 x 8 pixels, drawn at random" in texts
+    assert "conv2: 2 of 6 maps of 4 x 4 pixels, drawn at random" in texts
     for upper, lower in map_arrays(figure, 2):
         for a, b in zip(upper, lower, strict=True):
             norm = np.sqrt((a**2).sum() * (b**2).sum())
@@ -566,7 +566,9 @@ def test_feature_maps_of_a_graph():
     figure = feature_maps(model, picture, filters=2)
     titles = [text.get_text() for text in figure.texts if "pixels" in text.get_text()]
     sizes = {"a": 3, cnn.layers[4].name: 3, "c": 2}  # the sum's neurons have the name of its ReLU
-    assert titles == [f"{name}: 2 of {n} maps, 6 x 6 pixels" for name, n in sizes.items()]
+    assert titles == [
+        f"{name}: 2 of {n} maps of 6 x 6 pixels, drawn at random" for name, n in sizes.items()
+    ]
     inside = keras.Model(image, [cnn.layers[i].output for i in (1, 4, -3)])
     expected = [ops.convert_to_numpy(a)[0] for a in inside(picture[None])]
     shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]

@@ -99,7 +99,7 @@ def draw(
     check_network(model, "pretrained")
     check_data_options(data, dataset, data_dir)
     folder = output or Path(f"{Path(model).stem}_pictures")
-    _files(folder, pictures, force)
+    _files(folder, pictures or _PICTURES, force)
     import_backend()
     from ._data import test_images
     from ._drawing import Artist
@@ -138,5 +138,8 @@ def _files(folder: Path, pictures: Iterable[str], force: bool) -> dict[str, Path
     there = [str(path) for path in files.values() if path.exists()]
     if there and not force:
         verb, them = ("exist", "them") if there[1:] else ("exists", "it")
-        raise BadInput(f"{', '.join(there)} {verb} already; --force replaces {them}.")
+        raise BadInput(
+            f"{', '.join(there)} {verb} already; --force replaces {them}, and --output names "
+            "another folder."
+        )
     return files

@@ -45,7 +45,12 @@ def _fields(context: Any, parameter: Any, texts: tuple[str, ...]) -> dict[str, A
 )
 @click.argument("model", metavar="PRESET|SPEC")
 @data_options
-@click.option("--images", type=click.IntRange(1), metavar="N", help="Use the first N images only.")
+@click.option(
+    "--images",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Train on the first N images only; the test at the end takes all test images.",
+)
 @click.option(
     "--validation-split",
     type=click.FloatRange(0, 1, max_open=True),

@@ -119,7 +119,9 @@ def _layers(
     for stage in model.snn.layers_of_maps:
         name, (rows, columns, count) = stage.twin.name, activations[stage.twin.name].shape
         chosen = np.sort(rng.permutation(count)[:filters])
-        title = f"{name}: {len(chosen)} of {count} maps, {rows} x {columns} pixels"
+        share = f"all {count} maps" if len(chosen) == count else f"{len(chosen)} of {count} maps"
+        drawn = ", drawn at random" if len(chosen) < count else ""
+        title = f"{name}: {share} of {rows} x {columns} pixels{drawn}"
         counts = np.asarray(ops.convert_to_numpy(record[stage.name]))[0].sum(axis=0)
         layers.append(_Maps(title, chosen, activations[name][..., chosen], counts[..., chosen]))
     if not layers:

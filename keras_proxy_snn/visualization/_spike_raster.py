@@ -203,7 +203,7 @@ def _draw_head(axes: "Axes", image_name: str, time_steps: int) -> None:
         0.0,
         0.55,
         "Hidden layers: a random sample of the neurons that fired, most active on top.\n"
-        "Rates are of the whole layer, in spikes per neuron and step.",
+        "Rates are of the whole layer, in spikes per neuron and step. Orange: the answer.",
         fontsize="small",
         va="top",
     )
