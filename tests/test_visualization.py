@@ -567,7 +567,10 @@ def test_feature_maps_of_a_graph():
     titles = [text.get_text() for text in figure.texts if "pixels" in text.get_text()]
     sizes = {"a": 3, cnn.layers[4].name: 3, "c": 2}  # the sum's neurons have the name of its ReLU
     assert titles == [
-        f"{name}: 2 of {n} maps of 6 x 6 pixels, drawn at random" for name, n in sizes.items()
+        f"{name}: all 2 maps of 6 x 6 pixels"
+        if n == 2
+        else f"{name}: 2 of {n} maps of 6 x 6 pixels, drawn at random"
+        for name, n in sizes.items()
     ]
     inside = keras.Model(image, [cnn.layers[i].output for i in (1, 4, -3)])
     expected = [ops.convert_to_numpy(a)[0] for a in inside(picture[None])]
