@@ -53,14 +53,15 @@ def facts_of_headline(run):
     fields = {**config["fields"], "time_steps": config["time_steps"]}
     network, usual = asdict(quantised_proxy.network(replace(preset, **fields))), asdict(preset)
     changed = [name for name in OF_THE_NETWORK if network[name] != usual[name]]
-    command = f"keras-proxy-snn paper headline --size full --seed {config['seed']} "
+    words = ["keras-proxy-snn paper headline --size full --only", config["method"]]
+    words += ["--seed", config["seed"], "--epochs", config["epochs"]]
     return {
         "preset": config["preset"],
         "data": config["preset"],
         "training_images": run["images"]["train"],
         "seed": config["seed"],
         "settings": {name: network[name] for name in changed},
-        "command": f"KERAS_BACKEND={config['backend']} {command}--epochs {config['epochs']}",
+        "command": " ".join([f"KERAS_BACKEND={config['backend']}", *map(str, words)]),
     }
 
 

@@ -526,7 +526,8 @@ def test_the_readmes_hold_what_the_results_say():
 @pytest.mark.any_backend
 def test_the_card_of_a_headline_builds_its_network():
     config = {"preset": "digits", "fields": {"batch_norm": True, "v_threshold": 2.0}}
-    config |= {"time_steps": 4, "seed": 1, "epochs": 32, "backend": "torch"}
+    config |= {"method": "proxy_joint", "time_steps": 4, "seed": 1, "epochs": 32}
+    config |= {"backend": "torch"}
     facts = pretrained.facts_of_headline({"config": config, "images": {"train": 90}})
     preset = replace(kps.PRESETS["digits"], time_steps=4, **config["fields"])
     trained = preset_model(quantised_proxy.network(preset))
@@ -534,7 +535,7 @@ def test_the_card_of_a_headline_builds_its_network():
     one, other = built.get_config(), trained.get_config()
     assert one.pop("name") != other.pop("name")
     assert one == other
-    assert facts["command"].endswith("paper headline --size full --seed 1 --epochs 32")
+    assert facts["command"].endswith("--size full --only proxy_joint --seed 1 --epochs 32")
 
 
 @LINUX

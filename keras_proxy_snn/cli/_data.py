@@ -7,6 +7,8 @@ import numpy as np
 
 from .. import datasets
 from ..basics.pixel_range import in_range
+from ..datasets.class_folders import existing_folder, parts_of
+from ..datasets.names import is_hub
 from ..model import ProxyModel
 from ..presets import PRESETS
 from ._arguments import check_data_dir, check_fits
@@ -117,10 +119,12 @@ def _own_training(settings: dict[str, Any]) -> tuple[Training, Any]:
     classes, name = train.class_names, shown(settings["data"])
     part = Images(name, "training", train.images, classes, train).first(settings["images"])
     used = f", {part.images} of the others are used" if part.images < train.images else ""
+    folders = [] if is_hub(settings["data"]) else parts_of(existing_folder(settings["data"]))
+    drawn = f" (those in {folders[1].name})" if folders[1:] else ""
     click.echo(
         f"{name}: {train.images + test.images} pictures of {len(classes)} classes "
         f"({', '.join(classes)}), as {' x '.join(map(str, train.image_shape))}; "
-        f"{test.images} of them are held out{used}.",
+        f"{test.images} of them{drawn} are held out{used}.",
         err=True,
     )
     held = Images(name, "held-out", test.images, classes, test)
