@@ -64,7 +64,8 @@ def peaks(*settings):
 
 @pytest.mark.slow
 def test_peak_memory_of_a_training_step_does_not_grow_with_time_steps():
-    short, long, unchunked = peaks((25, 0), (75, 0), (75, 75))
+    short, long, unchunked = peaks((5, 0), (25, 0), (75, 75))
     assert long == pytest.approx(short, rel=0.10)
     # The measurement sees what chunks save, far more than that bound, so the line above could fail.
+    # Parts of the batch hide some of it on PyTorch, so the chunk is longer than the T above.
     assert unchunked > 1.5 * long
