@@ -1041,7 +1041,8 @@ def test_checks_of_arguments_need_no_backend():
     """In a process in which Keras cannot be imported."""
     script = (
         "import sys; sys.modules['keras'] = None; sys.argv = ['keras-proxy-snn'];"
-        "import keras_proxy_snn.cli._arguments as a;"
+        "import keras_proxy_snn.cli._export_arguments;"
+        "import keras_proxy_snn.cli._data_arguments as a;"
         "a.check_data_options(None, 'digits')"
     )
     subprocess.run(

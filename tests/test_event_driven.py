@@ -161,7 +161,7 @@ def test_auto_sums_event_by_event_where_that_is_faster(rng, monkeypatch, layer, 
     x = np.zeros(inputs, "float32").reshape(-1)
     x[: int(share * x.size) - 1] = 1
     monkeypatch.setattr(event_driven, "_WORTH", 2**40 if dense_because == "small" else 0)
-    monkeypatch.setattr(event_driven, "_numba_works", lambda: dense_because != "no Numba")
+    monkeypatch.setattr(event_driven, "numba_works", lambda: dense_because != "no Numba")
     monkeypatch.setattr(event_driven, "on_gpu", lambda inputs: dense_because == "a GPU")
     x, synapses = ops.convert_to_tensor(x.reshape(inputs)), layer.synaptic_weights()
     dense = layer.sum_inputs(x, synapses)

@@ -161,7 +161,7 @@ def test_a_network_has_the_same_spikes_with_and_without_the_pass(monkeypatch, rn
     monkeypatch.setattr(cpu, "simulate", lambda *a: called.append(a[5:]) or kernel(*a))
     with_pass = model.snn.simulate(images)
     assert {*called} == {((2, 2),)}  # both convolutions; the readout is small
-    monkeypatch.setattr(cpu, "_numba_works", lambda: False)
+    monkeypatch.setattr(cpu, "numba_works", lambda: False)
     without = model.snn.simulate(images)
     assert float(with_pass.spike_counts.max()) > 0
     equal(with_pass[:2], [keras.ops.convert_to_numpy(x) for x in without[:2]])

@@ -1,13 +1,15 @@
-"""The processor and the GPU that the backend computes on."""
+"""The processor and the GPU that the backend computes on, and the compiler for processors."""
 
+import importlib
 import os
 import platform
 import sys
+from functools import cache
 from pathlib import Path
 
 import keras
 
-__all__ = ["EXTENSIONS", "cpu", "gpu_name", "has_bfloat16"]
+__all__ = ["EXTENSIONS", "cpu", "gpu_name", "has_bfloat16", "numba_works"]
 
 _INFO = Path("/proc/cpuinfo")
 
@@ -49,6 +51,23 @@ def has_bfloat16() -> bool | None:
     """
     has = _field("flags").split()
     return any(name in has for name in ("avx512_bf16", "amx_bf16")) if has else None
+
+
+@cache
+def numba_works() -> bool:
+    """Whether Numba is installed, and fits NumPy.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.processor import numba_works
+    >>> numba_works() in (True, False)
+    True
+    """
+    try:
+        importlib.import_module("numba")
+    except ImportError:
+        return False
+    return True
 
 
 def _field(name: str) -> str:

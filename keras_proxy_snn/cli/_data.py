@@ -11,7 +11,7 @@ from ..datasets.class_folders import existing_folder, parts_of
 from ..datasets.names import is_hub
 from ..model import ProxyModel
 from ..presets import PRESETS
-from ._arguments import check_data_dir, check_fits
+from ._data_arguments import check_data_dir, check_fits
 from ._own import kept_data_dir, note_pictures, own_images, own_parts, shown
 from ._shared import BadInput, reading
 

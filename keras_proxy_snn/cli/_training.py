@@ -21,8 +21,8 @@ from ..presets import PRESETS
 from ..presets.build import build
 from ..saving.model_file import save_model
 from ._accuracy import accuracies, bar
-from ._arguments import dataset_of
 from ._data import Training, check_data, training_images
+from ._data_arguments import dataset_of
 from ._interrupts import Interrupts
 from ._output import Output
 from ._own import kept_data_dir

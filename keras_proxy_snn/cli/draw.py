@@ -93,7 +93,8 @@ def draw(
     Each picture is a PNG file in a folder; spike_gif is a GIF file. The images are chosen as by
     `evaluate`.
     """
-    from ._arguments import check_data_options, check_network
+    from ._arguments import check_network
+    from ._data_arguments import check_data_options
 
     check_backend()
     check_network(model, "pretrained")

@@ -46,7 +46,8 @@ def evaluate(
     equally often, so the command prints the accuracy by three rules for ties; and for up to 20
     classes, how many images of each class it gets right and what it takes the others for.
     """
-    from ._arguments import check_data_options, check_network
+    from ._arguments import check_network
+    from ._data_arguments import check_data_options
 
     check_backend()
     check_network(model, "pretrained")

@@ -104,7 +104,7 @@ def export(format: str, as_json: bool, **options: Any) -> None:
     The check runs the file in its real runtime. If its spikes differ from the model's, the export
     fails with exit status 1. The accuracy of the file is measured on at most 1000 test images.
     """
-    from ._arguments import check_export
+    from ._export_arguments import check_export
 
     check_backend()
     options["output"] = options["output"] or options["model"].with_suffix(FORMATS[format].suffix)

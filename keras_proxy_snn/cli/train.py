@@ -107,7 +107,7 @@ def train(
     check_backend()
     output = output or Path(f"{settings['model']}.keras")
     target = Output(output, resume, force)
-    from ._arguments import check_data_dir, check_training
+    from ._data_arguments import check_data_dir, check_training
 
     check_data_dir(settings["data"], data_dir)
     if not resume:  # otherwise the record has the settings

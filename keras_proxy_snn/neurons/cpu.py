@@ -1,13 +1,12 @@
 """Neurons of PyTorch on a processor, in one pass by Numba, where it is installed."""
 
-import importlib
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 
+from ..basics.processor import numba_works
 from ..basics.threads import in_threads
 from ..basics.types import Tensor
 from .neuron import Neuron
@@ -30,7 +29,7 @@ def applies(current: Tensor, v: Tensor, time_steps: int | None, spike_dtype: str
         and v.device.type == "cpu"
         and not torch.compiler.is_compiling()
         and v.numel() * steps >= _WORTH
-        and _numba_works()
+        and numba_works()
     )
 
 
@@ -82,13 +81,3 @@ def simulate(
 def _maps(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """A shape `(batch, ..., channels)` as maps; features have one row and one column."""
     return shape[0], math.prod(shape[1:-2]), (shape[-2] if len(shape) > 2 else 1), shape[-1]
-
-
-@cache
-def _numba_works() -> bool:
-    """Whether Numba is installed, and fits NumPy."""
-    try:
-        importlib.import_module(f"{__package__}.cpu_kernel")
-    except ImportError:
-        return False
-    return True

@@ -41,37 +41,25 @@ def advance(
     steps, rows, columns = spikes.shape[1:4]
     count: Any = 0
     one, none = np.float32(1), np.float32(0)
+    nowhere = np.empty(channels, np.float32)
     for image in range(images):
         for y in range(height):
             row = y // pool[0]
             for x in range(width):
                 column, potential = x // pool[1], v[image, y, x]
                 inside = row < rows and column < columns
-                first = inside and y % pool[0] == 0 and x % pool[1] == 0
+                first = y % pool[0] == 0 and x % pool[1] == 0
                 for step in range(steps):
                     flow = current[image, min(step, current.shape[1] - 1), y, x]
-                    out = spikes[image, step, min(row, rows - 1), min(column, columns - 1)]
-                    fired = np.int32(0)
-                    # Three loops, because a condition inside keeps a loop from using vectors.
+                    out = spikes[image, step, row, column] if inside else nowhere
                     if first:
-                        for k in range(channels):
-                            u = potential[k] + (flow[k] + bias[k])
-                            spike = one if u >= v_threshold else none
-                            potential[k] = u - spike * (v_threshold if subtracts else u)
-                            fired += np.int32(spike)
-                            out[k] = spike
-                    elif inside:
-                        for k in range(channels):
-                            u = potential[k] + (flow[k] + bias[k])
-                            spike = one if u >= v_threshold else none
-                            potential[k] = u - spike * (v_threshold if subtracts else u)
-                            fired += np.int32(spike)
-                            out[k] = max(out[k], spike)
-                    else:
-                        for k in range(channels):
-                            u = potential[k] + (flow[k] + bias[k])
-                            spike = one if u >= v_threshold else none
-                            potential[k] = u - spike * (v_threshold if subtracts else u)
-                            fired += np.int32(spike)
+                        out[:] = none
+                    fired = np.int32(0)
+                    for k in range(channels):
+                        u = potential[k] + (flow[k] + bias[k])
+                        spike = one if u >= v_threshold else none
+                        potential[k] = u - spike * (v_threshold if subtracts else u)
+                        fired += np.int32(spike)
+                        out[k] = max(out[k], spike)
                     count += fired
     return count

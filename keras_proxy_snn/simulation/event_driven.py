@@ -3,12 +3,13 @@
 import importlib.util
 import math
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
+from ..basics.processor import numba_works
 from ..basics.types import Tensor
 from ..layers.base import SynapticWeights, TiedIF
 from .chunks import on_gpu
@@ -81,20 +82,10 @@ def faster(stage: TiedIF, by_events: Summer, inputs: Tensor, weights: SynapticWe
     outputs = stage.twin.compute_output_shape((None, *inputs.shape[1:]))[1:-1]
     work = math.prod((inputs.shape[0] or _UNKNOWN_BATCH, *outputs, *weights.kernel.shape))
     exact = stage.current_dtype == "float32"
-    if work < _WORTH or not exact or on_gpu(inputs) or not _numba_works():
+    if work < _WORTH or not exact or on_gpu(inputs) or not numba_works():
         return dense()
     few = _FEW_FEATURES if stage.window is None else _FEW_IN_MAPS
     return ops.cond(ops.mean(inputs) < few, partial(by_events, inputs, weights), dense)
-
-
-@cache
-def _numba_works() -> bool:
-    """Whether Numba is installed, and fits NumPy."""
-    try:
-        importlib.import_module(f"{__package__}.event_sums")
-    except ImportError:
-        return False
-    return True
 
 
 def _can(stage: TiedIF) -> bool:
