@@ -17,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 from onnxruntime.quantization import quantize_dynamic
 
 import keras_proxy_snn
+from keras_proxy_snn.datasets.pictures import prepare
 from keras_proxy_snn.export import export, from_model, interpreter, litert, on_device, onnx
 from keras_proxy_snn.export.program import Conv, Dense, Flatten, Pool, Program
 
@@ -446,6 +447,38 @@ def test_pictures_of_many_kinds(tmp_path, rng):
         (pixels,) = on_device.read_images(path)
         found = on_device.prepare(pixels, network_of(1), False)
         np.testing.assert_allclose(found[0, ..., 0], grey / 255, atol=1e-6, err_msg=path.name)
+
+
+@pytest.mark.parametrize("size", [(48, 48), (33, 57), (7, 5), (64, 24)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_white_stays_white_when_it_is_resized(size, channels):
+    """Weights of a resized pixel add up to 1 or to 1.0000001; the latter is in no range."""
+    white = np.full((*size, 3), 255, "uint8")
+    found = [
+        on_device.prepare(white, network_of(channels, (32, 32)), False)[0],
+        prepare(white, (32, 32, channels), False),
+    ]
+    for pixels in found:
+        np.testing.assert_allclose(pixels, 1, atol=1e-6)
+        assert pixels.max() <= 1
+
+
+def test_a_rounding_above_white_is_white_and_more_is_refused():
+    above = np.float32([[0, 1.0000001]])
+    found = [
+        on_device.prepare(above, network_of(1, (1, 2)), False)[0],
+        prepare(above, (1, 2, 1), False),
+    ]
+    for pixels in found:
+        assert pixels.ravel().tolist() == [0, 1]
+    for refuse in (
+        lambda x: on_device.prepare(x, network_of(1, (1, 2)), False),
+        lambda x: prepare(x, (1, 2, 1), False),
+    ):
+        with pytest.raises(
+            ValueError, match=r"from 0 to 1\. Received: float32 from 0 to 1\.00000[0-9]+$"
+        ):
+            refuse(np.float32([[0, 1.000004]]))
 
 
 def test_a_network_for_bytes_gets_bytes():

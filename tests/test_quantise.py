@@ -468,6 +468,21 @@ def test_agreement_counts_shares():
 IMAGES = hostile_images()[:3]
 
 
+def test_calibration_images_may_exceed_white_by_a_rounding():
+    """Pictures that another library resizes have such pixels."""
+    images = np.random.default_rng(0).random((16, *SHAPE), "float32")
+    images[0] = 1
+    exact = quantise(network(gaussian()), images)
+    images[0] = np.nextafter(np.float32(1), np.float32(2))
+    for layer, same in zip(
+        quantise(network(gaussian()), images).neurons, exact.neurons, strict=True
+    ):
+        np.testing.assert_array_equal(layer.weights, same.weights)
+    images[0] = 1.00001
+    with pytest.raises(ValueError, match=r"in \[0, 1\]\. Received: from .* to 1\.00001"):
+        quantise(network(gaussian()), images)
+
+
 @pytest.mark.parametrize(
     ("images", "kwargs", "message"),
     [

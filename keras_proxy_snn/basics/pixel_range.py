@@ -8,6 +8,7 @@ from .types import Images
 from .warn import warn
 
 __all__ = [
+    "ROUNDING",
     "UNIT",
     "WHITES",
     "check_range",
@@ -22,6 +23,9 @@ UNIT = (0.0, 1.0)
 
 WHITES = (1.0, 255.0, 65535.0)
 """Values of white with one bit or as a float, with 8 bits, with 16 bits."""
+
+ROUNDING = 1e-6
+"""Part of white by which resized or scaled pixels may exceed their range."""
 
 _TOLERANCE = 1e-3
 _FAR = 4.0  # times as bright or as dark; standardised images differ by less

@@ -78,15 +78,18 @@ class Training(NamedTuple):
 
 
 def check_data(
-    model: ProxyModel, images: Images, shape: tuple[int, ...], trained: bool = False
+    model: ProxyModel,
+    name: str,
+    class_names: tuple[str, ...],
+    shape: tuple[int, ...],
+    trained: bool = False,
 ) -> None:
-    """Raise `BadInput` unless a model, trained or not, fits images of a shape."""
-    name = images.name
-    check_fits(name, shape, len(images.class_names), model.image_shape, model.classes, trained)
-    if model.class_names is not None and model.class_names != images.class_names:
+    """Raise `BadInput` unless a model, trained or not, fits the images of a name."""
+    check_fits(name, shape, len(class_names), model.image_shape, model.classes, trained)
+    if model.class_names is not None and model.class_names != class_names:
         raise BadInput(
             f"The classes of {name} must be those of the model, {list(model.class_names)}. "
-            f"Received: {list(images.class_names)}."
+            f"Received: {list(class_names)}."
         )
 
 
@@ -156,8 +159,8 @@ def test_images(
     if dataset is None and (data is not None or settings.get("data") is not None):
         check_data_dir(data or settings["data"], data_dir)
         stream, name, part, note = own_images(model, settings, data)
+        check_data(model, name, stream.class_names, stream.image_shape, trained=True)
         images = Images(name, part, stream.images, stream.class_names, stream)
-        check_data(model, images, stream.image_shape, trained=True)
         if note:
             click.echo(note, err=True)
         return images
@@ -170,10 +173,9 @@ def test_images(
             f"for images {tuple(model.image_shape)} and {model.classes} classes{named}, and no "
             "data set that has such images."
         )
+    classes = datasets.class_names(dataset)
+    check_data(model, dataset, classes, datasets.image_shape(dataset), trained=True)
     data_dir = data_dir or kept_data_dir(record, dataset)
     with reading(f"data set {dataset}"):
         _, (x, y) = datasets.load(dataset, data_dir=data_dir)
-    x = in_range(x, model.input_range)
-    images = Images(dataset, "test", len(x), datasets.class_names(dataset), x, y)
-    check_data(model, images, x.shape[1:], trained=True)
-    return images
+    return Images(dataset, "test", len(x), classes, in_range(x, model.input_range), y)

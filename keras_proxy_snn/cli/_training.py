@@ -64,7 +64,7 @@ def run(
         record = {"learning_rate": float(model.optimizer.learning_rate), "history": []}
     else:
         model = load_network(output.path, compile=True)
-    check_data(model, data.train, shape)
+    check_data(model, data.train.name, data.train.class_names, shape)
     model.class_names = data.train.class_names
     versions = {"keras_proxy_snn": __version__, "backend": keras.config.backend()}
     record = {**record, "settings": settings, "versions": versions}

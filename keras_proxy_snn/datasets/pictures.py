@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..basics.checks import require
-from ..basics.pixel_range import WHITES, in_range
+from ..basics.pixel_range import ROUNDING, WHITES, in_range
 
 __all__ = [
     "PICTURES",
@@ -176,10 +176,11 @@ def prepare(
     if x.ndim != 3 or x.size == 0 or x.dtype.kind not in "buif":
         raise ValueError(f"not an image: an array {pixels.shape} of {pixels.dtype}")
     x, top = (unit(x), 1.0) if is_scaled(x.dtype) else (x.astype("float32"), top)
-    if not ((x >= 0) & (x <= top)).all():
+    beyond = ROUNDING * top
+    if not ((x >= -beyond) & (x <= top + beyond)).all():
         raise ValueError(
             f"pixels must be bytes, or numbers from 0 to 1{_also(*input_range)}. "
-            f"Received: {pixels.dtype} from {pixels.min():g} to {pixels.max():g}"
+            f"Received: {pixels.dtype} from {pixels.min():.9g} to {pixels.max():.9g}"
         )
     colour, opacity = (x[..., :3], x[..., 3:] / top) if x.shape[-1] == 4 != shape[-1] else (x, 1)
     x = (top - colour if invert else colour) * opacity
@@ -188,6 +189,7 @@ def prepare(
     if x.shape[-1] not in (1, shape[-1]):
         raise ValueError(f"it has {x.shape[-1]} channels, the network {shape[-1]}")
     x = np.einsum("ih,jw,hwc->ijc", *map(_resampling, x.shape, shape[:2]), x, optimize=True)
+    x = np.clip(x, np.float32(0), np.float32(top))  # sums of weights can exceed 1 by rounding
     return np.broadcast_to(in_range(x, input_range) if top == 1 else x, shape).copy()
 
 
@@ -210,7 +212,7 @@ def white_of(images: list[np.ndarray], input_range: tuple[float, float]) -> floa
     black, white = input_range
     plain = [x for x in images if x.dtype.kind in "iuf" and not is_scaled(x.dtype)]
     brightest = max((float(x.max(initial=0)) for x in plain), default=0)
-    return float(white) if _takes_own(black, white) and brightest > 1 else 1.0
+    return float(white) if _takes_own(black, white) and brightest > 1 + ROUNDING else 1.0
 
 
 def _takes_own(black: float, white: float) -> bool:

@@ -51,6 +51,7 @@ import numpy as np
 PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff"
 # Bits per grey pixel, by Pillow's name of the format.
 BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
+ROUNDING = 1e-6  # part of white by which scaled pixels may exceed their range
 MOST_PIXELS = 50_000_000  # which Pillow turns and converts in less than 1 GiB
 LINE = "{image:<{width}} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
 MARGIN = 4.0
@@ -383,7 +384,7 @@ def white_of(images: list[np.ndarray], network: Network) -> float:
     black, white = parsed(network, "input_range", (0, 1))
     plain = [image for image in images if image.dtype.kind in "iuf" and not is_scaled(image)]
     brightest = max((float(image.max(initial=0)) for image in plain), default=0)
-    return float(white) if takes_own(black, white) and brightest > 1 else 1.0
+    return float(white) if takes_own(black, white) and brightest > 1 + ROUNDING else 1.0
 
 
 def takes_own(black: float, white: float) -> bool:
@@ -411,10 +412,11 @@ def prepare(pixels: np.ndarray, network: Network, invert: bool, top: float = 1.0
     whole = is_scaled(x)
     x = x / np.float32(np.iinfo(x.dtype).max) if whole else x.astype("float32")
     top = 1.0 if whole else top
-    if not ((x >= 0) & (x <= top)).all():
+    beyond = ROUNDING * top
+    if not ((x >= -beyond) & (x <= top + beyond)).all():
         raise ValueError(
             f"pixels must be bytes, or numbers from 0 to 1{also(float(black), float(white))}. "
-            f"Received: {pixels.dtype} from {pixels.min():g} to {pixels.max():g}"
+            f"Received: {pixels.dtype} from {pixels.min():.9g} to {pixels.max():.9g}"
         )
     colour, opacity = (x[..., :3], x[..., 3:] / top) if x.shape[-1] == 4 != shape[-1] else (x, 1)
     x = (top - colour if invert else colour) * opacity
@@ -423,6 +425,7 @@ def prepare(pixels: np.ndarray, network: Network, invert: bool, top: float = 1.0
     if x.shape[-1] not in (1, shape[-1]):
         raise ValueError(f"it has {x.shape[-1]} channels, the network {shape[-1]}")
     x = np.einsum("ih,jw,hwc->ijc", *map(resampling, x.shape, shape[1:3]), x, optimize=True)
+    x = np.clip(x, np.float32(0), np.float32(top))  # sums of weights can exceed 1 by rounding
     x = x * (white - black) + black if top == 1 else x
     if np.issubdtype(dtype, np.integer):
         x = np.rint(x * np.float32(network.facts["input_scale"]))

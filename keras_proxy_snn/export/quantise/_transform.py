@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...basics.checks import check_flag, positive_integer
-from ...basics.pixel_range import seen_range, warn_of_range
+from ...basics.pixel_range import ROUNDING, seen_range, warn_of_range
 from ...basics.progress import Progress
 from ...basics.types import Images, Verbose
 from ..interpreter import prepare_images
@@ -236,10 +236,11 @@ def _check_images(program: Program, calibration: Images) -> np.ndarray:
             "In the images of an integer network, black must be 0. Shift images inside the "
             f"network, with `keras.layers.Rescaling`. Received: input_range={(black, white)}."
         )
-    if images.min() < 0 or images.max() > white:
+    beyond = white * ROUNDING
+    if images.min() < -beyond or images.max() > white + beyond:
         raise ValueError(
             f"Pixels of calibration images must be in [0, {white:g}]. "
-            f"Received: from {images.min():g} to {images.max():g}."
+            f"Received: from {images.min():.9g} to {images.max():.9g}."
         )
     warn_of_range(program.input_range, seen_range(images))
     return images
