@@ -318,6 +318,41 @@ def test_an_integer_network(trained, tmp_path):
     assert "int8, weights of 4 bits\n" in good(*arguments, 4, "--force")
 
 
+@pytest.mark.parametrize(
+    ("options", "compared_with"),
+    [
+        (["--quantise", 2], "the integer network"),
+        (["--weights", "float16"], "the network with rounded weights"),
+    ],
+)
+def test_a_rounded_network_is_told_from_the_model(
+    options, compared_with, trained, tmp_path, digits
+):
+    (x, _), _ = digits
+    output = tmp_path / "net.tflite"
+    words = ["export", trained[0], "--format", "litert", "--output", output, *options]
+    facts = json.loads(good(*words, "--json"))
+    model = load_model(trained[0]).predict(x[:64], verbose=0)
+    network = on_device.open_network(output, threads=1)
+    kind = network.inputs["image"][1]
+    scaled = x[:64] * np.float32(network.facts.get("input_scale", 1))
+    pixels = np.rint(scaled).astype(kind) if np.issubdtype(kind, np.integer) else scaled
+    file = np.concatenate([network.infer({"image": p[None]})["spike_counts"] for p in pixels])
+    counts = int((file != model).sum())
+    classes = int((file.argmax(axis=1) != model.argmax(axis=1)).sum())
+    assert facts["check"]["differing"] == 0
+    assert facts["compared_with"] == compared_with
+    told = {"images": 64, "classes": classes, "counts": counts, "compared": 640}
+    assert facts["rounding"] == told
+    assert counts > 0 or "float16" in options
+    shown = good(*words, "--force")
+    assert (
+        f"64 images, 0 counts differ, worst difference 0, compared with {compared_with}\n" in shown
+    )
+    of = f"{counts} of 640 counts and {classes} of 64 classes differ from the float network's\n"
+    assert of in shown
+
+
 def test_half_the_weights(trained, tmp_path):
     output = tmp_path / "net.tflite"
     words = ["export", trained[0], "--format", "litert", "--no-check", "--output", output]

@@ -20,6 +20,7 @@ from keras_proxy_snn.export.formats import writer
 from keras_proxy_snn.export.interpreter import run as interpret
 from keras_proxy_snn.export.program import Dense, Flatten
 from keras_proxy_snn.export.quantise import quantise
+from keras_proxy_snn.export.rounding import rounding
 
 from . import oracle
 from .scripts import run_script
@@ -344,12 +345,31 @@ def test_time_steps_and_overwriting(model, images, tmp_path):
     assert model.export(path, overwrite=True).program.time_steps == 7
 
 
+@pytest.mark.once
+def test_of_scores_by_potential_rounding_tells_the_classes_alone(rng):
+    images = rng.random((40, 3, 3, 1), "float32")
+    readout = Dense("readout", rng.normal(size=(9, 4)).astype("float32"), None, 1.0, "zero")
+    program = Program((Flatten("flatten"), readout), (3, 3, 1), time_steps=5)
+    coarse = quantise(program, images, bits=2)
+    before, after = (interpret(p, images).spike_counts for p in (program, coarse))
+    found = rounding(program, coarse, images)
+    assert (found.counts, found.compared) == ((before != after).sum(), before.size)
+    assert found.counts > 0
+    pair = [replace(p, readout="potential") for p in (program, coarse)]
+    traces = [(p, interpret(p, images)) for p in pair]
+    a, b = (p.scores(t.spike_counts, t.potentials[-1]).argmax(axis=1) for p, t in traces)
+    found = rounding(*pair, images)
+    assert str(found) == f"{(a != b).sum()} of 40 classes differ from the float network's"
+    assert (a != b).any()
+
+
 def test_a_written_file_shows_itself_in_a_few_lines(model, images, tmp_path):
     exported = export(model, tmp_path / "net.nir", images=images[:4])
     first, second, third = repr(exported).splitlines()
     assert first == f"Exported {tmp_path / 'net.nir'}"
     assert second.startswith(f"  nir, graph: float32, T = {model.time_steps}, ")
     assert third.startswith("  check: 4 images, 0 counts differ")
+    assert third.endswith(", compared with the float network")
     exported = export(
         model, tmp_path / "b.nir", verify=False, test=(images[:4], [0] * 4), images=images[:4]
     )

@@ -9,8 +9,10 @@ import click
 from ..export import FORMATS, Exported, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
-from ..export.exporter import CALIBRATED
+from ..export.exporter import CALIBRATED, CHECKED
 from ..export.formats import Memory, writer
+from ..export.images import noise_images
+from ..export.rounding import Rounding, rounding
 from ..export.runner import RUNNER, place_runner
 from ._calibration import calibration_images
 from ._shared import load_network, reading, training_record
@@ -96,7 +98,12 @@ def run(
         overwrite=force,
         **own,
     )
-    return {**_facts(exported), "runner": str(output.with_name(RUNNER)) if with_runner else None}
+    facts = _facts(exported)
+    is_rounded = integers or weights != "float32"
+    if is_rounded and exported.check is not None and not program.is_integer:
+        some = noise_images(program) if images is None else images[:CHECKED]
+        facts["rounding"] = asdict(rounding(program, exported.program, some))
+    return {**facts, "runner": str(output.with_name(RUNNER)) if with_runner else None}
 
 
 def _source(path: Path) -> Any:
@@ -129,6 +136,7 @@ def _facts(exported: Exported) -> dict[str, Any]:
         "bytes": exported.size,
         "nodes": exported.nodes,
         "check": None if exported.check is None else asdict(exported.check),
+        "compared_with": exported.compared_with,
     }
     if exported.memory is not None:
         facts["memory"] = asdict(exported.memory)
@@ -157,8 +165,12 @@ def print_table(facts: dict[str, Any]) -> None:
         "size": f"{size} of text" if "memory" in facts else size,
         **({"on the device": Memory(**facts["memory"])} if "memory" in facts else {}),
         "nodes": facts["nodes"],
-        "check": "not made" if facts["check"] is None else Check(**facts["check"]),
+        "check": "not made",
     }
+    if facts["check"] is not None:
+        rows["check"] = f"{Check(**facts['check'])}, compared with {facts['compared_with']}"
+    if "rounding" in facts:
+        rows["rounding"] = Rounding(**facts["rounding"])
     if "latency_ms" in facts:
         rows["latency"] = f"{facts['latency_ms']:.2f} ms per image, 1 thread"
     if "accuracy" in facts:

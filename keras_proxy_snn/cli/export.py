@@ -101,8 +101,10 @@ class _Bits(click.ParamType):
 def export(format: str, as_json: bool, **options: Any) -> None:
     """Write MODEL (a .keras file or a .kps program) for a device, and check the file.
 
-    The check runs the file in its real runtime. If its spikes differ from the model's, the export
-    fails with exit status 1. The accuracy of the file is measured on at most 1000 test images.
+    The check runs the file in its real runtime. If its spikes differ from the network's, the export
+    fails with exit status 1. The network of an integer or float16 file has rounded weights; a row
+    tells how they move the model's counts. The accuracy of the file is measured on at most 1000
+    test images.
     """
     from ._export_arguments import check_export
 

@@ -43,7 +43,11 @@ class Exported:
     memory: Memory | None = None
 
     def __repr__(self) -> str:
-        check = "not made" if self.check is None else self.check
+        check = (
+            "not made"
+            if self.check is None
+            else f"{self.check}, compared with {self.compared_with}"
+        )
         steps = self.program.time_steps
         size = f"{self.size:,} bytes" if self.memory is None else f"{self.size:,} bytes of text"
         lines = [
@@ -65,6 +69,14 @@ class Exported:
         if bits is None:
             return numbers if self.weights == numbers else f"{numbers}, weights in {self.weights}"
         return numbers if bits == 8 else f"{numbers}, weights of {bits} bits"
+
+    @property
+    def compared_with(self) -> str:
+        """The network that the check compares the file with: the one in it, in words."""
+        if self.program.is_integer:
+            return "the integer network"
+        half = self.weights != "float32"
+        return "the network with rounded weights" if half else "the float network"
 
     def run(self, images: Images) -> np.ndarray:
         """Run the file in its real runtime; return spike counts or scores `(batch, classes)`."""

@@ -27,12 +27,14 @@ from .quantise import check_bits
 from .quantise import quantise as quantised
 from .runner import check_runner, place_runner
 
-__all__ = ["CALIBRATED", "ExportError", "export"]
+__all__ = ["CALIBRATED", "CHECKED", "ExportError", "export"]
 
 CALIBRATED = 500
 """Largest number of calibration images that quantise a network."""
 
-_CHECKED = 64  # largest number of calibration images that check a file
+CHECKED = 64
+"""Largest number of calibration images that check a file."""
+
 # Test images run in so many parts, because each part loads the file anew; small sets in fewer.
 _PARTS, _LEAST = 20, 100
 
@@ -136,7 +138,7 @@ def export(
     if options.get("weights") == "float16" and not program.is_integer:
         program = half.rounded(program)
     if calibration is not None:
-        images = calibration[:_CHECKED] if images is None else images[:_CHECKED]
+        images = calibration[:CHECKED] if images is None else images[:CHECKED]
     images = noise_images(program) if images is None else images
     check_images(program, images, test)
     images = np.asarray(images, "float32")
