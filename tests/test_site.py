@@ -13,6 +13,8 @@ from tests.pages import ROOT, blocks, commands_of, run_command, run_python, writ
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+# Libraries that one page alone shows, and that no extra has.
+NEEDS = {"how-to/which-file.md": ("nirtorch", "spikingjelly.activation_based.nir_exchange")}
 SYMBOLS = re.compile(r"^::: keras_proxy_snn\.(\S+)$", re.MULTILINE)
 LINKS = re.compile(r"\]\(repo:([^)#\s]+)")
 sys.path.insert(0, str(DOCS / "_site"))
@@ -33,6 +35,8 @@ def name(path):
 def test_code_and_commands_of_a_page_run_in_one_folder(page, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib", reason='pip install "keras-proxy-snn[viz]"')
     pytest.importorskip("nir", reason='pip install "keras-proxy-snn[export]"')
+    for library in NEEDS.get(name(page), ()):
+        pytest.importorskip(library, reason=f"{page.name} shows it")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)  # as for a script of this folder
     write_images(tmp_path / "images")
