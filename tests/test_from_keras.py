@@ -384,7 +384,10 @@ def stack(*after, shape=(8, 8, 1)):
         ),
         (lambda: stack(layers.LeakyReLU(name="x")), r"train the CNN with.*'x' \(LeakyReLU\)"),
         (lambda: stack(layers.ReLU(negative_slope=0.1, name="x")), r"'x' \(ReLU\)"),
-        (lambda: stack(layers.Activation("tanh", name="x")), r"that activation.*\(Activation\)"),
+        (
+            lambda: stack(layers.Activation("tanh", name="x")),
+            r"that activation.*\(Activation with activation 'tanh'\)",
+        ),
         (lambda: stack(layers.LayerNormalization(name="x")), r"'x' \(LayerNormalization\)"),
         (lambda: stack(layers.UpSampling2D(name="x")), r"Replace it.*'x' \(UpSampling2D\)"),
         (lambda: stack(layers.Softmax(name="x")), r"'x' \(Softmax\)"),

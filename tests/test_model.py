@@ -456,6 +456,22 @@ def test_bad_input_is_refused(act, message):
             [keras.Input((4,)), keras.layers.Dense(3, "tanh"), keras.layers.Dense(3)],
             "no activation or ReLU.*: train the CNN with that activation.*'tanh'",
         ),
+        (
+            [keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="last")],
+            r"for two classes take Dense\(2, activation='softmax'\).*'last' \(Dense with "
+            r"activation 'sigmoid'\)",
+        ),
+        (
+            [
+                keras.Input((6, 6, 1)),
+                keras.layers.Conv2D(3, 3, activation="gelu", name="a"),
+                keras.layers.LayerNormalization(name="b"),
+                keras.layers.Flatten(),
+                keras.layers.Dense(1, "sigmoid", name="c"),
+            ],
+            r"3 layers of other kinds\. 'a' \(Conv2D with activation 'gelu'\): IF neurons .*; 'b' "
+            r"\(LayerNormalization\): Replace .*; 'c' \(Dense with .*Dense\(2, ",
+        ),
     ],
 )
 def test_an_ann_without_a_spiking_counterpart_is_refused(layers, message):

@@ -80,9 +80,9 @@ class TiedIF(IF, Stage, fixed=("current_dtype", "input_scale", "twin", "batch_no
         if activation_kind(twin.activation) is None:
             name = getattr(twin.activation, "__name__", twin.activation)
             raise ValueError(
-                f"The twin of {cls} must have no activation or ReLU, because IF neurons "
-                f"approximate ReLU: train the CNN with that activation. Received: "
-                f"activation={name!r} in layer {twin.name!r}."
+                f"The {self.twin_class.__name__} of a spiking network must have no activation or "
+                "ReLU, because IF neurons approximate ReLU: train the CNN with that activation. "
+                f"Received: activation={name!r} in layer {twin.name!r}, the twin of {cls}."
             )
         if getattr(twin, "data_format", "channels_last") != "channels_last":
             raise ValueError(

@@ -5,10 +5,63 @@ from typing import Any
 import keras
 import numpy as np
 
+from ..cnn.graph import Graph, LinearPart
+from ..layers import OF_TWINS, LearnedThreshold
 from ..layers.activations import activation_kind
-from .parts import FIXED_PREPARING, PREPARING
+from ..layers.at_each_step import AVERAGES, MAXIMA, MOVES
+from .parts import FIXED_PREPARING, PREPARING, is_identity
 
-__all__ = ["advice", "check_float32", "maximum_of_currents", "refusal"]
+__all__ = ["advice", "check_float32", "check_kinds", "maximum_of_currents", "refusal"]
+
+_KINDS = (
+    *(*OF_TWINS, *AVERAGES, *MAXIMA, *MOVES, keras.layers.Add, keras.layers.Concatenate),
+    *(keras.layers.BatchNormalization, LearnedThreshold, LinearPart),
+)
+_PAGE = (
+    "Layers must be of the kinds that the page 'Your own CNN' of the documentation lists under "
+    "'What can be converted'."
+)
+
+
+def check_kinds(graph: Graph, start: int) -> None:
+    """Raise a `ValueError` if a CNN's last activation, or several layers, cannot be mapped.
+
+    One error names all such layers, so that the CNN is trained anew only once. A single layer
+    before the last is left to the mapper, which knows more about it.
+
+    Args:
+        graph: The CNN up to its logits.
+        start: Position of the first layer after those that prepare images.
+    """
+    layers = [call.layer for call in graph.calls[start:]]
+    wrong = [layer for layer in layers if not _has_counterpart(layer)]
+    if len(wrong) > 1:
+        cures = "; ".join(f"{_named(x)}: {advice(x, x is layers[-1]).rstrip('.')}" for x in wrong)
+        raise ValueError(f"{_PAGE} Received: {len(wrong)} layers of other kinds. {cures}.")
+    if wrong and wrong[0] is layers[-1] and _other_activation(wrong[0]):
+        raise refusal(wrong[0], advice(wrong[0], last=True))
+
+
+def _has_counterpart(layer: Any) -> bool:
+    if _other_activation(layer):
+        return False
+    if type(layer) in _KINDS or isinstance(layer, PREPARING) or is_identity(layer):
+        return True
+    return activation_kind(layer) in ("relu", "softmax")
+
+
+def _other_activation(layer: Any) -> bool:
+    """Whether a layer has an activation that neurons cannot have."""
+    return activation_kind(getattr(layer, "activation", None)) is None
+
+
+def _named(layer: keras.layers.Layer) -> str:
+    """Name and class of a layer, and its activation if that is the reason."""
+    if not _other_activation(layer):
+        return f"{layer.name!r} ({type(layer).__name__})"
+    activation: Any = layer.activation
+    name = getattr(activation, "__name__", type(activation).__name__)
+    return f"{layer.name!r} ({type(layer).__name__} with activation {name!r})"
 
 
 def check_float32(layer: keras.layers.Layer) -> None:
@@ -22,8 +75,13 @@ def check_float32(layer: keras.layers.Layer) -> None:
         )
 
 
-def advice(layer: keras.layers.Layer) -> str:
-    """What a user can do about a layer that has no spiking counterpart, in a sentence."""
+def advice(layer: keras.layers.Layer, last: bool = False) -> str:
+    """What a user can do about a layer without a spiking counterpart; `last`: about the last."""
+    if last and _other_activation(layer):
+        return (
+            "The CNN must end in weights without an activation or with a softmax; for two classes "
+            "take Dense(2, activation='softmax') and train again."
+        )
     if type(layer) in FIXED_PREPARING:
         return "It can be at the input, before all weights, or scale values before a ReLU."
     if isinstance(layer, PREPARING):
@@ -33,8 +91,7 @@ def advice(layer: keras.layers.Layer) -> str:
             f"A subclass of keras.layers.{plain.__name__} can compute something else in `call`: "
             f"use keras.layers.{plain.__name__} itself."
         )
-    activation = getattr(layer, "activation", None)
-    if "elu" in type(layer).__name__.lower() or activation_kind(activation) is None:
+    if "elu" in type(layer).__name__.lower() or _other_activation(layer):
         return "IF neurons approximate ReLU: train the CNN with that activation."
     return "Replace it and train the CNN again, or leave it out of the CNN."
 
@@ -48,10 +105,7 @@ def _plain_class(layer: keras.layers.Layer) -> Any:
 
 def refusal(layer: keras.layers.Layer, cure: str) -> ValueError:
     """The error for a layer; `cure` is a sentence, such as from `advice`."""
-    return ValueError(
-        "Layers must be of the kinds that the page 'Your own CNN' of the documentation lists under "
-        f"'What can be converted'. {cure} Received: layer {layer.name!r} ({type(layer).__name__})."
-    )
+    return ValueError(f"{_PAGE} {cure} Received: layer {_named(layer)}.")
 
 
 def maximum_of_currents(layer: keras.layers.Layer, cause: Any) -> ValueError:

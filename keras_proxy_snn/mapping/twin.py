@@ -13,6 +13,7 @@ from ..simulation.nodes import Node
 from .mapper import Mapper
 from .order import relu_before_maximum
 from .parts import find_parts, preprocessing_length
+from .refusals import check_kinds
 
 __all__ = ["SPIKE_HEIGHTS", "SpikingTwin", "neuron_layers", "spiking_twin"]
 
@@ -125,6 +126,7 @@ def spiking_twin(
     check_choice("current_dtype", current_dtype, CURRENT_DTYPES)
     graph = _graph(ann)
     start = preprocessing_length(graph)
+    check_kinds(graph, start)
     parts = find_parts(graph, start)
     names = [part.layer.name for part in parts if part.neurons]
     mapper = Mapper(graph, _of_layers(neurons or Neuron(), names), spike_height)

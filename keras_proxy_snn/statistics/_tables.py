@@ -31,6 +31,8 @@ def work_table(layers: Sequence[LayerCosts], of: str = "") -> Table:
     notes = (
         "parameters: with batch normalisation folded in; `summary` and `inspect` do not fold it.",
         "The SNN does the multiply-adds of its first layer too, once.",
+        "spikes in: those that weights, sums and averages read; each reader counts its own.",
+        "A layer fires neurons x rate x T spikes, with the rate of the activity.",
         "SynOps: additions of a weight to a potential, caused by spikes.",
     )
     return Table(f"Work per image{of}", rows, 1, notes)
