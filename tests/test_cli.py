@@ -21,6 +21,7 @@ from PIL import Image
 import keras_proxy_snn as kps
 from keras_proxy_snn import __main__ as entry
 from keras_proxy_snn.basics.quiet import start_tensorflow, without_standard_error
+from keras_proxy_snn.basics.stopwatch import disturbance
 from keras_proxy_snn.cli import _training, commands
 from keras_proxy_snn.cli._classes import Answers, by_class, print_classes
 from keras_proxy_snn.cli._interrupts import Interrupts
@@ -308,7 +309,7 @@ def test_export(format, trained, tmp_path):
     options = ["--output", output, "--force", "--no-check", "--time-steps", 2]
     shown = good("export", trained[0], "--format", format, *options)
     assert "not made" in shown
-    assert ("ms per image, 1 thread\n" in shown) == (format in ("onnx", "litert"))
+    assert ("ms per image, 1 thread" in shown) == (format in ("onnx", "litert"))
 
 
 def test_an_integer_network(trained, tmp_path):
@@ -828,8 +829,45 @@ def test_draw_leaves_out_what_there_cannot_be(tmp_path, monkeypatch):
     assert "needs a model file that `train` wrote" in refused(*arguments)
 
 
+BUSY = "load average 6.1 on 2 processors: other work disturbs these times"
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Sets the load average of a machine with two processors."""
+
+    def set_load(average):
+        monkeypatch.setattr(os, "getloadavg", lambda: (average, 0.0, 0.0), raising=False)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    set_load(2.0)  # as many as there are processors
+    return set_load
+
+
+@pytest.mark.once
+def test_a_busy_machine_is_told_where_the_system_knows_it(load, monkeypatch):
+    assert disturbance() is None
+    load(6.14)
+    assert disturbance() == BUSY
+    monkeypatch.delattr(os, "getloadavg")  # as on Windows
+    assert disturbance() is None
+
+
 @pytest.mark.any_backend
-def test_bench(folder):
+def test_a_busy_machine_is_told_beside_the_times(folder, load):
+    words = ["export", "net.keras", "--format", "onnx", "--force"]
+    quick = ["bench", "net.keras", "--batch-size", 1, "--repeats", 1]
+    for average, told in ((2.0, None), (6.1, BUSY)):
+        load(average)
+        (row,) = [r for r in good(*words).splitlines() if r.startswith("latency ")]
+        assert row.endswith("ms per image, 1 thread" if told is None else f"1 thread; {BUSY}")
+        assert json.loads(good(*words, "--json"))["disturbance"] == told
+        assert (good(*quick).splitlines()[-1] == BUSY) == (told is not None)
+        assert json.loads(good(*quick, "--json"))["disturbance"] == told
+
+
+@pytest.mark.any_backend
+def test_bench(folder, load):
     options = ["--batch-size", 4, "--time-steps", 1, "--time-steps", 2, "--repeats", 2]
     result = json.loads(good("bench", "net.keras", *options, "--json"))
     assert result["backend"] == keras.config.backend()

@@ -251,6 +251,16 @@ def test_without_labels_the_training_images_are_compared(tmp_path, measured, mon
     np.testing.assert_array_equal(compared[0], images[:64])
 
 
+@pytest.mark.parametrize(("average", "told"), [(2.0, False), (6.1, True)])
+def test_the_summary_tells_that_the_machine_was_busy(tmp_path, monkeypatch, average, told):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (average, 0.0, 0.0), raising=False)
+    program = from_model(kps.build("10F", input_shape=(8, 8, 1), time_steps=2))
+    report = _measure.measure(program, tmp_path, formats=["nir"])
+    busy = "load average 6.1 on 2 processors: other work disturbs these times"
+    assert (busy in report.conclusions) == told
+
+
 @pytest.mark.any_backend
 def test_bench_prints_the_report(tmp_path, measured):
     calls, wrong = measured

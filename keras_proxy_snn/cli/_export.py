@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ..basics.stopwatch import disturbance
 from ..export import FORMATS, Exported, Program, export, from_model, load
 from ..export.check import Check
 from ..export.converters import tf2onnx, tflite
@@ -66,6 +67,7 @@ def run(
         ImportError: If a library is missing.
     """
     form = form or FORMATS[format].forms[0]
+    disturbed = disturbance()  # asked before this command works itself
     source = _source(model)
     program = source if isinstance(source, Program) else from_model(source)
     if time_steps is not None:
@@ -99,6 +101,8 @@ def run(
         **own,
     )
     facts = _facts(exported)
+    if "latency_ms" in facts:
+        facts["disturbance"] = disturbed
     is_rounded = integers or weights != "float32"
     if is_rounded and exported.check is not None and not program.is_integer:
         some = noise_images(program) if images is None else images[:CHECKED]
@@ -172,7 +176,8 @@ def print_table(facts: dict[str, Any]) -> None:
     if "rounding" in facts:
         rows["rounding"] = Rounding(**facts["rounding"])
     if "latency_ms" in facts:
-        rows["latency"] = f"{facts['latency_ms']:.2f} ms per image, 1 thread"
+        disturbed = "" if facts["disturbance"] is None else f"; {facts['disturbance']}"
+        rows["latency"] = f"{facts['latency_ms']:.2f} ms per image, 1 thread{disturbed}"
     if "accuracy" in facts:
         images = facts["accuracy_images"]
         rows["accuracy"] = f"{facts['accuracy']:.2%} of {images} test images (strict)"

@@ -59,7 +59,8 @@ def bench(
 
     The command times a training step of the SNN with its proxy, a training step of the ANN alone,
     and the prediction of a batch and of one image. It prints the median and the quartiles of
-    several calls; half of the calls lie between the quartiles.
+    several calls; half of the calls lie between the quartiles. A line says if other work disturbs
+    the times, which quartiles do not show.
 
     With --formats the command exports MODEL instead (a preset with its pretrained weights) and
     reports for each file: its size, the spike counts that differ although they must not, accuracy,
@@ -82,8 +83,10 @@ def bench(
         return
     import keras
 
+    from ..basics.stopwatch import disturbance
     from ..statistics.timing import measure
 
+    disturbed = disturbance()
     network = load_network(model)
     # No progress bar: it would disturb the timing.
     click.echo(f"timing {model} on {keras.config.backend()} ...", err=True)
@@ -94,7 +97,7 @@ def bench(
         repeats=repeats or 10,
     )
     if as_json:
-        result = {"model": model, "backend": keras.config.backend()}
+        result = {"model": model, "backend": keras.config.backend(), "disturbance": disturbed}
         print_json({**result, "timings": [timing.as_dict() for timing in timings]})
         return
     rows = [["", "network", "T", "images", "median ms", "quartiles ms", "images/s"]]
@@ -112,6 +115,8 @@ def bench(
             ]
         )
     print_rows(rows)
+    if disturbed is not None:
+        click.echo(disturbed)
 
 
 def _formats(

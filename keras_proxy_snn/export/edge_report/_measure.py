@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...basics.progress import Progress
+from ...basics.stopwatch import disturbance
 from ...basics.types import Images, Verbose
 from ..check import check
 from ..formats import writer
@@ -96,7 +97,7 @@ def measure(
     >>> [(row["numbers"], row.get("mismatches", "not made")) for row in report.rows]
     [('float32', 0), ('int8', 'not made')]
     """
-    folder = Path(folder)
+    folder, disturbed = Path(folder), disturbance()
     calibration = None if calibration is None else calibration[:500]
     some = noise_images(program, _COMPARED) if calibration is None else calibration[:_COMPARED]
     x, y = (some, None) if test is None else test
@@ -111,7 +112,8 @@ def measure(
             rows.append(run_file(file, runtime, good, expected, folder, x, y))
             progress.step()
     _time(rows, good, folder, verbose)
-    return Report(rows, conclusions(rows, expected, y))
+    summary = [*conclusions(rows, expected, y), *filter(None, [disturbed])]
+    return Report(rows, summary)
 
 
 def expected_scores(program: Program, images: np.ndarray) -> np.ndarray:
