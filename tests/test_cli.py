@@ -957,6 +957,11 @@ def test_examples_of_the_help_run(folder, monkeypatch):
         (["evaluate", "plain.keras"], "a model for images (6, 6, 1) and 10"),
         (["export", "net.keras"], "Missing option '--format'"),
         (["export", "net.keras", "--format", "png"], "'png' is not one of"),
+        (
+            ["export", "net.keras", "--format", "TFLite"],
+            "(.tflite) are --format litert. Received: 'T",
+        ),
+        (["export", "net.keras", "--format", "ONNX", "--form", "x"], "Received: 'x'"),
         (["export", "net.keras", "--format", "onnx", "--form", "x"], "Received: 'x'"),
         (["export", "net.keras", "--format", "nir", "--converter", "tflite"], "Received: 'tfl"),
         (["predict", "net.keras", "none.png"], "Received: none.png, which"),

@@ -17,6 +17,7 @@ from keras_proxy_snn.cli import _edge_report, commands
 from keras_proxy_snn.export import from_model, litert
 from keras_proxy_snn.export.edge_report import Report, _measure
 from keras_proxy_snn.export.edge_report._measure import expected_scores, run_file
+from keras_proxy_snn.export.edge_report._table import conclusions, render
 from keras_proxy_snn.export.interpreter import run as interpret
 
 from .runtimes import needs_micro, needs_vela
@@ -119,8 +120,9 @@ def test_accuracy_and_latency(report, digits):
     rows = {(r["format"], r["form"], r["numbers"], r["runtime"]): r for r in numbers["rows"]}
     assert rows["litert", "unrolled", "float32", "LiteRT"]["accuracy"] == expected
     integer = rows["litert", "unrolled", "int8", "LiteRT"]["accuracy"]
-    lost = f"accuracy lost by the integer network: {100 * (expected - integer):.2f} points"
-    assert lost in markdown
+    verb = "gained" if integer > expected else "lost"
+    change = f"{100 * abs(expected - integer):.2f} points"
+    assert f"accuracy {verb} by the integer network: {change}" in markdown
     timed = [row for row in rows.values() if row["format"] not in ("nir", "c")]
     timed = [row for row in timed if "accuracy" in row]
     for row in timed:
@@ -158,18 +160,21 @@ def test_what_cannot_be_written_or_run_is_named(tmp_path):
     # A package that cannot be imported, as where it is not installed.
     (tmp_path / "openvino.py").write_text("raise ImportError('pip install openvino')\n")
     command = [sys.executable, EXAMPLES / "edge_report.py", tmp_path / "net.keras"]
+    places = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [*map(str, command), "--formats", "onnx", "nir", "--images", "4"],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
     )
     assert done.returncode == 0, done.stderr
     (runs,) = tables(done.stdout)
     reasons = {row["runtime"]: row for row in runs}
     assert "subtract" in reasons["NumPy"]["KiB"]
-    assert "pip install" in reasons["OpenVINO"]["mismatches"]
+    assert reasons["OpenVINO"]["mismatches"] == "not installed"
+    told = '\n**not installed**: openvino is needed: pip install "openvino"\n'
+    assert done.stdout.count("openvino is needed") == done.stdout.count(told) == 1
     assert reasons["ONNX Runtime"]["mismatches"] == "0"
 
 
@@ -249,6 +254,37 @@ def test_without_labels_the_training_images_are_compared(tmp_path, measured, mon
     program = from_model(kps.build("10F", input_shape=(8, 8, 1), time_steps=2))
     _measure.measure(program, tmp_path, calibration=images, formats=["nir"])
     np.testing.assert_array_equal(compared[0], images[:64])
+
+
+@pytest.mark.parametrize(
+    ("right", "change"),
+    [
+        (1, "lost by the integer network: 25.00"),
+        (3, "gained by the integer network: 25.00"),
+        (2, "lost by the integer network: 0.00"),
+    ],
+)
+def test_the_summary_names_a_gain_a_gain(right, change):
+    """Of four images the float network knows two."""
+    labels = np.zeros(4, int)
+
+    def scores(known):
+        return np.eye(2)[(np.arange(4) >= known).astype(int)]
+
+    expected = {"float32": scores(2), "int8": scores(right)}
+    (_, line) = conclusions([], expected, labels)
+    assert line.startswith(f"accuracy {change} points (50.00% to ")
+
+
+def test_a_package_that_is_missing_is_named_once_below_the_table():
+    row = {"format": "litert", "form": "step", "numbers": "int8", "runtime": "LiteRT"}
+    row |= {"file": "a.tflite", "KiB": 1.0, "mismatches": 0}
+    needed = 'tflite-micro is needed: pip install "tflite-micro"'
+    rows = [row | {"arena": needed, "missing": [needed]} for _ in range(2)]
+    text = render("net", {}, Report(rows, []))
+    assert text.count("tflite-micro") == needed.count("tflite-micro")
+    assert f"\n**not installed**: {needed}\n" in text
+    assert "| litert | step | int8 | not installed | - | - | - |" in text
 
 
 @pytest.mark.parametrize(("average", "told"), [(2.0, False), (6.1, True)])

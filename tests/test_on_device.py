@@ -610,6 +610,7 @@ def bad(float_case):
     content = (float_case.folder / "step.tflite").read_bytes()
     (folder / "cut.tflite").write_bytes(content[: len(content) // 2])
     (folder / "net.keras").write_text("")
+    (folder / "net.nir").write_text("")
     litert.write_twin(float_case.program, folder / "ann.tflite")
     (folder / "text.png").write_text("no picture")
     (folder / "text.npy").write_text("no array")
@@ -638,6 +639,10 @@ def bad(float_case):
         ("text.tflite", "text.tflite is not a network that runs here: "),
         ("cut.tflite", "cut.tflite is not a network that runs here: "),
         ("text.onnx", "text.onnx is not a network that runs here: "),
+        (
+            "net.nir",
+            "net.nir is a NIR file, which other libraries run: see https://keras-proxy-snn",
+        ),
         ("net.keras", "net.keras is neither a .tflite nor an .onnx file: export the model to one"),
         ("ann.tflite", "ann.tflite is not an exported spiking network"),
     ],

@@ -40,6 +40,19 @@ class _Bits(click.ParamType):
             )
 
 
+class _Formats(click.Choice):
+    """The value of `--format`, in any case; whoever gives a suffix is told the format's name."""
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        """The name of a format."""
+        word = value.lower().removeprefix(".")
+        for name, kind in FORMATS.items():
+            if word == kind.suffix[1:] != name:
+                hint = f"{kind.runtime} files ({kind.suffix}) are --format {name}."
+                self.fail(f"{hint} Received: {value!r}.", param, context)
+        return super().convert(value, param, context)
+
+
 @click.command(
     short_help="Write a model for a device, and check the file.",
     epilog=example("export digits.keras --format onnx --time-steps 10"),
@@ -47,7 +60,7 @@ class _Bits(click.ParamType):
 @model_argument
 @click.option(
     "--format",
-    type=click.Choice(list(FORMATS)),
+    type=_Formats(list(FORMATS), case_sensitive=False),
     required=True,
     help="Files end in "
     + ", ".join(f"{kind.suffix} ({name})" for name, kind in FORMATS.items())

@@ -53,6 +53,7 @@ PICTURES = ".png .jpg .jpeg .jpe .jfif .bmp .gif .webp .pgm .ppm .pnm .tif .tiff
 BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
 ROUNDING = 1e-6  # part of white by which scaled pixels may exceed their range
 MOST_PIXELS = 50_000_000  # which Pillow turns and converts in less than 1 GiB
+NIR_PAGE = "https://keras-proxy-snn.github.io/keras-proxy-snn/how-to/which-file/"
 LINE = "{image:<{width}} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
 MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
@@ -176,6 +177,8 @@ def open_network(path: Path, threads: int) -> Network:
     """Open a file in the runtime of its format; warn if a tool has changed it."""
     openers = {".tflite": open_litert, ".onnx": open_onnx}
     check_regular(path)
+    if path.suffix.lower() == ".nir":
+        raise ValueError(f"{path} is a NIR file, which other libraries run: see {NIR_PAGE}")
     if path.suffix.lower() not in openers:
         raise ValueError(f"{path} is neither a .tflite nor an .onnx file: export the model to one")
     content = path.read_bytes()
@@ -288,6 +291,8 @@ def cannot_stop(network: Network) -> str:
 def read_images(path: Path) -> list[np.ndarray]:
     """All images of a file, as arrays of grey, or of red, green, blue and opacity."""
     check_regular(path)
+    if path.suffix.lower() == ".nir":
+        raise ValueError(f"{path} is a NIR file, which other libraries run: see {NIR_PAGE}")
     if path.suffix.lower() == ".npy":
         array = read_array(path)
         many = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] > 4)

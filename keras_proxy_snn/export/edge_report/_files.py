@@ -16,7 +16,7 @@ from ..quantise import quantise
 from ._table import NPUS
 from ._twin import write_twin
 
-__all__ = ["KINDS", "number_formats", "write_files"]
+__all__ = ["KINDS", "missing", "number_formats", "write_files"]
 
 #: Kinds of files: all formats, and the ANN twin as a LiteRT file.
 KINDS = {**FORMATS, "twin": Format(".tflite", ("one pass",), "LiteRT")}
@@ -79,8 +79,18 @@ def _write(
         else:
             module.write(program, path, form=form, **options)
         return facts | {"KiB": path.stat().st_size / 1024, "nodes": module.node_count(path)}
-    except (ValueError, ImportError) as error:
+    except ImportError as error:
+        return facts | missing(facts, error) | {"reason": str(error)}
+    except ValueError as error:
         return facts | {"reason": str(error)}
+
+
+def missing(row: Row, error: ImportError) -> Row:
+    """The row's list of packages that are not installed, with one more.
+
+    The table says it in a cell, and names each package once below.
+    """
+    return {"missing": [*row.get("missing", []), str(error)]}
 
 
 def _ask_devices(folder: Path, file: Row) -> None:
@@ -94,6 +104,6 @@ def _ask_devices(folder: Path, file: Row) -> None:
             known = ask(folder / file["file"])
             file[name] = known if name == "arena" else [known.npu_share, known.milliseconds]
         except ImportError as error:
-            file[name] = str(error)
+            file |= missing(file, error) | {name: str(error)}
         except RuntimeError:
             file[name] = "refused"

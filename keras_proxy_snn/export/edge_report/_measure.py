@@ -19,7 +19,7 @@ from ..images import noise_images
 from ..interpreter import prepare_images
 from ..interpreter import run as interpret
 from ..program import Program
-from ._files import KINDS, Row, number_formats, write_files
+from ._files import KINDS, Row, missing, number_formats, write_files
 from ._table import TIMES, accuracy, conclusions
 from ._twin import twin_scores
 
@@ -158,7 +158,9 @@ def run_file(
             return row | accuracy(twin_scores(folder / file["file"], x), y)
         run = partial(writer(file["format"]).run, **RUNTIMES[file["format"]][runtime])
         counts = run(folder / file["file"], programs[number], x)
-    except (ImportError, FileNotFoundError) as error:
+    except ImportError as error:
+        return row | missing(row, error) | {"reason": str(error)}
+    except FileNotFoundError as error:  # no C compiler
         return row | {"reason": str(error)}
     row |= {"mismatches": 0, "borderline": 0, **accuracy(counts, y)}
     unequal = (counts != expected[number]).any(axis=1)

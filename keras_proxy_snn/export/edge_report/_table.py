@@ -45,9 +45,11 @@ because NPUs compute with integers only. **refused**: the tool does not accept t
 def _cell(row: dict[str, Any], key: str) -> str:
     value = row.get(key, "-")
     if key not in row and key == ("mismatches" if "KiB" in row else "KiB"):
-        value = row.get("reason", value).replace("|", "/")
+        value = row.get("reason", value)
+    if value in row.get("missing", ()):
+        return "not installed"
     if isinstance(value, str) or key in ("nodes", "mismatches", "borderline"):
-        return str(value)
+        return str(value).replace("|", "/")
     if key in NPUS:
         return "{:.0%}, {:.2f} ms".format(*value)
     if key in TIMES.values():
@@ -113,8 +115,9 @@ def conclusions(
         before, after = (
             100 * accuracy(expected[number], labels)["accuracy"] for number in ("float32", "int8")
         )
-        lost = f"{before - after:.2f} points ({before:.2f}% to {after:.2f}%)"
-        lines += [f"accuracy lost by the integer network: {lost}"]
+        change = f"{abs(after - before):.2f} points ({before:.2f}% to {after:.2f}%)"
+        verb = "gained" if after > before else "lost"
+        lines += [f"accuracy {verb} by the integer network: {change}"]
     runs = {(r["format"], r["form"], r["numbers"]): r.get(TIMES[1]) for r in rows}
     network = runs.get(("litert", "unrolled", "float32"))
     twin = runs.get(("twin", "one pass", "float32"))
@@ -136,7 +139,10 @@ def render(title: str, facts: dict[str, str], report: Any) -> str:
     parts = [f"# Edge report: {title}"]
     parts += ["\n".join(f"- {key}: {value}" for key, value in facts.items())]
     parts += ["\n".join(f"- {line}" for line in report.conclusions)]
-    parts += ["## Runtimes", _table(_RUNS, report.rows), _NOTES.strip()]
+    parts += ["## Runtimes", _table(_RUNS, report.rows)]
+    if needed := list(dict.fromkeys(m for row in report.rows for m in row.get("missing", ()))):
+        parts += [f"**not installed**: {'; '.join(needed)}"]
+    parts += [_NOTES.strip()]
     if devices:
         parts += ["## NPUs and microcontrollers"]
         parts += [_table([*_FILE, "arena", *NPUS], devices.values()), _DEVICE_NOTES.strip()]
