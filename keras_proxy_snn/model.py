@@ -41,7 +41,7 @@ class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
     rate of each layer, in spikes per neuron and step. `proxy_distance` is the mean cosine distance
     between spike counts and the ANN's output: 0 if both agree in direction, 1 if they are
     unrelated. It leaves out images without a spike in the readout; an untrained network often has
-    such images.
+    such images. It is 1 if no image of the epoch has one.
 
     Each argument after `ann` is an attribute too. `time_steps`, `chunk_steps`, `readout`,
     `proxy_activation`, `event_driven`, `input_range` and `class_names` can be set at any time,

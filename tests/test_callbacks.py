@@ -72,7 +72,8 @@ def test_patience_counts_batches_in_a_row_and_an_epoch_is_enough():
 
 
 def test_a_fresh_network_is_not_judged_by_two_steps_but_every_later_epoch_is():
-    monitor, bad = kps.ProxyMonitor(), {"rate_conv1": 0.0, "proxy_distance": 0.9}
+    monitor = kps.ProxyMonitor()
+    bad = {"rate_conv1": 0.0, "rate_readout": 0.1, "proxy_distance": 0.9}
     assert watch(monitor, [bad] * 2, True) == []
     with pytest.warns(kps.CollapseWarning) as caught:
         monitor.on_epoch_end(1, bad)
@@ -106,6 +107,8 @@ def test_the_first_silent_layer_is_named_as_the_cause():
     assert message.startswith("Layer 'conv2' is silent")
     assert "So dense1, readout are silent too." in message
     assert monitor.warned == ["rate_conv2"]
+    (message,) = watch(kps.ProxyMonitor(patience=1), [{"proxy_distance": 1.0, "rate_readout": 0.0}])
+    assert message.startswith("Layer 'readout' is silent")  # nothing is said of its distance
     # What stays silent when the cause has gone has a cause of its own.
     first, second = watch(monitor, [silent, {**silent, "rate_conv2": 0.1}])
     assert first.startswith("Layer 'conv2'")

@@ -58,13 +58,13 @@ def test_networks_that_never_and_that_always_fire():
     model = network("2C3-P2-5F-3F", (4, 4, 1))
     model.compile(keras.optimizers.SGD(RATE), SpikeCountCrossentropy(), metrics=["accuracy"])
     x, y = np.ones((6, 4, 4, 1), "float32"), np.arange(6) % CLASSES
-    for value, rate in ((-1.0, 0), (4.0, 1)):
+    for value, rate, distance in ((-1.0, 0, 1), (4.0, 1, 0)):
         start = [np.full_like(w, value) for w in model.get_weights()]
         model.set_weights(start)
         logs = model.fit(x, y, batch_size=6, verbose=0).history
         assert logs["loss"] == pytest.approx([np.log(CLASSES)], rel=1e-6)
         assert logs["accuracy"] == pytest.approx([1 / 3])
-        assert logs["proxy_distance"] == pytest.approx([0], abs=1e-6)
+        assert logs["proxy_distance"] == pytest.approx([distance], abs=1e-6)
         assert [logs[f"rate_{name}"] for name in ("conv1", "dense1", "readout")] == [[rate]] * 3
         # p - Y adds up to nothing over these labels, and a ReLU below zero has no gradient.
         for before, after in zip(start, model.get_weights(), strict=True):

@@ -40,6 +40,17 @@ def test_size_channels_and_classes_are_found_and_the_parts_make_the_whole(tmp_pa
     np.testing.assert_array_equal(x[0], prepare(pixels, (8, 8, 1), False))
 
 
+def test_a_class_whose_name_no_folder_can_have_has_a_hyphen_there(tmp_path):
+    folder = write(tmp_path / "my", 2, 1)
+    (folder / "bright").rename(folder / "T-shirt-top")
+    names = ("dark", "T-shirt/top")
+    stream = datasets.open_folder(folder, class_names=names)
+    assert stream.class_names == names
+    assert sorted(stream.arrays()[1]) == [0, 1, 1]
+    with pytest.raises(datasets.DatasetError, match=r"\['dark', 'a-b'\].*without 'a-b', with 'T-"):
+        datasets.open_folder(folder, class_names=("dark", "a/b"))
+
+
 def test_the_split_and_the_orders_come_from_the_seed(tmp_path):
     folder = write(tmp_path / "my", 6, 6)
     train, test = datasets.from_folder(folder, batch_size=5, seed=1)

@@ -16,6 +16,7 @@ from .class_folders import (
     check_held_out,
     class_folders,
     existing_folder,
+    folder_name,
     is_seen,
     parts_of,
     pictures_in,
@@ -122,7 +123,8 @@ def open_folder(
         image_size: As of `from_folder`.
         channels: As of `from_folder`.
         class_names: Names of the classes in the order of their labels. The subfolders must be
-            these. `None`: the names of the subfolders, sorted.
+            these; for a character that no folder can have, as in "T-shirt/top", a hyphen stands.
+            `None`: the names of the subfolders, sorted.
         **options: `batch_size` and further arguments of `ImageStream`.
 
     Returns:
@@ -147,7 +149,8 @@ def open_folder(
     """
     place = existing_folder(path)
     folders = {folder.name: folder for folder in class_folders(place)}
-    names = list(folders) if class_names is None else list(class_names)
+    classes = list(folders) if class_names is None else list(class_names)
+    names = [name if name in folders else folder_name(name) for name in classes]
     if sorted(names) != sorted(folders):
         lacking, unknown = sorted({*names} - {*folders}), sorted({*folders} - {*names})
         faults = [*(f"without {name!r}" for name in lacking)]
@@ -173,7 +176,7 @@ def open_folder(
     shape = _shape(paths, image_size, channels)
     labels = [label for _, label, _ in files]
     options["files"] = [file.relative_to(place).as_posix() for file in paths]
-    return ImageStream(lambda i: _read(paths[i]), labels, names, shape, **options)
+    return ImageStream(lambda i: _read(paths[i]), labels, classes, shape, **options)
 
 
 def _left_out(place: Path, paths: list[Path], reason: str) -> None:

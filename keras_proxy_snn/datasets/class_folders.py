@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ __all__ = [
     "classes_in",
     "existing_folder",
     "fingerprint",
+    "folder_name",
     "is_seen",
     "parts_of",
     "pictures_in",
@@ -120,6 +122,18 @@ def check_held_out(place: Path, held_out: float | None) -> None:
             f"given if the folder itself has such a part. Received: {held_out!r}, and {place} with "
             f"{training.name!r} and {tests[0].name!r}."
         )
+
+
+def folder_name(class_name: str) -> str:
+    """Name of a class as that of a folder: what no system allows in one becomes a hyphen.
+
+    Example:
+
+    >>> from keras_proxy_snn.datasets.class_folders import folder_name
+    >>> folder_name("T-shirt/top")
+    'T-shirt-top'
+    """
+    return re.sub(r'[\\/:*?"<>|]', "-", class_name)
 
 
 def classes_in(path: str | os.PathLike[str]) -> list[str]:

@@ -9,7 +9,7 @@ from ..basics.types import Images, Tensor
 from ..simulation.loop import Simulation
 from .gradient import proxy_gradient
 from .images import check_floatx
-from .metrics import FiringRates, readout_potential
+from .metrics import FiringRates, ProxyDistance, readout_potential
 from .responses import proxy_output
 from .saved import of_any_backend
 from .settings import Settings
@@ -28,7 +28,7 @@ class ProxyLearning(Settings, _Steps):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._distance = keras.metrics.Mean(name="proxy_distance")
+        self._distance = ProxyDistance()
         self._rates = FiringRates([layer.twin.name for layer in self.snn.if_layers])
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Any:
@@ -145,10 +145,5 @@ class ProxyLearning(Settings, _Steps):
         return {name: value for name, value in logs.items() if name not in own}
 
     def _update_own_metrics(self, simulation: Simulation, ann_output: Tensor) -> None:
-        similarity = keras.losses.cosine_similarity(
-            simulation.spike_counts, ops.relu(ops.cast(ann_output, "float32"))
-        )
-        fired = ops.cast(ops.any(simulation.spike_counts > 0, axis=-1), "float32")
-        # Keras's function is the negative of the cosine.
-        self._distance.update_state(1.0 + similarity, sample_weight=fired)
+        self._distance.update_state(simulation.spike_counts, ann_output)
         self._rates.update_state(simulation.firing_rates, ops.shape(simulation.spike_counts)[0])

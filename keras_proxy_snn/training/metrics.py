@@ -13,7 +13,7 @@ from ..basics.labels import check_labels
 from ..basics.types import Images, Tensor
 from .targets import one_hot
 
-__all__ = ["FiringRates", "SpikeAccuracy", "readout_potential"]
+__all__ = ["FiringRates", "ProxyDistance", "SpikeAccuracy", "readout_potential"]
 
 _potential: ContextVar[Any] = ContextVar("readout_potential", default=None)
 
@@ -176,3 +176,41 @@ class FiringRates(keras.metrics.Metric):
         """Names in the logs to rates."""
         means = ops.divide_no_nan(self._sums, self._images)
         return dict(zip(self.logs, ops.unstack(means, num=len(self.logs)), strict=True))
+
+
+class ProxyDistance(keras.metrics.Mean):
+    """Mean cosine distance between spike counts and the ANN's output, over the images that spike.
+
+    The distance is 1 where no image spikes: a silent readout says nothing of its ANN.
+
+    Call arguments of `update_state`:
+        spike_counts: Spike counts of the readout, `(batch, classes)`.
+        ann_output: Output of the ANN, `(batch, classes)`; it is rectified.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_proxy_snn.training.metrics import ProxyDistance
+    >>> distance = ProxyDistance()
+    >>> distance.update_state(np.float32([[0, 0]]), np.float32([[1, 2]]))
+    >>> float(distance.result())
+    1.0
+    >>> distance.update_state(np.float32([[2, 4]]), np.float32([[1, 2]]))
+    >>> round(float(distance.result()), 5)
+    0.0
+    """
+
+    def __init__(self, name: str = "proxy_distance"):
+        super().__init__(name=name, dtype="float32")
+
+    def update_state(self, spike_counts: Tensor, ann_output: Tensor) -> None:
+        """Add a batch."""
+        rectified = ops.relu(ops.cast(ann_output, "float32"))
+        spiked = ops.cast(ops.any(spike_counts > 0, axis=-1), "float32")
+        # Keras's function is the negative of the cosine.
+        distance = 1.0 + keras.losses.cosine_similarity(spike_counts, rectified)
+        super().update_state(distance, sample_weight=spiked)
+
+    def result(self) -> Any:
+        """The distance, a scalar."""
+        return ops.where(self.count > 0, super().result(), 1.0)

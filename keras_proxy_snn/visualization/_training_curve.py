@@ -48,7 +48,8 @@ def training_curve(
     2. loss, of training and validation;
     3. firing rate of each layer, in spikes per neuron and step, from the `rate_<layer>` of a
        `ProxyModel`'s logs;
-    4. `proxy_distance`, the mean cosine distance between spike counts and the ANN's output.
+    4. `proxy_distance`, the mean cosine distance between spike counts and the ANN's output; 1
+       if the readout does not spike.
 
     Panels 3 and 4 are drawn if the logs hold these values.
 
