@@ -253,11 +253,11 @@ def test_evaluate(trained):
 
 def test_each_class_has_its_accuracy_and_its_most_frequent_mistake(capsys):
     answers = Answers(3)
-    scores = np.float32([[2, 0, 0], [0, 2, 1], [0, 0, 1], [0, 3, 4], [1, 1, 0]])
+    scores = np.float32([[2, 0, 0], [0, 2, 1], [0, 0, 1], [0, 3, 4], [-1, -1, -2]])
     for part in (slice(0, 2), slice(2, 5)):
         answers.update_state(np.array([0, 0, 0, 1, 1])[part], scores[part])
     matrix = keras.ops.convert_to_numpy(answers.matrix)
-    assert matrix.tolist() == [[1, 1, 1], [1, 0, 1], [0, 0, 0]]
+    assert matrix.tolist() == [[1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
     assert float(answers.result()) == 5
     rows = by_class(matrix, ["cat", "dog", "owl"])
     assert [tuple(row.values()) for row in rows] == [
@@ -274,6 +274,50 @@ def test_each_class_has_its_accuracy_and_its_most_frequent_mistake(capsys):
     ]
     print_classes(rows * 7)
     assert capsys.readouterr().out == ""
+
+
+def test_an_image_without_a_spike_is_not_taken_for_the_first_class(capsys):
+    answers = Answers(2)
+    answers.update_state(np.array([0, 0, 1, 1, 1, 1]), np.float32([[0, 0]] * 4 + [[2, 1], [0, 1]]))
+    matrix = keras.ops.convert_to_numpy(answers.matrix)
+    assert matrix.tolist() == [[0, 0, 2], [1, 1, 2]]
+    # The strict rule counts it as right in the first class.
+    rows = by_class(matrix, ["cat", "dog"])
+    assert [tuple(row.values()) for row in rows] == [
+        ("cat", 2, 1.0, None, 0),
+        ("dog", 4, 0.25, "no spike", 2),
+    ]
+    print_classes(rows)
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "cat    2       100.00%  -",
+        "dog    4       25.00%   no spike (2)",
+    ]
+
+
+def test_evaluate_and_draw_tell_images_without_an_output_spike(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = kps.build("10F", input_shape=(8, 8, 1), time_steps=4)
+    # Pixels of an image sum to 14.1 to 25.3, so the potential reaches 1 in step 3 or later.
+    model.ann.layers[-1].set_weights([np.full((64, 10), 0.019)])
+    model.save("late.keras")
+    rows = json.loads(good("evaluate", "late.keras", "--time-steps", 2, "--json"))["by_class"]
+    assert [row["mistaken_for"] for row in rows] == [None, *["no spike"] * 9]
+    assert all(row["mistakes"] == row["images"] for row in rows[1:])
+    notes = []
+    draw = kps.visualization.accuracy_against_time_steps
+    monkeypatch.setattr(
+        kps.visualization,
+        "accuracy_against_time_steps",
+        lambda *args, note, **named: notes.append(note) or draw(*args, note=note, **named),
+    )
+    picture = ["--picture", "accuracy_against_time_steps", "--images", 10, "--force"]
+    for steps in (4, 1):
+        good("draw", "late.keras", *picture, "--time-steps", steps)
+    model.ann.layers[-1].set_weights([np.full((64, 10), 0.1)])
+    model.save("late.keras")
+    good("draw", "late.keras", *picture)
+    rest = "T = {} most images have no output spike; they count as the first class."
+    assert notes == ["Up to " + rest.format(2), "At " + rest.format(1), ""]
 
 
 @pytest.mark.any_backend

@@ -483,6 +483,17 @@ def test_accuracy_over_time_steps_has_a_band_for_several_values():
 
 
 @pytest.mark.once
+def test_a_note_stands_below_the_title_of_accuracies():
+    plain, noted = (
+        accuracy_against_time_steps({"one": {2: 0.4, 4: 0.6}}, note=note) for note in ("", "So.")
+    )
+    (caption,), (both,) = plain.texts, noted.texts
+    assert both.get_text() == f"{caption.get_text()}\nSo."
+    assert noted.get_figheight() > plain.get_figheight()
+    check_legible(noted)
+
+
+@pytest.mark.once
 def test_the_top_of_accuracies_is_shown_again_larger():
     curves = {"good": {2: 0.9, 4: 0.93}, "bad": {2: 0.1, 4: 0.5}}
     figure = accuracy_against_time_steps(curves, levels={"ANN": 0.95}, top=0.88, images=1000)

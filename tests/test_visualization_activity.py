@@ -252,6 +252,8 @@ def test_matrix_counts_answers():
     np.testing.assert_allclose(picture.get_array(), shares)
     *cells, caption = axes.texts
     assert "Right answers lie on the diagonal" in caption.get_text()
+    silent = "1 of 6 images has no output spike; it is in the first column."
+    assert caption.get_text().splitlines()[2:] == [silent]
     numbers = {text.get_position()[::-1]: text.get_text() for text in cells}
     assert numbers == {(0, 0): "2", (0, 1): "1", (1, 1): "1", (1, 2): "1", (2, 0): "1"}
     assert axes.get_title(loc="left") == "Confusion matrix, 6 images, accuracy 50.00 %"
@@ -269,6 +271,19 @@ def test_matrix_of_many_classes_and_of_a_class_without_images():
     assert np.asarray(axes.images[0].get_array()).sum() == pytest.approx(100)
     assert len(axes.get_xticklabels()) == 34
     check_legible(figure)
+
+
+def test_matrix_says_how_many_images_have_no_spike():
+    """Their dark column is no preference; negative scores are scores."""
+    for scores, silent in (
+        (np.zeros((1200, 3)), ["1,200 of 1,200 images have no output spike; they are"]),
+        ([[0, 0, 0]], ["1 of 1 image has no output spike; it is"]),
+        ([[-1, -2, 0], [0, 0, 1]], []),
+    ):
+        figure = confusion_matrix(np.ones(len(scores), int), scores)
+        caption = figure.axes[0].texts[-1].get_text().splitlines()
+        assert caption[2:] == [f"{start} in the first column." for start in silent]
+        check_legible(figure)
 
 
 def test_matrix_refuses_bad_arguments():

@@ -34,7 +34,8 @@ class Accuracies(NamedTuple):
     Attributes:
         rules: Accuracy by each rule for ties.
         silent: Number of images without a spike of the readout.
-        answers: Numbers of images, `(right class, answer)`, by the strict rule.
+        answers: Numbers of images, `(right class, answer)`, by the strict rule; the last answer is
+            no spike.
     """
 
     rules: dict[str, float]

@@ -14,25 +14,29 @@ from ._shared import print_rows
 __all__ = ["Answers", "by_class", "print_classes"]
 
 _SHOWN = 20  # more classes would fill the screen
+_SILENT = "no spike"
 
 
 class Answers(keras.metrics.Metric):
     """Counts how often images of each class get each answer, the first of the highest scores.
 
     Attributes:
-        matrix: Numbers of images, `(right class, answer)`.
+        matrix: Numbers of images, `(right class, answer)`. The last answer is none: no score but 0,
+            so no spike of the readout.
     """
 
     def __init__(self, classes: int):
         super().__init__(name="answers")
         self._classes = classes
-        self.matrix = self.add_variable((classes, classes), "zeros", name="matrix")
+        self.matrix = self.add_variable((classes, classes + 1), "zeros", name="matrix")
 
     def update_state(self, y_true: Tensor, scores: Tensor, sample_weight: Tensor = None) -> None:
         """Add a batch with integer labels."""
+        silent = ops.all(ops.equal(scores, 0), axis=-1)
+        found = ops.where(silent, self._classes, ops.cast(ops.argmax(scores, axis=-1), "int32"))
         right, answer = (
-            ops.one_hot(ops.reshape(ops.cast(number, "int32"), (-1,)), self._classes)
-            for number in (y_true, ops.argmax(scores, axis=-1))
+            ops.one_hot(ops.reshape(ops.cast(number, "int32"), (-1,)), classes)
+            for number, classes in ((y_true, self._classes), (found, self._classes + 1))
         )
         self.matrix.assign_add(ops.cast(ops.transpose(right) @ answer, self.matrix.dtype))
 
@@ -42,17 +46,24 @@ class Answers(keras.metrics.Metric):
 
 
 def by_class(matrix: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
-    """A row per class: accuracy, and the wrong answer that is most frequent."""
-    rows = []
+    """A row per class: strict accuracy, and the wrong answer that is most frequent.
+
+    Args:
+        matrix: Numbers of `Answers`.
+        names: Names of the classes.
+    """
+    rows, answers = [], [*names, _SILENT]
     for number, (counts, name) in enumerate(zip(matrix.astype(int), names, strict=True)):
-        wrong = np.where(np.arange(len(names)) == number, 0, counts)
+        is_right = np.arange(len(answers)) == number
+        is_right[-1] = number == 0  # the first of equal scores is the strict answer
+        wrong = np.where(is_right, 0, counts)
         images, often = int(counts.sum()), int(wrong.argmax())
         rows.append(
             {
                 "class": name,
                 "images": images,
-                "accuracy": int(counts[number]) / images if images else None,
-                "mistaken_for": names[often] if wrong[often] else None,
+                "accuracy": int(counts[is_right].sum()) / images if images else None,
+                "mistaken_for": answers[often] if wrong[often] else None,
                 "mistakes": int(wrong[often]),
             }
         )

@@ -115,10 +115,11 @@ class Artist:
         """Strict accuracy at powers of two up to the model's T, with the accuracy of the ANN."""
         last = self._model.time_steps
         steps = [*(2**i for i in range(last.bit_length()) if 2**i < last), last]
-        curve = {t: self._accuracy(self._scores(t)) for t in steps}
+        scores = {t: self._scores(t) for t in steps}
+        curve = {t: self._accuracy(scores[t]) for t in steps}
         ann = self._accuracy(self._model.ann.predict(self._x, verbose=0))
         return visualization.accuracy_against_time_steps(
-            {"SNN": curve}, levels={"ANN": ann}, images=len(self._x)
+            {"SNN": curve}, levels={"ANN": ann}, images=len(self._x), note=_silence(scores)
         )
 
     def _accuracy(self, outputs: np.ndarray) -> float:
@@ -133,3 +134,18 @@ class Artist:
             )
         logs = {name: [epoch[name] for epoch in self._history] for name in self._history[0]}
         return visualization.training_curve(logs)
+
+
+def _silence(scores: Mapping[int, np.ndarray]) -> str:
+    """A sentence on few steps, in which most images get no spike of the readout.
+
+    Without it a low start of the curve looks like wrong answers.
+
+    Args:
+        scores: T to the scores of the same images. More steps have no fewer spikes.
+    """
+    silent = [t for t, given in scores.items() if np.mean(given.any(axis=-1)) < 0.5]
+    if not silent:
+        return ""
+    steps = f"{'At' if len(silent) == 1 else 'Up to'} T = {max(silent)}"
+    return f"{steps} most images have no output spike; they count as the first class."

@@ -44,7 +44,8 @@ def evaluate(
     image shape and classes. From the folder that `train` used, or from a copy of it, the command
     takes the held-out pictures; from another folder, all pictures. Output neurons often fire
     equally often, so the command prints the accuracy by three rules for ties; and for up to 20
-    classes, how many images of each class it gets right and what it takes the others for.
+    classes, how many images of each class it gets right and what it takes most of the others for:
+    a class, or "no spike" if the output neurons do not fire.
     """
     from ._arguments import check_network
     from ._data_arguments import check_data_options

@@ -20,7 +20,8 @@ _NUMBERED_CLASSES = 20
 _LABELLED_CLASSES = 40
 _FEW_CLASSES = 5  # whose cells have room for large numbers and longer names
 # Inches beside and above the matrix, for names, title and colour bar.
-_BESIDE, _ABOVE = 2.4, 1.8
+_BESIDE, _ABOVE = 2.4, 1.48
+_LINE = 0.16  # inches of a line of the caption
 _CAPTION = (
     "Row: class of the image. Column: what the network took it for.\n"
     "Right answers lie on the diagonal; a dark cell elsewhere: a pair often confused."
@@ -33,8 +34,9 @@ def confusion_matrix(
     """Draw how often images of each class (rows) are classified as each class (columns).
 
     The answer is the class with the highest score, and the first of them if several classes have
-    it (strict accuracy). Numbers count images and are shown for up to 20 classes. Colours are
-    shares of the row.
+    it (strict accuracy). So images whose scores are all 0, without a spike of the readout, stand
+    in the first column; a line above the matrix says how many they are. Numbers count images and
+    are shown for up to 20 classes. Colours are shares of the row.
 
     Args:
         labels: The right classes, `(images,)`, integers.
@@ -56,10 +58,13 @@ def confusion_matrix(
     >>> figure.axes[0].get_title(loc="left")
     'Confusion matrix, 3 images, accuracy 66.67 %'
     """
-    matrix = _matrix(np.asarray(labels), np.asarray(ops.convert_to_numpy(scores)))
+    scores = np.asarray(ops.convert_to_numpy(scores))
+    matrix = _matrix(np.asarray(labels), scores)
+    caption = _CAPTION + _silent(scores)
     names = [short(name, 16) for name in class_labels(class_names, len(matrix))]
     side = float(np.clip(0.6 * len(matrix), 3.0, WIDTH - _BESIDE))  # few classes, no huge cells
-    figure = new_figure(side + _ABOVE)
+    lines = caption.count("\n") + 1
+    figure = new_figure(side + _ABOVE + _LINE * lines)
     figure.set_layout_engine("compressed")  # the colour bar stands beside the matrix
     axes = figure.subplots()
     # A class without images has an empty row.
@@ -67,7 +72,7 @@ def confusion_matrix(
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
     if len(matrix) <= _NUMBERED_CLASSES:
         _write_numbers(axes, matrix, shares)
-    _label(axes, matrix, names)
+    _label(axes, matrix, names, caption)
     bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=30)
     bar.set_label("share of the row (%)")
     return figure
@@ -92,6 +97,15 @@ def _matrix(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
+def _silent(scores: np.ndarray) -> str:
+    """A line of the caption; without it their column would look like a preference."""
+    images, silent = len(scores), int(np.sum(~scores.any(axis=1)))
+    if not silent:
+        return ""
+    found = "has no output spike; it is" if silent == 1 else "have no output spike; they are"
+    return f"\n{silent:,} of {images:,} image{'s' * (images != 1)} {found} in the first column."
+
+
 def _write_numbers(axes: "Axes", matrix: np.ndarray, shares: np.ndarray) -> None:
     for row, column in zip(*np.nonzero(matrix), strict=True):
         colour = "white" if shares[row, column] > 50 else "black"
@@ -104,14 +118,15 @@ def _write_numbers(axes: "Axes", matrix: np.ndarray, shares: np.ndarray) -> None
         axes.text(column, row, f"{matrix[row, column]}", **style)
 
 
-def _label(axes: "Axes", matrix: np.ndarray, names: list[str]) -> None:
+def _label(axes: "Axes", matrix: np.ndarray, names: list[str], caption: str) -> None:
     accuracy, images = np.trace(matrix) / matrix.sum(), int(matrix.sum())
     title = f"Confusion matrix, {images:,} images, accuracy {100 * accuracy:.2f} %"
     size = "large" if len(names) > _FEW_CLASSES else "medium"
-    axes.set_title(title, loc="left", pad=32, fontsize=size, fontweight="bold")
+    pad = 9 + 72 * _LINE * (caption.count("\n") + 1)
+    axes.set_title(title, loc="left", pad=pad, fontsize=size, fontweight="bold")
     # Not `figure.heading`: the compressed layout moves a title of the figure, but no text below it.
     place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points"}
-    text = axes.annotate(_CAPTION, (0, 1), (0, 5), fontsize="small", color="0.35", **place)
+    text = axes.annotate(caption, (0, 1), (0, 5), fontsize="small", color="0.35", **place)
     text.set_in_layout(False)  # it may be wider than the matrix
     labelled = range(0, len(names), -(-len(names) // _LABELLED_CLASSES))
     shown = [names[i] for i in labelled]

@@ -31,6 +31,7 @@ def accuracy_against_time_steps(
     top: float | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
     images: int | None = None,
+    note: str = "",
 ) -> "Figure":
     """Draw accuracy in percent over T, one line per network or method (the paper's Fig. 3 and 5).
 
@@ -48,6 +49,7 @@ def accuracy_against_time_steps(
             colours and a legend of their own. `None`: all curves are one group.
         images: Number of images from which the accuracies are; the title tells it. `None`: it
             does not.
+        note: A line of your own below the title.
 
     Returns:
         A `matplotlib.figure.Figure`, 900 pixels wide.
@@ -74,8 +76,8 @@ def accuracy_against_time_steps(
     rows = [-(-len(n) // _LEGEND_COLUMNS) for n in names]
     lines = [max(name.count("\n") + 1 for name in n) for n in names]
     heights = [3.3 + r * (0.16 * ls + 0.06) for r, ls in zip(rows, lines, strict=True)]
-    figure = new_figure(0.6 + sum(heights))
-    heading(figure, _title(images), _CAPTION)
+    figure = new_figure(0.6 + 0.16 * bool(note) + sum(heights))
+    heading(figure, _title(images), f"{_CAPTION}\n{note}" if note else _CAPTION)
     cells: Any = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
     columns: list[list[Axes]] = [[]] if top is None else [[], []]
