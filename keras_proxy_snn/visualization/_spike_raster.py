@@ -30,6 +30,8 @@ __all__ = ["spike_raster"]
 
 # With more classes, labels of this size would overlap, so only some are written.
 _LABELLED_CLASSES = 40
+# What the answer of a readout has, in words.
+_MOST = {"counts": "most spikes", "potential": "highest score"}
 
 
 class _Panel(NamedTuple):
@@ -63,8 +65,8 @@ def spike_raster(
     neurons that fired, and the firing rate of the whole layer. The readout shows all classes. The
     spike counts stand at the right (Eq. 11 of Kheradpisheh et al., "Spiking neural networks
     trained via proxy", for the readout). The classes with the most spikes are vermillion; with
-    `readout="potential"` the class with the highest score, which the title names, and the scores
-    stand beside the counts.
+    `readout="potential"` the class with the highest score, and the scores stand beside the counts.
+    The title of the readout names the answer; at a tie it is the first of these classes.
 
     Each row is a `matplotlib.collections.EventCollection` with the label `"neuron INDEX"`, where
     INDEX is the neuron's index in its flattened layer; of a pooling stage, `"output INDEX"`. Steps
@@ -108,11 +110,12 @@ def spike_raster(
     panels[-1] = panels[-1]._replace(title=panels[-1].title + _answer(model.readout, best, names))
     rows = [0.036 * len(panel.neurons) for panel in panels[:-1]] + [0.17 * len(names)]
     heights = [1.0, *np.clip(rows, 1.1, 7.0)]
-    figure = new_figure(0.45 + sum(heights) + 0.3 * len(panels))
+    lines = len(panels) + panels[-1].title.count("\n")
+    figure = new_figure(0.45 + sum(heights) + 0.3 * lines)
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[5, 1])
     head = grid[0, :].subgridspec(1, 2, width_ratios=[1, 6])
     draw_image(figure.add_subplot(head[0]), shades(model, batch[0]))
-    _draw_head(figure.add_subplot(head[1]), image_name, model.time_steps)
+    _draw_head(figure.add_subplot(head[1]), image_name, model)
     most = max(panel.counts.max(initial=1) for panel in panels)
     for row, panel in enumerate(panels, start=1):
         raster = figure.add_subplot(grid[row, 0])
@@ -146,7 +149,7 @@ def _panels(
         spikes = np.asarray(ops.convert_to_numpy(record[stage.name]))
         spikes = spikes.reshape(model.time_steps, -1)
         if stage is model.snn.if_layers[-1]:
-            title = f"{name}: all {len(class_names)} classes; rate {spikes.mean():.3f}; "
+            title = f"{name}: all {len(class_names)} classes; rate {spikes.mean():.3f};"
             panels.append(_Panel(title, "neuron", np.arange(len(class_names)), spikes))
         else:
             what = "neuron" if neural else "output"
@@ -179,8 +182,11 @@ def _scores(model: ProxyModel, batch: np.ndarray) -> np.ndarray | None:
 def _answer(readout: str, best: np.ndarray, class_names: list[str]) -> str:
     # A number alone would look like a number of spikes.
     names = [f"class {i}" if class_names[i] == str(i) else class_names[i] for i in best]
-    answer = ", ".join(names) or "none" if len(names) < 4 else f"a tie of {len(names)} classes"
-    return f"{'most spikes' if readout == 'counts' else 'highest score'}: {answer}"
+    most = _MOST[readout]
+    if len(names) < 2:
+        return f" {most}: {names[0] if names else 'none'}"
+    first = short(names[0], 30)
+    return f"\n{most}: a tie of {len(names)}; the first of them, {first}, is the answer"
 
 
 def _colours(panel: _Panel, best: Sequence[int] | np.ndarray) -> list[str]:
@@ -189,12 +195,12 @@ def _colours(panel: _Panel, best: Sequence[int] | np.ndarray) -> list[str]:
     return colours.tolist()
 
 
-def _draw_head(axes: "Axes", image_name: str, time_steps: int) -> None:
+def _draw_head(axes: "Axes", image_name: str, model: ProxyModel) -> None:
     axes.axis("off")
     axes.text(
         0.0,
         0.95,
-        f"Spikes of {short(image_name, 44)}, T = {time_steps}",
+        f"Spikes of {short(image_name, 44)}, T = {model.time_steps}",
         fontweight="bold",
         fontsize="large",
         va="top",
@@ -203,7 +209,8 @@ def _draw_head(axes: "Axes", image_name: str, time_steps: int) -> None:
         0.0,
         0.55,
         "Hidden layers: a random sample of the neurons that fired, most active on top.\n"
-        "Rates are of the whole layer, in spikes per neuron and step. Orange: the answer.",
+        "Rates are of the whole layer, in spikes per neuron and step. "
+        f"Orange: {_MOST[model.readout]}.",
         fontsize="small",
         va="top",
     )
