@@ -56,7 +56,7 @@ def test_a_trained_network_warns_of_images_that_are_far_too_bright_or_dark():
     bytes_ = (X * 255).astype("uint8")
     with pytest.warns(UserWarning, match="from 0 to 255, and this network .* from 0 to 1: its ans"):
         model.predict(bytes_, verbose=0)
-    with pytest.warns(UserWarning, match="from 0 to 255"):
+    with pytest.warns(UserWarning, match=r"set `model\.input_range = \(0\.0, 255\.0\)` if"):
         model.evaluate(bytes_, Y, verbose=0)
     model.predict(X * 3, verbose=0)  # standardised images may differ as much
     model.input_range = (0, 255)

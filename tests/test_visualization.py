@@ -160,6 +160,17 @@ def test_curve_of_a_diverged_training_can_be_drawn():
 
 
 @pytest.mark.once
+def test_labels_of_a_curve_that_hardly_moves_need_no_offset():
+    figure = training_curve({"loss": [2.302585, 2.302584, 2.302583]})
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    assert axes.yaxis.get_offset_text().get_text() == ""
+    labels = [float(label.get_text()) for label in axes.get_yticklabels()]
+    np.testing.assert_allclose(labels, axes.get_yticks(), atol=1e-9)
+    check_legible(figure)
+
+
+@pytest.mark.once
 @pytest.mark.parametrize("history", [{}, {"loss": []}, {"accuracy": [0.5]}, None, [1.0]])
 def test_curve_without_epochs_is_refused(history):
     with pytest.raises(ValueError, match=r"at least one epoch of 'loss'. Received: "):
@@ -454,8 +465,24 @@ def test_maps_of_a_black_image_and_many_filters():
     model = make_model("12C3-3F", input_shape=(4, 6, 3))
     figure = feature_maps(model, np.zeros((4, 6, 3)), filters=12)
     assert sum(text.get_text() == "silent" for text in figure.texts) == 12
-    assert figure.get_figwidth() > 7.5
-    assert png(figure).startswith(b"\x89PNG")
+    check_legible(figure)
+
+
+def test_many_maps_of_a_layer_stand_in_several_lines(image):
+    model = make_model("20C3-3C3-3F")
+    figure = feature_maps(model, image, filters=100)
+    assert map_numbers(figure) == [*range(20), *range(3)]
+    titles = [t.get_text() for t in figure.texts if "pixels" in t.get_text()]
+    assert titles == ["conv1: all 20 maps of 8 x 8 pixels", "conv2: all 3 maps of 8 x 8 pixels"]
+    shown = [axes.images[0] for axes in figure.axes[1:] if axes.images]
+    assert len(shown) == 2 * 23
+    # Lines of 8, 8 and 4 maps, each of the ANN and then of the SNN, on one scale for each.
+    is_ann = [True] * 8 + [False] * 8 + [True] * 8 + [False] * 8 + [True] * 4 + [False] * 4
+    for ann in (True, False):
+        maps = [im for im, is_a in zip(shown, is_ann, strict=False) if is_a == ann]
+        top = max(np.asarray(im.get_array()).max() for im in maps)
+        assert {im.get_clim() for im in maps} == {(0, float(top))}
+    check_legible(figure)
 
 
 def test_maps_refuse_bad_arguments(model, image):

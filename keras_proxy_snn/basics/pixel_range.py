@@ -121,7 +121,7 @@ def warn_of_range(known: tuple[float, float], seen: tuple[float, float] | None) 
         warn(
             f"Images go from {seen[0]:g} to {seen[1]:g}, and this network was trained with images "
             f"from {known[0]:g} to {known[1]:g}: its answers are of no use. Give images of its "
-            f"range, or set `input_range={seen}` if this is intended."
+            f"range, or set `model.input_range = {seen}` if this is intended."
         )
 
 

@@ -19,12 +19,36 @@ __all__ = ["feature_maps"]
 
 
 class _Maps(NamedTuple):
-    """Chosen maps of a layer, `(height, width, filters)` in both networks."""
+    """Chosen maps of a layer, `(height, width, filters)` in both networks.
+
+    Those of a further line have no title, and the scales of the whole layer.
+    """
 
     title: str
     filters: np.ndarray
     activations: np.ndarray
     spike_counts: np.ndarray
+    most: tuple[float, float]
+
+    @property
+    def room(self) -> float:
+        """Inches of the title."""
+        return _TITLE if self.title else _EDGE
+
+    def lines(self) -> "list[_Maps]":
+        """Parts of at most `_COLUMNS` maps."""
+        places = range(0, len(self.filters), _COLUMNS)
+        parts = [np.s_[place : place + _COLUMNS] for place in places]
+        return [
+            _Maps(
+                "" if part.start else self.title,
+                self.filters[part],
+                self.activations[..., part],
+                self.spike_counts[..., part],
+                self.most,
+            )
+            for part in parts
+        ]
 
 
 class _Sheet:
@@ -52,6 +76,7 @@ class _Sheet:
 # All in inches. The names of the networks stand left of the maps, the colour bars right of them.
 _EDGE, _LEFT, _RIGHT, _GAP = 0.15, 1.05, 0.75, 0.06
 _IMAGE, _TITLE, _NUMBERS, _SIMILARITIES = 1.0, 0.42, 0.2, 0.22
+_COLUMNS = 8  # narrower maps would leave no room for their numbers
 
 
 def feature_maps(
@@ -66,10 +91,10 @@ def feature_maps(
 
     A map is the output of one filter. Each layer of neurons in maps, also one after a residual
     sum, has two rows: activations of the ANN, after its ReLU, and below them spike counts of the
-    IF neurons of the same maps. The number between two maps is their
-    cosine similarity: 1 if the firing rates are proportional to the activations, "silent" if one
-    of the maps is all zero. All maps of a row share one colour scale. (Fig. 4 of Kheradpisheh et
-    al., "Spiking neural networks trained via proxy".)
+    IF neurons of the same maps. More than 8 maps take several such pairs of rows. The number
+    between two maps is their cosine similarity: 1 if the firing rates are proportional to the
+    activations, "silent" if one of the maps is all zero. Each network has one colour scale per
+    layer. (Fig. 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy".)
 
     Args:
         model: Spiking network and proxy.
@@ -79,7 +104,7 @@ def feature_maps(
         image_name: What the title calls the image.
 
     Returns:
-        A `matplotlib.figure.Figure`, 900 pixels wide (wider for more than 8 maps).
+        A `matplotlib.figure.Figure`, 900 pixels wide.
 
     Raises:
         ValueError: If the image has another shape than the model's, `filters` is not a
@@ -99,15 +124,16 @@ def feature_maps(
     filters = positive_integer("filters", filters)
     batch = one_image(model, image)
     layers = _layers(model, batch, filters, np.random.default_rng(seed))
-    # Narrower maps would leave no room for their numbers.
-    width = float(np.clip((WIDTH - _LEFT - _RIGHT) / filters - _GAP, 0.6, 1.2))
-    whole = max(WIDTH, _LEFT + filters * (width + _GAP) + _RIGHT)
+    lines = [line for maps in layers for line in maps.lines()]
+    width = min((WIDTH - _LEFT - _RIGHT) / min(filters, _COLUMNS) - _GAP, 1.2)
     height = width * min(3.0, batch.shape[1] / batch.shape[2])
-    block = _TITLE + _NUMBERS + _SIMILARITIES + 2 * height
-    sheet = _Sheet(whole, 2 * _EDGE + _IMAGE + len(layers) * block)
+    block = _NUMBERS + _SIMILARITIES + 2 * height  # without the title
+    sheet = _Sheet(WIDTH, 2 * _EDGE + _IMAGE + sum(line.room + block for line in lines))
     _draw_head(sheet, shades(model, batch[0]), image_name, model.time_steps)
-    for i, maps in enumerate(layers):
-        _draw_block(sheet, _EDGE + _IMAGE + i * block, maps, width, height)
+    top = _EDGE + _IMAGE
+    for line in lines:
+        _draw_block(sheet, top, line, width, height)
+        top += line.room + block
     return sheet.figure
 
 
@@ -123,7 +149,9 @@ def _layers(
         drawn = ", drawn at random" if len(chosen) < count else ""
         title = f"{name}: {share} of {rows} x {columns} pixels{drawn}"
         counts = np.asarray(ops.convert_to_numpy(record[stage.name]))[0].sum(axis=0)
-        layers.append(_Maps(title, chosen, activations[name][..., chosen], counts[..., chosen]))
+        above, below = activations[name][..., chosen], counts[..., chosen]
+        most = float(above.max()) or 1.0, float(below.max()) or 1.0
+        layers.append(_Maps(title, chosen, above, below, most))
     if not layers:
         raise ValueError(
             "Feature maps need a model with neurons in maps, such as those of a convolution. "
@@ -153,7 +181,7 @@ def _draw_head(sheet: _Sheet, image: np.ndarray, image_name: str, time_steps: in
 
 def _draw_block(sheet: _Sheet, top: float, maps: _Maps, width: float, height: float) -> None:
     sheet.text(_EDGE, top + 0.65 * _TITLE, maps.title, fontweight="bold")
-    upper = top + _TITLE + _NUMBERS
+    upper = top + maps.room + _NUMBERS
     lower = upper + height + _SIMILARITIES
     for column, number in enumerate(maps.filters):
         middle = _LEFT + column * (width + _GAP) + width / 2
@@ -161,8 +189,8 @@ def _draw_block(sheet: _Sheet, top: float, maps: _Maps, width: float, height: fl
         sheet.text(middle, upper - _NUMBERS / 2, f"map {number}", **small)
         similarity = _similarity(maps.activations[..., column], maps.spike_counts[..., column])
         sheet.text(middle, lower - _SIMILARITIES / 2, similarity, **small)
-    _draw_row(sheet, upper, maps.activations, width, height)
-    _draw_row(sheet, lower, maps.spike_counts, width, height, spikes=True)
+    _draw_row(sheet, upper, maps.activations, maps.most[0], width, height)
+    _draw_row(sheet, lower, maps.spike_counts, maps.most[1], width, height, spikes=True)
 
 
 def _similarity(activation: np.ndarray, counts: np.ndarray) -> str:
@@ -174,6 +202,7 @@ def _draw_row(
     sheet: _Sheet,
     top: float,
     maps: np.ndarray,
+    most: float,
     width: float,
     height: float,
     spikes: bool = False,
@@ -182,7 +211,6 @@ def _draw_row(
 
     label = "SNN\nspikes" if spikes else "ANN\nactivation"
     sheet.text(_LEFT - 0.1, top + height / 2, label, ha="right", fontsize="small")
-    most = float(maps.max()) or 1.0
     style: dict[str, Any] = {"cmap": "viridis", "aspect": "auto", "interpolation": "nearest"}
     for column in range(maps.shape[-1]):
         axes = sheet.axes(_LEFT + column * (width + _GAP), top, width, height)

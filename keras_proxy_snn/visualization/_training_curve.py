@@ -80,6 +80,8 @@ def training_curve(
     panels = figure.subplots(len(drawings), sharex=True, squeeze=False)[:, 0]
     for axes, draw in zip(panels, drawings, strict=True):
         draw(axes, log)
+        # Else matplotlib may label values near 2.303 as 0 to 6, with "1e-6 + 2.303" above.
+        axes.ticklabel_format(axis="y", useOffset=False)
         axes.grid(color="0.9")
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
