@@ -146,3 +146,9 @@ def test_bad_input_is_refused(rng):
         ValueError, match=r"`batch_size` must be a positive integer\. Received: 2.5"
     ):
         kps.calibrate_biases(model, x, batch_size=2.5)
+
+
+def test_a_cnn_is_no_model():
+    cnn = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(TypeError, match=r"`model` must be a ProxyModel\. Received: <Sequential"):
+        kps.calibrate_biases(cnn, np.ones((2, 4)))

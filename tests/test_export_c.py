@@ -397,6 +397,20 @@ def test_a_file_that_does_not_compile(images, tmp_path):
         c.run(tmp_path / "net.c", small(), images)
 
 
+def test_a_header_in_the_folder_of_the_process_is_not_taken(tmp_path, monkeypatch):
+    """It is that of an older, smaller network of the same name; its state would be too small."""
+    readout = Dense("readout", np.int8([[64], [64]]), None, 128, "zero")
+    wide = Dense("dense1", np.int8(np.ones((2, 4000))), None, 1, "zero")
+    many = Dense("readout", np.int8(np.ones((4000, 1))), None, 128, "zero")
+    small = Program((Flatten("flatten"), readout), (1, 2, 1), 4, "int8")
+    large = Program((Flatten("flatten"), wide, many), (1, 2, 1), 4, "int8")
+    monkeypatch.chdir(tmp_path)
+    c.write(small, "net.c")
+    (tmp_path / "new").mkdir()
+    c.write(large, "new/net.c")
+    assert c.run("new/net.c", large, np.ones((1, 1, 2, 1))).tolist() == [[4]]
+
+
 def test_a_model_is_quantised_with_images(rng, tmp_path):
     model = kps.build("4C3-P2-8F-5F", input_shape=(6, 6, 2), time_steps=5, readout="potential")
     with pytest.raises(ValueError, match=r"files need an integer network.*Received: .*float32"):

@@ -457,6 +457,15 @@ def test_bad_input_is_refused(act, message):
             "no activation or ReLU.*: train the CNN with that activation.*'tanh'",
         ),
         (
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(3),
+                keras.layers.ReLU(negative_slope=0.5, name="leaky"),
+                keras.layers.Dense(3),
+            ],
+            r"negative_slope=0\.5, threshold=0 and max_value=None\. Received: layer 'leaky'",
+        ),
+        (
             [keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="last")],
             r"for two classes take Dense\(2, activation='softmax'\).*'last' \(Dense with "
             r"activation 'sigmoid'\)",

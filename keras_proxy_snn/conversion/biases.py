@@ -65,6 +65,7 @@ def calibrate_biases(
         spikes per neuron and step. The readout and layers without a bias are not shifted.
 
     Raises:
+        TypeError: If `model` is not a `ProxyModel`.
         ValueError: If no layer before the readout has a bias, spikes and activations have other
             scales, there are no images, or `rounds` or `batch_size` is not a positive integer.
 
@@ -77,6 +78,8 @@ def calibrate_biases(
     >>> list(kps.calibrate_biases(model, np.random.rand(20, 8, 8, 1)))
     ['conv1', 'dense1']
     """
+    if not isinstance(model, ProxyModel):
+        raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
     for name, value in (("rounds", rounds), ("batch_size", batch_size)):
         positive_integer(name, value)
     _check_scales(model)

@@ -140,7 +140,7 @@ def from_keras(
 
 def _warn_if_never_exported(model: ProxyModel) -> None:
     """Tell before the training, and not at the export, what the order of layers rules out."""
-    if model.events or None in model.snn.image_shape:
+    if model.events:
         return  # such a model has no file in any order
     if (found := obstacle(model.snn.nodes, model.snn.image_shape)) is None:
         return

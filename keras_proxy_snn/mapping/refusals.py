@@ -17,6 +17,7 @@ _KINDS = (
     *(*OF_TWINS, *AVERAGES, *MAXIMA, *MOVES, keras.layers.Add, keras.layers.Concatenate),
     *(keras.layers.BatchNormalization, LearnedThreshold, LinearPart),
 )
+_OPERATIONS = "keras.src.ops.numpy"
 _PAGE = (
     "Layers must be of the kinds that the page 'Your own CNN' of the documentation lists under "
     "'What can be converted'."
@@ -90,6 +91,17 @@ def advice(layer: keras.layers.Layer, last: bool = False) -> str:
         return (
             f"A subclass of keras.layers.{plain.__name__} can compute something else in `call`: "
             f"use keras.layers.{plain.__name__} itself."
+        )
+    if type(layer) is keras.layers.ReLU:
+        return (
+            "Neurons approximate a ReLU that is 0 up to 0. Here it has "
+            f"negative_slope={layer.negative_slope:g}, threshold={layer.threshold:g} and "
+            f"max_value={layer.max_value}."
+        )
+    if type(layer).__module__ == _OPERATIONS:
+        return (
+            "It is an operation between layers, such as `image / 255`: scale images with "
+            "keras.layers.Rescaling at the input, which needs no new training."
         )
     if "elu" in type(layer).__name__.lower() or _other_activation(layer):
         return "IF neurons approximate ReLU: train the CNN with that activation."

@@ -125,6 +125,11 @@ def spiking_twin(
     check_choice("spike_height", spike_height, SPIKE_HEIGHTS)
     check_choice("current_dtype", current_dtype, CURRENT_DTYPES)
     graph = _graph(ann)
+    if None in graph.input_shape:
+        raise ValueError(
+            "Images must have one size, such as keras.Input((32, 32, 3)): the SNN keeps a "
+            f"potential of each neuron. Received: {graph.input_shape}, the images of {ann.name!r}."
+        )
     start = preprocessing_length(graph)
     check_kinds(graph, start)
     parts = find_parts(graph, start)

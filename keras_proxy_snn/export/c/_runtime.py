@@ -107,7 +107,10 @@ def run(
         pixels = prepared.astype("uint8").tobytes()
         done = subprocess.run([f"{folder}/run"], input=pixels, capture_output=True)
     if done.returncode:
-        raise RuntimeError(f"{path} stopped with {done.returncode}: {done.stderr.decode()}")
+        raise RuntimeError(
+            f"The program of {path.name} must run to its end on this machine. Received: exit "
+            f"status {done.returncode}. {done.stderr.decode()}".rstrip()
+        )
     classes = program.shapes()[-1][0]
     rows = np.array(done.stdout.split(), "int64").reshape(len(prepared), -1)
     scores = program.scores(rows[:, 1 : classes + 1], rows[:, classes + 1 :])
@@ -128,6 +131,7 @@ def _compile(path: Path, potential: bool, folder: str, flags: Sequence[str]) -> 
     sources = ["-x", "c", "-", "-x", "none", str(path)]  # the program around the file is typed in
     command = [*compiler(), *flags, f"-I{path.parent}", *sources, "-o", f"{folder}/run"]
     text = "\n".join([*main, ""])
-    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8")
+    # A header of the same name in the folder of this process would be taken before this file's.
+    done = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", cwd=folder)
     if done.returncode:
         raise RuntimeError(f"{path} cannot be compiled: {' '.join(command)}\n{done.stderr[:2000]}")
