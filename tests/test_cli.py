@@ -394,8 +394,8 @@ def test_a_rounded_network_is_told_from_the_model(
     assert (
         f"64 images, 0 counts differ, worst difference 0, compared with {compared_with}\n" in shown
     )
-    of = f"{counts} of 640 counts and {classes} of 64 classes differ from the float network's\n"
-    assert of in shown
+    of = f"{counts} of 640 counts differ, {classes} of 64 images get another class than from the "
+    assert f"{of}float network\n" in shown
 
 
 def test_half_the_weights(trained, tmp_path):

@@ -359,7 +359,8 @@ def test_of_scores_by_potential_rounding_tells_the_classes_alone(rng):
     traces = [(p, interpret(p, images)) for p in pair]
     a, b = (p.scores(t.spike_counts, t.potentials[-1]).argmax(axis=1) for p, t in traces)
     found = rounding(*pair, images)
-    assert str(found) == f"{(a != b).sum()} of 40 classes differ from the float network's"
+    told = f"{(a != b).sum()} of 40 images get another class than from the float network"
+    assert str(found) == told
     assert (a != b).any()
 
 

@@ -258,6 +258,11 @@ def test_names_and_calibration_of_a_folder_reach_a_device(tmp_path, monkeypatch,
     assert ("accuracy" in facts, facts["check"]["images"]) == (False, 3)
     (tmp_path / "flat" / "bad.png").write_text("no picture")
     assert "image flat/bad.png" in call("export", "m.keras", *options, "flat").stderr
+    (tmp_path / "my").rename(tmp_path / "moved")
+    words = ["export", "m.keras", *options[:2], "--force"]
+    assert "my, is not there. If you moved it, say --calibration" in good(*words).stderr
+    assert "say --calibration" not in good(*words, "--calibration", "moved").stderr
+    (tmp_path / "moved").rename(tmp_path / "my")
     monkeypatch.setattr(sys, "argv", ["on_device.py", "m.tflite", "my", "--json"])
     runpy.run_path(on_device.__file__, run_name="__main__")
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -10,7 +10,7 @@ from ..basics.pixel_range import in_range
 from ..datasets.names import is_hub
 from ..datasets.pictures import is_scaled, read_array, unit
 from ..export import Program
-from ._own import is_of_training, kept_data_dir, note_of_changes, own_parts
+from ._own import is_of_training, kept_data_dir, note_of_changes, own_parts, shown
 from ._pictures import spread_pictures
 from ._shared import reading
 
@@ -42,8 +42,16 @@ def calibration_images(
     """
     settings = {} if record is None else record["settings"]
     own = settings.get("data")
-    if own is not None and wanted is None and (is_hub(own) or Path(own).is_dir()):
-        wanted = own
+    if own is not None and wanted is None:
+        if is_hub(own) or Path(own).is_dir():
+            wanted = own
+        else:
+            click.echo(
+                f"note: the folder of the training, {shown(own)}, is not there. If you moved it, "
+                "say --calibration NEW_PLACE; without its pictures nothing is quantised, and no "
+                "accuracy is measured.",
+                err=True,
+            )
     if wanted is not None and is_of_training(settings, wanted):
         return _own(program, {**settings, "data": wanted})
     if wanted is not None and Path(wanted).is_dir():

@@ -30,8 +30,9 @@ class Rounding:
     compared: int | None
 
     def __str__(self) -> str:
-        counts = "" if self.counts is None else f"{self.counts} of {self.compared} counts and "
-        return f"{counts}{self.classes} of {self.images} classes differ from the float network's"
+        counts = "" if self.counts is None else f"{self.counts} of {self.compared} counts differ, "
+        them = f"{self.classes} of {self.images} images get another class"
+        return f"{counts}{them} than from the float network"
 
 
 def rounding(network: Program, rounded: Program, images: Images) -> Rounding:
@@ -51,7 +52,7 @@ def rounding(network: Program, rounded: Program, images: Images) -> Rounding:
     >>> dense = Dense("readout", np.float32([[0.1, 0.5]]), None, 0.1, "zero")
     >>> program = Program((Flatten("flatten"), dense), (1, 1, 1), time_steps=4)
     >>> print(rounding(program, half.rounded(program), np.ones((3, 1, 1, 1))))
-    3 of 6 counts and 3 of 3 classes differ from the float network's
+    3 of 6 counts differ, 3 of 3 images get another class than from the float network
     """
     found, number = agreement(network, rounded, images), len(images)
     classes = number - round(found.equal_classes * number)
