@@ -212,6 +212,30 @@ def test_such_a_network_is_calibrated_tuned_and_saved(rng, images, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        layers.Rescaling(1 / 127.5, offset=-1, name="first"),
+        layers.Normalization(mean=8, variance=9, name="first"),
+        layers.Resizing(4, 4, name="first"),
+    ],
+)
+def test_what_shifts_images_is_told_before_the_training(first):
+    head = [keras.Input((8, 8, 1)), first]
+    cnn = keras.Sequential([*head, conv(), layers.Flatten(), layers.Dense(3)])
+    with pytest.warns(UserWarning, match=r"multiply its images, .* Received: layer 'first'"):
+        model = kps.from_keras(cnn, 2)
+    with pytest.raises(ValueError, match=r"multiply its images, .* Received: layer 'first'"):
+        from_model(model)
+
+
+def test_a_factor_and_augmentation_of_images_are_exported():
+    head = [keras.Input((8, 8, 1)), layers.Rescaling(1 / 255), layers.RandomFlip("horizontal")]
+    cnn = keras.Sequential([*head, conv(), layers.Flatten(), layers.Dense(3)])
+    model = kps.from_keras(cnn, 2)  # and no warning
+    assert from_model(model).input_shape == (8, 8, 1)
+
+
 def test_images_of_any_size_are_refused():
     stack = [keras.Input((None, None, 2)), conv(), layers.GlobalAveragePooling2D()]
     cnn = keras.Sequential([*stack, layers.Dense(3)])

@@ -260,7 +260,9 @@ def test_names_and_calibration_of_a_folder_reach_a_device(tmp_path, monkeypatch,
     assert "image flat/bad.png" in call("export", "m.keras", *options, "flat").stderr
     (tmp_path / "my").rename(tmp_path / "moved")
     words = ["export", "m.keras", *options[:2], "--force"]
-    assert "my, is not there. If you moved it, say --calibration" in good(*words).stderr
+    told = good(*words).stderr
+    assert "my, is not there. If you moved it, say --calibration" in told
+    assert "checked with images of noise, and no accuracy is measured" in told
     assert "say --calibration" not in good(*words, "--calibration", "moved").stderr
     (tmp_path / "moved").rename(tmp_path / "my")
     monkeypatch.setattr(sys, "argv", ["on_device.py", "m.tflite", "my", "--json"])

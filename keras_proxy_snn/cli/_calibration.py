@@ -48,8 +48,7 @@ def calibration_images(
         else:
             click.echo(
                 f"note: the folder of the training, {shown(own)}, is not there. If you moved it, "
-                "say --calibration NEW_PLACE; without its pictures nothing is quantised, and no "
-                "accuracy is measured.",
+                "say --calibration NEW_PLACE.",
                 err=True,
             )
     if wanted is not None and is_of_training(settings, wanted):

@@ -79,6 +79,13 @@ def run(
     images, test, classes = calibration_images(program, calibration, record)
     if classes is not None and program.class_names is None:
         program = replace(program, metadata={**program.metadata, "class_names": list(classes)})
+    if images is None:
+        click.echo(
+            "note: no images for this network were found here, such as those of its training. Its "
+            "file is checked with images of noise, and no accuracy is measured. Give --calibration"
+            ", or set KERAS_PROXY_SNN_DATA.",
+            err=True,
+        )
     integers = bits is not None or program.number_format not in FORMATS[format].numbers
     if integers and images is None:
         raise ValueError("An integer network needs training images: give --calibration.")

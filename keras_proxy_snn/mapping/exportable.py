@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeGuard
 
 import keras
+import numpy as np
 
 from ..layers import (
     AtEachStep,
@@ -17,9 +18,9 @@ from ..layers import (
 )
 from ..layers.at_each_step import AVERAGES, MAXIMA
 from ..simulation.nodes import IMAGE, Node
-from .parts import is_relu
+from .parts import PREPARING, is_relu
 
-__all__ = ["Obstacle", "is_normalisation", "obstacle"]
+__all__ = ["Obstacle", "image_factor", "is_normalisation", "obstacle"]
 
 _ORDER = (
     "Put it between the convolution and its ReLU: Conv2D without activation, BatchNormalization, "
@@ -46,8 +47,28 @@ def is_normalisation(stage: Stage) -> TypeGuard[Synapses]:
     return isinstance(stage, Synapses) and isinstance(stage.layer, IFBatchNormalization)
 
 
+def image_factor(stage: Stage, shape: tuple[Any, ...]) -> float | None:
+    """Factor of a stage that only multiplies images; `None` if it does anything else.
+
+    Args:
+        stage: A stage.
+        shape: Shape of its input, `(batch, time, height, width, channels)`.
+    """
+    if not isinstance(stage, AtEachStep):
+        return None
+    layer = stage.layer
+    if type(layer) is keras.layers.Rescaling:  # of a subclass, `call` may be another
+        plain = np.ndim(layer.scale) == 0 and not np.any(np.asarray(layer.offset))
+        return float(layer.scale) if plain else None
+    if not stage.prepares_images:
+        return None
+    image = np.random.default_rng(0).random((1, *shape[2:]), "float32")
+    prepared = keras.ops.convert_to_numpy(layer(image, training=False))
+    return 1.0 if np.array_equal(prepared, image) else None
+
+
 def obstacle(nodes: Sequence[Node], image_shape: tuple[int, ...]) -> Obstacle | None:
-    """The first layer whose place in the order of layers keeps a network from being exported.
+    """The first layer that, where it stands, keeps a network from being exported.
 
     Neurons of a file read convolutions, `Dense` layers, or sums of convolutions. So each batch
     normalisation must be folded into weights. After a convolution, its kernel takes the
@@ -103,6 +124,13 @@ class _Order:
         """The stage as an obstacle, or `None`."""
         stage = node.stage
         before = self._nodes.get(node.inputs[0])
+        if self._changes_images(node):
+            reason = "before the first weights a file can multiply its images, and nothing else"
+            cure = (
+                "Take a Rescaling without an offset and train again, or prepare images outside of "
+                "the network."
+            )
+            return Obstacle(node.stage.layer, reason, cure)
         if isinstance(stage, IFBatchNormalization):
             reason = "no convolution or Dense stands before this batch normalisation"
             return Obstacle(stage.twin, reason, f"{_ORDER}.")
@@ -116,6 +144,11 @@ class _Order:
         cures += ['give the next convolution padding="valid"'] if hindrance.padded else []
         reason = f"the next weights cannot take this batch normalisation: {hindrance.clause}"
         return Obstacle(stage.twin, reason, f"{', or '.join(cures)}.")
+
+    def _changes_images(self, node: Node) -> bool:
+        """Whether a stage prepares images in another way than by a factor."""
+        prepares = isinstance(getattr(node.stage, "layer", None), PREPARING)
+        return prepares and image_factor(node.stage, self._shapes[node.inputs[0]]) is None
 
     @staticmethod
     def _is_sum(node: Node | None) -> bool:

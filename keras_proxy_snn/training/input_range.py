@@ -130,7 +130,7 @@ def _advice(expected: tuple[float, float] | None, seen: tuple[float, float]) -> 
     else:
         text += "and the usual thresholds and learning rates are for 0 to 1. "
         cure = "Divide them" if seen[0] == 0 else "Bring them there"
-        text += f"{cure}, or put `keras.layers.Rescaling` or `Normalization` first in the network. "
+        text += f"{cure}, or put `keras.layers.Rescaling` first in the network. "
     return text + (
         f"If this range is intended, set `model.input_range = {seen}`, or give `input_range` to "
         "`build`. The model keeps the range: the command line's `predict`, calibration and "

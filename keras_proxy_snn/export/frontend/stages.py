@@ -17,7 +17,7 @@ from ...layers import (
     SpikePool2D,
     Synapses,
 )
-from ...mapping.exportable import is_normalisation, obstacle
+from ...mapping.exportable import image_factor, is_normalisation, obstacle
 from ...neurons.neuron import Neuron
 from ...simulation.nodes import IMAGE, Node
 from ..layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
@@ -89,7 +89,7 @@ class _Builder:
     def _follow(self, node: Node) -> None:
         """Add a stage that reads only the stage before it."""
         stage, before = node.stage, self._shapes[node.inputs[0]]
-        factor = _factor(stage, before)
+        factor = image_factor(stage, before)
         if self._zeros != "valid":
             self._put(node, self._padded(node))
         elif _is_zero_padding(stage):
@@ -249,21 +249,6 @@ def _firing(neuron: Neuron) -> dict[str, Any]:
 def _pool(stage: SpikePool2D) -> Pool:
     window = stage.window
     return Pool(stage.name, window.size, window.strides, window.padding)
-
-
-def _factor(stage: keras.layers.Layer, shape: tuple[Any, ...]) -> float | None:
-    """Factor of a stage that only multiplies images; `None` if it does anything else."""
-    if not isinstance(stage, AtEachStep):
-        return None
-    layer = stage.layer
-    if type(layer) is keras.layers.Rescaling:  # of a subclass, `call` may be another
-        plain = np.ndim(layer.scale) == 0 and not np.any(np.asarray(layer.offset))
-        return float(layer.scale) if plain else None
-    if not stage.prepares_images:
-        return None
-    image = np.random.default_rng(0).random((1, *shape[2:]), "float32")
-    prepared = keras.ops.convert_to_numpy(layer(image, training=False))
-    return 1.0 if np.array_equal(prepared, image) else None
 
 
 def _is_zero_padding(stage: keras.layers.Layer) -> bool:

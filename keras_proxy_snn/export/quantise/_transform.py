@@ -233,8 +233,8 @@ def _check_images(program: Program, calibration: Images) -> np.ndarray:
     black, white = program.input_range
     if black != 0:
         raise ValueError(
-            "In the images of an integer network, black must be 0. Shift images inside the "
-            f"network, with `keras.layers.Rescaling`. Received: input_range={(black, white)}."
+            "In the images of an integer network, black must be 0, because its pixels are uint8. "
+            f"Train with such images, as from 0 to 1. Received: input_range={(black, white)}."
         )
     beyond = white * ROUNDING
     if images.min() < -beyond or images.max() > white + beyond:
