@@ -29,7 +29,7 @@ def work_table(layers: Sequence[LayerCosts], of: str = "") -> Table:
     for name, numbers in zip([*names, "total"], [*columns, totals], strict=True):
         rows.append((name, *(f"{number:,.0f}" for number in numbers)))
     notes = (
-        "A row has the weights that its neurons read: after a sum, those of all convolutions in it.",
+        "A row has the weights that its neurons read; after a sum, those of all its convolutions.",
         "parameters: with batch normalisation folded in; `summary` and `inspect` do not fold it.",
         "The SNN does the multiply-adds of its first layer too, once.",
         "spikes in: those that weights, sums and averages read; each reader counts its own.",
