@@ -286,7 +286,10 @@ def test_a_preset_gets_an_output_per_class_and_resizes_the_pictures(tmp_path, mo
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "2C3-P4-3F", "--data", "my"], "an architecture for them ends in -2F"),
+        (
+            ["train", "2C3-P4-3F", "--data", "my"],
+            "2 classes (bright, dark); an architecture for them ends in -2F",
+        ),
         (
             ["train", "digits", "--data", "none"],
             "error: A folder of pictures must exist. Received: none.",

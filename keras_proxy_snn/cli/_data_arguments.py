@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from .. import datasets
@@ -115,12 +116,13 @@ def check_training(settings: dict[str, Any]) -> None:
 
 def _check_classes(folder: str, spec: Spec | None) -> None:
     """Raise an error unless a folder has classes, as many as a spec; `None` fits any number."""
-    classes = len(classes_in(folder))
+    names = classes_in(folder)
     for layer in (spec or ())[-1:]:
-        if isinstance(layer, Dense) and layer.units != classes:
+        if isinstance(layer, Dense) and layer.units != len(names):
             raise BadInput(
-                f"Pictures of {folder} are of {classes} classes; an architecture for them ends in "
-                f"-{classes}F. Received: a model of {layer.units} classes."
+                f"Pictures of {folder} are of {len(names)} classes "
+                f"({shorten(', '.join(names), 60)}); an architecture for them ends in "
+                f"-{len(names)}F. Received: a model of {layer.units} classes."
             )
 
 

@@ -32,7 +32,8 @@ spikes.
 **ms**: time for one image and all time steps; median (lowest to highest) of 5 rounds over all rows;
 each round gives the median of 20 runs. **twin**: the model's ANN, with the same weights; its int8
 file is from TensorFlow's post-training quantisation. **KiB** of C is source text, and its
-**nodes** are functions.
+**nodes** are functions; its export tells flash and RAM, and `examples/microcontroller/bare_metal`
+counts its instructions. C and NIR have no runtime here whose time would tell that of a device.
 """
 _DEVICE_NOTES = """
 **arena**: memory for tensors in TensorFlow Lite Micro, in KiB. **u55-128 ...**: share of operators
