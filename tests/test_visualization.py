@@ -540,7 +540,7 @@ def test_a_note_stands_below_the_title_of_accuracies():
     plain, noted = (
         accuracy_against_time_steps({"one": {2: 0.4, 4: 0.6}}, note=note) for note in ("", "So.")
     )
-    (caption,), (both,) = plain.texts, noted.texts
+    caption, both = plain.texts[-1], noted.texts[-1]  # the title comes first
     assert both.get_text() == f"{caption.get_text()}\nSo."
     assert noted.get_figheight() > plain.get_figheight()
     check_legible(noted)
