@@ -262,7 +262,7 @@ def test_names_and_calibration_of_a_folder_reach_a_device(tmp_path, monkeypatch,
     words = ["export", "m.keras", *options[:2], "--force"]
     told = good(*words).stderr
     assert "my, is not there. If you moved it, say --calibration" in told
-    assert "checked with images of noise, and no accuracy is measured" in told
+    assert "check has images of noise alone, and no accuracy is measured" in told
     assert "say --calibration" not in good(*words, "--calibration", "moved").stderr
     (tmp_path / "moved").rename(tmp_path / "my")
     monkeypatch.setattr(sys, "argv", ["on_device.py", "m.tflite", "my", "--json"])

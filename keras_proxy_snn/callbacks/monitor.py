@@ -151,7 +151,8 @@ class ProxyMonitor(keras.callbacks.Callback):
                 f"'proxy_distance' and 'rate_<layer>'. Received: logs with {sorted(logs)}."
             )
         silent = [name for name in logs if self._is_silent(name, float(logs[name]))]
-        readout_is_silent = silent[-1:] == [n for n in logs if n.startswith("rate_")][-1:] != []
+        rates = [name for name in logs if name.startswith("rate_")]
+        readout_is_silent = bool(rates) and rates[-1] in silent
         for name, value in logs.items():
             # The layers are in order. Layers after a silent layer get no spikes, and without spikes
             # of the readout there is no answer to compare.

@@ -81,9 +81,9 @@ def run(
         program = replace(program, metadata={**program.metadata, "class_names": list(classes)})
     if images is None:
         click.echo(
-            "note: no images for this network were found here, such as those of its training. Its "
-            "file is checked with images of noise, and no accuracy is measured. Give --calibration"
-            ", or set KERAS_PROXY_SNN_DATA.",
+            "note: no images for this network were found here, such as those of its training. A "
+            "check has images of noise alone, and no accuracy is measured. Give --calibration, or "
+            "set KERAS_PROXY_SNN_DATA.",
             err=True,
         )
     integers = bits is not None or program.number_format not in FORMATS[format].numbers
