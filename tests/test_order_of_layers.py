@@ -236,11 +236,13 @@ def test_a_factor_and_augmentation_of_images_are_exported():
     assert from_model(model).input_shape == (8, 8, 1)
 
 
-def test_images_of_any_size_are_refused():
+@pytest.mark.parametrize("calibrate", [None, "percentile"])
+def test_images_of_any_size_are_refused(calibrate):
     stack = [keras.Input((None, None, 2)), conv(), layers.GlobalAveragePooling2D()]
     cnn = keras.Sequential([*stack, layers.Dense(3)])
+    data = None if calibrate is None else np.ones((2, 6, 6, 2), "float32")
     with pytest.raises(ValueError, match=r"one size, such as .* Received: .*\(None, None, 2\)"):
-        kps.from_keras(cnn, 2)
+        kps.from_keras(cnn, 2, calibrate=calibrate, calibration_data=data)
 
 
 def test_nir_tells_how_to_convert(images, tmp_path):

@@ -125,11 +125,6 @@ def spiking_twin(
     check_choice("spike_height", spike_height, SPIKE_HEIGHTS)
     check_choice("current_dtype", current_dtype, CURRENT_DTYPES)
     graph = _graph(ann)
-    if None in graph.input_shape:
-        raise ValueError(
-            "Images must have one size, such as keras.Input((32, 32, 3)): the SNN keeps a "
-            f"potential of each neuron. Received: {graph.input_shape}, the images of {ann.name!r}."
-        )
     start = preprocessing_length(graph)
     check_kinds(graph, start)
     parts = find_parts(graph, start)
@@ -163,7 +158,14 @@ def neuron_layers(ann: keras.Model) -> list[str]:
 
 
 def _graph(ann: keras.Model) -> Graph:
-    return relu_before_maximum(read_graph(ann).without_softmax())
+    """The calls up to the logits, of a CNN whose images have one size."""
+    graph = relu_before_maximum(read_graph(ann).without_softmax())
+    if None in graph.input_shape:
+        raise ValueError(
+            "Images must have one size, such as keras.Input((32, 32, 3)): the SNN keeps a "
+            f"potential of each neuron. Received: {graph.input_shape}, the images of {ann.name!r}."
+        )
+    return graph
 
 
 def _of_layers(neurons: Neuron | Mapping[str, Neuron], names: list[str]) -> Mapping[str, Neuron]:
