@@ -17,7 +17,7 @@ from .training.inputs import CheckedInputs
 from .training.learning import ProxyLearning
 from .training.saved import WholeFiles, without_compilation
 
-__all__ = ["ProxyModel"]
+__all__ = ["ProxyModel", "check_proxy_model"]
 
 _SHARED = (
     "Both networks share these parameters. Keras's total adds the values that the optimizer keeps."
@@ -250,3 +250,17 @@ class ProxyModel(WholeFiles, CheckedInputs, ProxyLearning):
         """Recreate the model, without what its ANN was compiled with; Keras loads the weights."""
         ann = keras.saving.deserialize_keras_object(without_compilation(config["ann"]))
         return cls(**{**config, "ann": ann})
+
+
+def check_proxy_model(model: object) -> None:
+    """Raise a `TypeError` unless an argument `model` is a `ProxyModel`.
+
+    Example:
+
+    >>> from keras_proxy_snn.model import check_proxy_model
+    >>> check_proxy_model("digits.keras")
+    Traceback (most recent call last):
+    TypeError: `model` must be a ProxyModel. Received: 'digits.keras'.
+    """
+    if not isinstance(model, ProxyModel):
+        raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")

@@ -463,7 +463,7 @@ def test_the_door_names_paths_and_all_formats(model, tmp_path):
 
 
 def test_only_a_proxy_model_is_exported(tmp_path):
-    with pytest.raises(ValueError, match="`model` must be a ProxyModel"):
+    with pytest.raises(TypeError, match="`model` must be a ProxyModel"):
         export(keras.Sequential([keras.layers.Dense(1)]), tmp_path / "net.onnx")
 
 

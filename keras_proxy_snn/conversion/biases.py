@@ -13,7 +13,7 @@ from ..basics.named import Named
 from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
 from ..layers.base import TiedIF
-from ..model import ProxyModel
+from ..model import ProxyModel, check_proxy_model
 from ..simulation.nodes import IMAGE, Node
 from ..training.batches import ImageBatches, rereadable
 from ..training.responses import proxy_run
@@ -78,8 +78,7 @@ def calibrate_biases(
     >>> list(kps.calibrate_biases(model, np.random.rand(20, 8, 8, 1)))
     ['conv1', 'dense1']
     """
-    if not isinstance(model, ProxyModel):
-        raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
+    check_proxy_model(model)
     for name, value in (("rounds", rounds), ("batch_size", batch_size)):
         positive_integer(name, value)
     _check_scales(model)

@@ -6,7 +6,7 @@ import keras
 
 from ..basics.checks import check_flag, positive_integer
 from ..basics.types import Tensor
-from ..model import ProxyModel
+from ..model import ProxyModel, check_proxy_model
 from ..training.inputs import CheckedInputs
 from ..training.responses import proxy_output
 from ..training.saved import WholeFiles, without_compilation
@@ -79,8 +79,7 @@ class QuantisedANN(WholeFiles, CheckedInputs):
         seed: int | None = None,
         **kwargs: Any,
     ):
-        if not isinstance(model, ProxyModel):
-            raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
+        check_proxy_model(model)
         kwargs.setdefault("dtype", model.dtype_policy)
         super().__init__(autocast=False, **kwargs)
         self.levels = model.time_steps if levels is None else levels

@@ -12,7 +12,7 @@ from ..basics.progress import Progress
 from ..basics.types import Images, Verbose
 from ..cnn.graph import INPUT
 from ..layers.base import TiedIF
-from ..model import ProxyModel
+from ..model import ProxyModel, check_proxy_model
 from ..training.batches import ImageBatches
 from ._groups import Group, Source, ann_units, groups
 
@@ -189,8 +189,7 @@ def _walk_ann(model: ProxyModel, images: np.ndarray) -> dict[int, np.ndarray]:
 
 def check_model(model: ProxyModel) -> None:
     """Refuse anything but a `ProxyModel` (`TypeError`), and models of events (`ValueError`)."""
-    if not isinstance(model, ProxyModel):
-        raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
+    check_proxy_model(model)
     if model.events:
         raise ValueError(
             "Statistics need images that are constant in time. Received: the model "

@@ -10,7 +10,7 @@ from keras import ops
 from ..basics.arrays import check_finite
 from ..basics.checks import require
 from ..basics.types import Images
-from ..model import ProxyModel
+from ..model import ProxyModel, check_proxy_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,8 +129,7 @@ def one_image(model: ProxyModel, image: Images) -> np.ndarray:
         TypeError: If the model is not a `ProxyModel`.
         ValueError: If the image has another shape, or a pixel is not a finite number.
     """
-    if not isinstance(model, ProxyModel):
-        raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
+    check_proxy_model(model)
     shape = model.snn.image_shape
     pixels = np.asarray(ops.convert_to_numpy(image))
     check_finite(pixels)

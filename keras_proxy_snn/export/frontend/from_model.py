@@ -29,15 +29,14 @@ def from_model(model: Any, **metadata: object) -> Program:
         A float32 `Program`.
 
     Raises:
-        ValueError: If `model` is not a `ProxyModel`, or a program cannot express it. The message
-            names the layer and a cure.
+        TypeError: If `model` is not a `ProxyModel`.
+        ValueError: If a program cannot express it. The message names the layer and a cure.
     """
     from ..._version import __version__
-    from ...model import ProxyModel
+    from ...model import check_proxy_model
     from .stages import layers_of
 
-    if not isinstance(model, ProxyModel):
-        raise ValueError(f"`model` must be a ProxyModel. Received: {model!r}.")
+    check_proxy_model(model)
     if model.events:
         raise ValueError(
             "An exported network needs an image that is constant in time. Received: a model of "
