@@ -338,6 +338,21 @@ def test_gif_shows_spikes_over_the_image_and_the_counts(model, images):
         colours = [bar.get_facecolor() == to_rgba("#D55E00") for bar in film.bars]
         assert colours == best.tolist()
     assert film.figure.get_suptitle() == "Spikes of one image, step 6 of 6"
+    assert [text.get_text() for text in film.figure.texts[-1:]] == [
+        "Orange: over the image, neurons of one map that fire in this step; at the right, the "
+        "classes with the most spikes so far."
+    ]
+
+
+@pytest.mark.once
+def test_gif_without_maps_says_that_orange_is_for_classes_alone():
+    from keras_proxy_snn.visualization._spike_gif import _Film
+
+    film = _Film(np.eye(8)[..., None], {"readout": np.eye(3)}, ["a", "b", "c"])
+    texts = [text.get_text() for text in film.figure.texts]
+    assert "Orange: the classes with the most spikes so far." in texts
+    film.show(2)
+    check_legible(film.figure)
 
 
 def test_gif_of_a_network_without_maps(tmp_path):

@@ -16,6 +16,7 @@ from .figure import (
     BLUE,
     VERMILLION,
     draw_image,
+    heading,
     model_labels,
     new_figure,
     one_image,
@@ -36,6 +37,7 @@ _COLOURS = 64
 _OPACITY = 0.8
 # The last step is shown for so many steps.
 _REST = 6
+_LEADING = "the classes with the most spikes so far"
 
 
 def spike_gif(
@@ -53,7 +55,7 @@ def spike_gif(
     For each layer of neurons in maps, the spikes of one map lie over the image in vermillion: the
     map whose spike counts differ most from place to place. Beside them are the spikes of each class
     so far (Eq. 11 of Kheradpisheh et al., "Spiking neural networks trained via proxy"); the
-    leading classes are vermillion.
+    leading classes are vermillion. A line below the title says what is orange.
 
     Args:
         model: Spiking network and proxy.
@@ -125,8 +127,10 @@ class _Film:
         panels = max(1, len(self.maps))
         columns = min(_COLUMNS, panels)
         rows = -(-panels // columns)
-        self.figure: Figure = new_figure(0.7 + max(1.9 * rows, 0.17 * len(names)))
+        self.figure: Figure = new_figure(0.9 + max(1.9 * rows, 0.17 * len(names)))
         self.figure.set_dpi(_DPI)
+        over = "over the image, neurons of one map that fire in this step; at the right, "
+        heading(self.figure, self.title, f"Orange: {over if self.maps else ''}{_LEADING}.")
         halves: Any = self.figure.subfigures(1, 2, width_ratios=[columns, 1.3])
         grid = halves[0].subplots(rows, columns, squeeze=False).ravel().tolist()
         self.overlays = [
