@@ -532,6 +532,40 @@ def test_a_folder_with_labels_as_a_table(float_case, tmp_path):
         assert line.endswith(str(float_case.counts[index, steps - 1].tolist()))
 
 
+@pytest.mark.parametrize("name", ["unrolled.onnx", "step.tflite"])
+def test_classes_that_tie_are_named(float_case, classify, name):
+    rows = classify(float_case.folder / name, float_case.folder / "images.npy", "--stop", "never")
+    final = float_case.counts[:, -1]
+    best = [np.flatnonzero(counts == counts.max()) for counts in final]
+    expected = [[str(i) for i in first] if len(first) > 1 else [] for first in best]
+    assert final.any(axis=1).all()
+    assert any(expected)
+    assert not all(expected)
+    assert [row["tied_labels"] for row in rows] == expected
+    assert [row["label"] for row in rows] == [str(first[0]) for first in best]
+    for row, labels in zip(rows, expected, strict=True):
+        line = on_device.as_text(row, width=8)
+        assert f"class {' = '.join(labels) or row['label']} " in line
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [([2, 5, 5], [1, 2]), ([2, 5, 4], []), ([0, 0, 0], []), ([-1.5, -1.5, -2], [0, 1])],
+)
+def test_classes_tie_if_they_share_a_highest_score_that_is_one(scores, expected):
+    assert on_device.tied(np.array(scores)) == expected
+
+
+def test_silence_is_no_answer(case, classify, tmp_path):
+    np.save(tmp_path / "black.npy", np.zeros((8, 8), "uint8"))
+    for name in ("unrolled.onnx", "stateful.tflite"):
+        (row,) = classify(case.folder / name, tmp_path / "black.npy")
+        assert (row["class"], row["tied_labels"], row["spike_counts"]) == (0, [], [0] * 5)
+        assert "class no spike     steps" in on_device.as_text(row, width=8)
+    silent = {**row, "scores": [0.25, 0.5, 0.0, 0.0, 0.0], "label": "1"}
+    assert "class 1  " in on_device.as_text(silent, width=8)
+
+
 # What it needs.
 
 ISOLATED = """

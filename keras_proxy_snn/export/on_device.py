@@ -27,6 +27,10 @@ that remains in the potential; the output shows it as `scores` beside the counts
 "stateful" keeps its potentials to itself, if its readout is by counts: `margin` then compares
 counts alone, and there are no `scores`.
 
+Classes that share the highest score stand in the line as `cat = dog`, and as `tied_labels` in JSON;
+the first of them is the class. `no spike` stands for an image whose scores are all 0. It is no
+answer: JSON has the first class there, because it has a class for each image.
+
 With a readout by potential `certain` runs all T steps, because one step can add any number to a
 potential. If `--stop certain` is given where all T steps run, a warning says so.
 
@@ -103,6 +107,12 @@ def activity(
     """
     score: np.ndarray = counts + (potential + np.asarray(v_0)) / np.asarray(v_threshold)
     return score
+
+
+def tied(scores: np.ndarray) -> list[int]:
+    """The classes that share the highest score; none if one has it alone, or all scores are 0."""
+    highest: list[int] = np.flatnonzero(scores == scores.max()).tolist()
+    return highest if len(highest) > 1 and scores.any() else []
 
 
 def by_layer(network: Network, fact: str) -> dict[str, Any]:
@@ -482,10 +492,12 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
             if labels and len(labels) != len(counts):
                 where = options.labels or options.model
                 raise ValueError(f"{where} has {len(labels)} names, not {len(counts)}")
+            names = labels or [str(number) for number in range(len(counts))]
             row = {
                 "image": str(file) if len(images) == 1 else f"{file}[{index}]",
                 "class": winner,
-                "label": labels[winner] if labels else str(winner),
+                "label": names[winner],
+                "tied_labels": [names[number] for number in tied(result.scores)],
                 "steps": result.steps,
                 "time_steps": time_steps,
                 "ms": round(1e3 * float(np.median(np.diff(clock))), 3),
@@ -497,7 +509,11 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
 def as_text(row: dict[str, Any], width: int) -> str:
     """A row of `run` as a line for people; its first column has this width."""
     scores = f" scores {[round(score, 3) for score in row['scores']]}" if "scores" in row else ""
-    return f"{LINE.format(**row, width=width)} spikes {row['spike_counts']}{scores}"
+    answer = " = ".join(row["tied_labels"]) or row["label"]
+    if not any(row.get("scores", row["spike_counts"])):
+        answer = "no spike"
+    line = LINE.format(**{**row, "label": answer}, width=width)
+    return f"{line} spikes {row['spike_counts']}{scores}"
 
 
 def main(arguments: list[str] | None = None) -> None:
