@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,32 @@ def test_commands_stand_in_blocks_that_run():
     for page in (*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
         marked = set(re.findall(r"^ *```(\w+)", page.read_text(), re.MULTILINE))
         assert not marked & {"bash", "shell", "console", "zsh", "python3"}, page
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# What a package that a page names brings along.
+BROUGHT = {"nirtorch": {"torch"}, "spikingjelly": {"torch"}}
+ALWAYS = {*sys.stdlib_module_names, "keras", "numpy", "keras_proxy_snn", "on_device"}
+
+
+@pytest.mark.once
+def test_a_page_says_how_to_install_what_its_code_imports():
+    seen, extras_of = set(), PROJECT["optional-dependencies"]
+    for page in PAGES:
+        imported = set()
+        for node in (n for code in blocks(page, "python") for n in ast.walk(ast.parse(code))):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [node.module] if isinstance(node, ast.ImportFrom) else node.names
+                imported |= {getattr(n, "name", n).split(".")[0] for n in names}
+        installed = set()
+        for command in re.findall("pip install ([^`\n]+)", page.read_text()):
+            for package, extras in re.findall(r"([\w-]+)(?:\[([\w,-]+)\])?", command):
+                own = extras.split(",") if package == "keras-proxy-snn" else []
+                installed |= {package, *BROUGHT.get(package, ())}
+                installed |= {re.split("[>=]", p)[0] for extra in own for p in extras_of[extra]}
+        assert imported - ALWAYS <= installed, f"{page}: {imported - ALWAYS - installed}"
+        seen |= imported - ALWAYS
+    assert seen >= {"nir", "nirtorch", "onnxruntime", "spikingjelly", "torch"}
 
 
 @pytest.mark.once
