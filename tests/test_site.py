@@ -83,6 +83,23 @@ def test_a_page_says_how_to_install_what_its_code_imports():
 
 
 @pytest.mark.once
+def test_addresses_of_pages_lead_to_pages_and_their_sections():
+    files = [*(ROOT / "keras_proxy_snn").rglob("*.py"), *(ROOT / "examples").rglob("*.ipynb")]
+    site, addresses = re.escape(PROJECT["urls"]["Documentation"]), set()
+    for file in [*files, ROOT / "README.md"]:
+        text = file.read_text()
+        assert "of the documentation" not in text, f"{file} names a page without its address"
+        addresses |= {*re.findall(rf"{site}([\w/-]+(?:#[\w-]+)?)", text)}
+    assert addresses >= {"learn/own-cnn/#what-can-be-converted", "how-to/which-file/"}
+    for address in addresses:
+        path, _, section = address.partition("#")
+        (page,) = (p for p in (f"{path[:-1]}.md", f"{path}index.md") if (DOCS / p).exists())
+        titles = re.findall("^#+ (.+)$", (DOCS / page).read_text(), re.MULTILINE)
+        anchors = {re.sub(r"[^\w]+", "-", title.lower()).strip("-") for title in titles}
+        assert not section or section in anchors, address
+
+
+@pytest.mark.once
 def test_links_to_the_repository_lead_to_files_that_it_has():
     links = [(page, link) for page in PAGES for link in LINKS.findall(page.read_text())]
     assert len(links) > 10

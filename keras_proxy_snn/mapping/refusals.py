@@ -19,8 +19,8 @@ _KINDS = (
 )
 _OPERATIONS = "keras.src.ops.numpy"
 _PAGE = (
-    "Layers must be of the kinds that the page 'Your own CNN' of the documentation lists under "
-    "'What can be converted'."
+    "Layers must be of the kinds that can be converted "
+    "(https://keras-proxy-snn.github.io/keras-proxy-snn/learn/own-cnn/#what-can-be-converted)."
 )
 
 
