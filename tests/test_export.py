@@ -393,6 +393,12 @@ def test_an_integer_network_by_one_call_is_that_of_two(model, images, tmp_path, 
         assert ("net0.tflite\n  litert, unrolled: int8" in said) == (not number)
 
 
+@pytest.mark.parametrize("verbose", [0, False, "auto", 1, 2, True])
+def test_verbose_is_keras_own(model, tmp_path, capsys, verbose):
+    model.export(tmp_path / "net.nir", verify=False, verbose=verbose)
+    assert ("net.nir\n  nir, graph: float32" in capsys.readouterr().out) == (verbose in (1, 2))
+
+
 def test_formats_of_keras_are_its_own(model, monkeypatch):
     def export(self, filepath, **options):
         assert self is model
@@ -422,7 +428,8 @@ def test_formats_of_keras_are_its_own(model, monkeypatch):
         ({"calibration": iter([])}, TypeError, "`calibration` must be an array of images"),
         ({"images": {"x": 1}}, TypeError, "an array of images .*Received: a dict"),
         ({"verify": "no"}, TypeError, "`verify` must be True or False. Received: 'no'"),
-        ({"verbose": "x"}, TypeError, "`verbose` must be True or False. Received: 'x'"),
+        ({"verbose": "x"}, ValueError, "`verbose` must be .*, 0, 1 or 2, .*. Received: 'x'"),
+        ({"verbose": None}, ValueError, "`verbose` must be .*, 0, 1 or 2, .*. Received: None"),
         ({"time_steps": 10**9}, ValueError, "`time_steps` must be at most 1048576"),
         ({"form": "scan"}, ValueError, r"'unrolled'.*Received: 'scan'"),
         ({"time_steps": 0}, ValueError, "positive integer. Received: 0"),

@@ -1,6 +1,8 @@
 """Long work says how far it is: in a terminal, in a notebook, and nowhere else."""
 
+import inspect
 import io
+import re
 import sys
 from types import SimpleNamespace
 
@@ -8,8 +10,10 @@ import numpy as np
 import pytest
 
 import keras_proxy_snn as kps
+from keras_proxy_snn import methods
 from keras_proxy_snn.basics import progress as module
 from keras_proxy_snn.basics.progress import Progress
+from keras_proxy_snn.basics.types import Verbose
 
 
 class Terminal(io.StringIO):
@@ -94,10 +98,36 @@ def test_a_number_that_nobody_knows_is_counted(clock, monkeypatch):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("wrong", ["yes", None, 3])
+@pytest.mark.parametrize("wrong", ["yes", None, 3, 1.0, np.ones(2), []])
 def test_other_settings_are_refused(wrong):
-    with pytest.raises(ValueError, match=r'`verbose` must be "auto", 0, 1 or 2\. Received: '):
+    message = r'`verbose` must be "auto", 0, 1 or 2, or True or False\. Received: '
+    with pytest.raises(ValueError, match=message):
         Progress("counting", 4, wrong)
+    with pytest.raises(ValueError, match=message):
+        methods.Training(epochs=1, verbose=wrong)
+
+
+@pytest.mark.once
+def test_every_argument_verbose_has_one_type_and_says_the_rule():
+    """Keras's rule; `Training` gives its own on to `fit`."""
+    seen = {}
+    for room in (kps, kps.statistics, kps.export, methods, kps.datasets, kps.visualization):
+        for name in room.__all__:
+            function = getattr(room, name)
+            if callable(function) and "verbose" in (given := parameters(function)):
+                seen[name] = given["verbose"]
+                text = " ".join(function.__doc__.split())
+                assert re.search(r'verbose: [^:]*: 0, 1, (2 [a-z ]*, )?or `"auto"`', text), name
+    assert {*seen} >= {"export", "calibrate", "calibrate_biases", "report", "Training"}
+    assert {str(p.annotation) for p in seen.values()} == {str(Verbose)}
+    assert {n: p.default for n, p in seen.items() if p.default != "auto"} == {"Training": 0}
+
+
+def parameters(function):
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some classes have none
+        return {}
 
 
 @pytest.mark.once

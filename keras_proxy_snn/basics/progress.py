@@ -10,11 +10,35 @@ import numpy as np
 
 from .types import Verbose
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "check_verbose"]
 
 _PATIENCE = 1.0  # seconds before the line appears, so short work shows nothing
 _PAUSE = 0.1  # seconds between two drawings
 _WIDTH = 30  # characters of the bar
+
+
+def check_verbose(verbose: Verbose) -> Verbose:
+    """The value of an argument `verbose`, if it is one: Keras's rule, for the whole package.
+
+    `"auto"` shows the progress where someone looks: in a terminal or in a notebook. 0 or `False`
+    shows nothing. 1, 2 or `True` shows the progress everywhere, and prints results if the function
+    has some to print.
+
+    Raises:
+        ValueError: If it is anything else.
+
+    Example:
+
+    >>> from keras_proxy_snn.basics.progress import check_verbose
+    >>> check_verbose("yes")
+    Traceback (most recent call last):
+    ValueError: `verbose` must be "auto", 0, 1 or 2, or True or False. Received: 'yes'.
+    """
+    if not isinstance(verbose, bool | int | str) or verbose not in ("auto", 0, 1, 2):
+        raise ValueError(
+            f'`verbose` must be "auto", 0, 1 or 2, or True or False. Received: {verbose!r}.'
+        )
+    return verbose
 
 
 class Progress:
@@ -27,8 +51,7 @@ class Progress:
         label: What is being done, one or two words.
         steps: Number of steps of a pass, each of which takes about as long. `None` if nobody knows
             it; then the line says how many are done.
-        verbose: As in Keras. `"auto"` shows the line where someone looks: in a terminal or in a
-            notebook. 0 or `False` shows nothing; 1, 2 or `True` shows the line everywhere.
+        verbose: Whether the line is shown, see `check_verbose`.
         passes: How often the steps are made.
 
     Raises:
@@ -45,8 +68,7 @@ class Progress:
     def __init__(
         self, label: str, steps: int | None, verbose: Verbose = "auto", *, passes: int = 1
     ):
-        if verbose not in ("auto", 0, 1, 2):
-            raise ValueError(f'`verbose` must be "auto", 0, 1 or 2. Received: {verbose!r}.')
+        check_verbose(verbose)
         self._label, self._done = label, 0
         self._steps = None if steps is None else max(steps * passes, 1)
         self._stream = _stream() if verbose == "auto" else sys.stderr if verbose else None

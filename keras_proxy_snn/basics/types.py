@@ -17,4 +17,4 @@ Shape: TypeAlias = tuple[Any, ...]
 """Sizes of the axes of a tensor: whole numbers, and `None` for a size that is not known yet."""
 
 Verbose: TypeAlias = bool | int | str
-"""Whether a line shows the progress: 0, 1, 2, or `"auto"` for a terminal or a notebook."""
+"""How much is shown, in every function of the package the same, see `progress.check_verbose`."""

@@ -14,7 +14,7 @@ import numpy as np
 from ..basics.checks import check_flag
 from ..basics.files import check_target, replacing
 from ..basics.pixel_range import seen_range, warn_of_range
-from ..basics.progress import Progress
+from ..basics.progress import Progress, check_verbose
 from ..basics.types import Images, Verbose
 from . import half
 from .check import check
@@ -57,7 +57,7 @@ def export(
     verify: bool = True,
     overwrite: bool = False,
     with_runner: bool = False,
-    verbose: bool | None = None,
+    verbose: Verbose = "auto",
     **options: object,
 ) -> Exported:
     """Write a network to a file and check the file in its real runtime.
@@ -84,8 +84,8 @@ def export(
         overwrite: Whether an existing file may be replaced.
         with_runner: Whether to put `on_device.py` beside an ONNX or LiteRT file: a script that runs
             the file with NumPy and the runtime alone.
-        verbose: Whether to print the path, the size and the result of the check. Long work shows
-            its progress in a terminal or a notebook; `False` hides it, `True` shows it everywhere.
+        verbose: Whether a line shows the progress: 0, 1, or `"auto"` for a terminal or a notebook.
+            1 also prints what `Exported` shows: the path, the size and the result of the check.
         **options: Further arguments of the format's writer. LiteRT: `weights="float16"` stores the
             weights in half the bytes; the network in the file, with which it is compared, has them
             rounded. `batch_size` is the file's. ONNX: `chunk_steps`, the steps that are folded into
@@ -116,7 +116,7 @@ def export(
     """
     path = _checked_path(path)
     check_flag("overwrite", overwrite)
-    shown: Verbose = "auto" if verbose is None else check_flag("verbose", verbose)
+    check_verbose(verbose)
     for argument, value in (("calibration", calibration), ("images", images)):
         _check_is_array(argument, value)
     format = _format_of(path) if format is None else format
@@ -134,7 +134,7 @@ def export(
     bits = True if quantise is None or quantise is False else quantise
     if bits is quantise or program.number_format not in FORMATS[format].numbers:
         calibration = images if calibration is None else calibration
-        program = _integers(format, program, bits, calibration, shown)
+        program = _integers(format, program, bits, calibration, verbose)
     if options.get("weights") == "float16" and not program.is_integer:
         program = half.rounded(program)
     if calibration is not None:
@@ -153,7 +153,7 @@ def export(
             check_target(path.with_name(file.name), overwrite)
         result = None
         if verify:
-            result = check(program, images, lambda p, x: module.run(draft, p, x), shown)
+            result = check(program, images, lambda p, x: module.run(draft, p, x), verbose)
             if not result.passed:
                 _place(files, path, ".failed")
                 raise ExportError(
@@ -161,7 +161,7 @@ def export(
                     f"{path}.failed."
                 )
         if test is not None:
-            facts = _accuracy(lambda x: module.run(draft, program, x), test, shown)
+            facts = _accuracy(lambda x: module.run(draft, program, x), test, verbose)
             program = replace(program, metadata={**program.metadata, **facts})
             module.add_facts(draft, facts)  # to the file that was checked and measured
         size, nodes = sum(file.stat().st_size for file in files), module.node_count(draft)
@@ -172,7 +172,7 @@ def export(
     accuracy = None if test is None else program.metadata["accuracy"]
     weights = str(options.get("weights", "float32"))
     exported = Exported(path, format, form, size, nodes, result, program, accuracy, weights, memory)
-    if verbose:
+    if verbose and verbose != "auto":
         print(exported)
     return exported
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import keras
 
-from ..basics.types import Images, Tensor
+from ..basics.progress import check_verbose
+from ..basics.types import Images, Tensor, Verbose
 from ..presets import Preset
 from ._augmentation import Augmented
 from ._checkpoints import PhaseCallback, Record, State
@@ -28,14 +29,14 @@ class Training:
         folder: Folder for checkpoints, or `None`. A killed training resumes from its last whole
             epoch when it is called again with the same folder.
         callbacks: Further Keras callbacks of every phase; a `PhaseCallback` receives the phase.
-        verbose: As in `keras.Model.fit`.
+        verbose: As in `keras.Model.fit`: 0, 1, 2 for a line per epoch, or `"auto"`.
         augment: Whether training images are randomly shifted by up to an eighth of their side and
             mirrored left to right, differently in each epoch.
         erasing: Fraction of the augmented images that get a rectangle of noise; needs `augment`.
         seed: Seed of `augment` and `erasing`.
 
     Raises:
-        ValueError: If `erasing` is set without `augment`.
+        ValueError: If `erasing` is set without `augment`, or `verbose` is none of these.
     """
 
     epochs: int
@@ -43,12 +44,13 @@ class Training:
     validation_data: tuple[Any, Any] | None = None
     folder: Path | None = None
     callbacks: Sequence[keras.callbacks.Callback] = ()
-    verbose: int | str = 0
+    verbose: Verbose = 0
     augment: bool = False
     erasing: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_verbose(self.verbose)
         if self.erasing and not self.augment:
             raise ValueError(
                 f"`erasing` needs `augment=True`. Received: erasing={self.erasing!r}, "
