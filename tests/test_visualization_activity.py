@@ -252,8 +252,10 @@ def test_matrix_counts_answers():
     np.testing.assert_allclose(picture.get_array(), shares)
     *cells, caption = axes.texts
     assert "Right answers lie on the diagonal" in caption.get_text()
-    silent = "1 of 6 images has no output spike; it is in the first column."
-    assert caption.get_text().splitlines()[2:] == [silent]
+    assert caption.get_text().splitlines()[2:] == [
+        "1 of 6 images is a tie; it is in the column of the first of its classes.",
+        "1 of 6 images has no output spike; it is in the first column.",
+    ]
     numbers = {text.get_position()[::-1]: text.get_text() for text in cells}
     assert numbers == {(0, 0): "2", (0, 1): "1", (1, 1): "1", (1, 2): "1", (2, 0): "1"}
     assert axes.get_title(loc="left") == "Confusion matrix, 6 images, accuracy 50.00 %"
@@ -273,16 +275,19 @@ def test_matrix_of_many_classes_and_of_a_class_without_images():
     check_legible(figure)
 
 
-def test_matrix_says_how_many_images_have_no_spike():
+def test_matrix_says_how_many_images_have_no_spike_or_are_ties():
     """Their dark column is no preference; negative scores are scores."""
     for scores, silent in (
         (np.zeros((1200, 3)), ["1,200 of 1,200 images have no output spike; they are"]),
         ([[0, 0, 0]], ["1 of 1 image has no output spike; it is"]),
         ([[-1, -2, 0], [0, 0, 1]], []),
+        ([[1, 1, 0], [0, 2, 2]], ["2 of 2 images are ties; each is"]),
+        ([[-1, -1, -2]], ["1 of 1 image is a tie; it is"]),
     ):
         figure = confusion_matrix(np.ones(len(scores), int), scores)
         caption = figure.axes[0].texts[-1].get_text().splitlines()
-        assert caption[2:] == [f"{start} in the first column." for start in silent]
+        ends = ("in the first column.", "in the column of the first of its classes.")
+        assert caption[2:] == [f"{start} {ends['tie' in start]}" for start in silent]
         check_legible(figure)
 
 

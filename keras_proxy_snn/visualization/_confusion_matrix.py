@@ -34,9 +34,9 @@ def confusion_matrix(
     """Draw how often images of each class (rows) are classified as each class (columns).
 
     The answer is the class with the highest score, and the first of them if several classes have
-    it (strict accuracy). So images whose scores are all 0, without a spike of the readout, stand
-    in the first column; a line above the matrix says how many they are. Numbers count images and
-    are shown for up to 20 classes. Colours are shares of the row.
+    it (strict accuracy). Lines above the matrix say how many images are such ties, and how many
+    have scores that are all 0, without a spike of the readout: these stand in the first column.
+    Numbers count images and are shown for up to 20 classes. Colours are shares of the row.
 
     Args:
         labels: The right classes, `(images,)`, integers.
@@ -60,7 +60,7 @@ def confusion_matrix(
     """
     scores = np.asarray(ops.convert_to_numpy(scores))
     matrix = _matrix(np.asarray(labels), scores)
-    caption = _CAPTION + _silent(scores)
+    caption = _CAPTION + _tied(scores) + _silent(scores)
     names = [short(name, 16) for name in class_labels(class_names, len(matrix))]
     side = float(np.clip(0.6 * len(matrix), 3.0, WIDTH - _BESIDE))  # few classes, no huge cells
     lines = caption.count("\n") + 1
@@ -95,6 +95,17 @@ def _matrix(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
         )
     pairs = classes * labels.astype(int) + scores.argmax(axis=1)
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def _tied(scores: np.ndarray) -> str:
+    """A line of the caption; without it a column would look like the only answer."""
+    highest = (scores == scores.max(axis=1, keepdims=True)).sum(axis=1)
+    images, tied = len(scores), int(np.sum((highest > 1) & scores.any(axis=1)))
+    if not tied:
+        return ""
+    found = "is a tie; it is" if tied == 1 else "are ties; each is"
+    every = f"{images:,} image{'s' * (images != 1)}"
+    return f"\n{tied:,} of {every} {found} in the column of the first of its classes."
 
 
 def _silent(scores: np.ndarray) -> str:
