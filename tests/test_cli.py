@@ -469,6 +469,35 @@ def test_a_tie_is_marked_and_silent_images_are_counted(folder, digits):
     ] == int((load_model("net.keras").predict(x, verbose=0) == 0).all(axis=1).sum())
 
 
+def test_evaluate_tells_ties_and_which_images_are_wrong(folder, digits):
+    _, (x, y) = digits
+    options = ["evaluate", "net.keras", "--dataset", "digits"]
+    found = json.loads(good(*options, "--wrong", "--json"))
+    scores = load_model("net.keras").predict(x, verbose=0)
+    best = [np.flatnonzero((row == row.max()) & row.any()).tolist() for row in scores]
+    assert found["tied_images"] == sum(len(labels) > 1 for labels in best) > 0
+    wrong = np.flatnonzero(scores.argmax(axis=1) != y)
+    assert len(wrong) == round(360 * (1 - found["accuracy"]["strict"])) > 20
+    assert [row["number"] for row in found["wrong"]] == wrong.tolist()
+    for row in found["wrong"]:
+        number = row["number"]
+        assert row["class"] == str(y[number])
+        assert row["file"] is None
+        assert row["answers"] == [str(label) for label in best[number]]
+    text = good(*options, "--wrong")
+    assert f"Several classes have the highest score for {found['tied_images']} of the im" in text
+    head, *lines, last = text.split("\n\n")[-1].splitlines()
+    assert head.split("  ") == ["image", "class", "taken for"]
+    for line, row in zip(lines, found["wrong"][:20], strict=True):
+        answer = " = ".join(row["answers"]) or "no spike"
+        assert re.split("  +", line) == [str(row["number"]), row["class"], answer]
+    assert last == f"and {len(wrong) - 20} more; --json has all"
+    assert "wrong" not in json.loads(good(*options, "--images", 5, "--json"))
+    assert good("evaluate", "digits", "--images", 5, "--wrong").endswith(
+        "\n\nThe strict rule counts no image as wrong.\n"
+    )
+
+
 @pytest.mark.parametrize("readout", ["counts", "potential"])
 def test_the_class_is_the_models_own(readout, tmp_path, digits):
     _, (x, _) = digits

@@ -86,6 +86,32 @@ SPEC = ["2C3-P4-2F", "--time-steps", 2, "--set", "reset=subtract", "--set", "v_t
 
 
 @pytest.mark.any_backend
+def test_evaluate_lists_the_files_that_are_wrong(tmp_path, monkeypatch):
+    """A network whose output neurons are equal: all pictures are ties."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my", 3, 4)
+    model = kps.build("2F", input_shape=(8, 8, 1), time_steps=2)
+    model.ann.layers[-1].set_weights([np.ones((64, 2))])
+    model.class_names = ("bright", "dark")
+    model.save("equal.keras")
+    stream = datasets.open_folder("my")
+    dark = np.flatnonzero(stream.labels[stream.numbers] == 1).tolist()
+    options = ["evaluate", "equal.keras", "--data", "my", "--wrong", "--batch-size", 2]
+    found = json.loads(good(*options, "--json").stdout)
+    assert found["tied_images"] == 7
+    assert found["wrong"] == [
+        {"number": n, "file": stream.files[n], "class": "dark", "answers": ["bright", "dark"]}
+        for n in dark
+    ]
+    assert len(dark) == 4
+    lines = good(*options).stdout.splitlines()[-5:]
+    assert [re.split("  +", line) for line in lines] == [
+        ["image", "file", "class", "taken for"],
+        *([str(n), stream.files[n], "dark", "bright = dark"] for n in dark),
+    ]
+
+
+@pytest.mark.any_backend
 def test_one_command_learns_a_folder_and_every_command_knows_its_classes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "my", 5, 5)

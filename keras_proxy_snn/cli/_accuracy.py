@@ -34,12 +34,14 @@ class Accuracies(NamedTuple):
     Attributes:
         rules: Accuracy by each rule for ties.
         silent: Number of images without a spike of the readout.
+        tied: Number of other images of which several classes share the highest score.
         answers: Numbers of images, `(right class, answer)`, by the strict rule; the last answer is
             no spike.
     """
 
     rules: dict[str, float]
     silent: int
+    tied: int
     answers: np.ndarray
 
 
@@ -78,7 +80,9 @@ def accuracies(
     """Evaluate a network; compiles it again."""
     metrics = [SpikeAccuracy(rule, name=name) for name, rule in _RULES.items()]
     answers = Answers(model.classes)
-    metrics += [keras.metrics.MeanMetricWrapper(_silent, name="silent"), answers]
+    shares = {"silent": _silent, "tied": _tied}
+    metrics += [keras.metrics.MeanMetricWrapper(of, name=name) for name, of in shares.items()]
+    metrics.append(answers)
     # Keras requires a loss, although its value is not used.
     model.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
     given = {"x": images.x, "y": images.y, "batch_size": batch_size}
@@ -93,13 +97,19 @@ def accuracies(
             verbose=0,
             return_dict=True,
         )
-    silent = round(scores["silent"] * images.images)
+    silent, tied = (round(scores[name] * images.images) for name in shares)
     matrix = ops.convert_to_numpy(answers.matrix)
-    return Accuracies({name: scores[name] for name in _RULES}, silent, matrix)
+    return Accuracies({name: scores[name] for name in _RULES}, silent, tied, matrix)
 
 
 def _silent(y_true: Tensor, scores: Tensor) -> Any:
     return ops.cast(ops.all(ops.equal(scores, 0), axis=-1), "float32")
+
+
+def _tied(y_true: Tensor, scores: Tensor) -> Any:
+    highest = ops.equal(scores, ops.max(scores, axis=-1, keepdims=True))
+    several = ops.sum(ops.cast(highest, "int32"), axis=-1) > 1
+    return ops.cast(several & ops.any(ops.not_equal(scores, 0), axis=-1), "float32")
 
 
 def print_accuracies(result: dict[str, Any]) -> None:
@@ -113,4 +123,9 @@ def print_accuracies(result: dict[str, Any]) -> None:
         click.echo(
             f"The readout does not spike for {silent} of the images. They count as the first class "
             "under the first rule, and as right under the last."
+        )
+    if tied := result["tied_images"]:
+        click.echo(
+            f"Several classes have the highest score for {tied} of the images. The first of these "
+            "classes is the strict answer; tables and pictures take it too."
         )

@@ -11,10 +11,11 @@ from keras import ops
 from ..basics.types import Tensor
 from ._shared import print_rows
 
-__all__ = ["Answers", "by_class", "print_classes"]
+__all__ = ["SILENT", "Answers", "by_class", "print_classes"]
 
 _SHOWN = 20  # more classes would fill the screen
-_SILENT = "no spike"
+SILENT = "no spike"
+"""What stands in place of a class if no output neuron fires."""
 
 
 class Answers(keras.metrics.Metric):
@@ -52,7 +53,7 @@ def by_class(matrix: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
         matrix: Numbers of `Answers`.
         names: Names of the classes.
     """
-    rows, answers = [], [*names, _SILENT]
+    rows, answers = [], [*names, SILENT]
     for number, (counts, name) in enumerate(zip(matrix.astype(int), names, strict=True)):
         is_right = np.arange(len(answers)) == number
         is_right[-1] = number == 0  # the first of equal scores is the strict answer

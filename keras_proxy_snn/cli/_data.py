@@ -40,10 +40,21 @@ class Images(NamedTuple):
 
     def told(self, number: int) -> tuple[str | None, str]:
         """The file of an image, if it is from a file, and the name of its class."""
-        labels = self.y if self.y is not None else self.x.labels[self.x.numbers]
-        files = None if self.y is not None else self.x.files
+        files = self.files
         file = None if files is None else files[number]
-        return file, self.class_names[int(labels[number])]
+        return file, self.class_names[int(self.labels[number])]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of each image."""
+        labels: np.ndarray = self.x.labels[self.x.numbers] if self.y is None else self.y
+        return labels
+
+    @property
+    def files(self) -> list[str] | None:
+        """File of each image, if they are from files."""
+        files: list[str] | None = self.x.files if self.y is None else None
+        return files
 
     def arrays(self) -> tuple[Any, Any]:
         """Images and labels in memory."""

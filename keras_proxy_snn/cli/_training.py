@@ -90,6 +90,7 @@ def run(
         "time_steps": model.time_steps,
         "accuracy": found.rules,
         "silent_images": found.silent,
+        "tied_images": found.tied,
     }
     return {"model": str(output.path), **record, "test": test}
 

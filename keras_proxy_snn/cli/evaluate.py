@@ -1,5 +1,7 @@
 """`keras-proxy-snn evaluate`."""
 
+from typing import Any
+
 import click
 
 from ._shared import (
@@ -26,6 +28,12 @@ __all__ = ["evaluate"]
 @data_options
 @click.option("--images", type=click.IntRange(1), metavar="N", help="Use the first N images only.")
 @click.option("--batch-size", type=click.IntRange(1), metavar="N", default=100)
+@click.option(
+    "--wrong",
+    is_flag=True,
+    help="Also list which images are wrong: the first 20, and with --json all. Runs the network "
+    "once more.",
+)
 @steps_option
 @json_option
 def evaluate(
@@ -35,6 +43,7 @@ def evaluate(
     data_dir: str | None,
     images: int | None,
     batch_size: int,
+    wrong: bool,
     time_steps: int | None,
     as_json: bool,
 ) -> None:
@@ -57,12 +66,13 @@ def evaluate(
     from ._accuracy import accuracies, print_accuracies
     from ._classes import by_class, print_classes
     from ._data import test_images
+    from ._wrong import print_wrong, wrong_images
 
     network = load_network(model, weights="pretrained")
     test = test_images(network, training_record(model), data, dataset, data_dir).first(images)
     found = accuracies(network, test, batch_size=batch_size, time_steps=time_steps)
     rows = by_class(found.answers, test.class_names)
-    result = {
+    result: dict[str, Any] = {
         "model": model,
         "dataset": test.name,
         "part": test.part,
@@ -70,10 +80,15 @@ def evaluate(
         "time_steps": time_steps or network.time_steps,
         "accuracy": found.rules,
         "silent_images": found.silent,
+        "tied_images": found.tied,
         "by_class": rows,
     }
+    if wrong:
+        result["wrong"] = wrong_images(network, test, batch_size=batch_size, time_steps=time_steps)
     if as_json:
         print_json(result)
     else:
         print_accuracies(result)
         print_classes(rows)
+        if wrong:
+            print_wrong(result["wrong"])
