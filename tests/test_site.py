@@ -100,6 +100,17 @@ def test_addresses_of_pages_lead_to_pages_and_their_sections():
 
 
 @pytest.mark.once
+def test_the_page_and_the_notebook_of_own_cnns_train_at_the_same_rates():
+    """`QuantisedANN` first, then the proxy."""
+    page = "".join(blocks(DOCS / "learn" / "own-cnn.md", "python")).split("model.save")[0]
+    notebook = (ROOT / "examples" / "notebooks" / "own_cnn.ipynb").read_text()
+    found = [
+        re.findall(r"Adam\((.*?)\)", text.split("QuantisedANN(")[1]) for text in (page, notebook)
+    ]
+    assert found == [["1e-4", "1e-4"]] * 2
+
+
+@pytest.mark.once
 def test_links_to_the_repository_lead_to_files_that_it_has():
     links = [(page, link) for page in PAGES for link in LINKS.findall(page.read_text())]
     assert len(links) > 10
