@@ -109,6 +109,12 @@ METHODS: dict[str, Method] = {
         partial(quantised_proxy.fit, by_proxy=False),
         at_time_steps=False,
     ),
+    "quantised_as_snn_long": Method(
+        "quantised ANN with a cosine rate as an SNN, average pooling",
+        _QCFS,
+        partial(quantised_proxy.fit, by_proxy=False, recipe=quantised_proxy.LONG),
+        at_time_steps=False,
+    ),
     "headline": Method(
         "quantised ANN with dropout and erasing, then proxy, average pooling",
         _PROXY,
