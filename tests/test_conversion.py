@@ -142,7 +142,7 @@ def test_the_second_phase_trains_the_scale_alone(rng):
     ann = _conversion.variant(plain, lambda name: rnl.RateNorm(scale, name=f"{name}_new"))
     methods.ann.compile_ann(ann, preset)
     before = [to_numpy(w) for w in ann.weights if w is not scale.s]
-    logs = rnl._fit_scale(ann, scale, x, y, methods.Training(epochs=1), "scale")
+    logs = rnl.fit_scale(ann, scale, x, y, methods.Training(epochs=1), "scale")
     after = [to_numpy(w) for w in ann.weights if w is not scale.s]
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)

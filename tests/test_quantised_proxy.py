@@ -104,6 +104,36 @@ def test_without_the_proxy_all_epochs_are_with_steps(digits, tmp_path):
     np.testing.assert_allclose(rates[1], [1e-4], rtol=1e-5)
 
 
+@pytest.mark.any_backend
+def test_rnl_lowers_the_thresholds_of_a_quantised_ann_by_one_factor(digits, tmp_path):
+    (x, y), _ = digits
+    training = methods.Training(epochs=2, batch_size=32, folder=tmp_path)
+    fields = {"spec": "2C3-P4-16F-10F", "batch_norm": True, "v_threshold": 2.0, "time_steps": 4}
+    trained = methods.fit(
+        "quantised_rnl_long", "digits", x[:96], y[:96], training=training, **fields
+    )
+    plain = methods.fit(
+        "quantised_as_snn_long", "digits", x[:96], y[:96], training=training, **fields
+    )
+    fraction = trained.facts["scale"]
+    assert 0.0 < fraction < 0.982  # sigmoid(4), where s starts; K pulls it down
+    network = trained.network
+    hidden = {name: value for name, value in network.v_threshold.items() if name != "readout"}
+    assert hidden == pytest.approx(dict.fromkeys(("conv1", "dense1"), 2 * fraction), rel=1e-6)
+    assert (network.v_0, plain.network.v_0) == (0.0, 0.5)
+    # The ANN is the quantised one: the second method found its parts in the folder.
+    for ours, theirs in zip(
+        network.ann.get_weights(), plain.network.ann.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    # An activation clip(z / theta, 0, 1) is reached by lower currents.
+    largest = []
+    for net in (network, plain.network):
+        first = keras.Model(net.ann.inputs[0], net.ann.get_layer("conv1_relu").output)
+        largest.append(first.predict(x[:96], verbose=0).max())
+    assert largest[0] == pytest.approx(min(1.0, largest[1] / fraction), rel=1e-5)
+
+
 def test_the_joint_loss_is_the_mean_of_the_losses_of_both_networks(rng):
     ann = kps.build_ann(kps.parse_spec("3F"), (1, 1, 4), readout_activation="linear")
     weights = rng.integers(-256, 257, (4, 3)).astype("float32") / 256

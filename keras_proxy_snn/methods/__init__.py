@@ -17,6 +17,7 @@ from . import (
     proxy,
     qcfs,
     quantised_proxy,
+    quantised_rnl,
     rnl,
     surrogate,
     tandem,
@@ -113,6 +114,12 @@ METHODS: dict[str, Method] = {
         "quantised ANN with a cosine rate as an SNN, average pooling",
         _QCFS,
         partial(quantised_proxy.fit, by_proxy=False, recipe=quantised_proxy.LONG),
+        at_time_steps=False,
+    ),
+    "quantised_rnl_long": Method(
+        "quantised ANN with a cosine rate, RNL conversion, average pooling",
+        _RNL,
+        partial(quantised_rnl.fit, recipe=quantised_proxy.LONG),
         at_time_steps=False,
     ),
     "headline": Method(

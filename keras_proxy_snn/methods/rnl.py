@@ -13,7 +13,7 @@ from ._conversion import PLAIN, convert, variant
 from ._training import Trained, Training, fit_phase, phase_name
 from .ann import compile_ann, preset_model
 
-__all__ = ["RateNorm", "SharedScale", "fit"]
+__all__ = ["RateNorm", "SharedScale", "fit", "fit_scale", "one_in_ten"]
 
 _MOMENTUM = 0.9
 _EPSILON = 1e-6
@@ -173,8 +173,7 @@ def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     Raises:
         ValueError: If there are fewer than ten images.
     """
-    if len(x) < _SHARE:
-        raise ValueError(f"At least {_SHARE} images are needed. Received: {len(x)}.")
+    some = one_in_ten(x, y)
     plain = preset_model(preset, **PLAIN).ann
     scale = SharedScale(name="scale")
     scale.trainable = False
@@ -184,7 +183,7 @@ def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     phase = phase_name("rnl", preset)
     history = {phase: fit_phase(ann, x, y, training, phase)}
     phase = f"{phase}_scale"
-    history[phase] = _fit_scale(ann, scale, *_some(x, y), training, phase)
+    history[phase] = fit_scale(ann, scale, *some, training, phase)
     thresholds = {
         layer.name.removesuffix("_rate_norm"): layer.v_threshold
         for layer in ann.layers
@@ -196,16 +195,27 @@ def fit(preset: Preset, x: Images, y: Tensor, training: Training) -> Trained:
     return Trained(model, history, facts)
 
 
-def _some(x: Images, y: Tensor) -> tuple[Any, Any]:
-    """One image in ten, chosen with a fixed seed."""
+def one_in_ten(x: Images, y: Tensor) -> tuple[Any, Any]:
+    """One image in ten, chosen with a fixed seed; a `ValueError` if there are fewer than ten."""
+    if len(x) < _SHARE:
+        raise ValueError(f"At least {_SHARE} images are needed. Received: {len(x)}.")
     order = np.random.default_rng(0).permutation(len(x))[: len(x) // _SHARE]
     return np.asarray(x)[order], np.asarray(y)[order]
 
 
-def _fit_scale(
+def fit_scale(
     ann: keras.Sequential, scale: SharedScale, x: Images, y: Tensor, training: Training, phase: str
 ) -> dict[str, list[float]]:
-    """Run phase 2 and return the logs of each pass."""
+    """Train s of a trained ANN, phase 2 of `fit`, and return the logs of each pass.
+
+    Args:
+        ann: A compiled ANN with `RateNorm` layers.
+        scale: Their scale; it is changed.
+        x: Images `(batch, height, width, channels)`.
+        y: Integer labels `(batch,)`.
+        training: Batch size, checkpoints and callbacks.
+        phase: Name of the phase, unique in the method.
+    """
     accuracy = ann.evaluate(x, y, training.batch_size, verbose=0, return_dict=True)["accuracy"]
     for layer in ann.layers:
         if isinstance(layer, RateNorm):

@@ -33,7 +33,8 @@ def _runs(fields: Mapping[str, Any]) -> tuple[Run, ...]:
         for method in ("headline", "proxy_joint")
     )
     converted = (
-        Run("quantised_as_snn_long", t, fields, paper=_CONVERTED.get(t), evaluate_at=_CURVE)
+        Run(method, t, fields, paper=_CONVERTED.get(t), evaluate_at=_CURVE)
+        for method in ("quantised_as_snn_long", "quantised_rnl_long")
         for t in (8, *_CONVERTED)
     )
     return (*trained, *converted)
