@@ -380,7 +380,7 @@ def stack(*after, shape=(8, 8, 1)):
     [
         (
             lambda: stack(layers.Conv2DTranspose(4, 3, name="x")),
-            r"'What can be.*Replace it.*'x' \(Conv2DTr",
+            r"#what-can-be-.*Replace it.*'x' \(Conv2DTr",
         ),
         (lambda: stack(layers.LeakyReLU(name="x")), r"train the CNN with.*'x' \(LeakyReLU\)"),
         (lambda: stack(layers.ReLU(negative_slope=0.1, name="x")), r"'x' \(ReLU\)"),
