@@ -54,7 +54,8 @@ def predict(
 ) -> None:
     """Classify IMAGES with MODEL, a .keras file or a preset with pretrained weights.
 
-    The answer is the class with the highest score, or the first of the classes that share it.
+    The answer is the class with the highest score, or the first of the classes that share it. In
+    the table the label names them all, or is "no spike" if the output neurons do not fire.
     Scores are spike counts. With readout="potential", the remaining potential over the threshold is
     added. IMAGES are picture files, folders (searched with their subfolders), or .npy arrays of one
     image or many. Arrays have bytes or numbers from 0 to 1; a network whose input range goes from 0
@@ -70,6 +71,7 @@ def predict(
     given = None if labels is None else names_in(labels)
     import_backend()
     from ._accuracy import bar
+    from ._classes import SILENT
     from ._pictures import new_pictures
 
     network = load_network(model, weights="pretrained")
@@ -108,8 +110,9 @@ def predict(
     else:
         head = ["image", "class", "label", "T", title.replace("_", " ")]
         for result in results:
+            answer = " = ".join(result.pop("tied_labels")) or result["label"]
+            result["label"] = answer if any(result[title]) else SILENT
             result[title] = [round(score, 3) for score in result[title]]
-            result["label"] = " = ".join(result.pop("tied_labels")) or result["label"]
         print_rows([head, *(list(result.values()) for result in results)])
 
 
