@@ -1025,7 +1025,10 @@ def test_examples_of_the_help_run(folder, monkeypatch):
         ),
         (["evaluate", "none.keras"], "There is no file none.keras"),
         (["evaluate", "three.png"], "three.png is not a saved Keras model"),
-        (["evaluate", "ann.keras"], "A saved ProxyModel is expected. Received: ann.keras"),
+        (
+            ["evaluate", "ann.keras"],
+            "keras_proxy_snn.from_keras makes one of a CNN. Received: ann.keras",
+        ),
         (["evaluate", "net.keras", "--time-steps", "0"], "0 is not in the range"),
         (["evaluate", "plain.keras"], "a model for images (6, 6, 1) and 10"),
         (["export", "net.keras"], "Missing option '--format'"),

@@ -380,16 +380,15 @@ def stack(*after, shape=(8, 8, 1)):
     [
         (
             lambda: stack(layers.Conv2DTranspose(4, 3, name="x")),
-            r"#what-can-be-.*Replace it.*'x' \(Conv2DTr",
+            r"#what-can-be-.*Maps cannot be enlarged.*'x' \(Conv2DTr",
         ),
-        (lambda: stack(layers.LeakyReLU(name="x")), r"train the CNN with.*'x' \(LeakyReLU\)"),
+        (lambda: stack(layers.LeakyReLU(name="x")), r"put keras.layers.ReLU.*'x' \(LeakyReLU\)"),
         (lambda: stack(layers.ReLU(negative_slope=0.1, name="x")), r"'x' \(ReLU\)"),
         (
             lambda: stack(layers.Activation("tanh", name="x")),
-            r"that activation.*\(Activation with activation 'tanh'\)",
+            r"set activation='relu'.*\(Activation with activation 'tanh'\)",
         ),
         (lambda: stack(layers.LayerNormalization(name="x")), r"'x' \(LayerNormalization\)"),
-        (lambda: stack(layers.UpSampling2D(name="x")), r"Replace it.*'x' \(UpSampling2D\)"),
         (lambda: stack(layers.Softmax(name="x")), r"'x' \(Softmax\)"),
         (lambda: stack(layers.RandomFlip(name="x")), r"come first.*'x' \(RandomFlip\)"),
         (lambda: stack(layers.Rescaling(2.0, name="x")), r"at the input.*'x' \(Rescaling\)"),
@@ -423,14 +422,25 @@ def stack(*after, shape=(8, 8, 1)):
             ),
             "new layer for each.*twice",
         ),
-        (lambda: stack(layers.Activation(layers.ELU(), name="x")), r"approximate ReLU.*'x'"),
+        (
+            lambda: stack(layers.Activation(layers.ELU(), name="x")),
+            r"ReLU: set activation='relu' in it.*'x' \(Activation with activation 'ELU'",
+        ),
+        (lambda: stack(layers.ELU(name="x")), r"put keras.layers.ReLU in its place.*'x' \(ELU\)"),
         (
             lambda: stack(layers.Conv2D(2, 3, activation=layers.ELU(), name="x")),
-            r"activation=<ELU.*in layer 'x'",
+            r"own-cnn/#what-can.*set activation='relu' in it.*'x' \(Conv2D with activation 'ELU'",
         ),
         (
             lambda: stack(layers.Conv2D(2, 3, activation=lambda x: x, name="x")),
-            r"activation='<lambda>' in layer 'x'",
+            r"'x' \(Conv2D with activation '<lambda>'\)",
+        ),
+        (lambda: stack(layers.LayerNormalization(name="x")), r"Put keras.layers.BatchNormal.*'x'"),
+        (lambda: stack(layers.UpSampling2D(name="x")), r"Maps cannot be enlarged.*'x'"),
+        (lambda: stack(layers.Lambda(lambda x: x, name="x")), r"Code of your own.*'x' \(Lambda\)"),
+        (
+            lambda: with_operation(lambda x: layers.Multiply()([x, x])),
+            r"cannot be multiplied.*such",
         ),
         (
             lambda: stack(layers.Conv2D(2, 3, activation="softmax", name="x")),

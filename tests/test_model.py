@@ -454,7 +454,7 @@ def test_bad_input_is_refused(act, message):
         ),
         (
             [keras.Input((4,)), keras.layers.Dense(3, "tanh"), keras.layers.Dense(3)],
-            "no activation or ReLU.*: train the CNN with that activation.*'tanh'",
+            "approximate ReLU: set activation='relu' in it.*with activation 'tanh'",
         ),
         (
             [
@@ -479,7 +479,7 @@ def test_bad_input_is_refused(act, message):
                 keras.layers.Dense(1, "sigmoid", name="c"),
             ],
             r"3 layers of other kinds\. 'a' \(Conv2D with activation 'gelu'\): IF neurons .*; 'b' "
-            r"\(LayerNormalization\): Replace .*; 'c' \(Dense with .*Dense\(2, ",
+            r"\(LayerNormalization\): Put .*; 'c' \(Dense with .*Dense\(2, ",
         ),
     ],
 )

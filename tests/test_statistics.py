@@ -532,6 +532,10 @@ def test_report_holds_the_same_numbers_as_its_parts(rng):
             assert value == (pytest.approx(expected) if isinstance(value, float) else expected)
     rates = [float(r) for r in model.snn.simulate(x).firing_rates]
     assert [layer.firing_rate for layer in report.layers] == pytest.approx(rates)
+    fired = [layer.spikes.sum() / 7 for layer in statistics.record(model, x).values()]
+    assert [layer.spikes_per_image for layer in report.layers] == pytest.approx(fired)
+    assert report.spikes_per_image == pytest.approx(sum(fired))
+    assert sum(fired) > 1
 
 
 def test_report_prints_and_goes_to_json(rng):
@@ -592,13 +596,16 @@ def test_record_report_and_costs_show_themselves_as_tables(rng):
     model, x = conv_model(rng)
     seen, report = statistics.record(model, x), statistics.report(model, x)
     assert repr(seen).startswith("Activity of 7 images, T = 5")
-    assert len(repr(seen).splitlines()) == 2 + 4 + 2
+    assert len(repr(seen).splitlines()) == 2 + 4 + 3
     html = seen._repr_html_()
     assert html.count("<tr>") == 5
     assert '<td style="text-align:left">conv2</td>' in html
     assert report._repr_html_().count("<table>") == 3
     assert repr(report) == str(report)
-    assert repr(report).startswith(f"{model.name}: T = 5, 7 images\n\nActivity (rates")
+    spikes = sum(layer.spikes_per_image for layer in report.layers)
+    head = f"{model.name}: T = 5, 7 images, {spikes:,.0f} spikes per image"
+    assert repr(report).startswith(f"{head}\n\nActivity (rates")
+    assert report.as_dict()["spikes_per_image"] == report.spikes_per_image == spikes
     assert repr(report.costs).startswith("Work per image, mean of 7 images, T = 5\nlayer ")
     assert repr(report.costs).splitlines()[1:] == str(report._tables()[1]).splitlines()[1:]
     assert report.costs._repr_html_().count("<table>") == 1

@@ -197,6 +197,20 @@ def test_traces_are_potentials_over_threshold(images, v_threshold):
     assert titles(figure)[0] == f"conv1: 3 of the {spikes['conv1'].any(axis=0).sum()} that fired"
 
 
+@pytest.mark.any_backend
+def test_traces_do_not_cover_each_other():
+    # Of a white image, neurons inside, at edges and in corners have the currents 0.9, 0.6 and 0.4.
+    image = np.ones((9, 9, 1), "float32")
+    for size, kinds in ((3, 3), (1, 1)):
+        model = make_model(f"1C{size}-10F", input_shape=(9, 9, 1), time_steps=4)
+        kernel = np.full((size, size, 1, 1), 0.1 if size == 3 else 0.9, "float32")
+        model.set_weights([kernel, np.zeros((81, 10), "float32")])
+        (lines, _), _ = map(traces, potential_traces(model, image).axes)
+        assert len(lines) == 3
+        potentials = {tuple(np.round(v, 4)) for v in lines.values()}
+        assert len(potentials) == kinds  # if all neurons have the same, three of them are drawn
+
+
 def test_traces_start_at_v_0_and_name_the_classes(images):
     model = make_model(v_0=0.5, reset="subtract")
     names = [f"thing {i}" for i in range(10)]

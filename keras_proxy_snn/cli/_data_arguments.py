@@ -9,7 +9,7 @@ from .. import datasets
 from ..basics.checks import check_choice
 from ..basics.files import user_path
 from ..cnn.spec import Dense, Spec, layer_shapes, parse_spec
-from ..datasets.class_folders import check_held_out, classes_in, existing_folder
+from ..datasets.class_folders import check_held_out, classes_in, existing_folder, file_note
 from ..datasets.names import is_hub
 from ..neurons.neuron import READOUTS, RESETS
 from ..presets import PRESETS
@@ -35,7 +35,9 @@ def check_data_options(data: str | None, dataset: str | None, data_dir: str | No
         raise BadInput(f"Give --data or --dataset. Received: {data} and {dataset}.")
     if data is not None and not is_hub(data) and not user_path(data).is_dir():
         hint = f" The data set of this name is --dataset {data}." if data in datasets.NAMES else ""
-        raise BadInput(f"A folder of pictures must exist.{hint} Received: {data}.")
+        raise BadInput(
+            f"A folder of pictures must exist.{hint} Received: {data}{file_note(user_path(data))}."
+        )
     if data is not None and (named := _data_set_in(data)):
         raise BadInput(
             "A folder of pictures has a subfolder per class. "

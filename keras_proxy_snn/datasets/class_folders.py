@@ -15,6 +15,7 @@ __all__ = [
     "class_folders",
     "classes_in",
     "existing_folder",
+    "file_note",
     "fingerprint",
     "folder_name",
     "is_seen",
@@ -31,8 +32,13 @@ def existing_folder(path: str | os.PathLike[str]) -> Path:
     """The folder of a path, or a `DatasetError`."""
     place = user_path(path)
     if not place.is_dir():
-        raise DatasetError(f"A folder of pictures must exist. Received: {place}.")
+        raise DatasetError(f"A folder of pictures must exist. Received: {place}{file_note(place)}.")
     return place
+
+
+def file_note(place: Path) -> str:
+    """What is there in place of a folder, in words, or nothing."""
+    return ", which is a file" if place.is_file() else ""
 
 
 def parts_of(place: Path) -> list[Path]:

@@ -80,9 +80,9 @@ class TiedIF(IF, Stage, fixed=("current_dtype", "input_scale", "twin", "batch_no
         if activation_kind(twin.activation) is None:
             name = getattr(twin.activation, "__name__", twin.activation)
             raise ValueError(
-                f"The {self.twin_class.__name__} of a spiking network must have no activation or "
-                "ReLU, because IF neurons approximate ReLU: train the CNN with that activation. "
-                f"Received: activation={name!r} in layer {twin.name!r}, the twin of {cls}."
+                f"A {self.twin_class.__name__} of a spiking network must have the activation "
+                "'relu' or none, because IF neurons approximate ReLU. Set activation='relu' in it "
+                f"and train the CNN again. Received: activation={name!r} in layer {twin.name!r}."
             )
         if getattr(twin, "data_format", "channels_last") != "channels_last":
             raise ValueError(

@@ -24,11 +24,29 @@ _PAGE = (
 )
 
 
+_CURE = "It has no spiking counterpart: leave it out, or take another layer, and train again."
+_OWN = (
+    "Code of your own cannot be converted: take Keras's layers. To scale images, take "
+    "keras.layers.Rescaling at the input."
+)
+_NORMALISE = "Put keras.layers.BatchNormalization in its place and train again."
+_PRODUCT = (
+    "Spikes cannot be multiplied: leave out the whole block, such as a gate, and train again."
+)
+_ENLARGE = "Maps cannot be enlarged: leave it out and train again."
+_CURES = {
+    **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _NORMALISE),
+    **dict.fromkeys(("UnitNormalization", "RMSNormalization"), _NORMALISE),
+    **dict.fromkeys(("Multiply", "Dot", "Attention", "MultiHeadAttention"), _PRODUCT),
+    **dict.fromkeys(("Conv2DTranspose", "UpSampling2D"), _ENLARGE),
+}
+
+
 def check_kinds(graph: Graph, start: int) -> None:
     """Raise a `ValueError` if a CNN's last activation, or several layers, cannot be mapped.
 
-    One error names all such layers, so that the CNN is trained anew only once. A single layer
-    before the last is left to the mapper, which knows more about it.
+    One error names all such layers, so that the CNN is trained anew only once. A single layer of
+    another kind is left to the mapper, which knows more about it.
 
     Args:
         graph: The CNN up to its logits.
@@ -39,8 +57,8 @@ def check_kinds(graph: Graph, start: int) -> None:
     if len(wrong) > 1:
         cures = "; ".join(f"{_named(x)}: {advice(x, x is layers[-1]).rstrip('.')}" for x in wrong)
         raise ValueError(f"{_PAGE} Received: {len(wrong)} layers of other kinds. {cures}.")
-    if wrong and wrong[0] is layers[-1] and _other_activation(wrong[0]):
-        raise refusal(wrong[0], advice(wrong[0], last=True))
+    if wrong and _other_activation(wrong[0]):
+        raise refusal(wrong[0], advice(wrong[0], wrong[0] is layers[-1]))
 
 
 def _has_counterpart(layer: Any) -> bool:
@@ -103,9 +121,16 @@ def advice(layer: keras.layers.Layer, last: bool = False) -> str:
             "It is an operation between layers, such as `image / 255`: scale images with "
             "keras.layers.Rescaling at the input, which needs no new training."
         )
-    if "elu" in type(layer).__name__.lower() or _other_activation(layer):
-        return "IF neurons approximate ReLU: train the CNN with that activation."
-    return "Replace it and train the CNN again, or leave it out of the CNN."
+    if _other_activation(layer):
+        return "IF neurons approximate ReLU: set activation='relu' in it and train the CNN again."
+    if "elu" in type(layer).__name__.lower():
+        return "IF neurons approximate ReLU: put keras.layers.ReLU in its place and train again."
+    return _CURES.get(type(layer).__name__, _OWN if _is_own(layer) else _CURE)
+
+
+def _is_own(layer: keras.layers.Layer) -> bool:
+    """Whether a layer has code of the user."""
+    return type(layer) is keras.layers.Lambda or not type(layer).__module__.startswith("keras.")
 
 
 def _plain_class(layer: keras.layers.Layer) -> Any:

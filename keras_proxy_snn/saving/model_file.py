@@ -60,7 +60,10 @@ def load_model(path: str | Path, compile: bool = False) -> ProxyModel:
         raise ValueError(f"{path} is not a saved Keras model ({error}).") from error
     if not isinstance(model, ProxyModel):
         kind = type(model).__name__
-        raise ValueError(f"A saved ProxyModel is expected. Received: {path} with a {kind}.")
+        raise ValueError(
+            "A saved ProxyModel is expected; keras_proxy_snn.from_keras makes one of a CNN. "
+            f"Received: {path} with a {kind}."
+        )
     return model
 
 

@@ -138,6 +138,7 @@ class ActivitySums:
             neurons=len(self._most),
             v_threshold=layer.v_threshold,
             firing_rate=float(self._rate / images),
+            spikes_per_image=float(self._rate / images * len(self._most) * self._time_steps),
             dead_fraction=float(np.mean(self._most == 0)),
             saturated_fraction=float(np.mean(self._fewest == self._time_steps)),
             maps=maps,

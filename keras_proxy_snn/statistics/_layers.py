@@ -39,6 +39,8 @@ class LayerStatistics:
         neurons: Number of neurons.
         v_threshold: Their threshold, in units of the weights.
         firing_rate: Mean of r over neurons and images, in spikes per neuron and step.
+        spikes_per_image: Mean number of spikes that the layer fires for an image, which is
+            neurons * firing_rate * T.
         dead_fraction: Share of the neurons that spike at no step of any image.
         saturated_fraction: Share of the neurons that spike at every step of every image.
         maps: Number of feature maps; each neuron of a dense layer is a map of its own.
@@ -57,6 +59,7 @@ class LayerStatistics:
     neurons: int
     v_threshold: float
     firing_rate: float
+    spikes_per_image: float
     dead_fraction: float
     saturated_fraction: float
     maps: int
@@ -127,7 +130,7 @@ class Record(Named[LayerRecord]):
 
 def activity_table(layers: Sequence[LayerStatistics], of: str = "") -> Table:
     """The activity of layers, one row per layer; below it the maps that never spike."""
-    head = ("layer", "neurons", "threshold", "rate", "dead", "saturated")
+    head = ("layer", "neurons", "threshold", "rate", "spikes", "dead", "saturated")
     rows: list[Sequence[str]] = [(*head, "Eq. 9", "dist.", "ANN", "dist.")]
     rows += [
         (
@@ -135,6 +138,7 @@ def activity_table(layers: Sequence[LayerStatistics], of: str = "") -> Table:
             f"{layer.neurons:,}",
             f"{layer.v_threshold:g}",
             f"{layer.firing_rate:.4f}",
+            f"{layer.spikes_per_image:,.0f}",
             f"{layer.dead_fraction:.1%}",
             f"{layer.saturated_fraction:.1%}",
             f"{layer.rate_error:.4f}",
@@ -146,6 +150,7 @@ def activity_table(layers: Sequence[LayerStatistics], of: str = "") -> Table:
     ]
     notes = (
         *_dead_maps(layers),
+        "spikes: fired by the layer for one image, the mean; neurons x rate x T.",
         "Eq. 9: firing rate against ReLU(current / threshold) for the layer's own inputs.",
         "ANN: against the activation of the same layer of the ANN. dist.: cosine distance.",
     )

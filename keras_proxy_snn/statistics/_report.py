@@ -26,6 +26,7 @@ class Report:
         images: Number of images.
         time_steps: Number T of time steps.
         layers: Activity of each layer with neurons, in order.
+        spikes_per_image: Mean number of spikes that all layers fire for an image.
         costs: Work of both networks per image.
         energy_table: Constants of the energy estimate, with their sources.
     """
@@ -34,6 +35,7 @@ class Report:
     images: int
     time_steps: int
     layers: tuple[LayerStatistics, ...]
+    spikes_per_image: float
     costs: Costs
     energy_table: EnergyTable
 
@@ -48,14 +50,17 @@ class Report:
         )
         return [activity_table(self.layers), work_table(costs.layers), energy]
 
+    def _head(self) -> str:
+        spikes = f"{self.spikes_per_image:,.0f} spikes per image"
+        return f"{self.model}: T = {self.time_steps}, {self.images} images, {spikes}"
+
     def __str__(self) -> str:
-        head = f"{self.model}: T = {self.time_steps}, {self.images} images"
-        return "\n\n".join([head, *map(str, self._tables())])
+        return "\n\n".join([self._head(), *map(str, self._tables())])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        head = f"<div>{escape(self.model)}: T = {self.time_steps}, {self.images} images</div>"
+        head = f"<div>{escape(self._head())}</div>"
         return head + "".join(table.html() for table in self._tables())
 
 
@@ -118,6 +123,7 @@ def report(
         images=costs.images,
         time_steps=costs.time_steps,
         layers=layers,
+        spikes_per_image=sum(layer.spikes_per_image for layer in layers),
         costs=costs,
         energy_table=table,
     )

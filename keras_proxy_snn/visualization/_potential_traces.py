@@ -26,6 +26,10 @@ _CAPTION = (
 
 _MARKERS = "os^Dv"
 
+# Potentials, over the threshold, that differ by less are one line to the eye.
+_APART = 0.05
+_CANDIDATES = 1000
+
 
 class _Traces(NamedTuple):
     """Some neurons of a layer: potentials over threshold and spikes, `(time, neurons)`."""
@@ -50,9 +54,10 @@ def potential_traces(
 
     Potentials are taken after each step and its reset, in units of the threshold (the dashed
     line), so a spike shows as a fall. Step 0 is the start at `v_0`. Ticks at the top are spikes.
-    The neurons are a random sample of the neurons that fired. If no neuron of a layer fired, the
-    neurons that came nearest to the threshold are drawn. The readout shows the classes with the
-    most spikes.
+    The neurons are a random sample of the neurons that fired; neurons with the same potentials,
+    such as those of a white background, are taken only if there are no others. If no neuron of a
+    layer fired, the neurons that came nearest to the threshold are drawn. The readout shows the
+    classes with the most spikes.
 
     Args:
         model: Spiking network and proxy.
@@ -151,9 +156,20 @@ def _choose(
         best = np.lexsort((-v[-1], -counts))[:neurons]
         silent = "" if counts[best[-1]] else ", then by potential"
         return best, f"the {len(best)} classes with the most spikes{silent}"
-    chosen = np.sort(rng.permutation(active)[:neurons])
+    chosen = np.sort(_apart(v, rng.permutation(active), neurons))
     share = "all" if len(chosen) == len(active) else f"{len(chosen)} of the"
     return chosen, f"{share} {len(active):,} that fired"
+
+
+def _apart(v: np.ndarray, candidates: np.ndarray, number: int) -> np.ndarray:
+    """The first candidates whose lines do not cover each other, and others if there are too few."""
+    chosen: list[int] = []
+    for candidate in candidates[:_CANDIDATES]:
+        distances = np.abs(v[:, chosen] - v[:, [candidate]]).max(axis=0)
+        if len(chosen) < number and (distances >= _APART).all():
+            chosen.append(candidate)
+    rest = candidates[~np.isin(candidates, chosen)]
+    return np.concatenate([np.asarray(chosen, candidates.dtype), rest])[:number]
 
 
 def _draw(axes: "Axes", layer: _Traces) -> Any:

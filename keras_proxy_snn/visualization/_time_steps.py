@@ -200,7 +200,7 @@ def _finish(axes: "Axes", steps: list[int], columns: int) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(FixedLocator(_ticks(steps, logarithmic, columns)))
     axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.set_xlabel("time steps T")
+    axes.set_xlabel("time steps T, logarithmic axis" if logarithmic else "time steps T")
     axes.set_ylabel("accuracy (%)")
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
