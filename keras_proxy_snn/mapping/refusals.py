@@ -23,7 +23,6 @@ _PAGE = (
     "(https://keras-proxy-snn.github.io/keras-proxy-snn/learn/own-cnn/#what-can-be-converted)."
 )
 
-
 _CURE = "It has no spiking counterpart: leave it out, or take another layer, and train again."
 _OWN = (
     "Code of your own cannot be converted: take Keras's layers. To scale images, take "
