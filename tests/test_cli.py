@@ -373,7 +373,7 @@ def test_an_integer_network(trained, tmp_path):
 def test_a_rounded_network_is_told_from_the_model(
     options, compared_with, trained, tmp_path, digits
 ):
-    (x, _), _ = digits
+    _, (x, _) = digits  # what rounding changes is told of test images
     output = tmp_path / "net.tflite"
     words = ["export", trained[0], "--format", "litert", "--output", output, *options]
     facts = json.loads(good(*words, "--json"))
@@ -387,15 +387,15 @@ def test_a_rounded_network_is_told_from_the_model(
     classes = int((file.argmax(axis=1) != model.argmax(axis=1)).sum())
     assert facts["check"]["differing"] == 0
     assert facts["compared_with"] == compared_with
-    told = {"images": 64, "classes": classes, "counts": counts, "compared": 640}
+    told = {"images": 64, "kind": "test", "classes": classes, "counts": counts, "compared": 640}
     assert facts["rounding"] == told
     assert counts > 0 or "float16" in options
     shown = good(*words, "--force")
     assert (
         f"64 images, 0 counts differ, worst difference 0, compared with {compared_with}\n" in shown
     )
-    of = f"{counts} of 640 counts differ, {classes} of 64 images get another class than from the "
-    assert f"{of}float network\n" in shown
+    of = f"{counts} of 640 counts differ, {classes} of 64 test images get another class than from "
+    assert f"{of}the float network\n" in shown
 
 
 def test_half_the_weights(trained, tmp_path):
@@ -1159,6 +1159,7 @@ def test_what_arguments_alone_tell_is_told_before_a_backend_is_loaded(
     Path("feature_maps.png").touch()
     for name in ("my/a", "my/b", "parted/train", "parted/test"):
         Path(name).mkdir(parents=True, exist_ok=True)
+        Path(name, "1.png").touch()
     for name in ("bench", "draw", "evaluate", "export", "inspect", "predict", "train"):
         command = sys.modules[f"keras_proxy_snn.cli.{name}"]
         monkeypatch.setattr(command, "import_backend", lambda: pytest.fail("Keras is loaded"))

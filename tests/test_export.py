@@ -352,14 +352,14 @@ def test_of_scores_by_potential_rounding_tells_the_classes_alone(rng):
     program = Program((Flatten("flatten"), readout), (3, 3, 1), time_steps=5)
     coarse = quantise(program, images, bits=2)
     before, after = (interpret(p, images).spike_counts for p in (program, coarse))
-    found = rounding(program, coarse, images)
+    found = rounding(program, coarse, images, "test")
     assert (found.counts, found.compared) == ((before != after).sum(), before.size)
     assert found.counts > 0
     pair = [replace(p, readout="potential") for p in (program, coarse)]
     traces = [(p, interpret(p, images)) for p in pair]
     a, b = (p.scores(t.spike_counts, t.potentials[-1]).argmax(axis=1) for p, t in traces)
-    found = rounding(*pair, images)
-    told = f"{(a != b).sum()} of 40 images get another class than from the float network"
+    found = rounding(*pair, images, "test")
+    told = f"{(a != b).sum()} of 40 test images get another class than from the float network"
     assert str(found) == told
     assert (a != b).any()
 

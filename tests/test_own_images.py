@@ -204,13 +204,54 @@ def test_the_folder_of_a_training_and_its_copies_give_the_held_out_pictures(tmp_
 
 
 @pytest.mark.any_backend
+def test_pictures_of_the_training_in_another_folder_are_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+
+    def picture(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        keras.utils.save_img(path, rng.integers(0, 256, (8, 8, 1)), scale=False)
+
+    for label in ("bright", "dark"):
+        for number in range(5):
+            picture(tmp_path / "my" / label / f"{number}.png")
+    trained = good("train", *SPEC, "--data", "my", "--epochs", 1, "--output", "m.keras", "--json")
+    for result in (trained, good("inspect", "m.keras", "--json")):
+        assert "trained_on" not in result.stdout  # a long text for nobody
+    train, test = datasets.from_folder("my")
+    shutil.move("my", "moved")
+    (tmp_path / "moved" / test.files[0]).unlink()
+    told = good("evaluate", "m.keras", "--data", "moved")
+    assert "9 images of moved" in told.stdout
+    assert "warning: 8 of the 9 pictures of moved are of the training" in told.stderr
+    # Names do not decide, nor does the number of pictures.
+    for label in ("bright", "dark"):
+        picture(tmp_path / "new" / label / "0.png")
+    assert "of the training" not in good("evaluate", "m.keras", "--data", "new").stderr
+    known = train.files[0]
+    shutil.copy(f"moved/{known}", f"new/{known.split('/')[0]}/other.png")
+    told = good("evaluate", "m.keras", "--data", "new").stderr
+    assert "warning: 1 of the 3 pictures of new is of the training" in told
+
+
+@pytest.mark.any_backend
+def test_a_class_without_pictures_is_told_before_the_number_of_classes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "my", 2, 2)
+    (tmp_path / "my" / "empty").mkdir()
+    told = call("train", *SPEC, "--data", "my", "--output", "m.keras").stderr
+    assert "A class must have pictures" in told
+    assert "my/empty without any" in told
+
+
+@pytest.mark.any_backend
 def test_files_from_before_paths_were_whole_still_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "my", 5, 5)
     good("train", *SPEC, "--data", "my", "--epochs", 1, "--output", "m.keras")
     record = read_record("m.keras")
     record["settings"] |= {"data": "my", "dataset": "my"}
-    del record["settings"]["fingerprint"]
+    del record["settings"]["fingerprint"], record["settings"]["trained_on"]
     save_model(load_model("m.keras", compile=True), "m.keras", record)
     assert "2 held-out images of my" in good("evaluate", "m.keras").stdout
     shutil.copytree("my", "copy")
@@ -288,7 +329,7 @@ def test_names_and_calibration_of_a_folder_reach_a_device(tmp_path, monkeypatch,
     words = ["export", "m.keras", *options[:2], "--force"]
     told = good(*words).stderr
     assert "my, is not there. If you moved it, say --calibration" in told
-    assert "check has images of noise alone, and no accuracy is measured" in told
+    assert "check has images of noise alone, no accuracy is measured, and integers cannot" in told
     assert "say --calibration" not in good(*words, "--calibration", "moved").stderr
     (tmp_path / "moved").rename(tmp_path / "my")
     monkeypatch.setattr(sys, "argv", ["on_device.py", "m.tflite", "my", "--json"])

@@ -82,10 +82,14 @@ def _data_set(
     outputs = program.shapes()[-1][0]
     fitting = datasets.name_by_shape(program.input_shape, outputs, program.class_names)
     name = wanted or fitting
-    if name is None:
-        return None, None, None
-    place = kept_data_dir(record, name)
-    if wanted is None and datasets.locate(name, place) is None:
+    place = None if name is None else kept_data_dir(record, name)
+    if name is None or (wanted is None and datasets.locate(name, place) is None):
+        click.echo(
+            "note: no images for this network were found here, such as those of its training. A "
+            "check has images of noise alone, no accuracy is measured, and integers cannot be made. "
+            "Give --calibration, or set KERAS_PROXY_SNN_DATA.",
+            err=True,
+        )
         return None, None, None
     with reading(f"data set {name}"):
         classes = datasets.class_names(name)

@@ -9,7 +9,13 @@ from .. import datasets
 from ..basics.checks import check_choice
 from ..basics.files import user_path
 from ..cnn.spec import Dense, Spec, layer_shapes, parse_spec
-from ..datasets.class_folders import check_held_out, classes_in, existing_folder, file_note
+from ..datasets.class_folders import (
+    check_filled,
+    check_held_out,
+    classes_in,
+    existing_folder,
+    file_note,
+)
 from ..datasets.names import is_hub
 from ..neurons.neuron import READOUTS, RESETS
 from ..presets import PRESETS
@@ -119,6 +125,7 @@ def check_training(settings: dict[str, Any]) -> None:
 def _check_classes(folder: str, spec: Spec | None) -> None:
     """Raise an error unless a folder has classes, as many as a spec; `None` fits any number."""
     names = classes_in(folder)
+    check_filled(existing_folder(folder))
     for layer in (spec or ())[-1:]:
         if isinstance(layer, Dense) and layer.units != len(names):
             raise BadInput(

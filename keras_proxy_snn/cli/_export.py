@@ -79,13 +79,6 @@ def run(
     images, test, classes = calibration_images(program, calibration, record)
     if classes is not None and program.class_names is None:
         program = replace(program, metadata={**program.metadata, "class_names": list(classes)})
-    if images is None:
-        click.echo(
-            "note: no images for this network were found here, such as those of its training. A "
-            "check has images of noise alone, and no accuracy is measured. Give --calibration, or "
-            "set KERAS_PROXY_SNN_DATA.",
-            err=True,
-        )
     integers = bits is not None or program.number_format not in FORMATS[format].numbers
     if integers and images is None:
         raise ValueError("An integer network needs training images: give --calibration.")
@@ -112,9 +105,21 @@ def run(
         facts["disturbance"] = disturbed
     is_rounded = integers or weights != "float32"
     if is_rounded and exported.check is not None and not program.is_integer:
-        some = noise_images(program) if images is None else images[:CHECKED]
-        facts["rounding"] = asdict(rounding(program, exported.program, some))
+        some, kind = _some(program, images, test)
+        facts["rounding"] = asdict(rounding(program, exported.program, some, kind))
     return {**facts, "runner": str(output.with_name(RUNNER)) if with_runner else None}
+
+
+def _some(program: Program, images: Any, test: Any) -> tuple[Any, str]:
+    """Some images to see what rounding changes, and their kind.
+
+    Test images, where there are any: images that a network knows change their class less often.
+    """
+    if test is not None:
+        return test[0][:CHECKED], "test"
+    if images is not None:
+        return images[:CHECKED], "calibration"
+    return noise_images(program), "noise"
 
 
 def _source(path: Path) -> Any:

@@ -45,7 +45,9 @@ def inspect(model: Path, as_json: bool) -> None:
     check_backend()
     check_network(model)
     import_backend()
-    network = load_network(model)
+    from ._own import readable
+
+    network, training = load_network(model), training_record(model)
     noted = model_facts(model)
     facts = {
         "file": str(model),
@@ -63,7 +65,7 @@ def inspect(model: Path, as_json: bool) -> None:
         "parameters": network.ann.count_params(),
         "layers": _layers(network),
         **{name: noted.get(name) for name in ("keras_version", "date_saved")},
-        "training": training_record(model),
+        "training": None if training is None else readable(training),
     }
     if as_json:
         print_json(facts)

@@ -114,7 +114,7 @@ def train(
         check_training(settings)
     import_backend()
     from ._accuracy import print_accuracies
-    from ._own import kept
+    from ._own import kept, readable
     from ._training import run
 
     record = None
@@ -127,7 +127,7 @@ def train(
         settings.update(data=data, dataset=data)
     result = run(settings, target, data_dir, record)
     if as_json:
-        print_json(result)
+        print_json(readable(result))
     else:
         print_accuracies(result["test"])
         click.echo(f"Written to {output}.")

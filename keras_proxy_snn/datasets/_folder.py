@@ -21,8 +21,9 @@ from .class_folders import (
     parts_of,
     pictures_in,
     several,
+    without_pictures,
 )
-from .pictures import PICTURES, read, size
+from .pictures import read, size
 
 __all__ = ["FRACTION", "checked_size", "from_folder", "open_folder"]
 
@@ -165,9 +166,7 @@ def open_folder(
         pictures, strangers = pictures_in(folders[name])
         others += strangers
         if not pictures:
-            raise DatasetError(
-                f"A class must have pictures ({PICTURES}). Received: {folders[name]} without any."
-            )
+            raise without_pictures(folders[name])
         files += [(turn, label, file) for turn, file in enumerate(pictures)]
     if others:
         _left_out(place, others, "only pictures in the folder of a class are taken")

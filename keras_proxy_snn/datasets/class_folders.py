@@ -11,6 +11,7 @@ from ._info import DatasetError
 from .pictures import PICTURES
 
 __all__ = [
+    "check_filled",
     "check_held_out",
     "class_folders",
     "classes_in",
@@ -22,6 +23,7 @@ __all__ = [
     "parts_of",
     "pictures_in",
     "several",
+    "without_pictures",
 ]
 
 _TRAINING = ("train", "training")
@@ -128,6 +130,18 @@ def check_held_out(place: Path, held_out: float | None) -> None:
             f"given if the folder itself has such a part. Received: {held_out!r}, and {place} with "
             f"{training.name!r} and {tests[0].name!r}."
         )
+
+
+def check_filled(place: Path) -> None:
+    """Raise a `DatasetError` if a class to train with has no picture."""
+    for folder in class_folders(parts_of(place)[0]):
+        if not pictures_in(folder)[0]:
+            raise without_pictures(folder)
+
+
+def without_pictures(folder: Path) -> DatasetError:
+    """The error for the folder of a class that has no picture."""
+    return DatasetError(f"A class must have pictures ({PICTURES}). Received: {folder} without any.")
 
 
 def folder_name(class_name: str) -> str:

@@ -16,7 +16,9 @@ A network of the form "step" or "stateful" runs step by step and may stop before
     --stop certain   stops when no other class can overtake the leading class. The class is the
                      same as after all T steps.
     --stop margin    stops when the leading class leads by the M spikes of `--margin M`, with the
-                     fractions towards the next spike. It stops earlier and may give another class.
+                     fractions towards the next spike. It may give another class. It stops earlier
+                     where T is large and the output neurons fire often. Where they have only a few
+                     spikes, a lead of 4 comes late or never: then take a smaller M, or `certain`.
     --stop never     runs all T steps.
 
 The default is `certain`. A network of another form runs all T steps in one call.

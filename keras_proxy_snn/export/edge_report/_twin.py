@@ -29,9 +29,7 @@ def write_twin(program: Program, calibration: Images, number: str, path: Path) -
     """
     if number == "int8":
         if calibration is None:
-            raise ValueError(
-                "An integer network needs training images. Received: calibration=None."
-            )
+            raise ValueError("An integer network needs training images. Received: no images.")
         tensorflow = require("tensorflow", "tensorflow")
         calibrator = require("tensorflow.lite.python.optimize.calibrator", "tensorflow")
     litert.write_twin(program, path, clip=program.metadata.get("proxy_activation") == "clip")
