@@ -394,7 +394,7 @@ def stack(*after, shape=(8, 8, 1)):
         (lambda: stack(layers.Rescaling(2.0, name="x")), r"at the input.*'x' \(Rescaling\)"),
         (
             lambda: stack(layers.Conv2D(2, 3), layers.MaxPooling2D(name="x")),
-            r"Put a ReLU before the pooling.*'x' \(MaxPooling2D\)",
+            r"Put the pooling after a ReLU: Conv2D, BatchNormal.*same.*'x' \(MaxPooling2D\)",
         ),
         (
             lambda: stack(layers.AveragePooling2D(2), layers.GlobalMaxPooling2D(name="x")),
@@ -436,6 +436,14 @@ def stack(*after, shape=(8, 8, 1)):
             r"'x' \(Conv2D with activation '<lambda>'\)",
         ),
         (lambda: stack(layers.LayerNormalization(name="x")), r"Put keras.layers.BatchNormal.*'x'"),
+        (
+            lambda: with_operation(
+                lambda x: layers.Multiply(name="m")(
+                    [x, layers.Conv2D(2, 1, activation="sigmoid", name="g")(x)]
+                )
+            ),
+            r"'g' \(Conv2D with activation 'sigmoid'\): If it belongs to the gate, .*; 'm' \(Mult",
+        ),
         (lambda: stack(layers.UpSampling2D(name="x")), r"Maps cannot be enlarged.*'x'"),
         (lambda: stack(layers.Lambda(lambda x: x, name="x")), r"Code of your own.*'x' \(Lambda\)"),
         (

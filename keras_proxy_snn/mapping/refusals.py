@@ -32,6 +32,8 @@ _NORMALISE = "Put keras.layers.BatchNormalization in its place and train again."
 _PRODUCT = (
     "Spikes cannot be multiplied: leave out the whole block, such as a gate, and train again."
 )
+_OF_GATES = ("sigmoid", "hard_sigmoid", "tanh")
+_GATE = "If it belongs to the gate, leave it out with it; else set activation='relu' in it."
 _ENLARGE = "Maps cannot be enlarged: leave it out and train again."
 _CURES = {
     **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _NORMALISE),
@@ -54,8 +56,17 @@ def check_kinds(graph: Graph, start: int) -> None:
     layers = [call.layer for call in graph.calls[start:]]
     wrong = [layer for layer in layers if not _has_counterpart(layer)]
     if len(wrong) > 1:
-        cures = "; ".join(f"{_named(x)}: {advice(x, x is layers[-1]).rstrip('.')}" for x in wrong)
-        raise ValueError(f"{_PAGE} Received: {len(wrong)} layers of other kinds. {cures}.")
+        has_gate = any(type(layer).__name__ == "Multiply" for layer in wrong)
+        cures = []
+        for layer in wrong:
+            last = layer is layers[-1]
+            gates = has_gate and not last and _activation_name(layer) in _OF_GATES
+            cures.append(
+                f"{_named(layer)}: {(_GATE if gates else advice(layer, last)).rstrip('.')}"
+            )
+        raise ValueError(
+            f"{_PAGE} Received: {len(wrong)} layers of other kinds. {'; '.join(cures)}."
+        )
     if wrong and _other_activation(wrong[0]):
         raise refusal(wrong[0], advice(wrong[0], wrong[0] is layers[-1]))
 
@@ -77,9 +88,12 @@ def _named(layer: keras.layers.Layer) -> str:
     """Name and class of a layer, and its activation if that is the reason."""
     if not _other_activation(layer):
         return f"{layer.name!r} ({type(layer).__name__})"
-    activation: Any = layer.activation
-    name = getattr(activation, "__name__", type(activation).__name__)
-    return f"{layer.name!r} ({type(layer).__name__} with activation {name!r})"
+    return f"{layer.name!r} ({type(layer).__name__} with activation {_activation_name(layer)!r})"
+
+
+def _activation_name(layer: keras.layers.Layer) -> str:
+    activation: Any = getattr(layer, "activation", None)
+    return str(getattr(activation, "__name__", type(activation).__name__))
 
 
 def check_float32(layer: keras.layers.Layer) -> None:
@@ -154,7 +168,12 @@ def maximum_of_currents(layer: keras.layers.Layer, cause: Any) -> ValueError:
     """
     rule = "Neurons cannot take the maximum of currents."
     if cause is None:
-        return refusal(layer, f"{rule} Put a ReLU before the pooling.")
+        return refusal(
+            layer,
+            f"{rule} Put the pooling after a ReLU: Conv2D, BatchNormalization, ReLU, pooling. If "
+            "the normalisation was between pooling and ReLU, the trained CNN gives the same "
+            "results in this order as long as none of its gamma is negative.",
+        )
     between = (
         f"{rule} Between the ReLU and the pooling stands {cause.name!r} ({type(cause).__name__}), "
         "which makes currents of spikes."
