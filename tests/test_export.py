@@ -425,7 +425,7 @@ def test_formats_of_keras_are_its_own(model, monkeypatch):
         ({"input_signature": []}, TypeError, "image of the model's shape"),
         ({"format": "coreml"}, ValueError, "Received: 'coreml'"),
         ({"overwrite": "yes"}, TypeError, "`overwrite` must be True or False. Received: 'yes'"),
-        ({"calibration": iter([])}, TypeError, "`calibration` must be an array of images"),
+        ({"calibration": iter([])}, TypeError, r"`stream\.arrays\(\)\[0\]` of an ImageStream"),
         ({"images": {"x": 1}}, TypeError, "an array of images .*Received: a dict"),
         ({"verify": "no"}, TypeError, "`verify` must be True or False. Received: 'no'"),
         ({"verbose": "x"}, ValueError, "`verbose` must be .*, 0, 1 or 2, .*. Received: 'x'"),

@@ -247,6 +247,12 @@ def test_the_program_on_the_page_prints_the_classes(images, tmp_path, white):
 
 
 @pytest.mark.once
+def test_the_header_says_what_silence_is(tmp_path):
+    for readout, is_told in (("counts", True), ("potential", False)):
+        c.write(small(readout=readout), tmp_path / "net.c")
+        assert ("there is no answer" in (tmp_path / "net.h").read_text()) == is_told
+
+
 def test_names_of_files_layers_and_classes_are_safe(images, tmp_path):
     program = small()
     names = ["a */ b", "step", "step_fire", "A_B", 'x"; int y']

@@ -186,8 +186,8 @@ def _checked_path(path: Any) -> Path:
 def _check_is_array(argument: str, value: Any) -> None:
     if value is not None and not hasattr(value, "shape") and not isinstance(value, list | tuple):
         raise TypeError(
-            f"`{argument}` must be an array of images (batch, height, width, channels). "
-            f"Received: a {type(value).__name__}."
+            f"`{argument}` must be an array of images (batch, height, width, channels), such as "
+            f"`stream.arrays()[0]` of an ImageStream. Received: a {type(value).__name__}."
         )
 
 

@@ -60,7 +60,7 @@ int $p_step($p_state *s);
 /* Reset, and make all time steps of an image. */
 void $p_run($p_state *s, const uint8_t *image);
 
-/* The class that $what, after any number of steps; in a tie the first one. */
+/* The class that $what, after any number of steps; in a tie the first one.$silent */
 int $p_class(const $p_state *s);
 $potential
 
@@ -70,6 +70,9 @@ $potential
 
 #endif
 """
+
+_SILENT = """
+   If all counts are 0, no output neuron has fired: there is no answer, and the result is 0."""
 
 _POTENTIAL = """
 
@@ -106,6 +109,7 @@ def header(plan: Plan, class_names: list[str], tables: int) -> str:
         **names,
         **values,
         what="has the highest score" if scored else "has the most spikes",
+        silent="" if scored else _SILENT,
         members=[member.declaration for member in members(plan)],
         potential=block(_POTENTIAL, **names) if scored else [],
         facts=_facts({"time_steps": program.time_steps, **program.metadata}),
