@@ -211,7 +211,7 @@ def test_neurons_stay_in_float32_under_mixed_precision(rng):
         (lambda: IFDense(3, twin=keras.layers.Dense(3)), "not both"),
         (
             lambda: IFDense(twin=keras.layers.Dense(3, activation="tanh")),
-            "activation or ReLU.*'tanh'",
+            "activation 'relu' or none.*'tanh'",
         ),
         (
             lambda: IFConv2D(twin=keras.layers.Conv2D(3, 3, data_format="channels_first")),
