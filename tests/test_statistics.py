@@ -592,6 +592,12 @@ def test_maps_that_never_spike_are_told_by_index():
     assert line in str(statistics.report(model, np.ones((2, 4, 4, 1)))).splitlines()
 
 
+@pytest.mark.any_backend
+def test_the_report_of_the_digits_fits_a_screen(digits):
+    model = kps.build("digits", weights="pretrained")
+    assert len(repr(statistics.report(model, digits[1][0][:4]))) <= 3000
+
+
 def test_record_report_and_costs_show_themselves_as_tables(rng):
     model, x = conv_model(rng)
     seen, report = statistics.record(model, x), statistics.report(model, x)

@@ -150,7 +150,7 @@ def activity_table(layers: Sequence[LayerStatistics], of: str = "") -> Table:
     ]
     notes = (
         *_dead_maps(layers),
-        "spikes: fired by the layer for one image, the mean; neurons x rate x T.",
+        "spikes: fired for one image, neurons x rate x T.",
         "Eq. 9: firing rate against ReLU(current / threshold) for the layer's own inputs.",
         "ANN: against the activation of the same layer of the ANN. dist.: cosine distance.",
     )

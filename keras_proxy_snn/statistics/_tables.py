@@ -32,8 +32,7 @@ def work_table(layers: Sequence[LayerCosts], of: str = "") -> Table:
         "A row has the weights that its neurons read; after a sum, those of all its convolutions.",
         "parameters: with batch normalisation folded in; `summary` and `inspect` do not fold it.",
         "The SNN does the multiply-adds of its first layer too, once.",
-        "spikes in: those that weights, sums and averages read, so not those that neurons fire:",
-        "a spike counts once for each reader, and pooling of spikes makes fewer.",
+        "spikes in: those that weights, sums and averages read, not those that fire; see Activity.",
         "SynOps: additions of a weight to a potential, caused by spikes.",
     )
     return Table(f"Work per image{of}", rows, 1, notes)
