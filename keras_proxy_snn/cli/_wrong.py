@@ -5,6 +5,7 @@ from typing import Any
 import click
 import numpy as np
 
+from ..basics.arrays import highest_scores
 from ..model import ProxyModel
 from ._accuracy import bar
 from ._classes import SILENT
@@ -39,20 +40,16 @@ def wrong_images(
     with bar("looking for wrong answers", batch_size, test.images) as callback:
         scores = model.predict(**given, time_steps=time_steps, callbacks=[callback], verbose=0)
     labels, files, names = np.asarray(test.labels), test.files, test.class_names
+    found = highest_scores(scores)
     return [
         {
             "number": int(number),
             "file": None if files is None else files[number],
             "class": names[labels[number]],
-            "answers": [names[best] for best in _highest(scores[number])],
+            "answers": [names[best] for best in np.flatnonzero(found[number])],
         }
         for number in np.flatnonzero(scores.argmax(axis=1) != labels)
     ]
-
-
-def _highest(scores: np.ndarray) -> np.ndarray:
-    """The classes that share the highest score; none if all scores are 0."""
-    return np.flatnonzero((scores == scores.max()) & scores.any())
 
 
 def print_wrong(rows: list[dict[str, Any]]) -> None:

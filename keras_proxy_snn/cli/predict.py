@@ -70,6 +70,7 @@ def predict(
     check_pictures(images)
     given = None if labels is None else names_in(labels)
     import_backend()
+    from ..basics.arrays import highest_scores
     from ._accuracy import bar
     from ._classes import SILENT
     from ._pictures import new_pictures
@@ -86,8 +87,8 @@ def predict(
             err=True,
         )
     classes = _class_names(model, network, given, labels)
-    highest = scores == scores.max(axis=1, keepdims=True)
-    tied = (highest.sum(axis=1) > 1) & scores.any(axis=1)
+    highest = highest_scores(scores)
+    tied = highest.sum(axis=1) > 1
     if tied.any():
         click.echo(
             f"several classes have the highest score for {tied.sum()} of {len(scores)} images: "

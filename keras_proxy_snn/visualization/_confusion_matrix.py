@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from keras import ops
 
+from ..basics.arrays import highest_scores
 from ..basics.types import Tensor
 from .figure import WIDTH, class_labels, new_figure, short
 
@@ -99,8 +100,7 @@ def _matrix(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def _tied(scores: np.ndarray) -> str:
     """A line of the caption; without it a column would look like the only answer."""
-    highest = (scores == scores.max(axis=1, keepdims=True)).sum(axis=1)
-    images, tied = len(scores), int(np.sum((highest > 1) & scores.any(axis=1)))
+    images, tied = len(scores), int(np.sum(highest_scores(scores).sum(axis=1) > 1))
     if not tied:
         return ""
     found = "is a tie; it is" if tied == 1 else "are ties; each is"
