@@ -54,8 +54,9 @@ def test_levels_are_whole_in_half_precision():
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("gain", [1.0, 0.7])
 def test_one_start_for_all_neurons_gives_the_bits_of_a_start_for_each(gain, dtype, rng):
-    """A single number may take a faster way; more numbers than fit into one piece of it."""
+    """A single number may take a faster way; more numbers than one thread of it takes."""
     a = (rng.integers(-64, 192, (3, 150, 150)) / 64).astype("float32")
+    a[0, 0, :4] = np.nan, np.inf, -np.inf, -0.0
     weights = ops.convert_to_tensor(rng.normal(size=a.shape), dtype)
 
     def weighted(a, v_0):

@@ -1,19 +1,32 @@
-"""The `"qcfs"` response on PyTorch's CPU: one pass through memory instead of a dozen."""
+"""The `"qcfs"` response on PyTorch's CPU by Numba: one pass through memory instead of a dozen."""
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
+from ..basics.processor import numba_works
+from ..basics.threads import in_threads
+
 __all__ = ["applies", "quantised"]
 
-# Numbers per piece: the float32 copy of a piece (256 KB) stays in the processor's cache.
-_PIECE = 2**16
+# Numbers per thread, at least; a thread that has fewer takes longer to start than to work.
+_SHARE = 2**16
+
+_BITS = {torch.float32: (torch.int32, np.uint32), torch.bfloat16: (torch.int16, np.uint16)}
 
 
 def applies(a: Any, v_0: Any) -> bool:
-    """Whether `quantised` can be used; it needs a CPU, and the same `v_0` for all activations."""
-    return a.device.type == "cpu" and isinstance(v_0, float) and not torch.compiler.is_compiling()
+    """Whether `quantised` can be used: on a CPU, with Numba and one `v_0` for all activations."""
+    return (
+        a.device.type == "cpu"
+        and a.dtype in _BITS
+        and isinstance(v_0, float)
+        and not torch.compiler.is_compiling()
+        and numba_works()
+    )
 
 
 def quantised(a: torch.Tensor, gain: float, time_steps: int, v_0: float) -> Any:
@@ -24,21 +37,41 @@ def quantised(a: torch.Tensor, gain: float, time_steps: int, v_0: float) -> Any:
 class _Quantised(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, a: torch.Tensor, gain: float, time_steps: int, v_0: float) -> Any:
+        from .cpu_kernel import quantise
+
         a = a.contiguous()
         result = torch.empty_like(a)
         follows = torch.empty_like(a, dtype=torch.bool)
-        level = torch.empty(min(_PIECE, a.numel()))
-        pieces = (flat.view(-1).split(_PIECE) for flat in (a, result, follows))
-        for piece, rounded, inside in zip(*pieces, strict=True):
-            exact = level[: piece.numel()].copy_(piece).mul_(time_steps).div_(gain).add_(v_0)
-            bounded = exact.clamp(0.0, time_steps)
-            torch.eq(exact, bounded, out=inside)
-            rounded.copy_(bounded.floor_().div_(time_steps).mul_(gain))
+        settings = [np.float32(number) for number in (gain, time_steps, v_0)]
+        given, rounded, inside = _bits(a), _bits(result), follows.view(-1).numpy()
+        _in_parts(
+            lambda part: quantise(given[part], *settings, rounded[part], inside[part]), a.numel()
+        )
         ctx.save_for_backward(follows)
         return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        from .cpu_kernel import select
+
         (follows,) = ctx.saved_tensors
-        return gradient * follows, None, None, None
+        gradient = gradient.contiguous()
+        result = torch.empty_like(gradient)
+        given, passed, inside = _bits(gradient), _bits(result), follows.view(-1).numpy()
+        _in_parts(lambda part: select(given[part], inside[part], passed[part]), gradient.numel())
+        return result, None, None, None
+
+
+def _bits(numbers: torch.Tensor) -> Any:
+    """The bits of contiguous numbers, flat, in the same memory."""
+    signed, unsigned = _BITS[numbers.dtype]
+    return numbers.detach().view(-1).view(signed).numpy().view(unsigned)
+
+
+def _in_parts(work: Callable[[slice], Any], numbers: int) -> None:
+    """Share flat arrays among threads."""
+    shares = -(-numbers // _SHARE)
+    in_threads(
+        lambda part: work(slice(part.start * _SHARE, min(part.stop * _SHARE, numbers))), shares
+    )
