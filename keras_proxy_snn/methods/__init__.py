@@ -132,6 +132,11 @@ METHODS: dict[str, Method] = {
         _PROXY,
         partial(quantised_proxy.fit, recipe=quantised_proxy.JOINT),
     ),
+    "proxy_joint_descent": Method(
+        "quantised ANN by gradient descent, then proxy and ANN together, average pooling",
+        _PROXY,
+        partial(quantised_proxy.fit, recipe=quantised_proxy.DESCENT),
+    ),
     "proxy_growing_t": Method("proxy learning, T growing", _PROXY, growing.fit),
     "surrogate": Method(
         "surrogate gradient, arctangent", "Fang et al. 2021, arXiv:2007.05785", surrogate.fit

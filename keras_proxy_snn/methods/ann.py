@@ -5,7 +5,7 @@ import keras
 from ..basics.types import Images, Tensor
 from ..model import ProxyModel
 from ..presets import Preset
-from ..presets.build import build
+from ..presets.build import adam, build
 from ._conversion import PLAIN
 from ._training import Trained, Training, fit_phase, phase_name
 
@@ -41,10 +41,12 @@ def preset_model(preset: Preset, **fields: object) -> ProxyModel:
     return build(values.pop("spec"), **values)
 
 
-def compile_ann(ann: keras.Model, preset: Preset) -> None:
-    """Compile an ANN with the preset's optimizer and cross-entropy."""
+def compile_ann(
+    ann: keras.Model, preset: Preset, optimizer: keras.optimizers.Optimizer | None = None
+) -> None:
+    """Compile an ANN with cross-entropy and an optimizer, the preset's if not given."""
     ann.compile(
-        keras.optimizers.Adam(preset.learning_rate, preset.beta_1, preset.beta_2, preset.epsilon),
+        optimizer or adam(preset),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )

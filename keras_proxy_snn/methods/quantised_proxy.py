@@ -8,12 +8,24 @@ from ..basics.types import Images, Tensor
 from ..conversion.quantised_ann import QuantisedANN
 from ..model import ProxyModel
 from ..presets import Preset
+from ..presets.build import adam
+from ..training.metrics import SpikeAccuracy
 from ._training import Trained, Training, cosine, fit_phase, linear
 from .ann import compile_ann, preset_model
 from .joint import JointModel
 from .proxy import low_t
 
-__all__ = ["HEADLINE", "JOINT", "LONG", "QUARTER", "Recipe", "fit", "network", "with_dropout"]
+__all__ = [
+    "DESCENT",
+    "HEADLINE",
+    "JOINT",
+    "LONG",
+    "QUARTER",
+    "Recipe",
+    "fit",
+    "network",
+    "with_dropout",
+]
 
 _LEVELS = 4  # as in QCFS
 
@@ -32,6 +44,8 @@ class Recipe:
             the readout.
         joint: Whether the loss of the second part is the mean of the SNN's and the ANN's, see
             `keras_proxy_snn.methods.joint.JointModel`.
+        sgd_rate: Learning rate of stochastic gradient descent with Nesterov's momentum of 0.9, in
+            place of Adam and the preset's rate; `None` keeps both.
     """
 
     last_share: int = 4
@@ -41,6 +55,7 @@ class Recipe:
     cosine: bool = False
     ann_dtype: str = "float32"
     joint: bool = False
+    sgd_rate: float | None = None
 
 
 QUARTER = Recipe()
@@ -57,6 +72,12 @@ The share of erased images is the publication's. The dropout of 0.2 was not tune
 
 JOINT = replace(LONG, joint=True)
 """`LONG` for a network that is to be good at every T from 8 steps on, not only at its own."""
+
+DESCENT = replace(JOINT, last_share=19, sgd_rate=0.1)
+"""`JOINT` by gradient descent with momentum, for many epochs of photographs.
+
+Set the preset's `l2` to 2.5e-4 with it. `benchmarks/NOTES.md` shows how both were chosen.
+"""
 
 
 def fit(
@@ -111,19 +132,18 @@ def fit(
     ['quantised', 'proxy']
     """
     preset = network(preset)
-    slower = replace(preset, learning_rate=recipe.last_rate * preset.learning_rate)
     fall = cosine if recipe.cosine else linear
-    model = preset_model(slower)
+    model = preset_model(preset)
     plain = not recipe.dropout and recipe.ann_dtype == "float32"
     first = model if plain else with_dropout(model, recipe.dropout, recipe.ann_dtype)
     steps = QuantisedANN(first, levels=_LEVELS, dither=False)
-    compile_ann(steps, preset)
+    compile_ann(steps, preset, _optimizer(preset, recipe))
     last = -(-training.epochs // recipe.last_share) if training.epochs > 1 else 0
     erased = replace(training, erasing=recipe.erasing)
     epochs = training.epochs - last
     history = {"quantised": fit_phase(steps, x, y, erased, "quantised", epochs=epochs, fall=fall)}
     if last and not by_proxy:
-        compile_ann(steps, slower)
+        compile_ann(steps, preset, _optimizer(preset, recipe, recipe.last_rate))
         history["slower"] = fit_phase(steps, x, y, erased, "slower", epochs=last, fall=fall)
     model.ann.set_weights(first.ann.get_weights())
     if last and by_proxy:
@@ -131,9 +151,19 @@ def fit(
         if recipe.joint or recipe.ann_dtype != "float32":
             kind = JointModel if recipe.joint else ProxyModel
             second = with_dropout(model, 0.0, recipe.ann_dtype, kind)
+        second.compile(
+            _optimizer(preset, recipe, recipe.last_rate), second.loss, metrics=[SpikeAccuracy()]
+        )
         history["proxy"] = fit_phase(second, x, y, training, "proxy", epochs=last, fall=fall)
         model.set_weights(second.get_weights())
     return Trained(model, history)
+
+
+def _optimizer(preset: Preset, recipe: Recipe, share: float = 1.0) -> keras.optimizers.Optimizer:
+    """An optimizer with this share of the learning rate of the first part."""
+    if recipe.sgd_rate is None:
+        return adam(replace(preset, learning_rate=share * preset.learning_rate))
+    return keras.optimizers.SGD(share * recipe.sgd_rate, momentum=0.9, nesterov=True)
 
 
 def network(preset: Preset) -> Preset:

@@ -19,7 +19,7 @@ from ..training.metrics import SpikeAccuracy
 from . import Preset
 from .lookup import FIELDS, preset_of
 
-__all__ = ["build"]
+__all__ = ["adam", "build"]
 
 
 def build(
@@ -113,13 +113,17 @@ def build(
         input_range=input_range,
         **neurons,
     )
-    adam = keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
-    model.compile(adam, loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
+    model.compile(adam(preset), loss=LOSSES[preset.loss](), metrics=[SpikeAccuracy()])
     if source is not None:
         load_weights(model, source, card)
         if input_range is not None:
             model.input_range = input_range
     return model
+
+
+def adam(preset: Preset) -> keras.optimizers.Adam:
+    """The preset's optimizer."""
+    return keras.optimizers.Adam(**_pick(preset, "learning_rate", "beta_1", "beta_2", "epsilon"))
 
 
 def _check_adam(preset: Preset) -> None:

@@ -20,6 +20,9 @@ __all__ = ["EXPERIMENT"]
 
 _METHOD = "proxy_quantised_long"
 _CURVE = (1, 2, 4, 16)
+_DESCENT = Run(
+    "proxy_joint_descent", 8, {**ON_GPU, **CLIPPED, "l2": 2.5e-4}, evaluate_at=(*_CURVE, 32, 60)
+)
 _HALF = Run(_METHOD, 8, {**ON_GPU, **CLIPPED}, evaluate_at=_CURVE)
 _COMPACT = Run(_METHOD, 8, CLIPPED, evaluate_at=_CURVE)
 
@@ -27,7 +30,7 @@ EXPERIMENT = Experiment(
     "headline_cifar10",
     "Half of the paper's network for CIFAR-10 at few time steps",
     {
-        "full": Size("cifar10_half", 8, (_HALF,), (0, 1, 2), augment=True, hold_out=False),
+        "full": Size("cifar10_half", 8, (_HALF, _DESCENT), (0, 1, 2), augment=True, hold_out=False),
         "compact": Size("cifar10_compact", 12, (_COMPACT,), augment=True),
         "tiny": TINY_HEADLINE,
     },
