@@ -814,3 +814,17 @@ def test_early_stopping_refuses(labels, margins, message):
 def test_early_stopping_needs_a_second_class():
     with pytest.raises(ValueError, match=r"needs at least two classes.*a network with 1 class"):
         statistics.early_stopping(dense_model([[1.0]]), PIXEL, [0], [1.0])
+
+
+@pytest.mark.parametrize("readout", ["counts", "potential"])
+@pytest.mark.parametrize("ties", ["first", "wrong", "any", "potential"])
+def test_one_simulation_has_the_accuracy_of_every_smaller_t(readout, ties):
+    model = kps.build("digits", weights="pretrained", readout=readout)
+    _, (x, y) = kps.datasets.load("digits")
+    x, y = x[:70], y[:70]
+    found = kps.statistics.accuracy_over_time(model, x, y, time_steps=6, ties=ties, batch_size=32)
+    model.compile(loss=kps.SpikeCountCrossentropy(), metrics=[kps.SpikeAccuracy(ties)])
+    each = [model.evaluate(x, y, batch_size=32, time_steps=t, verbose=0)[1] for t in range(1, 7)]
+    np.testing.assert_allclose(found, each, atol=1e-6)
+    assert len(set(each)) > 1
+    assert model.time_steps == 20

@@ -1,7 +1,7 @@
 """Accuracy, activity and early stopping of a trained network on the test images."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,11 +9,10 @@ import numpy as np
 
 from .. import statistics
 from ..model import ProxyModel
-from ..training.losses import SpikeCountCrossentropy
-from ..training.metrics import SpikeAccuracy
+from ..statistics.over_time import accuracies as accuracies_over_time
 from .data import Data, Split
 
-__all__ = ["RULES", "accuracy", "activity", "ann_accuracy", "early_stopping"]
+__all__ = ["RULES", "accuracies", "activity", "ann_accuracy", "early_stopping"]
 
 RULES: Mapping[str, str] = {"strict": "first", "tie_inclusive": "any", "potential": "potential"}
 """Names in the results to rules of `keras_proxy_snn.SpikeAccuracy`."""
@@ -26,19 +25,26 @@ _MARGINS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 _MAY_LOSE = 0.001
 
 
-def accuracy(
-    network: keras.Model, split: Split, time_steps: int | None, batch_size: int = 100
-) -> dict[str, Any]:
-    """Accuracy by each rule for ties at one T; an ANN has no ties and gets the strict rule only."""
+def accuracies(
+    network: keras.Model, split: Split, all_t: Sequence[int], batch_size: int = 100
+) -> list[dict[str, Any]]:
+    """Accuracy by each rule for ties at every T, from one simulation at the largest.
+
+    An ANN has no ties, and gets the strict rule only.
+    """
     if not isinstance(network, ProxyModel):
-        return {"time_steps": None, "strict": ann_accuracy(network, split, batch_size)}
-    metrics = [SpikeAccuracy(rule, name=name) for name, rule in RULES.items()]
-    # Keras requires a loss, although its value is not used.
-    network.compile(loss=SpikeCountCrossentropy(), metrics=metrics)
-    scores = network.evaluate(
-        *split, batch_size=batch_size, time_steps=time_steps, verbose=0, return_dict=True
-    )
-    return {"time_steps": time_steps, **{name: float(scores[name]) for name in RULES}}
+        return [{"time_steps": None, "strict": ann_accuracy(network, split, batch_size)}]
+    if not all_t:
+        return []
+    with network.at_time_steps(max(all_t)):
+        found = accuracies_over_time(network, *split, list(RULES.values()), batch_size, 0)
+    return [
+        {
+            "time_steps": t,
+            **{name: float(of_rule[t - 1]) for name, of_rule in zip(RULES, found, strict=True)},
+        }
+        for t in all_t
+    ]
 
 
 def ann_accuracy(ann: keras.Model, split: Split, batch_size: int = 100) -> float:

@@ -14,7 +14,7 @@ from ..basics.files import check_target, replacing
 from ..basics.quiet import start_tensorflow
 from ..model import ProxyModel
 from ._curve import Curve
-from ._evaluation import accuracy, activity, ann_accuracy, early_stopping
+from ._evaluation import accuracies, activity, ann_accuracy, early_stopping
 from ._experiment import Config, Run, Size
 from ._rows import config_of
 from .data import Data
@@ -127,8 +127,8 @@ def run(
     return result
 
 
-def _left(job: Job, result: dict[str, Any]) -> list[int | None]:
-    """Each T at which the result has no accuracy yet; `None` stands for an ANN."""
+def _left(job: Job, result: dict[str, Any]) -> list[int]:
+    """Each T at which the result has no accuracy yet; none for the result of an ANN."""
     done = {entry["time_steps"] for entry in result["accuracy"]}
     if None in done:
         return []
@@ -202,7 +202,7 @@ def _from_here(path: Path) -> str:
 def _evaluate(network: keras.Model, job: Job, data: Data, result: dict[str, Any]) -> None:
     """Add the missing accuracies and the other measures of the trained network to the result."""
     spiking = isinstance(network, ProxyModel)
-    left = _left(job, result) if spiking else [None]
+    left = _left(job, result)
     result.setdefault("parameters", network.count_params())
     if spiking:
         twin = result.get("twin_accuracy")
@@ -210,13 +210,13 @@ def _evaluate(network: keras.Model, job: Job, data: Data, result: dict[str, Any]
         rows = [steps for steps in left if steps in job.rows]
         done = result.get("activity", [])
         result["activity"] = [*done, *(activity(network, data.test[0], t) for t in rows)]
-    new = [accuracy(network, data.test, steps) for steps in left]
+    new = accuracies(network, data.test, left)
     result["accuracy"] = sorted([*result["accuracy"], *new], key=lambda e: e["time_steps"] or 0)
     if job.stop_at:
         new = [early_stopping(network, data, t) for t in _never_stopped(job, result)]
         result["early_stopping"] = [*result.get("early_stopping", []), *new]
     if "lossless" not in result and data.lossless:
-        steps = job.rows[0] if spiking else None
         result["lossless"] = {
-            name: accuracy(network, split, steps) for name, split in data.lossless.items()
+            name: accuracies(network, split, job.rows[:1])[0]
+            for name, split in data.lossless.items()
         }

@@ -1,7 +1,8 @@
 """Activity of the neurons of a trained network, and the cost of their work.
 
 `record` keeps spikes and potentials. `costs` counts operations and bytes. `report` prints both.
-`early_stopping` weighs the steps saved against the accuracy lost. These functions do not change
+`accuracy_over_time` is the accuracy after each step, and `early_stopping` weighs the steps saved
+against the accuracy lost. These functions do not change
 the model, and they need only NumPy and Keras.
 """
 
@@ -12,6 +13,7 @@ from ._layer_costs import LayerCosts
 from ._layers import LayerRecord, LayerStatistics, Record
 from ._report import Report, report
 from ._stopping import Stopping, early_stopping
+from .over_time import accuracy_over_time
 
 __all__ = [
     "HOROWITZ_45NM",
@@ -26,6 +28,7 @@ __all__ = [
     "Record",
     "Report",
     "Stopping",
+    "accuracy_over_time",
     "costs",
     "early_stopping",
     "record",

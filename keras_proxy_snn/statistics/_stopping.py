@@ -7,14 +7,10 @@ from numbers import Real
 import numpy as np
 
 from ..basics.arrays import as_float32
-from ..basics.checks import positive_integer
-from ..basics.labels import check_labels
 from ..basics.progress import Progress
 from ..basics.types import Images, Tensor, Verbose
 from ..model import ProxyModel
-from ..simulation.loop import Simulation
-from ..training.images import check_images
-from ._signals import check_model
+from .over_time import answers, checked
 
 __all__ = ["Stopping", "early_stopping"]
 
@@ -84,16 +80,7 @@ def early_stopping(
     >>> soon.mean_steps < late.mean_steps, late.mean_steps
     (True, 20.0)
     """
-    check_model(model)
-    batch_size = positive_integer("batch_size", batch_size)
-    check_images(x, model.image_shape)
-    images, labels = as_float32(model.compare_range(x)), np.asarray(y)
-    if labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"`y` must have one label per image, shape ({len(images)},). "
-            f"Received: shape {labels.shape}."
-        )
-    check_labels(labels, model.classes)
+    images, labels, batch_size = checked(model, x, y, batch_size)
     margins = _checked(margins)
     with Progress("simulating", len(images), verbose) as progress:
         parts = [_scores(model, batch) for batch in progress.batches(images, batch_size)]
@@ -118,12 +105,7 @@ def _checked(margins: Sequence[float]) -> list[float]:
 
 def _scores(model: ProxyModel, images: np.ndarray) -> np.ndarray:
     """Scores after each step, `(batch, T, classes)`."""
-    readout, counts, scores = model.snn.if_layers[-1].name, 0.0, []
-    for step in model.snn.walk(images, 1):
-        spikes, potential = step[readout]
-        counts = counts + spikes[:, 0]
-        scores.append(as_float32(model.answer(Simulation(counts, potential, ()))))
-    return np.stack(scores, axis=1)
+    return np.stack([as_float32(scores) for scores, _ in answers(model, images)], axis=1)
 
 
 def _stopped(lead: np.ndarray, right: np.ndarray, margin: float) -> Stopping:
