@@ -826,5 +826,5 @@ def test_one_simulation_has_the_accuracy_of_every_smaller_t(readout, ties):
     model.compile(loss=kps.SpikeCountCrossentropy(), metrics=[kps.SpikeAccuracy(ties)])
     each = [model.evaluate(x, y, batch_size=32, time_steps=t, verbose=0)[1] for t in range(1, 7)]
     np.testing.assert_allclose(found, each, atol=1e-6)
-    assert len(set(each)) > 1
+    assert ties == "any" or len(set(each)) > 2
     assert model.time_steps == 20
