@@ -263,4 +263,5 @@ def check_proxy_model(model: object) -> None:
     TypeError: `model` must be a ProxyModel. Received: 'digits.keras'.
     """
     if not isinstance(model, ProxyModel):
-        raise TypeError(f"`model` must be a ProxyModel. Received: {model!r}.")
+        cure = "; from_keras makes one of a CNN" if isinstance(model, keras.Model) else ""
+        raise TypeError(f"`model` must be a ProxyModel{cure}. Received: {model!r}.")

@@ -150,5 +150,5 @@ def test_bad_input_is_refused(rng):
 
 def test_a_cnn_is_no_model():
     cnn = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    with pytest.raises(TypeError, match=r"`model` must be a ProxyModel\. Received: <Sequential"):
+    with pytest.raises(TypeError, match=r"from_keras makes one of a CNN\. Received: <Sequential"):
         kps.calibrate_biases(cnn, np.ones((2, 4)))

@@ -298,6 +298,8 @@ def test_new_pictures_in_python_are_what_predict_sees(tmp_path, monkeypatch):
         assert len(datasets.from_files("my/dark", model)[0]) == 2
     with pytest.raises(datasets.DatasetError, match=r"image my/dark/bad\.png: "):
         datasets.from_files("my/dark/bad.png", model)
+    with pytest.raises(TypeError, match=r"second argument, .* Received: \['my/dark'\]"):
+        datasets.from_files(model, ["my/dark"])
 
 
 def test_data_of_another_number_of_classes_are_told_by_their_number(tmp_path):

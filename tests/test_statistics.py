@@ -621,7 +621,9 @@ def test_record_report_and_costs_show_themselves_as_tables(rng):
 @pytest.mark.parametrize("function", [statistics.record, statistics.costs, statistics.report])
 def test_bad_input_is_refused(rng, function):
     model, x = conv_model(rng)
-    with pytest.raises(TypeError, match=r"`model` must be a ProxyModel. Received: <Seq"):
+    with pytest.raises(
+        TypeError, match=r"ProxyModel; from_keras makes one of a CNN. Received: <Seq"
+    ):
         function(model.ann, x)
     with pytest.raises(ValueError, match=r"At least one image is needed.*Received: an empty"):
         function(model, x[:0])

@@ -57,6 +57,7 @@ def from_files(
         file in a folder that cannot be read is left out with a warning.
 
     Raises:
+        TypeError: If the model is not a `ProxyModel`.
         DatasetError: If a file that is named cannot be read, or no file can.
         ValueError: If the model takes no images, or a folder has none.
         ImportError: If Pillow is missing.
@@ -73,6 +74,8 @@ def from_files(
     >>> x.shape, [pathlib.Path(name).name for name in names]
     ((1, 8, 8, 1), ['three.png'])
     """
+    if not hasattr(model, "image_shape"):
+        raise TypeError(f"`model`, the second argument, must be a ProxyModel. Received: {model!r}.")
     shape = model.image_shape
     if model.events or len(shape) != 3:
         raise ValueError(
