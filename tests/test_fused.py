@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_proxy_snn.layers import precision
 from keras_proxy_snn.neurons import fastest
 from keras_proxy_snn.neurons.neuron import RESETS, Neuron
 
@@ -138,6 +139,25 @@ def test_one_pass_fires_and_pools_with_the_bits_of_the_equations(reset, time_ste
 
 
 @on_torch
+@pytest.mark.parametrize("time_steps", [None, 3], ids=["currents", "constant current"])
+@pytest.mark.parametrize("spike_dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("pool", [None, (2, 2)])
+def test_one_pass_takes_currents_and_gives_spikes_in_bfloat16(spike_dtype, time_steps, pool):
+    current, v, theta = neurons((41, 55, 32), None if time_steps else 3)
+    current = keras.ops.cast(keras.ops.convert_to_tensor(current), "bfloat16")
+    exact = keras.ops.convert_to_numpy(keras.ops.cast(current, "float32"))
+    spikes, after = in_numpy(exact, v, theta, "subtract", time_steps)
+    wanted = spikes if pool is None else pooled(spikes, *pool)
+    v = keras.ops.convert_to_tensor(v)
+    assert cpu.applies(current, v, time_steps, spike_dtype)
+    rest = Neuron(theta, "subtract"), time_steps, None, spike_dtype
+    fired, left = fastest.fire(current, v, *rest, pool=pool)
+    assert keras.backend.standardize_dtype(fired.spikes.dtype) == spike_dtype
+    equal([keras.ops.cast(fired.spikes, "float32"), left], [wanted, after])
+    np.testing.assert_allclose(float(fired.mean), spikes.mean(dtype="float64"), rtol=1e-7)
+
+
+@on_torch
 def test_one_pass_takes_features_and_arrays_of_any_strides():
     current, v, theta = neurons(LARGE, 4)
     expected = in_numpy(current, v, theta, "zero", None)
@@ -150,17 +170,21 @@ def test_one_pass_takes_features_and_arrays_of_any_strides():
 
 
 @on_torch
-def test_a_network_has_the_same_spikes_with_and_without_the_pass(monkeypatch, rng):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_network_has_the_same_spikes_with_and_without_the_pass(dtype, monkeypatch, rng):
     import keras_proxy_snn as kps
 
-    model = kps.build("8C3-P2-8C3-P2-10F", input_shape=(29, 29, 1), time_steps=5, v_threshold=0.25)
+    settings = {"time_steps": 5, "v_threshold": 0.25, "current_dtype": dtype}
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: True)  # elsewhere it warns
+    model = kps.build("8C3-P2-8C3-P2-10F", input_shape=(29, 29, 1), **settings)
     images = rng.integers(0, 257, (40, 29, 29, 1)).astype("float32") / 256
     model.set_weights([np.round(64 * w) / 64 for w in model.get_weights()])
     called = []
     kernel = cpu.simulate
     monkeypatch.setattr(cpu, "simulate", lambda *a: called.append(a[5:]) or kernel(*a))
     with_pass = model.snn.simulate(images)
-    assert {*called} == {((2, 2),)}  # both convolutions; the readout is small
+    # Both convolutions; the readout is small, and sums in float32.
+    assert {*called} == {(dtype, (2, 2)), ("float32", (2, 2))}
     monkeypatch.setattr(cpu, "numba_works", lambda: False)
     without = model.snn.simulate(images)
     assert float(with_pass.spike_counts.max()) > 0

@@ -60,7 +60,7 @@ def fire(
         `Fired`, and the potentials after the last step.
     """
     if one_pass := _one_pass(current, v, time_steps, spike_dtype):
-        rest = neuron, time_steps, bias, pool or (1, 1)
+        rest = neuron, time_steps, bias, spike_dtype, pool or (1, 1)
         spikes, after, rate = one_pass(current, v, *rest)
         return Fired(spikes, rate, pool is not None), after
     spikes, after = simulate(current, v, neuron, time_steps, bias, spike_dtype)
@@ -102,7 +102,7 @@ def simulate(
         if v.is_cuda and v.dtype.itemsize == 4 and importlib.util.find_spec("triton"):
             from .triton import simulate as run
         elif one_pass := _one_pass(current, v, time_steps, spike_dtype):
-            return one_pass(current, v, neuron, time_steps, bias)[:2]
+            return one_pass(current, v, neuron, time_steps, bias, spike_dtype)[:2]
         return run(current, v, neuron, time_steps, bias, spike_dtype)
     # A learned threshold is a tensor of the graph, so it is passed as an operand.
     way = _with_threshold(partial(in_one_program, time_steps=time_steps, bias=bias), neuron)

@@ -1,7 +1,7 @@
 """Kernels of the `"qcfs"` response on processors, which Numba compiles and keeps on disk.
 
 Numbers come as their bits, because NumPy has no bfloat16: unsigned integers of 32 bits for float32
-and of 16 bits for bfloat16, whose bits are the upper half of a float32.
+and of 16 bits for bfloat16, whose bits are the upper half of those of a float32.
 """
 
 from typing import Any

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
+from ..basics.bfloat16 import DTYPES, in_numpy
 from ..basics.processor import numba_works
 from ..basics.threads import in_threads
 
@@ -15,14 +16,12 @@ __all__ = ["applies", "quantised"]
 # Numbers per thread, at least; a thread that has fewer takes longer to start than to work.
 _SHARE = 2**16
 
-_BITS = {torch.float32: (torch.int32, np.uint32), torch.bfloat16: (torch.int16, np.uint16)}
-
 
 def applies(a: Any, v_0: Any) -> bool:
     """Whether `quantised` can be used: on a CPU, with Numba and one `v_0` for all activations."""
     return (
         a.device.type == "cpu"
-        and a.dtype in _BITS
+        and a.dtype in DTYPES
         and isinstance(v_0, float)
         and not torch.compiler.is_compiling()
         and numba_works()
@@ -43,7 +42,8 @@ class _Quantised(torch.autograd.Function):
         result = torch.empty_like(a)
         follows = torch.empty_like(a, dtype=torch.bool)
         settings = [np.float32(number) for number in (gain, time_steps, v_0)]
-        given, rounded, inside = _bits(a), _bits(result), follows.view(-1).numpy()
+        given, rounded = map(_bits, (a, result))
+        inside = follows.view(-1).numpy()
         _in_parts(
             lambda part: quantise(given[part], *settings, rounded[part], inside[part]), a.numel()
         )
@@ -58,15 +58,15 @@ class _Quantised(torch.autograd.Function):
         (follows,) = ctx.saved_tensors
         gradient = gradient.contiguous()
         result = torch.empty_like(gradient)
-        given, passed, inside = _bits(gradient), _bits(result), follows.view(-1).numpy()
+        given, passed = map(_bits, (gradient, result))
+        inside = follows.view(-1).numpy()
         _in_parts(lambda part: select(given[part], inside[part], passed[part]), gradient.numel())
         return result, None, None, None
 
 
-def _bits(numbers: torch.Tensor) -> Any:
-    """The bits of contiguous numbers, flat, in the same memory."""
-    signed, unsigned = _BITS[numbers.dtype]
-    return numbers.detach().view(-1).view(signed).numpy().view(unsigned)
+def _bits(x: torch.Tensor) -> np.ndarray:
+    """Unsigned integers in the memory of contiguous numbers, flat."""
+    return in_numpy(x.view(-1)).view(f"uint{8 * x.itemsize}")
 
 
 def _in_parts(work: Callable[[slice], Any], numbers: int) -> None:
