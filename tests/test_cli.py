@@ -891,6 +891,28 @@ def test_draw_draws_everything_and_overwrites_nothing(folder):
 
 
 @pytest.mark.any_backend
+def test_draw_takes_a_picture_of_no_known_class(folder):
+    pixels = kps.datasets.load("digits")[1][0][3]
+    keras.utils.save_img("three.png", pixels)
+    result = json.loads(good("draw", "net.keras", "three.png", "--output", "one", "--json"))
+    assert result["image"] == {"number": None, "file": "three.png", "class": None}
+    assert {path.stem for path in Path("one").iterdir()} == {
+        *("spike_raster", "spike_gif", "feature_maps", "potential_traces")
+    }
+    text = good("draw", "net.keras", "three.png", "--picture", "spike_raster", "--output", "two")
+    assert text == "Written to two/: spike_raster.png.\n"
+    assert Path("two/spike_raster.png").read_bytes() == Path("one/spike_raster.png").read_bytes()
+    for arguments, message in (
+        (["three.png", "--image", 2], "--image chooses test images, and FILE takes their place."),
+        (["three.png", "--picture", "confusion_matrix"], "Of one picture, these can be drawn: "),
+        (["no.png"], "no.png"),
+        (["."], "must be one picture"),
+    ):
+        assert message in refused("draw", "net.keras", *arguments, "--output", "never")
+    assert not Path("never").exists()
+
+
+@pytest.mark.any_backend
 def test_draw_leaves_out_what_there_cannot_be(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kps.build("10F", input_shape=(8, 8, 1), time_steps=2).save("plain.keras")

@@ -155,6 +155,8 @@ def test_a_file_says_what_it_takes_and_has_the_types_of_the_page(case, name):
     states = {f"v_{layer.name}" for layer in case.program.neurons}
     more = {"step": states, "loop": {"time_steps"}, "stateful": {"keep"}}.get(form, set())
     assert set(types) == {"image", *more}
+    assert types.get("time_steps", "int64") == "int64"
+    assert json.loads(json.dumps(network.inputs))  # plain numbers and names
     assert types["image"] == types.get("keep", types["image"]) == ("int16" if scaled else "float32")
     assert {types[key] for key in states & set(types)} <= {np.dtype(state)}
     result = "spikes" if form in ("step", "stateful") else "spike_counts"
@@ -170,7 +172,7 @@ def test_a_file_says_what_it_takes_and_has_the_types_of_the_page(case, name):
     found = on_device.simulate(network, image, T, "never", 0.0)
     np.testing.assert_array_equal(found.spike_counts, case.counts[0, -1])
     zeros = {key: np.zeros(shape, dtype) for key, (shape, dtype) in network.inputs.items()}
-    steps = {"time_steps": np.asarray(T)} if form == "loop" else {}
+    steps = {"time_steps": np.full_like(zeros["time_steps"], T)} if form == "loop" else {}
     outputs = network.infer({**zeros, "image": image, **steps})
     assert outputs[result].dtype == ("int16" if scaled else "float32")
 

@@ -363,6 +363,25 @@ def test_gif_shows_spikes_over_the_image_and_the_counts(model, images):
     ]
 
 
+@pytest.mark.any_backend
+def test_gif_marks_the_highest_score_of_a_readout_by_potential(images, tmp_path, monkeypatch):
+    from keras_proxy_snn.visualization import _spike_gif
+
+    films = []
+    show = _spike_gif._Film.show
+    monkeypatch.setattr(
+        _spike_gif._Film, "show", lambda film, t: (show(film, t), films.append(film))
+    )
+    fields = {"weights": "pretrained", "readout": "potential", "time_steps": 3}
+    model = keras_proxy_snn.build("digits", **fields)
+    spike_gif(model, images[0], tmp_path / "a.gif")
+    orange = [bar.get_facecolor() == to_rgba("#D55E00") for bar in films[-1].bars]
+    scores = model.predict(images[:1], verbose=0)[0]
+    assert np.flatnonzero(orange).tolist() == [scores.argmax()]
+    *_, text = [text.get_text() for text in films[-1].figure.texts]
+    assert text.endswith("at the right, the class with the highest score so far.")
+
+
 @pytest.mark.once
 def test_gif_without_maps_says_that_orange_is_for_classes_alone():
     from keras_proxy_snn.visualization._spike_gif import _Film

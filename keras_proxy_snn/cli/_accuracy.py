@@ -127,5 +127,6 @@ def print_accuracies(result: dict[str, Any]) -> None:
     if tied := result["tied_images"]:
         click.echo(
             f"Several classes have the highest score for {tied} of the images. The first of these "
-            "classes is the strict answer; tables and pictures take it too."
+            "classes is the strict answer; tables and pictures take it too. More steps, more "
+            'training or readout="potential" leave fewer ties.'
         )

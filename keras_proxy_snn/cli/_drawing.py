@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,15 +12,53 @@ from ..basics.files import replacing
 from ..basics.progress import Progress
 from ..model import ProxyModel
 from ._data import Images
+from ._pictures import new_pictures
 from ._shared import BadInput
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Artist"]
+__all__ = ["Artist", "Subject", "of_file", "of_test"]
 
 # Number of images for histograms of rates; all their spikes are held in memory.
 _RECORDED = 32
+
+
+class Subject(NamedTuple):
+    """What a command draws.
+
+    Attributes:
+        image: The image for pictures of one image.
+        image_name: What titles call it.
+        class_names: Names of the classes; `None` for those of the model.
+        labelled: Images and labels for accuracies; `None` if there are no labels.
+    """
+
+    image: np.ndarray
+    image_name: str
+    class_names: tuple[str, ...] | None
+    labelled: tuple[Any, Any] | None = None
+
+
+def of_test(test: Images, image: int, images: int) -> Subject:
+    """A test image by its number, and the first test images for accuracies."""
+    x, y = test.first(images).arrays()
+    pixels = x[image] if image < images else test.first(image + 1).arrays()[0][image]
+    file, label = test.told(image)
+    name = f"{file or f'image {image} of {test.name}'}, class {label}"
+    return Subject(pixels, name, test.class_names, (x, y))
+
+
+def of_file(file: Path, network: ProxyModel) -> Subject:
+    """A picture whose class nobody knows.
+
+    Raises:
+        BadInput: If the file holds several images.
+    """
+    x, _ = new_pictures((file,), network, False)
+    if len(x) != 1:
+        raise BadInput(f"The file to draw must be one picture. Received: {file}, {len(x)} images.")
+    return Subject(x[0], str(file), None)
 
 
 class Artist:
@@ -28,26 +66,15 @@ class Artist:
 
     Args:
         model: The model.
-        test: Images to draw.
-        image: Number of the image for pictures of one image.
-        images: Number of images for accuracies.
+        subject: What to draw.
         history: Logs of each epoch, or `None` if the training is not known.
     """
 
-    def __init__(
-        self,
-        model: ProxyModel,
-        test: Images,
-        image: int,
-        images: int,
-        history: list[dict[str, float]] | None,
-    ):
+    def __init__(self, model: ProxyModel, subject: Subject, history: list[dict[str, float]] | None):
         self._model, self._history = model, history
-        self._x, self._y = test.first(images).arrays()
-        self._image = self._x[image] if image < images else test.first(image + 1).arrays()[0][image]
-        self._names = test.class_names
-        file, label = test.told(image)
-        self._image_name = f"{file or f'image {image} of {test.name}'}, class {label}"
+        self._image, self._image_name, self._names, labelled = subject
+        if labelled is not None:
+            self._x, self._y = labelled
 
     def possible(self, pictures: Sequence[str]) -> list[str]:
         """The pictures that can be drawn of this model."""

@@ -1,6 +1,6 @@
 """`keras-proxy-snn draw`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -22,7 +22,7 @@ from ._shared import (
 
 __all__ = ["draw"]
 
-# The names are the functions of `keras_proxy_snn.visualization`.
+# The names are the functions of `keras_proxy_snn.visualization`; the first four draw one image.
 _PICTURES = (
     "spike_raster",
     "spike_gif",
@@ -34,7 +34,8 @@ _PICTURES = (
     "confusion_matrix",
     "training_curve",
 )
-_OF_ONE_IMAGE = {"spike_raster", "feature_maps", "potential_traces", "spike_gif"}
+_IMAGES = 1000
+_OF_ONE_IMAGE = _PICTURES[:4]
 
 
 @click.command(
@@ -42,6 +43,7 @@ _OF_ONE_IMAGE = {"spike_raster", "feature_maps", "potential_traces", "spike_gif"
     epilog=example("draw digits --picture spike_raster --picture spike_gif"),
 )
 @network_argument
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--picture",
     "pictures",
@@ -61,29 +63,28 @@ _OF_ONE_IMAGE = {"spike_raster", "feature_maps", "potential_traces", "spike_gif"
     "--image",
     type=click.IntRange(0),
     metavar="N",
-    default=0,
-    help="Number of the test image, from 0. With a picture of it, the command prints its file, if "
-    "it has one, and its class.",
+    help="Number of the test image, from 0. Default: 0. With a picture of it, the command prints "
+    "its file, if it has one, and its class.",
 )
 @click.option(
     "--images",
     type=click.IntRange(1),
     metavar="N",
-    default=1000,
-    help="Compute accuracies on the first N test images.",
+    help="Compute accuracies on the first N test images. Default: 1000.",
 )
 @steps_option
 @click.option("--force", is_flag=True, help="Replace existing pictures.")
 @json_option
 def draw(
     model: str,
+    file: Path | None,
     pictures: tuple[str, ...],
     output: Path | None,
     data: str | None,
     dataset: str | None,
     data_dir: str | None,
-    image: int,
-    images: int,
+    image: int | None,
+    images: int | None,
     time_steps: int | None,
     force: bool,
     as_json: bool,
@@ -91,44 +92,75 @@ def draw(
     """Draw MODEL, a .keras file or a preset with pretrained weights, on test images.
 
     Each picture is a PNG file in a folder; spike_gif is a GIF file. The images are chosen as by
-    `evaluate`.
+    `evaluate`. With FILE, a picture of yours, the pictures of one image are drawn of it.
     """
-    from ._arguments import check_network
+    from ._arguments import check_network, check_pictures
     from ._data_arguments import check_data_options
 
     check_backend()
     check_network(model, "pretrained")
     check_data_options(data, dataset, data_dir)
+    if file is not None:
+        given = {
+            "--data": data,
+            "--dataset": dataset,
+            "--data-dir": data_dir,
+            "--image": image,
+            "--images": images,
+        }
+        check_pictures((file,))
+        _check_file(file, pictures, given)
+    drawable = _PICTURES if file is None else _OF_ONE_IMAGE
     folder = output or Path(f"{Path(model).stem}_pictures")
-    _files(folder, pictures or _PICTURES, force)
+    _files(folder, pictures or drawable, force)
     import_backend()
     from ._data import test_images
-    from ._drawing import Artist
+    from ._drawing import Artist, of_file, of_test
 
     network = load_network(model, weights="pretrained")
     record = training_record(model)
-    test = test_images(network, record, data, dataset, data_dir)
-    if image >= test.images:
-        raise BadInput(f"--image must be below {test.images}, the images. Received: {image}.")
+    image, test = image or 0, None
+    if file is None:
+        test = test_images(network, record, data, dataset, data_dir)
+        if image >= test.images:
+            raise BadInput(f"--image must be below {test.images}, the images. Received: {image}.")
+        subject = of_test(test, image, images or _IMAGES)
+    else:
+        subject = of_file(file, network)
     if time_steps is not None:
         network.time_steps = time_steps
-    artist = Artist(network, test, image, images, None if record is None else record["history"])
-    chosen = pictures or artist.possible(_PICTURES)
+    artist = Artist(network, subject, None if record is None else record["history"])
+    chosen = pictures or artist.possible(drawable)
     files = _files(folder, chosen, force)
     folder.mkdir(parents=True, exist_ok=True)
     for path in files.values():
         check_target(path, overwrite=True)
     artist.write(files)
-    file, label = test.told(image)
+    written = [*map(str, files.values())]
+    told, label = (str(file), None) if test is None else test.told(image)
     if as_json:
-        result = {"model": model, "dataset": test.name, "files": [*map(str, files.values())]}
-        print_json({**result, "image": {"number": image, "file": file, "class": label}})
-    else:
-        click.echo(f"Written to {folder}/: {', '.join(path.name for path in files.values())}.")
-        if not _OF_ONE_IMAGE & set(chosen):
-            return
-        named = "" if file is None else f", {file}"
+        drawn = {"number": None if test is None else image, "file": told, "class": label}
+        name = None if test is None else test.name
+        print_json({"model": model, "dataset": name, "files": written, "image": drawn})
+        return
+    click.echo(f"Written to {folder}/: {', '.join(path.name for path in files.values())}.")
+    if test is not None and {*_OF_ONE_IMAGE} & {*chosen}:
+        named = "" if told is None else f", {told}"
         click.echo(f"Image {image} of {test.name}{named}: class {label}.")
+
+
+def _check_file(file: Path, pictures: tuple[str, ...], options: Mapping[str, object]) -> None:
+    """Raise `BadInput` unless pictures and options go with a picture of the user."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise BadInput(
+            f"{', '.join(given)} chooses test images, and FILE takes their place. Received: {file}."
+        )
+    if others := [name for name in pictures if name not in _OF_ONE_IMAGE]:
+        raise BadInput(
+            f"Of one picture, these can be drawn: {', '.join(_OF_ONE_IMAGE)}. "
+            f"Received: {', '.join(others)} with {file}."
+        )
 
 
 def _files(folder: Path, pictures: Iterable[str], force: bool) -> dict[str, Path]:

@@ -60,6 +60,7 @@ BITS = {"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16, "I;16": 16}
 ROUNDING = 1e-6  # part of white by which scaled pixels may exceed their range
 MOST_PIXELS = 50_000_000  # which Pillow turns and converts in less than 1 GiB
 NIR_PAGE = "https://keras-proxy-snn.github.io/keras-proxy-snn/how-to/which-file/"
+ONNX_TYPES = {"tensor(float)": "float32", "tensor(int32)": "int32", "tensor(int64)": "int64"}
 LINE = "{image:<{width}} class {label:<12} steps {steps:>3}/{time_steps:<3} ms {ms:<8}"
 MARGIN = 4.0
 Arrays = dict[str, np.ndarray]
@@ -68,7 +69,7 @@ Arrays = dict[str, np.ndarray]
 class Network(NamedTuple):
     """A file opened in its runtime."""
 
-    inputs: dict[str, tuple[tuple[int, ...], Any]]  # name: shape and NumPy type
+    inputs: dict[str, tuple[tuple[int, ...], str]]  # name: shape and name of the NumPy type
     outputs: list[str]
     facts: dict[str, Any]  # what the exporter wrote into the file
     infer: Callable[[Arrays], Arrays]
@@ -254,7 +255,10 @@ def open_litert(content: bytes, threads: int) -> Network:
     for entry in map(model.Metadata, range(model.MetadataLength())):
         if entry.Name() == b"keras_proxy_snn":
             facts = json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
-    kinds = {name: (tuple(entry["shape"]), entry["dtype"]) for name, entry in inputs.items()}
+    kinds = {
+        name: (tuple(map(int, entry["shape"])), np.dtype(entry["dtype"]).name)
+        for name, entry in inputs.items()
+    }
     return Network(kinds, list(outputs), facts, infer)
 
 
@@ -268,7 +272,7 @@ def open_onnx(content: bytes, threads: int) -> Network:
     kinds = {}
     for item in session.get_inputs():
         shape = tuple(n if isinstance(n, int) else 1 for n in item.shape)  # a name: the batch
-        kinds[item.name] = shape, "int32" if item.type == "tensor(int32)" else "float32"
+        kinds[item.name] = shape, ONNX_TYPES[item.type]
     names = [output.name for output in session.get_outputs()]
 
     def infer(feed: Arrays) -> Arrays:
@@ -444,7 +448,7 @@ def prepare(pixels: np.ndarray, network: Network, invert: bool, top: float = 1.0
     x = np.einsum("ih,jw,hwc->ijc", *map(resampling, x.shape, shape[1:3]), x, optimize=True)
     x = np.clip(x, np.float32(0), np.float32(top))  # sums of weights can exceed 1 by rounding
     x = x * (white - black) + black if top == 1 else x
-    if np.issubdtype(dtype, np.integer):
+    if dtype.startswith("int"):
         x = np.rint(x * np.float32(network.facts["input_scale"]))
     return np.broadcast_to(x, shape).astype(dtype)
 

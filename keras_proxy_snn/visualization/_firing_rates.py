@@ -24,7 +24,7 @@ _CAPTION = (
 def firing_rates(record: Mapping[str, Any]) -> "Figure":
     """Draw a histogram of firing rates for each layer.
 
-    A neuron's rate is its mean over the images, in spikes per step. The vermillion part of the bar
+    A neuron's rate is its mean over the images, in spikes per step. The orange part of the bar
     at zero is the share of neurons that never fire. Each panel has its own scales, so that a layer
     with low rates can be read beside a layer with high ones.
 

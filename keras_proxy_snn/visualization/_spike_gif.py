@@ -12,6 +12,7 @@ from ..basics.checks import check_flag, positive_integer
 from ..basics.files import check_target, replacing
 from ..basics.types import Images
 from ..model import ProxyModel
+from ..statistics.over_time import answers
 from .figure import (
     BLUE,
     VERMILLION,
@@ -38,6 +39,7 @@ _OPACITY = 0.8
 # The last step is shown for so many steps.
 _REST = 6
 _LEADING = "the classes with the most spikes so far"
+_HIGHEST = "the class with the highest score so far"
 
 
 def spike_gif(
@@ -52,10 +54,11 @@ def spike_gif(
 ) -> Path:
     """Write a GIF of the spikes of one image, one frame per time step.
 
-    For each layer of neurons in maps, the spikes of one map lie over the image in vermillion: the
+    For each layer of neurons in maps, the spikes of one map lie over the image in orange: the
     map whose spike counts differ most from place to place. Beside them are the spikes of each class
     so far (Eq. 11 of Kheradpisheh et al., "Spiking neural networks trained via proxy"); the
-    leading classes are vermillion. A line below the title says what is orange.
+    leading classes are orange. With `readout="potential"`, the class with the highest score is: the
+    spikes and what is left in its potential. A line below the title says what is orange.
 
     Args:
         model: Spiking network and proxy.
@@ -99,7 +102,12 @@ def spike_gif(
         for layer in model.snn.if_layers
     }
     names = [short(name, 12) for name in model_labels(model, class_names)]
-    _Film(shades(model, pixels[0]), spikes, names, image_name).write(path, frames_per_second)
+    scores = None
+    if model.readout == "potential":
+        each = [ops.convert_to_numpy(of_step) for of_step, _ in answers(model, pixels)]
+        scores = np.concatenate(each)
+    film = _Film(shades(model, pixels[0]), spikes, names, image_name, scores)
+    film.write(path, frames_per_second)
     return path
 
 
@@ -111,6 +119,7 @@ class _Film:
         spikes: Name of the layer to spikes `(time, ...)`; the readout is last.
         names: Names of the classes.
         image_name: Name of the image.
+        scores: Scores of the classes after each step; `None` if they are the spike counts.
     """
 
     def __init__(
@@ -119,7 +128,9 @@ class _Film:
         spikes: dict[str, np.ndarray],
         names: list[str],
         image_name: str = "one image",
+        scores: np.ndarray | None = None,
     ):
+        self.scores = scores
         self.title = f"Spikes of {short(image_name, 42)}"
         *_, (_, readout) = spikes.items()
         self.counts = readout.cumsum(axis=0)
@@ -129,8 +140,9 @@ class _Film:
         rows = -(-panels // columns)
         self.figure: Figure = new_figure(0.9 + max(1.9 * rows, 0.17 * len(names)))
         self.figure.set_dpi(_DPI)
+        leading = _LEADING if scores is None else _HIGHEST
         over = "over the image, neurons of one map that fire in this step; at the right, "
-        heading(self.figure, self.title, f"Orange: {over if self.maps else ''}{_LEADING}.")
+        heading(self.figure, self.title, f"Orange: {over if self.maps else ''}{leading}.")
         halves: Any = self.figure.subfigures(1, 2, width_ratios=[columns, 1.3])
         grid = halves[0].subplots(rows, columns, squeeze=False).ravel().tolist()
         self.overlays = [
@@ -161,12 +173,17 @@ class _Film:
         """Draw a step; steps are counted from 0."""
         for overlay, spikes in zip(self.overlays, self.maps.values(), strict=True):
             overlay.set_alpha(_OPACITY * spikes[step])
-        best = set(winners(self.counts[step]).tolist())
+        best = self._best(step)
         for i, bar in enumerate(self.bars):
             bar.set_width(self.counts[step, i])
             bar.set_color(VERMILLION if i in best else BLUE)
         title = f"{self.title}, step {step + 1} of {len(self.counts)}"
         self.figure.suptitle(title, x=0.01, ha="left", fontsize="large", fontweight="bold")
+
+    def _best(self, step: int) -> set[int]:
+        if self.scores is None:
+            return set(winners(self.counts[step]).tolist())
+        return set(np.flatnonzero(self.scores[step] == self.scores[step].max()).tolist())
 
     def write(self, path: Path, frames_per_second: int) -> None:
         """Write all steps; the last one stays for a while."""

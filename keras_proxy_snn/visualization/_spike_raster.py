@@ -64,7 +64,7 @@ def spike_raster(
     fired, the most active on top. The title of a panel gives the number of rows, the number of
     neurons that fired, and the firing rate of the whole layer. The readout shows all classes. The
     spike counts stand at the right (Eq. 11 of Kheradpisheh et al., "Spiking neural networks
-    trained via proxy", for the readout). The classes with the most spikes are vermillion; with
+    trained via proxy", for the readout). The classes with the most spikes are orange; with
     `readout="potential"` the class with the highest score, and the scores stand beside the counts.
     The title of the readout names the answer; at a tie it is the first of these classes.
 
