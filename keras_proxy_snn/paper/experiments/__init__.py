@@ -9,6 +9,7 @@ from . import (
     growing_t,
     headline,
     headline_cifar10,
+    headline_cifar10_long,
     low_t,
     table2,
     table3,
@@ -29,6 +30,7 @@ _MODULES = (
     ablation,
     headline,
     headline_cifar10,
+    headline_cifar10_long,
     warm_start,
 )
 
