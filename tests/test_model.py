@@ -463,7 +463,8 @@ def test_bad_input_is_refused(act, message):
                 keras.layers.ReLU(negative_slope=0.5, name="leaky"),
                 keras.layers.Dense(3),
             ],
-            r"negative_slope=0\.5, threshold=0 and max_value=None\. Received: layer 'leaky'",
+            r"negative_slope=0\.5, threshold=0 and max_value=None: take keras\.layers\.ReLU\(\) "
+            r"and train again\. Received: layer 'leaky'",
         ),
         (
             [keras.Input((4,)), keras.layers.Dense(1, "sigmoid", name="last")],

@@ -616,6 +616,19 @@ def test_accuracies_over_time_steps_that_cannot_be_drawn():
         accuracy_against_time_steps({"proxy": {4: 0.5}}, images=0)
 
 
+@pytest.mark.once
+def test_accuracies_over_time_are_drawn_as_they_are():
+    curve = np.array([0.1, 0.5, 0.9])
+    figures = [
+        accuracy_against_time_steps({"digits": c}) for c in (curve, {1: 0.1, 2: 0.5, 3: 0.9})
+    ]
+    one, other = (figure.axes[0].lines[0].get_xydata() for figure in figures)
+    np.testing.assert_array_equal(one, other)
+    for wrong in (curve, [0.1, 0.5]):
+        with pytest.raises(ValueError, match=r"must be names to T to accuracy.*accuracy_over_time"):
+            accuracy_against_time_steps(wrong)
+
+
 def test_feature_maps_of_a_graph():
     """A layer's maps are those after the ReLU that its rates follow, wherever that stands."""
     image = keras.Input((6, 6, 1))

@@ -84,10 +84,11 @@ def _data_set(
     name = wanted or fitting
     place = None if name is None else kept_data_dir(record, name)
     if name is None or (wanted is None and datasets.locate(name, place) is None):
+        elsewhere = "" if name is None else ", or set KERAS_PROXY_SNN_DATA"
         click.echo(
             "note: no images for this network were found here, such as those of its training. "
             "A check has images of noise alone, no accuracy is measured, and integers cannot be "
-            "made. Give --calibration, or set KERAS_PROXY_SNN_DATA.",
+            f"made. Give --calibration{elsewhere}.",
             err=True,
         )
         return None, None, None

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any, NamedTuple
 
 import keras
@@ -150,6 +151,11 @@ def read_graph(model: keras.Model) -> Graph:
     >>> [(call.layer.name, call.inputs) for call in graph.calls]
     [('conv', (-1,)), ('add', (-1, 0))]
     """
+    if isinstance(model, str | PathLike):
+        raise ValueError(
+            "The ANN must be a keras.Sequential or a functional keras.Model; "
+            f"keras.models.load_model loads one from its file. Received: {model!r}."
+        )
     if isinstance(model, keras.Model):
         check_own_call(model)
     functional = _functional(model) if isinstance(model, keras.Model) else None

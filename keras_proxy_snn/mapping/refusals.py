@@ -127,7 +127,7 @@ def advice(layer: keras.layers.Layer, last: bool = False) -> str:
         return (
             "Neurons approximate a ReLU that is 0 up to 0. Here it has "
             f"negative_slope={layer.negative_slope:g}, threshold={layer.threshold:g} and "
-            f"max_value={layer.max_value}."
+            f"max_value={layer.max_value}: take keras.layers.ReLU() and train again."
         )
     if type(layer).__module__ == _OPERATIONS:
         return (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["accuracy_against_time_steps"]
 
 Curves = Mapping[str, Mapping[int, float | Sequence[float]]]
+Given = Mapping[str, Mapping[int, float | Sequence[float]] | np.ndarray]
 
 _MARKERS, _DASHES = "os^DvPX", ("--", ":", "-.")
 _LEGEND_COLUMNS = 2
@@ -24,7 +25,7 @@ _CAPTION = "A network that needs few steps has a curve that is high at the left.
 
 
 def accuracy_against_time_steps(
-    curves: Curves,
+    curves: Given,
     *,
     levels: Mapping[str, float] | None = None,
     points: Mapping[str, Mapping[int, float]] | None = None,
@@ -41,7 +42,8 @@ def accuracy_against_time_steps(
     rows, whose axes are the same.
 
     Args:
-        curves: Name to T to accuracy, from 0 to 1, or to several accuracies.
+        curves: Name to T to accuracy, from 0 to 1, or to several accuracies; or name to the array
+            of `keras_proxy_snn.statistics.accuracy_over_time`.
         levels: Name to an accuracy that has no T, such as the ANN's; drawn as a horizontal line.
         points: Name to T to single accuracies, such as published accuracies; drawn as stars.
         top: An accuracy. A second panel enlarges everything above it.
@@ -55,9 +57,9 @@ def accuracy_against_time_steps(
         A `matplotlib.figure.Figure`, 900 pixels wide.
 
     Raises:
-        ValueError: If there is nothing to draw, a T is not a positive integer, an accuracy is
-            not between 0 and 1, a curve is not in exactly one group, or `images` is not a positive
-            integer.
+        ValueError: If a curve has another form, there is nothing to draw, a T is not a positive
+            integer, an accuracy is not between 0 and 1, a curve is not in exactly one group, or
+            `images` is not a positive integer.
         ImportError: If matplotlib is not installed.
 
     Example:
@@ -69,8 +71,9 @@ def accuracy_against_time_steps(
     ['proxy', 'ANN']
     """
     levels, points = levels or {}, points or {}
-    _check(curves, levels, points)
-    parts = _parts(curves, groups)
+    by_steps = _by_steps(curves)
+    _check(by_steps, levels, points)
+    parts = _parts(by_steps, groups)
     # Height of each legend in inches: its rows, the lines of each, and the gaps between them.
     names = [[*part, *levels, *points] for _, part in parts]
     rows = [-(-len(n) // _LEGEND_COLUMNS) for n in names]
@@ -79,7 +82,7 @@ def accuracy_against_time_steps(
     figure = new_figure(0.6 + 0.16 * bool(note) + sum(heights))
     heading(figure, _title(images), f"{_CAPTION}\n{note}" if note else _CAPTION)
     cells: Any = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)
-    steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
+    steps = sorted({t for curve in (*by_steps.values(), *points.values()) for t in curve})
     columns: list[list[Axes]] = [[]] if top is None else [[], []]
     for cell, (title, part) in zip(cells[:, 0], parts, strict=True):
         panels = cell.subplots(1, len(columns), squeeze=False)[0]
@@ -151,14 +154,29 @@ def _draw(
         axes.plot([*values], heights, label=name, color="black", **stars)
 
 
+def _by_steps(given: Given) -> Curves:
+    """The curves, with arrays of accuracies after 1, 2, ... steps as mappings."""
+    if not isinstance(given, Mapping):
+        raise ValueError(_form(given))
+    return {name: _by_step(curve) for name, curve in given.items()}
+
+
+def _by_step(curve: Mapping[int, Any] | np.ndarray) -> Mapping[int, Any]:
+    return dict(enumerate(curve, 1)) if isinstance(curve, np.ndarray) else curve
+
+
+def _form(given: object) -> str:
+    return (
+        "Curves and points must be names to T to accuracy, such as {'digits': {10: 0.97}}; or "
+        f"curves names to the arrays of `accuracy_over_time`. Received: {given!r}."
+    )
+
+
 def _check(curves: Curves, levels: Mapping[str, float], points: Curves) -> None:
     """Refuse values that cannot be drawn with a `ValueError`."""
     for curves_by_name in (curves, points):
         if not all(isinstance(curve, Mapping) for curve in curves_by_name.values()):
-            raise ValueError(
-                "Curves and points must be names to T to accuracy, such as "
-                f"{{'digits': {{10: 0.97}}}}. Received: {dict(curves_by_name)!r}."
-            )
+            raise ValueError(_form(dict(curves_by_name)))
     steps = sorted({t for curve in (*curves.values(), *points.values()) for t in curve})
     if not steps:
         raise ValueError(f"`curves` must hold an accuracy at some T. Received: {dict(curves)!r}.")
