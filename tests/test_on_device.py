@@ -648,6 +648,16 @@ def bad(float_case):
     (folder / "net.keras").write_text("")
     (folder / "net.nir").write_text("")
     litert.write_twin(float_case.program, folder / "ann.tflite")
+    helper = onnx_library.helper
+    of_bytes = [
+        helper.make_tensor_value_info(name, onnx_library.TensorProto.UINT8, [4]) for name in "xy"
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["y"])], "g", of_bytes[:1], of_bytes[1:]
+    )
+    opsets = [helper.make_opsetid("", 13)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    onnx_library.save(model, folder / "bytes.onnx")
     (folder / "text.png").write_text("no picture")
     (folder / "text.npy").write_text("no array")
     (folder / "empty.npy").write_bytes(b"")
@@ -681,6 +691,7 @@ def bad(float_case):
         ),
         ("net.keras", "net.keras is neither a .tflite nor an .onnx file: export the model to one"),
         ("ann.tflite", "ann.tflite is not an exported spiking network"),
+        ("bytes.onnx", "bytes.onnx is not an exported spiking network"),
     ],
 )
 def test_bad_models(float_case, bad, refused, model, message):

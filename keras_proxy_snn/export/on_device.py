@@ -272,7 +272,7 @@ def open_onnx(content: bytes, threads: int) -> Network:
     kinds = {}
     for item in session.get_inputs():
         shape = tuple(n if isinstance(n, int) else 1 for n in item.shape)  # a name: the batch
-        kinds[item.name] = shape, ONNX_TYPES[item.type]
+        kinds[item.name] = shape, ONNX_TYPES.get(item.type, "float32")
     names = [output.name for output in session.get_outputs()]
 
     def infer(feed: Arrays) -> Arrays:

@@ -76,7 +76,8 @@ JOINT = replace(LONG, joint=True)
 DESCENT = replace(JOINT, last_share=19, sgd_rate=0.1)
 """`JOINT` by gradient descent with momentum, for many epochs of photographs.
 
-Set the preset's `l2` to 2.5e-4 with it. `benchmarks/NOTES.md` shows how both were chosen.
+Set the preset's `l2` to 2.5e-4 with it, the usual weight decay of 5e-4. `benchmarks/NOTES.md` shows
+how the rate was chosen; the `l2` was not tuned.
 """
 
 
