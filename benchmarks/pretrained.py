@@ -78,9 +78,7 @@ def main():
     facts |= {"number_format": arguments.number_format, "versions": run["versions"]}
     facts |= {"url": arguments.url} if arguments.url else {}
     trained = keras.models.load_model(arguments.model, compile=False)
-    names = kps.datasets.class_names(facts["data"])
-    if not names[0].isdecimal():  # a card of the digits needs no names
-        trained.class_names = names
+    trained.class_names = kps.datasets.class_names(facts["data"])
     card = PLACE / f"{facts['preset']}.json"
     save_weights(trained, card, overwrite=arguments.force, **facts)
 

@@ -294,6 +294,22 @@ def test_an_image_without_a_spike_is_not_taken_for_the_first_class(capsys):
     ]
 
 
+def test_a_data_set_that_was_guessed_is_told(tmp_path, monkeypatch):
+    """A network of three other classes of small images would be measured on digits otherwise."""
+    monkeypatch.chdir(tmp_path)
+    model = kps.build("10F", input_shape=(8, 8, 1), time_steps=2)
+    model.save("own.keras")
+    model.class_names = kps.datasets.class_names("digits")
+    model.save("named.keras")
+    notes = [
+        call("evaluate", *arguments, "--images", 10, "--json").stderr
+        for arguments in (["own.keras"], ["own.keras", "--dataset", "digits"], ["named.keras"])
+    ]
+    assert notes[0].startswith("note: digits was chosen because")
+    assert notes[1:] == ["", ""]
+    assert call("evaluate", "digits", "--images", 10).stderr == ""  # a preset
+
+
 def test_evaluate_and_draw_tell_images_without_an_output_spike(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = kps.build("10F", input_shape=(8, 8, 1), time_steps=4)

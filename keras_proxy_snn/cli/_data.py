@@ -176,13 +176,20 @@ def test_images(
             click.echo(note, err=True)
         return images
     fitting = datasets.name_by_shape(model.image_shape, model.classes, model.class_names)
-    dataset = dataset or settings.get("dataset") or fitting
+    known = dataset or settings.get("dataset")
+    dataset = known or fitting
     if dataset is None:
         named = "" if model.class_names is None else f" ({', '.join(model.class_names)})"
         raise BadInput(
             "Give --data, a folder of pictures in class folders, or --dataset. Received: a model "
             f"for images {tuple(model.image_shape)} and {model.classes} classes{named}, and no "
             "data set that has such images."
+        )
+    if known is None and model.class_names is None:
+        click.echo(
+            f"note: {dataset} was chosen because the model has its image shape and number of "
+            "classes. If the model knows other classes, give --data or --dataset.",
+            err=True,
         )
     classes = datasets.class_names(dataset)
     check_data(model, dataset, classes, datasets.image_shape(dataset), trained=True)

@@ -67,10 +67,10 @@ class Artist:
     Args:
         model: The model.
         subject: What to draw.
-        history: Logs of each epoch, or `None` if the training is not known.
+        history: Logs of each epoch; none if the training is not known.
     """
 
-    def __init__(self, model: ProxyModel, subject: Subject, history: list[dict[str, float]] | None):
+    def __init__(self, model: ProxyModel, subject: Subject, history: list[dict[str, float]]):
         self._model, self._history = model, history
         self._image, self._image_name, self._names, labelled = subject
         if labelled is not None:
@@ -79,7 +79,7 @@ class Artist:
     def possible(self, pictures: Sequence[str]) -> list[str]:
         """The pictures that can be drawn of this model."""
         impossible = set()
-        if self._history is None:
+        if not self._history:
             impossible.add("training_curve")
         if not self._model.snn.layers_of_maps:
             impossible.add("feature_maps")
@@ -154,11 +154,6 @@ class Artist:
 
     def training_curve(self) -> "Figure":
         """Curve of the training that `train` recorded."""
-        if self._history is None:
-            raise BadInput(
-                "The picture training_curve needs a model file that `train` wrote. Received: "
-                "another file."
-            )
         logs = {name: [epoch[name] for epoch in self._history] for name in self._history[0]}
         return visualization.training_curve(logs)
 

@@ -119,6 +119,12 @@ def draw(
 
     network = load_network(model, weights="pretrained")
     record = training_record(model)
+    history = [] if record is None else record["history"]
+    if not history and "training_curve" in pictures:
+        raise BadInput(
+            "The picture training_curve needs a model file that `train` wrote. Received: another "
+            "file."
+        )
     image, test = image or 0, None
     if file is None:
         test = test_images(network, record, data, dataset, data_dir)
@@ -129,7 +135,7 @@ def draw(
         subject = of_file(file, network)
     if time_steps is not None:
         network.time_steps = time_steps
-    artist = Artist(network, subject, None if record is None else record["history"])
+    artist = Artist(network, subject, history)
     chosen = pictures or artist.possible(drawable)
     files = _files(folder, chosen, force)
     folder.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,7 @@ class LayerSignals:
         connections: Inputs of the stages that lead to the layer.
         spike_counts: Spikes of the neurons summed over time.
         expected_rates: Rates that Eq. 9 gives for the rates of the inputs, in spikes per step.
-        ann_activations: Activations of the layer in the ANN, after its ReLU.
+        ann_activations: Activations of the layer in the ANN.
         ann_unit: Activation of the ANN that stands for a rate of 1, or `None`; see `ann_units`.
         spikes: `(batch, time, ...)` if they are kept, else `None`.
         potentials: `(batch, time, ...)` after each step if they are kept, else `None`.

@@ -90,11 +90,11 @@ def feature_maps(
     """Draw the same maps of both networks (the paper's Fig. 4).
 
     A map is the output of one filter. Each layer of neurons in maps, also one after a residual
-    sum, has two rows: activations of the ANN, after its ReLU, and below them spike counts of the
-    IF neurons of the same maps. More than 8 maps take several such pairs of rows. The number
-    between two maps is their cosine similarity: 1 if the firing rates are proportional to the
-    activations, "silent" if one of the maps is all zero. Each network has one colour scale per
-    layer. (Fig. 4 of Kheradpisheh et al., "Spiking neural networks trained via proxy".)
+    sum, has two rows: activations of the ANN, and below them spike counts of the IF neurons of the
+    same maps. More than 8 maps take several such pairs of rows. The number between two maps is
+    their cosine similarity: 1 if the firing rates are proportional to the activations, "silent" if
+    one of the maps is all zero. Each network has one colour scale per layer. (Fig. 4 of
+    Kheradpisheh et al., "Spiking neural networks trained via proxy".)
 
     Args:
         model: Spiking network and proxy.
@@ -173,7 +173,7 @@ def _draw_head(sheet: _Sheet, image: np.ndarray, image_name: str, time_steps: in
     title = f"Feature maps of {short(image_name, 44)}, T = {time_steps}"
     sheet.text(left, _EDGE + 0.2, title, fontweight="bold", fontsize="large")
     legend = (
-        "Above: activation of the ANN, after its ReLU. Below: spike count of the IF neurons.\n"
+        "Above: activation of the ANN. Below: spike count of the IF neurons.\n"
         "Between: cosine similarity of the two maps (silent: a map is all zero)."
     )
     sheet.text(left, _EDGE + 0.65, legend, fontsize="small")
