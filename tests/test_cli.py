@@ -908,7 +908,7 @@ def test_draw_draws_everything_and_overwrites_nothing(folder):
 
 @pytest.mark.any_backend
 def test_draw_takes_a_picture_of_no_known_class(folder):
-    pixels = kps.datasets.load("digits")[1][0][3]
+    pixels = np.round(kps.datasets.load("digits")[1][0][3])
     keras.utils.save_img("three.png", pixels)
     result = json.loads(good("draw", "net.keras", "three.png", "--output", "one", "--json"))
     assert result["image"] == {"number": None, "file": "three.png", "class": None}
@@ -918,6 +918,11 @@ def test_draw_takes_a_picture_of_no_known_class(folder):
     text = good("draw", "net.keras", "three.png", "--picture", "spike_raster", "--output", "two")
     assert text == "Written to two/: spike_raster.png.\n"
     assert Path("two/spike_raster.png").read_bytes() == Path("one/spike_raster.png").read_bytes()
+    chosen = ["three.png", "--picture", "spike_raster", "--output"]
+    keras.utils.save_img("three.png", 1 - pixels)  # dark on a light background
+    good("draw", "net.keras", *chosen, "three", "--invert")
+    assert Path("three/spike_raster.png").read_bytes() == Path("one/spike_raster.png").read_bytes()
+    assert "--invert goes with FILE" in refused("draw", "net.keras", "--invert")
     for arguments, message in (
         (["three.png", "--image", 2], "--image chooses test images, and FILE takes their place."),
         (["three.png", "--picture", "confusion_matrix"], "Of one picture, these can be drawn: "),

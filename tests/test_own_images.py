@@ -363,6 +363,11 @@ def test_a_preset_gets_an_output_per_class_and_resizes_the_pictures(tmp_path, mo
             ["train", "digits", "--data", "none"],
             "error: A folder of pictures must exist. Received: none.",
         ),
+        (["train", "digits", "--data", "mu"], "Received: mu; there is a folder my."),
+        (
+            ["train", "digits", "--data", "my", "--set", "classes=2"],
+            "images of a training tell the",
+        ),
         (["train", "digits", "--data", "~nobody-here/my"], "Received: ~nobody-here/my."),
         (["train", "digits", "--data", "my", "--dataset", "digits"], "--data or --dataset"),
         (["train", "2C3-P4-2F"], "or with --data, a folder of pictures"),

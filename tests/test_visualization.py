@@ -20,6 +20,7 @@ from keras_proxy_snn.visualization import (
 pytest.importorskip("matplotlib")
 from matplotlib.collections import EventCollection
 from matplotlib.colors import to_rgba
+from matplotlib.text import Text
 
 from keras_proxy_snn.visualization.figure import shades
 
@@ -317,6 +318,26 @@ def test_raster_names_the_answer_among_tied_classes():
         texts = [text.get_text() for axes in figure.axes for text in axes.texts]
         assert any(text.endswith("Orange: most spikes.") for text in texts)
         check_legible(figure)
+
+
+@pytest.mark.any_backend
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [
+        ("W" * 60, ()),
+        ("i" * 150, ()),
+        ("image 23 of fashion_mnist, class Ankle boot", (spike_raster, potential_traces)),
+        ("image 23 of digits, class 3", (spike_raster, potential_traces, feature_maps)),
+    ],
+)
+def test_a_title_has_the_room_that_the_picture_has(model, image, name, whole):
+    for picture in (spike_raster, potential_traces, feature_maps):
+        figure = picture(model, image, image_name=name)
+        check_legible(figure)
+        texts = [text.get_text() for text in figure.findobj(Text)]
+        (title,) = [text for text in texts if text.endswith(f", T = {model.time_steps}")]
+        assert ("..." in title) == (name not in title)
+        assert (name in title) == (picture in whole)
 
 
 def test_pictures_of_a_model_use_its_names_and_tell_the_image(model, image, tmp_path):

@@ -211,6 +211,19 @@ def test_traces_do_not_cover_each_other():
         assert len(potentials) == kinds  # if all neurons have the same, three of them are drawn
 
 
+@pytest.mark.any_backend
+def test_traces_leave_out_neurons_that_would_flatten_the_others():
+    image = np.full((9, 9, 1), 0.125, "float32")
+    image[:8] = 1.0  # these neurons get a current of 4 thresholds: up by 3 in each step
+    model = make_model("1C1-10F", input_shape=(9, 9, 1), time_steps=8, reset="subtract")
+    model.set_weights([np.full((1, 1, 1, 1), 4.0), np.zeros((81, 10), "float32")])
+    (lines, _), _ = map(traces, potential_traces(model, image).axes)
+    assert len(lines) == 3
+    assert {tuple(v) for v in lines.values()} == {(0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 0.0, 0.5, 0.0)}
+    (lines, _), _ = map(traces, potential_traces(model, np.ones_like(image)).axes)
+    assert {max(v) for v in lines.values()} == {24.0}  # there are no others
+
+
 def test_traces_start_at_v_0_and_name_the_classes(images):
     model = make_model(v_0=0.5, reset="subtract")
     names = [f"thing {i}" for i in range(10)]
@@ -338,6 +351,19 @@ def test_gif_has_a_frame_a_step(model, images, tmp_path):
 
 
 @pytest.mark.each_backend
+@pytest.mark.any_backend
+def test_gif_does_not_jump_from_the_first_frame_to_the_second(tmp_path):
+    model = make_model("1C1-10F", input_shape=(9, 9, 1), time_steps=3)
+    model.set_weights([np.ones((1, 1, 1, 1)), np.zeros((81, 10))])  # all fire in every step
+    with Image.open(spike_gif(model, np.ones((9, 9, 1)), tmp_path / "a.gif")) as gif:
+        frames = []
+        for step in range(3):
+            gif.seek(step)
+            frames.append(np.asarray(gif.convert("RGB"))[60:, :300])  # below the title
+    assert (frames[0] == frames[1]).all()
+    assert (frames[1] == frames[2]).all()
+
+
 def test_gif_shows_spikes_over_the_image_and_the_counts(model, images):
     from keras_proxy_snn.visualization._spike_gif import _Film
 

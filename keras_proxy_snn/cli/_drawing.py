@@ -49,13 +49,13 @@ def of_test(test: Images, image: int, images: int) -> Subject:
     return Subject(pixels, name, test.class_names, (x, y))
 
 
-def of_file(file: Path, network: ProxyModel) -> Subject:
-    """A picture whose class nobody knows.
+def of_file(file: Path, network: ProxyModel, invert: bool) -> Subject:
+    """A picture whose class nobody knows, with dark and light exchanged if `invert` is set.
 
     Raises:
         BadInput: If the file holds several images.
     """
-    x, _ = new_pictures((file,), network, False)
+    x, _ = new_pictures((file,), network, invert)
     if len(x) != 1:
         raise BadInput(f"The file to draw must be one picture. Received: {file}, {len(x)} images.")
     return Subject(x[0], str(file), None)

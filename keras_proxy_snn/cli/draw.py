@@ -72,6 +72,7 @@ _OF_ONE_IMAGE = _PICTURES[:4]
     metavar="N",
     help="Compute accuracies on the first N test images. Default: 1000.",
 )
+@click.option("--invert", is_flag=True, help="Exchange dark and light in FILE, as in `predict`.")
 @steps_option
 @click.option("--force", is_flag=True, help="Replace existing pictures.")
 @json_option
@@ -85,6 +86,7 @@ def draw(
     data_dir: str | None,
     image: int | None,
     images: int | None,
+    invert: bool,
     time_steps: int | None,
     force: bool,
     as_json: bool,
@@ -110,6 +112,8 @@ def draw(
         }
         check_pictures((file,))
         _check_file(file, pictures, given)
+    elif invert:
+        raise BadInput("--invert goes with FILE, a picture of yours. Received: no FILE.")
     drawable = _PICTURES if file is None else _OF_ONE_IMAGE
     folder = output or Path(f"{Path(model).stem}_pictures")
     _files(folder, pictures or drawable, force)
@@ -132,7 +136,7 @@ def draw(
             raise BadInput(f"--image must be below {test.images}, the images. Received: {image}.")
         subject = of_test(test, image, images or _IMAGES)
     else:
-        subject = of_file(file, network)
+        subject = of_file(file, network, invert)
     if time_steps is not None:
         network.time_steps = time_steps
     artist = Artist(network, subject, history)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from ..basics.files import user_path
@@ -40,7 +41,11 @@ def existing_folder(path: str | os.PathLike[str]) -> Path:
 
 def file_note(place: Path) -> str:
     """What is there in place of a folder, in words, or nothing."""
-    return ", which is a file" if place.is_file() else ""
+    if place.is_file():
+        return ", which is a file"
+    around = _folders(place.parent) if place.parent.is_dir() else []
+    near = get_close_matches(place.name, [folder.name for folder in around], 1)
+    return f"; there is a folder {place.with_name(near[0])}" if near else ""
 
 
 def parts_of(place: Path) -> list[Path]:

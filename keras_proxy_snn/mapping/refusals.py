@@ -170,9 +170,9 @@ def maximum_of_currents(layer: keras.layers.Layer, cause: Any) -> ValueError:
     if cause is None:
         return refusal(
             layer,
-            f"{rule} Put the pooling after a ReLU: Conv2D, BatchNormalization, ReLU, pooling. If "
-            "the normalisation was between pooling and ReLU, the trained CNN gives the same "
-            "results in this order as long as none of its gamma is negative.",
+            f"{rule} Put the pooling after a ReLU: Conv2D, BatchNormalization, ReLU, pooling; and "
+            "train again. If a ReLU came later, after a dropout or a normalisation with no "
+            "negative gamma, the trained CNN gives the same results in this order.",
         )
     between = (
         f"{rule} Between the ReLU and the pooling stands {cause.name!r} ({type(cause).__name__}), "

@@ -35,7 +35,7 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
     unknown = sorted(set(overrides) - FIELDS)
     if unknown:
         raise TypeError(
-            f"Fields of a preset must be among {sorted(FIELDS)}.{_hint(unknown[0], FIELDS)} "
+            f"Fields of a preset must be among {sorted(FIELDS)}.{_unknown(unknown[0])} "
             f"Received: {unknown}."
         )
     if isinstance(name, str) and name in PRESETS:
@@ -57,6 +57,13 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
             f"build({name!r}) without `input_shape`."
         )
     return Preset(name, **overrides)
+
+
+def _unknown(field: str) -> str:
+    """What to do about an unknown field, or nothing."""
+    if field == "classes":
+        return " The images of a training tell the number of classes; `build` has an argument."
+    return _hint(field, FIELDS)
 
 
 def _hint(word: str, names: Iterable[str]) -> str:

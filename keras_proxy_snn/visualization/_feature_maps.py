@@ -9,7 +9,7 @@ from ..basics.arrays import as_float32
 from ..basics.checks import positive_integer
 from ..basics.types import Images
 from ..model import ProxyModel
-from .figure import WIDTH, draw_image, new_figure, one_image, shades, short
+from .figure import WIDTH, draw_image, fitted, new_figure, one_image, shades
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -170,7 +170,8 @@ def _activations(model: ProxyModel, batch: np.ndarray) -> dict[str, np.ndarray]:
 def _draw_head(sheet: _Sheet, image: np.ndarray, image_name: str, time_steps: int) -> None:
     draw_image(sheet.axes(_EDGE, _EDGE, _IMAGE, _IMAGE), image)
     left = 2 * _EDGE + _IMAGE
-    title = f"Feature maps of {short(image_name, 44)}, T = {time_steps}"
+    room = WIDTH - left - _EDGE
+    title = fitted("Feature maps of ", image_name, f", T = {time_steps}", room)
     sheet.text(left, _EDGE + 0.2, title, fontweight="bold", fontsize="large")
     legend = (
         "Above: activation of the ANN. Below: spike count of the IF neurons.\n"

@@ -9,7 +9,7 @@ from keras import ops
 from ..basics.checks import positive_integer
 from ..basics.types import Images
 from ..model import ProxyModel
-from .figure import OKABE_ITO, model_labels, new_panels, one_image, short
+from .figure import OKABE_ITO, WIDTH, fitted, model_labels, new_panels, one_image, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,8 @@ _MARKERS = "os^Dv"
 
 # Potentials, over the threshold, that differ by less are one line to the eye.
 _APART = 0.05
+# Beside a line that goes beyond so many thresholds, up or down, the others would be flat.
+_FAR = 3.0
 _CANDIDATES = 1000
 
 
@@ -53,11 +55,12 @@ def potential_traces(
     """Draw membrane potentials of a few neurons of each layer for one image.
 
     Potentials are taken after each step and its reset, in units of the threshold (the dashed
-    line), so a spike shows as a fall. Step 0 is the start at `v_0`. Ticks at the top are spikes.
-    The neurons are a random sample of the neurons that fired; neurons with the same potentials,
-    such as those of a white background, are taken only if there are no others. If no neuron of a
-    layer fired, the neurons that came nearest to the threshold are drawn. The readout shows the
-    classes with the most spikes.
+    line), so a spike shows as a fall, unless the current is above the threshold. Step 0 is the
+    start at `v_0`. Ticks at the top are spikes. The neurons are a random sample of the neurons that
+    fired. Two kinds are taken only if there are no others: neurons with the same potentials, such
+    as those of a white background, and neurons whose potential goes beyond 3 thresholds, up or
+    down. If no neuron of a layer fired, the neurons that came nearest to the threshold are drawn.
+    The readout shows the classes with the most spikes.
 
     Args:
         model: Spiking network and proxy.
@@ -93,7 +96,8 @@ def potential_traces(
         raise ValueError(f"`neurons` must be at most {len(_MARKERS)}. Received: {neurons!r}.")
     batch = one_image(model, image)
     layers = _layers(model, batch, neurons, np.random.default_rng(seed), class_names)
-    title = f"Potentials of {short(image_name, 42)}, T = {model.time_steps}"
+    room = WIDTH - 1.3  # without the legend
+    title = fitted("Potentials of ", image_name, f", T = {model.time_steps}", room)
     figure, panels = new_panels(title, [layer.title for layer in layers], 1, 1.5, caption=_CAPTION)
     for axes, layer in zip(panels, layers, strict=True):
         threshold = _draw(axes, layer)
@@ -156,7 +160,11 @@ def _choose(
         best = np.lexsort((-v[-1], -counts))[:neurons]
         silent = "" if counts[best[-1]] else ", then by potential"
         return best, f"the {len(best)} classes with the most spikes{silent}"
-    chosen = np.sort(_apart(v, rng.permutation(active), neurons))
+    candidates = rng.permutation(active)
+    far = np.abs(v[:, candidates]).max(axis=0) > _FAR
+    near = _apart(v, candidates[~far], neurons)
+    others = _apart(v, candidates[far], neurons - len(near))
+    chosen = np.sort(np.concatenate([near, others]))
     share = "all" if len(chosen) == len(active) else f"{len(chosen)} of the"
     return chosen, f"{share} {len(active):,} that fired"
 

@@ -17,6 +17,7 @@ from .figure import (
     BLUE,
     VERMILLION,
     draw_image,
+    fitted,
     heading,
     model_labels,
     new_figure,
@@ -131,9 +132,10 @@ class _Film:
         scores: np.ndarray | None = None,
     ):
         self.scores = scores
-        self.title = f"Spikes of {short(image_name, 42)}"
         *_, (_, readout) = spikes.items()
         self.counts = readout.cumsum(axis=0)
+        last = f", step {len(self.counts)} of {len(self.counts)}"
+        self.title = fitted("Spikes of ", image_name, last).removesuffix(last)
         self.maps = dict(_choose(name, s) for name, s in spikes.items() if s.ndim == 4)
         panels = max(1, len(self.maps))
         columns = min(_COLUMNS, panels)
@@ -191,6 +193,8 @@ class _Film:
         from PIL import Image
 
         canvas, frames = FigureCanvasAgg(self.figure), []
+        self.show(0)
+        canvas.draw()  # the layout settles: the first drawing places the panels in another way
         for step in range(len(self.counts)):
             self.show(step)
             canvas.draw()

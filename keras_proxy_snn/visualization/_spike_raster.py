@@ -13,7 +13,9 @@ from ..model import ProxyModel
 from .figure import (
     BLUE,
     VERMILLION,
+    WIDTH,
     draw_image,
+    fitted,
     model_labels,
     new_figure,
     one_image,
@@ -124,6 +126,7 @@ def spike_raster(
         _draw_panel(raster, bars, panel, _colours(panel, best if last else ()))
         # Room for the numbers beside the bars of the readout.
         bars.set_xlim(0, (1.3 if scores is None else 2.2) * most)
+        bars.set_xticks(sorted({0, int(most) // 2, int(most)}))
         if last:
             _label_classes(raster, bars, panel, names, best, scores)
         for axes in (raster, bars):
@@ -200,7 +203,7 @@ def _draw_head(axes: "Axes", image_name: str, model: ProxyModel) -> None:
     axes.text(
         0.0,
         0.95,
-        f"Spikes of {short(image_name, 44)}, T = {model.time_steps}",
+        fitted("Spikes of ", image_name, f", T = {model.time_steps}", WIDTH - 1.5),
         fontweight="bold",
         fontsize="large",
         va="top",

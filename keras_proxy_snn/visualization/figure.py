@@ -24,6 +24,7 @@ __all__ = [
     "check_record",
     "class_labels",
     "draw_image",
+    "fitted",
     "heading",
     "model_labels",
     "new_figure",
@@ -37,6 +38,7 @@ __all__ = [
 WIDTH = 7.5
 """Width of a figure in inches: 900 pixels."""
 _DPI = 120
+_LONGEST, _SHORTEST = 90, 12  # letters of a name in a title; more have no room in any case
 
 # Okabe and Ito, "Color Universal Design": colours that people with any kind of colour blindness
 # can tell apart. Its yellow is left out, because it is too pale for a line on white.
@@ -186,6 +188,27 @@ def short(name: str, length: int) -> str:
     """The name; dots replace its middle if it is longer than `length` characters."""
     half = (length - 3) // 2
     return name if len(name) <= length else f"{name[:half]}...{name[-half:]}"
+
+
+def fitted(before: str, name: str, after: str, room: float = WIDTH - 0.15) -> str:
+    """A title in large bold letters; dots replace the middle of the name if there is no room.
+
+    Args:
+        before: Text before the name.
+        name: A name of any length.
+        after: Text after the name.
+        room: Inches for the whole title.
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(size="large", weight="bold")
+    for length in range(min(len(name), _LONGEST), _SHORTEST, -1):
+        title = f"{before}{short(name, length)}{after}"
+        path = TextPath((0, 0), title.replace("$", "S"), size=font.get_size_in_points(), prop=font)
+        if path.get_extents().width <= 0.97 * 72 * room:  # pixels round the letters' widths
+            return title
+    return f"{before}{short(name, _SHORTEST)}{after}"
 
 
 def shades(model: ProxyModel, image: np.ndarray) -> np.ndarray:
