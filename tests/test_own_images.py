@@ -363,7 +363,7 @@ def test_a_preset_gets_an_output_per_class_and_resizes_the_pictures(tmp_path, mo
             ["train", "digits", "--data", "none"],
             "error: A folder of pictures must exist. Received: none.",
         ),
-        (["train", "digits", "--data", "mu"], "Received: mu; there is a folder my."),
+        (["train", "digits", "--data", "may"], "Received: may; there is a folder my."),
         (
             ["train", "digits", "--data", "my", "--set", "classes=2"],
             "images of a training tell the",
