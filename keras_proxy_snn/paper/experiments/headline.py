@@ -7,7 +7,7 @@ Expected: the paper has 94.56 % at T = 50, and 94.26 at T = 15. The aim is at le
     `proxy_joint` have 94.6 and 94.4 % at T = 8, 94.9 and 94.7 at 16, 94.5 and 94.7 at 50; one of
     `headline` 93.9 % at T = 8 and less at other T, because it is tuned at its own T alone. The
     other two methods convert the ANN of `proxy_joint`, which is trained slower instead at the end.
-    By QCFS it has 93.4 % at T = 8, and 94.4 to 94.5 from 50 steps on.
+    By QCFS it has 93.4 % at T = 8, and 94.4 to 94.5 from 50 steps on; by RNL 86.5 and 94.2 to 94.3.
 Time: full, `proxy_joint`: 101 minutes on two cores with AMX (PyTorch), of which an epoch of the ANN
     takes 2 and one via proxy 8, and 20 minutes for the test images at seven T. compact: not
     measured. tiny: not measured.
