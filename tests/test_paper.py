@@ -117,6 +117,26 @@ def test_the_papers_figures_are_those_of_its_tables():
 
 
 @pytest.mark.once
+def test_tables_2_and_3_show_the_headline_below(tmp_path):
+    """Rows of an experiment of its own, with other epochs, and only those that were trained."""
+    results = Path(__file__).parents[1] / "benchmarks" / "results" / "paper"
+    for path in results.glob("*.json"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    for name, epochs, titles in (
+        ("table2", 20, ["quantised ANN, then proxy and ANN together", "RNL conversion"]),
+        ("table3", 12, ["quantised ANN for most epochs, then proxy"]),
+    ):
+        text = draw(EXPERIMENTS[name], "full", tmp_path, epochs=epochs).text
+        assert (results / f"{name}-full-epochs{epochs}.md").read_text() == text + "\n"
+        own, below = text.split("(`headline", 1)
+        for title in titles:
+            assert title not in own
+            assert title in below
+        assert "| - | - | - | - | - |" not in below
+    assert draw(EXPERIMENTS["table2"], "full", tmp_path / "empty").text.count("Size full") == 1
+
+
+@pytest.mark.once
 def test_experiments_share_trainings():
     """What Figures 2 and 4 show is a row of Table 2, and a point of Figure 3."""
 

@@ -86,12 +86,14 @@ class Experiment:
         title: Title for captions.
         sizes: Names from `SIZES` to `Size`.
         drawings: Names of its tables and figures, see `keras_proxy_snn.paper.drawing`.
+        also: Experiments whose trained rows stand in a table below, at the same size.
     """
 
     name: str
     title: str
     sizes: Mapping[str, Size]
     drawings: tuple[str, ...] = ("table",)
+    also: "tuple[Experiment, ...]" = ()
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,8 @@ def draw(
     rows = read_rows(size, epochs, folder)
     texts = [caption(experiment.title, size_name, size, epochs, rows)]
     texts += [_TABLES[name](rows) for name in experiment.drawings if name in _TABLES]
+    for other in experiment.also:
+        texts += _trained_rows(other, size_name, folder)
     text = "\n\n".join(texts)
     folder.mkdir(parents=True, exist_ok=True)
     # Trainings with another number of epochs have their own table.
@@ -94,6 +96,16 @@ def draw(
             with replacing(files[-1]) as draft:
                 figure.savefig(draft)
     return Drawn(text, tuple(files))
+
+
+def _trained_rows(experiment: Experiment, size_name: str, folder: Path) -> list[str]:
+    """Caption and table of the rows of an experiment that have results; nothing without them."""
+    size = experiment.sizes[size_name]
+    rows = [row for row in read_rows(size, size.epochs, folder) if row.results]
+    if not rows:
+        return []
+    title = f"{experiment.title} (`{experiment.name}`)"
+    return [caption(title, size_name, size, size.epochs, rows), method_table(rows)]
 
 
 def _figure(name: str, size: Size, rows: Sequence[Row], data_dir: str | None) -> "Figure":

@@ -12,6 +12,7 @@ Time: full: not measured. compact: 2 to 21 minutes per training on two shared co
 """
 
 from .._experiment import Experiment, Run, Size
+from . import headline
 from ._shared import (
     CLIPPED,
     HALF,
@@ -52,4 +53,5 @@ EXPERIMENT = Experiment(
         "compact": Size("fashion_mnist_compact", 4, _COMPACT),
         "tiny": Size("digits", 2, learning_rules(8, _PAPER), batch_size=32),
     },
+    also=(headline.EXPERIMENT,),
 )

@@ -13,6 +13,7 @@ Time: full: on a GPU (NVIDIA H200, shared with two other trainings) 15 s per epo
 """
 
 from .._experiment import Experiment, Run, Size
+from . import headline_cifar10, headline_cifar10_long
 from ._shared import (
     CLIPPED,
     HALF,
@@ -51,4 +52,5 @@ EXPERIMENT = Experiment(
         "compact": Size("cifar10_compact", 4, _COMPACT),
         "tiny": Size("digits", 2, learning_rules(8, _PAPER), batch_size=32),
     },
+    also=(headline_cifar10.EXPERIMENT, headline_cifar10_long.EXPERIMENT),
 )
