@@ -410,8 +410,8 @@ def test_a_rounded_network_is_told_from_the_model(
     assert (
         f"64 images, 0 counts differ, worst difference 0, compared with {compared_with}\n" in shown
     )
-    of = f"{counts} of 640 counts differ, {classes} of 64 test images get another class than from "
-    assert f"{of}the float network\n" in shown
+    of = f"{counts} of 640 counts differ, {classes} of 64 compared test images get another class"
+    assert f"{of} than from the float network\n" in shown
 
 
 def test_half_the_weights(trained, tmp_path):
@@ -475,6 +475,7 @@ def test_a_tie_is_marked_and_silent_images_are_counted(folder, digits):
     assert done.stdout.count(" = ".join(names)) == 2
     rows = json.loads(good("predict", "equal.keras", "some.npy", "--labels", "names.txt", "--json"))
     assert [row["tied_labels"] for row in rows] == [names, names, []]
+    assert [row["silent"] for row in rows] == [False, False, True]
     assert {row["label"] for row in rows} == {"digit 0"}
     model.set_weights([0 * weights for weights in model.get_weights()])
     model.save("silent.keras")

@@ -359,7 +359,9 @@ def test_of_scores_by_potential_rounding_tells_the_classes_alone(rng):
     traces = [(p, interpret(p, images)) for p in pair]
     a, b = (p.scores(t.spike_counts, t.potentials[-1]).argmax(axis=1) for p, t in traces)
     found = rounding(*pair, images, "test")
-    told = f"{(a != b).sum()} of 40 test images get another class than from the float network"
+    told = (
+        f"{(a != b).sum()} of 40 compared test images get another class than from the float network"
+    )
     assert str(found) == told
     assert (a != b).any()
 

@@ -545,6 +545,7 @@ def test_classes_that_tie_are_named(float_case, classify, name):
     assert not all(expected)
     assert [row["tied_labels"] for row in rows] == expected
     assert [row["label"] for row in rows] == [str(first[0]) for first in best]
+    assert not any(row["silent"] for row in rows)
     for row, labels in zip(rows, expected, strict=True):
         line = on_device.as_text(row, width=8)
         assert f"class {' = '.join(labels) or row['label']} " in line
@@ -563,9 +564,10 @@ def test_silence_is_no_answer(case, classify, tmp_path):
     for name in ("unrolled.onnx", "stateful.tflite"):
         (row,) = classify(case.folder / name, tmp_path / "black.npy")
         assert (row["class"], row["tied_labels"], row["spike_counts"]) == (0, [], [0] * 5)
+        assert row["silent"]
         assert "class no spike     steps" in on_device.as_text(row, width=8)
-    silent = {**row, "scores": [0.25, 0.5, 0.0, 0.0, 0.0], "label": "1"}
-    assert "class 1  " in on_device.as_text(silent, width=8)
+    answer = {**row, "scores": [0.25, 0.5, 0.0, 0.0, 0.0], "label": "1", "silent": False}
+    assert "class 1  " in on_device.as_text(answer, width=8)
 
 
 # What it needs.

@@ -101,6 +101,7 @@ def predict(
             "class": int(row.argmax()),
             "label": classes[row.argmax()],
             "tied_labels": [classes[i] for i in best.nonzero()[0]] if tie else [],
+            "silent": not bool(row.any()),
             "time_steps": time_steps or network.time_steps,
             title: row.tolist(),
         }
@@ -112,7 +113,7 @@ def predict(
         head = ["image", "class", "label", "T", title.replace("_", " ")]
         for result in results:
             answer = " = ".join(result.pop("tied_labels")) or result["label"]
-            result["label"] = answer if any(result[title]) else SILENT
+            result["label"] = SILENT if result.pop("silent") else answer
             result[title] = [round(score, 3) for score in result[title]]
         print_rows([head, *(list(result.values()) for result in results)])
 

@@ -504,6 +504,7 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
                 "class": winner,
                 "label": names[winner],
                 "tied_labels": [names[number] for number in tied(result.scores)],
+                "silent": not bool(result.scores.any()),
                 "steps": result.steps,
                 "time_steps": time_steps,
                 "ms": round(1e3 * float(np.median(np.diff(clock))), 3),
@@ -516,7 +517,7 @@ def as_text(row: dict[str, Any], width: int) -> str:
     """A row of `run` as a line for people; its first column has this width."""
     scores = f" scores {[round(score, 3) for score in row['scores']]}" if "scores" in row else ""
     answer = " = ".join(row["tied_labels"]) or row["label"]
-    if not any(row.get("scores", row["spike_counts"])):
+    if row["silent"]:
         answer = "no spike"
     line = LINE.format(**{**row, "label": answer}, width=width)
     return f"{line} spikes {row['spike_counts']}{scores}"

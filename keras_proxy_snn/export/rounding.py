@@ -33,7 +33,7 @@ class Rounding:
 
     def __str__(self) -> str:
         counts = "" if self.counts is None else f"{self.counts} of {self.compared} counts differ, "
-        them = f"{self.classes} of {self.images} {self.kind} images get another class"
+        them = f"{self.classes} of {self.images} compared {self.kind} images get another class"
         return f"{counts}{them} than from the float network"
 
 
@@ -56,7 +56,7 @@ def rounding(network: Program, rounded: Program, images: Images, kind: str) -> R
     >>> dense = Dense("readout", np.float32([[0.1, 0.5]]), None, 0.1, "zero")
     >>> program = Program((Flatten("flatten"), dense), (1, 1, 1), time_steps=4)
     >>> print(rounding(program, half.rounded(program), np.ones((3, 1, 1, 1)), "test"))
-    3 of 6 counts differ, 3 of 3 test images get another class than from the float network
+    3 of 6 counts differ, 3 of 3 compared test images get another class than from the float network
     """
     found, number = agreement(network, rounded, images), len(images)
     classes = number - round(found.equal_classes * number)
