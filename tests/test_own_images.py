@@ -366,7 +366,7 @@ def test_a_preset_gets_an_output_per_class_and_resizes_the_pictures(tmp_path, mo
         (["train", "digits", "--data", "may"], "Received: may; there is a folder my."),
         (
             ["train", "digits", "--data", "my", "--set", "classes=2"],
-            "images of a training tell the",
+            "takes the number of classes from the images",
         ),
         (["train", "digits", "--data", "~nobody-here/my"], "Received: ~nobody-here/my."),
         (["train", "digits", "--data", "my", "--dataset", "digits"], "--data or --dataset"),

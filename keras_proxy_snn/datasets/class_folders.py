@@ -43,8 +43,10 @@ def file_note(place: Path) -> str:
     """What is there in place of a folder, in words, or nothing."""
     if place.is_file():
         return ", which is a file"
-    around = _folders(place.parent) if place.parent.is_dir() else []
-    near = get_close_matches(place.name, [folder.name for folder in around], 1)
+    parent = place.parent
+    readable = parent.is_dir() and os.access(parent, os.R_OK | os.X_OK)
+    names = [folder.name for folder in _folders(parent)] if readable else []
+    near = get_close_matches(place.name, names, 1)
     return f"; there is a folder {place.with_name(near[0])}" if near else ""
 
 

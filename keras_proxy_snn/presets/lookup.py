@@ -62,7 +62,7 @@ def preset_of(name: str, overrides: dict[str, Any]) -> Preset:
 def _unknown(field: str) -> str:
     """What to do about an unknown field, or nothing."""
     if field == "classes":
-        return " The images of a training tell the number of classes; `build` has an argument."
+        return " `train` takes the number of classes from the images, `build` from its argument."
     return _hint(field, FIELDS)
 
 
