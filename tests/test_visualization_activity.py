@@ -353,8 +353,9 @@ def test_gif_has_a_frame_a_step(model, images, tmp_path):
 @pytest.mark.each_backend
 @pytest.mark.any_backend
 def test_gif_does_not_jump_from_the_first_frame_to_the_second(tmp_path):
-    model = make_model("1C1-10F", input_shape=(9, 9, 1), time_steps=3)
-    model.set_weights([np.ones((1, 1, 1, 1)), np.zeros((81, 10))])  # all fire in every step
+    model = make_model("1C1-1C1-10F", input_shape=(9, 9, 1), time_steps=3)
+    one = np.ones((1, 1, 1, 1))
+    model.set_weights([one, one, np.zeros((81, 10))])  # all neurons in maps fire in every step
     with Image.open(spike_gif(model, np.ones((9, 9, 1)), tmp_path / "a.gif")) as gif:
         frames = []
         for step in range(3):
