@@ -320,18 +320,22 @@ def test_raster_names_the_answer_among_tied_classes():
         check_legible(figure)
 
 
+ALL = (spike_raster, potential_traces, feature_maps)
+
+
 @pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("name", "whole"),
     [
         ("W" * 60, ()),
         ("i" * 150, ()),
-        ("image 23 of fashion_mnist, class Ankle boot", (spike_raster, potential_traces)),
-        ("image 23 of digits, class 3", (spike_raster, potential_traces, feature_maps)),
+        ("image 23 of fashion_mnist, class Ankle boot", ALL),
+        ("triangle/triangle_020.jpg, class triangle", ALL),
+        ("image 23 of digits, class 3", ALL),
     ],
 )
 def test_a_title_has_the_room_that_the_picture_has(model, image, name, whole):
-    for picture in (spike_raster, potential_traces, feature_maps):
+    for picture in ALL:
         figure = picture(model, image, image_name=name)
         check_legible(figure)
         texts = [text.get_text() for text in figure.findobj(Text)]

@@ -171,7 +171,10 @@ def _draw_head(sheet: _Sheet, image: np.ndarray, image_name: str, time_steps: in
     draw_image(sheet.axes(_EDGE, _EDGE, _IMAGE, _IMAGE), image)
     left = 2 * _EDGE + _IMAGE
     room = WIDTH - left - _EDGE
-    title = fitted("Feature maps of ", image_name, f", T = {time_steps}", room)
+    first, last = "Feature maps of ", f", T = {time_steps}"
+    title = fitted(first, image_name, last, room)
+    if image_name not in title:  # a line of its own has more room
+        title = f"{first.rstrip()}\n{fitted('', image_name, last, room)}"
     sheet.text(left, _EDGE + 0.2, title, fontweight="bold", fontsize="large")
     legend = (
         "Above: activation of the ANN. Below: spike count of the IF neurons.\n"
