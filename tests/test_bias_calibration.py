@@ -10,6 +10,9 @@ import keras_proxy_snn as kps
 from . import oracle
 from .test_from_keras import residual_cnn
 
+# Some networks here have no images, so no file can have them.
+pytestmark = pytest.mark.filterwarnings("ignore:The network can be trained and saved")
+
 
 def dense_model(**kwargs):
     hidden = layers.Dense(5, "relu", name="hidden")

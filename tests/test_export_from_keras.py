@@ -90,6 +90,7 @@ def test_what_a_program_cannot_express_is_refused(stack, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:The network can be trained and saved")
 def test_a_graph_is_refused(tmp_path):
     image = keras.Input(SHAPE)
     x = layers.Conv2D(2, 3, padding="same", name="conv")(image)
@@ -99,6 +100,7 @@ def test_a_graph_is_refused(tmp_path):
         export(model, tmp_path / "net.onnx")
 
 
+@pytest.mark.filterwarnings("ignore:The network can be trained and saved")
 def test_an_input_that_is_no_image_is_refused():
     model = kps.from_keras(keras.Sequential([keras.Input((4,)), layers.Dense(2)]), 2)
     with pytest.raises(ValueError, match=r"needs images.*\(4,\)"):

@@ -226,6 +226,7 @@ def test_what_is_made_of_chains_alone_is_refused(model, tmp_path):
         litert.write_twin(program, tmp_path / "twin.tflite")
 
 
+@pytest.mark.filterwarnings("ignore:The network can be trained and saved")
 def test_neurons_where_the_layer_before_them_does_not_come_in_are_refused(tmp_path):
     def convolution(x, name):
         return layers.Conv2D(2, 3, padding="same", activation="relu", name=name)(x)

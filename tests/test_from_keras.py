@@ -1,5 +1,7 @@
 """Any Keras CNN in: what is shared, calibrated, trained, saved and refused."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from keras_proxy_snn.saving import weights
 from keras_proxy_snn.saving.model_file import load_model
 
 from . import oracle
+
+# Some networks are stranger than files can have; this is told at once.
+pytestmark = pytest.mark.filterwarnings("ignore:The network can be trained and saved")
 
 to_numpy = ops.convert_to_numpy
 
@@ -186,6 +191,31 @@ def test_large_architectures_of_keras_applications(name):
     cnn = getattr(keras.applications, name)(weights=None, input_shape=(32, 32, 3), classes=10)
     model = kps.from_keras(cnn, 1, 0.5)
     assert to_numpy(model.snn(np.zeros((1, 32, 32, 3)))).shape == (1, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.any_backend
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("MobileNet", None),
+        ("VGG16", None),
+        ("MobileNetV2", "expanded_conv_project"),
+        ("ResNet50", "pool1_pad"),
+    ],
+)
+def test_which_of_these_have_files_is_told(name, layer):
+    make = getattr(keras.applications, name)
+    whole = make(include_top=False, weights=None, input_shape=(32, 32, 3))
+    end = layers.Dense(10)(layers.GlobalAveragePooling2D()(whole.output))
+    cnn = keras.Model(whole.input, end)
+    if layer is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            kps.from_keras(cnn, 1)
+    else:
+        with pytest.warns(UserWarning, match=f"not exported .*Received: layer '{layer}'"):
+            kps.from_keras(cnn, 1)
 
 
 @pytest.mark.any_backend
@@ -568,7 +598,7 @@ def test_a_model_with_a_call_of_its_own_is_not_taken_for_its_layers(base, whole)
     ("arguments", "message"),
     [
         ({"calibrate": "max"}, "`calibrate` must be one of.*'max'"),
-        ({"calibrate": "rnl"}, "needs `calibration_data`"),
+        ({"calibrate": "rnl"}, "give `calibration_data`"),
         ({"calibrate": "rnl", "calibration_data": 0, "v_threshold": 1.0}, "v_threshold=1.0"),
         ({"calibration_data": 0}, "needs `calibrate`"),
         ({"v_threshold": {"c": 1.0}}, "Received: thresholds for"),

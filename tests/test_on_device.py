@@ -703,8 +703,8 @@ def test_bad_models(float_case, bad, refused, model, message):
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ("none.png", "none.png: [Errno 2] No such file"),
-        ("none.npy", "none.npy: [Errno 2] No such file"),
+        ("none.png", "none.png: No such file or directory"),
+        ("none.npy", "none.npy: No such file or directory"),
         ("text.png", "text.png: cannot identify image file"),
         ("text.npy", "text.npy: "),
         ("empty.npy", "empty.npy: "),
@@ -859,7 +859,7 @@ def test_an_error_is_one_line_and_a_status():
     done = script("none.tflite", "none.png")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "on_device.py: [Errno 2] No such file or directory: 'none.tflite'\n"
+    assert done.stderr == "on_device.py: none.tflite: No such file or directory\n"
 
 
 @pytest.mark.any_backend

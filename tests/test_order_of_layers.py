@@ -102,9 +102,19 @@ def test_the_next_weights_take_a_normalisation(make, rng, images):
     assert_exported_alike(kps.from_keras(exact(make(), rng), 6, 2.0), images)
 
 
+def global_maximum():
+    return chain(conv(), layers.GlobalMaxPooling2D(), layers.Dense(4, "relu"), end=())
+
+
+def test_a_program_has_a_global_maximum(rng, images):
+    dimmed = images / np.float32([1, 2, 8, 32])[:, None, None, None]  # so that some do not fire
+    assert_exported_alike(kps.from_keras(exact(global_maximum(), rng), 6, 2.0), dimmed)
+
+
 @pytest.mark.parametrize("suffix", ["onnx", "tflite", "nir", "c"])
-def test_every_format_has_it(suffix, rng, images, tmp_path):
-    cnn = exact(FOLDED["of max pooling, before dropout"](), rng)
+@pytest.mark.parametrize("make", [FOLDED["of max pooling, before dropout"], global_maximum])
+def test_every_format_has_it(make, suffix, rng, images, tmp_path):
+    cnn = exact(make(), rng)
     model = kps.from_keras(cnn, 6, 2.0, reset="zero", readout="counts")
     exported = model.export(tmp_path / f"net.{suffix}", calibration=images)
     assert exported.check.passed
@@ -152,6 +162,28 @@ NEVER = {
         lambda: chain(conv(), layers.MaxPooling2D(2), layers.ReLU(name="relu")),
         r"Remove this ReLU: its inputs .*Received: layer 'relu' \(ReLU\)",
     ),
+    "a maximum of an image's currents without a ReLU": (
+        lambda: chain(conv(None, name="first"), layers.MaxPooling2D(2), conv()),
+        r"without a ReLU after it.*Put a ReLU after it and train .*Received: layer 'first'",
+    ),
+    "a maximum of an image": (
+        lambda: chain(layers.MaxPooling2D(2, name="pool"), conv()),
+        r"stands before all weights\. Prepare images .*Received: layer 'pool' \(MaxPooling2D\)",
+    ),
+    "an average of an image": (
+        lambda: chain(layers.AveragePooling2D(2, name="pool"), conv()),
+        r"stands before all weights\. Prepare images .*Received: layer 'pool' \(AveragePooling",
+    ),
+    "an average over the edge": (
+        lambda: chain(conv(), layers.AveragePooling2D(4, padding="same", name="pool")),
+        r"over the edge averages fewer spikes\. .*Received: layer 'pool' \(AveragePooling2D\)",
+    ),
+    "a last layer that is no Dense": (
+        lambda: keras.Sequential(
+            [keras.Input(SHAPE), conv(), conv(None, name="last"), layers.Flatten()]
+        ),
+        r"Received: layer 'last' \(Conv2D\)",
+    ),
 }
 
 
@@ -169,6 +201,12 @@ def test_a_normalisation_with_two_readers_is_told():
     x = layers.ReLU()(layers.Add()([layers.Conv2D(4, 1)(x), x]))
     cnn = keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
     with pytest.warns(UserWarning, match=r"several layers read it\. Put it between .*'norm'"):
+        kps.from_keras(cnn, 2)
+
+
+def test_that_vectors_have_no_file_is_told():
+    cnn = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
+    with pytest.warns(UserWarning, match=r"not exported .* needs images .* of shape \(4,\)"):
         kps.from_keras(cnn, 2)
 
 
@@ -201,7 +239,7 @@ def test_a_relu_after_max_pooling_is_moved_before_it(bounded, rng, images):
 def test_such_a_network_is_calibrated_tuned_and_saved(rng, images, tmp_path):
     stack = [conv(), conv(None), layers.GlobalMaxPooling2D(), layers.ReLU()]
     cnn = exact(chain(*stack, end=()), rng)
-    model = kps.from_keras(cnn, 4, calibrate="percentile", calibration_data=images)
+    model = kps.from_keras(cnn, 4, calibrate="percentile", calibration_data=images)  # no warning
     kps.calibrate_biases(model, images, verbose=0)
     model.compile("adam", kps.SpikeCountCrossentropy())
     model.fit(images, np.array([0, 1, 2, 0]), verbose=0)
@@ -312,5 +350,44 @@ def test_that_cure_gives_the_same_cnn(rng, images):
 
 def test_an_average_between_relu_and_max_pooling_is_the_cause():
     cnn = chain(conv(), layers.AveragePooling2D(2, name="mean"), layers.MaxPooling2D(2))
-    with pytest.raises(ValueError, match=r"stands 'mean' .* Put a ReLU after it, which does not"):
+    message = r"stands 'mean' .* Put a ReLU directly after 'mean': .* no training is needed"
+    with pytest.raises(ValueError, match=message):
         kps.from_keras(cnn, 2)
+
+
+def residual(*, negative=False, relu=False, join=layers.Add):
+    """Two convolutions, joined; then, perhaps, a ReLU; then a max pooling."""
+    image = keras.Input(SHAPE)
+    a = conv(padding="same", name="a")(image)
+    b = conv(None if negative else "relu", padding="same", name="b")(a)
+    x = join(name="join")([a, b])
+    x = layers.ReLU(name="relu")(x) if relu else x
+    x = layers.Flatten()(layers.MaxPooling2D(2, name="pool")(x))
+    return keras.Model(image, layers.Dense(3, name="readout")(x))
+
+
+def test_a_sum_between_relus_and_max_pooling_is_the_cause():
+    message = (
+        r"stands 'join' \(Add\).*Put a ReLU directly after 'join': .* does not change the "
+        r"CNN, and no training is needed\. Received: layer 'pool' \(MaxPooling2D\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        kps.from_keras(residual(), 2)
+
+
+@pytest.mark.parametrize("join", [layers.Add, layers.Concatenate])
+def test_what_joins_negative_values_needs_a_training(join):
+    message = (
+        rf"reads 'join' \({join.__name__}\), whose results can be negative: .*Put a ReLU directly "
+        r"after 'join' and train again\. Received: layer 'pool'"
+    )
+    with pytest.raises(ValueError, match=message):
+        kps.from_keras(residual(negative=True, join=join), 2)
+
+
+def test_a_relu_after_that_sum_is_the_same_cnn_and_is_exported(rng, images):
+    wrong, right = residual(), exact(residual(relu=True), rng)
+    wrong.set_weights(right.get_weights())
+    expected = wrong.predict(images, verbose=0)
+    np.testing.assert_array_equal(right.predict(images, verbose=0), expected)
+    assert_exported_alike(kps.from_keras(right, 6, 2.0), images)

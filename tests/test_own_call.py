@@ -12,6 +12,7 @@ def cnn(layer):
     return keras.Sequential(stack)
 
 
+@pytest.mark.filterwarnings("ignore:The network can be trained and saved")
 @pytest.mark.parametrize(
     "layer",
     [

@@ -13,6 +13,9 @@ from keras_proxy_snn.training.responses import response
 from . import oracle
 from .test_proxy import gradient, softmax
 
+# Of the networks here, some have no images, so no file can have them.
+pytestmark = pytest.mark.filterwarnings("ignore:The network can be trained and saved")
+
 to_numpy = ops.convert_to_numpy
 
 

@@ -8,7 +8,8 @@ from ..basics.checks import check_choice
 from ..basics.types import Images
 from ..basics.warn import warn
 from ..cnn.build import Threshold
-from ..mapping.exportable import obstacle
+from ..export.frontend.from_model import check_expressible
+from ..export.frontend.inexpressible import InexpressibleError
 from ..model import ProxyModel
 from ..training.batches import ImageBatches, rereadable
 from . import thresholds as calibration
@@ -87,9 +88,8 @@ def from_keras(
             The error names the layer, its type and a cure.
 
     Warns:
-        UserWarning: If the CNN can be converted, but its order of layers keeps it from every
-            exported file, such as a batch normalisation after a ReLU. The warning names the layer
-            and a cure. See `keras_proxy_snn.mapping.exportable.obstacle`.
+        UserWarning: If the CNN can be converted, but no exported file can have it, for instance
+            because of a batch normalisation after a ReLU. The warning names the layer and a cure.
 
     Example:
 
@@ -111,7 +111,8 @@ def from_keras(
         calibration_data = rereadable(calibration_data)
         if v_threshold is not None or calibration_data is None:
             raise ValueError(
-                "`calibrate` needs `calibration_data` and excludes `v_threshold`. Received: "
+                "`calibrate` finds the thresholds on images: give `calibration_data`, and no "
+                "`v_threshold`. Received: "
                 f"v_threshold={v_threshold!r}, "
                 f"calibration_data={'None' if calibration_data is None else 'images'}."
             )
@@ -139,13 +140,13 @@ def from_keras(
 
 
 def _warn_if_never_exported(model: ProxyModel) -> None:
-    """Tell before the training, and not at the export, what the order of layers rules out."""
+    """Tell before the training, and not only at the export, that no file can have a network."""
     if model.events:
         return  # such a model has no file in any order
-    if (found := obstacle(model.snn.nodes, model.snn.image_shape)) is None:
-        return
-    warn(
-        "The network can be trained and saved, but not exported to a file for a device: "
-        f"{found.reason}. {found.cure} Received: layer {found.layer.name!r} "
-        f"({type(found.layer).__name__})."
-    )
+    try:
+        check_expressible(model)
+    except InexpressibleError as error:
+        warn(
+            "The network can be trained and saved, but not exported to a file for a device: "
+            f"{error.short}"
+        )

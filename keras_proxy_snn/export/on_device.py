@@ -484,10 +484,10 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
         except ImportError:
             raise
         except Exception as error:  # a damaged file can make its reader raise any error
-            message = f"image {file}: {str(error) or type(error).__name__}"
+            message = f"image {file}: {cause(error)}"
             if not in_folder:
                 raise ValueError(message) from error
-            print(f"left out: {' '.join(message.split())}", file=sys.stderr)
+            print(f"left out: {message}", file=sys.stderr)
             continue
         for index, image in enumerate(images):
             clock = [time.perf_counter()]
@@ -511,6 +511,12 @@ def run(options: Namespace) -> Iterator[dict[str, Any]]:
                 "spike_counts": counts.tolist(),
             }
             yield row if result.scores is counts else {**row, "scores": result.scores.tolist()}
+
+
+def cause(error: Exception) -> str:
+    """What an error says, in one line; of an `OSError` without its number and file."""
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(said.split())
 
 
 def as_text(row: dict[str, Any], width: int) -> str:
@@ -555,8 +561,10 @@ def main(arguments: list[str] | None = None) -> None:
         name = (error.name or "").split(".")[0]
         package = {"ai_edge_litert": "ai-edge-litert", "PIL": "pillow"}.get(name, name)
         parser.exit(2, f"on_device.py: {error}: pip install {package}\n")
-    except (OSError, ValueError) as error:
-        parser.exit(2, f"on_device.py: {' '.join(str(error).split())}\n")
+    except OSError as error:
+        parser.exit(2, f"on_device.py: {error.filename or options.model}: {cause(error)}\n")
+    except ValueError as error:
+        parser.exit(2, f"on_device.py: {cause(error)}\n")
     except Exception as error:  # facts or layers that no export wrote can raise any error
         text = " ".join(f"{type(error).__name__}: {error}".split())
         parser.exit(2, f"on_device.py: {options.model} does not run as exported files do: {text}\n")

@@ -165,16 +165,35 @@ class Mapper:
             stage = AtEachStep(layer, name=name)
         self._put(part.last, stage, [source], "spikes", source.unit)
 
-    def _maker_of_currents(self, source: _Signal) -> Any:
-        """The normalisation or average that makes a signal's currents of spikes, or `None`."""
+    def _maker_of_currents(self, source: _Signal) -> tuple[keras.layers.Layer, bool] | None:
+        """The layer after ReLUs that makes currents of spikes, and whether these are never < 0.
+
+        `None` if no such layer is the cause.
+        """
         nodes = {node.name: node for node in self.nodes}
-        kinds = {signal.name: signal.kind for signal in self._signals.values()}
         node = nodes[source.name]
         while isinstance(node.stage, AtEachStep) and type(node.stage.layer) in MOVES:
             node = nodes[node.inputs[0]]
-        maker = getattr(node.stage, "twin", getattr(node.stage, "layer", None))
-        makes = type(maker) in (keras.layers.BatchNormalization, *AVERAGES)
-        return maker if makes and kinds.get(node.inputs[0]) == "spikes" else None
+        place = next(place for place, one in self._signals.items() if one.name == node.name)
+        layer: keras.layers.Layer = self._graph.calls[place].layer
+        if self._is_never_negative(node.name):
+            return layer, True
+        of_spikes = self._is_never_negative(node.inputs[0])
+        normalises = type(layer) is keras.layers.BatchNormalization and of_spikes
+        joins = type(layer) in (keras.layers.Add, keras.layers.Concatenate)
+        return (layer, False) if normalises or joins else None
+
+    def _is_never_negative(self, name: str) -> bool:
+        """Whether a signal is spikes, or only sums and averages of spikes."""
+        if any(one.name == name and one.kind == "spikes" for one in self._signals.values()):
+            return True
+        node = next((node for node in self.nodes if node.name == name), None)
+        if node is None:
+            return False
+        layer = getattr(node.stage, "layer", None)
+        keeps = isinstance(node.stage, AtEachStep) and type(layer) in (*AVERAGES, *MOVES)
+        keeps |= isinstance(node.stage, CurrentSum | SpikeConcatenate)
+        return keeps and all(self._is_never_negative(one) for one in node.inputs)
 
     def _add_at_each_step(self, part: Part, source: _Signal) -> None:
         layer, unit, kind = part.layer, source.unit, source.kind

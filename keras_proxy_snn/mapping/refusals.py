@@ -39,6 +39,7 @@ _CURES = {
     **dict.fromkeys(("LayerNormalization", "GroupNormalization"), _NORMALISE),
     **dict.fromkeys(("UnitNormalization", "RMSNormalization"), _NORMALISE),
     **dict.fromkeys(("Multiply", "Dot", "Attention", "MultiHeadAttention"), _PRODUCT),
+    "Average": "Put keras.layers.Add in its place and train again.",
     **dict.fromkeys(("Conv2DTranspose", "UpSampling2D"), _ENLARGE),
 }
 
@@ -158,41 +159,52 @@ def refusal(layer: keras.layers.Layer, cure: str) -> ValueError:
     return ValueError(f"{_PAGE} {cure} Received: layer {_named(layer)}.")
 
 
-def maximum_of_currents(layer: keras.layers.Layer, cause: Any) -> ValueError:
+def maximum_of_currents(
+    layer: keras.layers.Layer, maker: tuple[keras.layers.Layer, bool] | None
+) -> ValueError:
     """The error for a max pooling of currents.
 
     Args:
         layer: The pooling.
-        cause: The layer between the ReLU and the pooling that makes currents of spikes: a
-            `BatchNormalization` or an average pooling; `None` if no ReLU comes before.
+        maker: The layer between ReLUs and the pooling that makes currents of spikes, such as a
+            `BatchNormalization`, and whether its results are never negative; `None` if no ReLU
+            comes before.
     """
     rule = "Neurons cannot take the maximum of currents."
-    if cause is None:
+    if maker is None:
         return refusal(
             layer,
             f"{rule} Put the pooling after a ReLU: Conv2D, BatchNormalization, ReLU, pooling; and "
             "train again. If a ReLU came later, after a dropout or a normalisation with no "
             "negative gamma, the trained CNN gives the same results in this order.",
         )
-    between = (
-        f"{rule} Between the ReLU and the pooling stands {cause.name!r} ({type(cause).__name__}), "
-        "which makes currents of spikes."
-    )
-    if type(cause) is not keras.layers.BatchNormalization:
-        return refusal(
-            layer,
-            f"{between} Put a ReLU after it, which does not change the CNN: averages after a ReLU "
-            "are never negative.",
+    cause, never_negative = maker
+    name = f"{cause.name!r} ({type(cause).__name__})"
+    between = f"{rule} Between the ReLU and the pooling stands {name}, which makes currents."
+    if type(cause) is keras.layers.BatchNormalization:
+        return refusal(layer, f"{between} {_order_of_normalisation(cause)}")
+    if never_negative:
+        cure = (
+            f"Put a ReLU directly after {cause.name!r}: its results come from ReLUs and are never "
+            "negative, so this does not change the CNN, and no training is needed."
         )
-    gamma = keras.ops.convert_to_numpy(cause.gamma) if cause.scale else np.ones(1)
+        return refusal(layer, f"{between} {cure}")
+    return refusal(
+        layer,
+        f"{rule} The pooling reads {name}, whose results can be negative: not all of its inputs "
+        f"come from a ReLU. Put a ReLU directly after {cause.name!r} and train again.",
+    )
+
+
+def _order_of_normalisation(layer: keras.layers.BatchNormalization) -> str:
+    gamma = keras.ops.convert_to_numpy(layer.gamma) if layer.scale else np.ones(1)
     swap = (
         "Or put it after the pooling: because none of its gamma is negative, the trained CNN gives "
         "the same results in this order."
         if (gamma >= 0).all()
         else "Some of its gamma are negative, so after the pooling the CNN would be another one."
     )
-    return refusal(
-        layer,
-        f"{between} Put it between the convolution and its ReLU and train again: Conv2D without "
-        f"activation, BatchNormalization, ReLU, pooling. {swap}",
+    return (
+        "Put it between the convolution and its ReLU and train again: Conv2D without activation, "
+        f"BatchNormalization, ReLU, pooling. {swap}"
     )

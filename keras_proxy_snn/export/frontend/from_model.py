@@ -1,11 +1,12 @@
-"""`from_model`: the program of a `ProxyModel`."""
+"""`from_model`: the program of a `ProxyModel`; `check_expressible`: whether there is one."""
 
 from typing import Any
 
 from ..layers import Conv, Dense, Layer, Pool
 from ..program import Program
+from .inexpressible import InexpressibleError
 
-__all__ = ["from_model"]
+__all__ = ["check_expressible", "from_model"]
 
 
 def from_model(model: Any, **metadata: object) -> Program:
@@ -30,32 +31,51 @@ def from_model(model: Any, **metadata: object) -> Program:
 
     Raises:
         TypeError: If `model` is not a `ProxyModel`.
-        ValueError: If a program cannot express it. The message names the layer and a cure.
+        InexpressibleError: If a program cannot express it; a `ValueError`. The message names the
+            layer and a cure.
     """
     from ..._version import __version__
     from ...model import check_proxy_model
     from .stages import layers_of
 
     check_proxy_model(model)
-    if model.events:
-        raise ValueError(
-            "An exported network needs an image that is constant in time. Received: a model of "
-            "event data; run it in Keras."
-        )
-    shape = model.snn.image_shape
-    if len(shape) != 3 or None in shape:
-        raise ValueError(
-            "An exported network needs images (height, width, channels) of one size. Received: a "
-            f"model with inputs of shape {shape}."
-        )
-    layers = layers_of(model.snn.nodes, shape)
+    image = _image_shape(model)
+    layers = layers_of(model.snn.nodes, image)
     facts = {"spec": _spec(layers), "keras_proxy_snn": __version__, **metadata}
     facts["input_range"] = list(model.input_range)
     if model.class_names is not None:
         facts.setdefault("class_names", list(model.class_names))
-    height, width, channels = shape
-    image = (height, width, channels)
     return Program(tuple(layers), image, model.time_steps, metadata=facts, readout=model.readout)
+
+
+def check_expressible(model: Any) -> None:
+    """Raise the error of `from_model` if no program can express a `ProxyModel`.
+
+    It lets the weights of each layer go, so it needs little memory.
+
+    Raises:
+        InexpressibleError: The message names the layer and a cure.
+    """
+    from .stages import check_layers
+
+    check_layers(model.snn.nodes, _image_shape(model))
+
+
+def _image_shape(model: Any) -> tuple[int, int, int]:
+    """Shape of the images of a model, `(height, width, channels)`."""
+    if model.events:
+        raise InexpressibleError(
+            "an exported network needs an image that is constant in time. Received: a model of "
+            "event data; run it in Keras."
+        )
+    shape = model.snn.image_shape
+    if len(shape) != 3 or None in shape:
+        raise InexpressibleError(
+            "an exported network needs images (height, width, channels) of one size, which a "
+            f"Flatten can follow. Received: a model with inputs of shape {shape}."
+        )
+    height, width, channels = shape
+    return height, width, channels
 
 
 def _spec(layers: list[Layer]) -> str:

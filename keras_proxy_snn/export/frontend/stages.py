@@ -1,9 +1,9 @@
 """`layers_of`: turn the stages of a spiking network into layers of a program."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,13 +17,22 @@ from ...layers import (
     SpikePool2D,
     Synapses,
 )
-from ...mapping.exportable import image_factor, is_normalisation, obstacle
-from ...neurons.neuron import Neuron
+from ...mapping.exportable import Obstacle, image_factor, is_normalisation, obstacle
 from ...simulation.nodes import IMAGE, Node
 from ..layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
-from .kernels import FullWeights, Normalisation, weights_of
+from .currents import Currents, conv, dense, pool, scaled, shortcut
+from .inexpressible import InexpressibleError
+from .kernels import Normalisation, weights_of
 
-__all__ = ["layers_of"]
+__all__ = ["check_layers", "layers_of"]
+
+_AVERAGE = keras.layers.GlobalAveragePooling2D
+_MAXIMUM = keras.layers.GlobalMaxPooling2D
+# Reason and cure for a layer that changes images.
+_PREPARES = (
+    "this layer stands before all weights",
+    "Prepare images in this way outside of the network, or deploy the Keras model.",
+)
 
 
 def layers_of(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> list[Layer]:
@@ -34,23 +43,30 @@ def layers_of(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> list[Layer
         input_shape: `(height, width, channels)` of its images.
 
     Raises:
-        ValueError: If a program cannot express a stage. The message names the layer and a cure.
+        InexpressibleError: If a program cannot express a stage. The message names the layer and a
+            cure.
     """
+    for builder in _built(nodes, input_shape):
+        layers = builder.layers
+    return layers
+
+
+def check_layers(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> None:
+    """Raise what `layers_of` raises; layers are not kept."""
+    for builder in _built(nodes, input_shape):
+        del builder.layers[:-1]
+
+
+def _built(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> Iterator["_Builder"]:
+    """The builder after each node."""
     if (found := obstacle(nodes, input_shape)) is not None:
-        raise _refusal_of(found.layer, found.reason, found.cure)
+        raise _refusal_of(found)
     builder = _Builder(nodes, input_shape)
     for node in nodes:
         builder.add(node)
+        yield builder
     if not builder.layers or not isinstance(builder.layers[-1], Dense):
         raise _refusal(nodes[-1], "the readout must be a Dense")
-    return builder.layers
-
-
-class _Currents(NamedTuple):
-    """Currents that no neurons have read yet: a sum of convolutions of spikes, and a bias."""
-
-    terms: tuple[Shortcut, ...]
-    bias: np.ndarray | None
 
 
 class _Builder:
@@ -66,7 +82,7 @@ class _Builder:
         self._shapes: dict[str, Any] = {IMAGE: (None, 1, *input_shape)}
         self._below = IMAGE  # name of the stage that the next layer reads
         self._spikes: dict[str, str] = {}  # from a stage to the layer that gives its spikes
-        self._currents: dict[str, _Currents] = {}
+        self._currents: dict[str, Currents] = {}
         self._scale = 1.0  # factor of the next weights, from the image or an average pooling
         self._norm: Normalisation | None = None  # of what the next weights read
         self._zeros: Padding = "valid"  # around the maps that the next convolution reads
@@ -105,20 +121,24 @@ class _Builder:
             self._below = node.name
         elif stage.adds and isinstance(stage, AtEachStep) and stage.window is not None:
             self._add_average(node, stage.window, before)
-        elif _is_global_average(stage):
+        elif _is_global(stage, _AVERAGE):
             self._averaged *= int(np.prod(before[2:4]))
+            self._put(node, Flatten(stage.name))
+        elif _is_global(stage, _MAXIMUM) and self._averaged == 1 and self.layers:
+            self._put(node, Pool(f"{stage.name}_pool", before[2:4], before[2:4]))
             self._put(node, Flatten(stage.name))
         elif isinstance(stage, SpikeFlatten) and self._averaged > 1:
             self._below = node.name
         elif isinstance(stage, SpikeFlatten):
             self._put(node, Flatten(stage.name))
         elif isinstance(stage, SpikePool2D) and self._averaged == 1 and self.layers:
-            self._put(node, _pool(stage))
+            self._put(node, pool(stage))
         elif (layer := self._neurons(node)) is not None:
             self._put(node, layer)
             self._averaged = 1
         else:
-            raise _refusal(node, "a program has no such layer")
+            of_images = not self.layers and isinstance(stage, AtEachStep)
+            raise _refusal(node, *(_PREPARES if of_images else ["a program has no such layer"]))
 
     def _padded(self, node: Node) -> Layer:
         """Neurons of a convolution of maps that zeros surround."""
@@ -138,13 +158,15 @@ class _Builder:
             return None
         weights = weights if self._norm is None else self._norm.folded(weights, scale)
         if stage.window is not None:
-            own = _term("", weights.kernel, stage.window)
-            return _conv(stage, _Currents((own,), weights.bias)) if self._averaged == 1 else None
-        return _dense(stage, weights, self._averaged) if len(self._shapes[node.name]) == 3 else None
+            own = shortcut("", weights.kernel, stage.window)
+            return conv(stage, Currents((own,), weights.bias)) if self._averaged == 1 else None
+        return dense(stage, weights, self._averaged) if len(self._shapes[node.name]) == 3 else None
 
     def _add_average(self, node: Node, window: Window, before: tuple[Any, ...]) -> None:
         """Add the sum of each window's spikes, and divide the next weights."""
-        if not self.layers or self._averaged > 1:
+        if not self.layers:
+            raise _refusal(node, *_PREPARES)
+        if self._averaged > 1:
             raise _refusal(node, "averages must be of maps of spikes")
         if any(map(sum, window.pads(before[2:4]))):
             raise _refusal(node, "a window that reaches over the edge averages fewer spikes")
@@ -167,7 +189,7 @@ class _Builder:
             raise _refusal(self._nodes[node.inputs[0]], "neurons must follow it, that is, a ReLU")
         raise _refusal(node, "it must read the layer before it, and no other layer")
 
-    def _synapses(self, node: Node) -> _Currents:
+    def _synapses(self, node: Node) -> Currents:
         """Currents of a convolution without neurons."""
         (name,), window = node.inputs, node.stage.window
         weights = weights_of(node.stage)
@@ -176,10 +198,11 @@ class _Builder:
                 node,
                 "without a ReLU after it, it must be a convolution of spikes whose results are "
                 "added to others before a ReLU",
+                "Put a ReLU after it and train again, or deploy the Keras model.",
             )
-        return _Currents((_term(self._spikes[name], weights.kernel, window),), weights.bias)
+        return Currents((shortcut(self._spikes[name], weights.kernel, window),), weights.bias)
 
-    def _sum(self, node: Node) -> _Currents:
+    def _sum(self, node: Node) -> Currents:
         """Currents of all terms of a sum, each times its scale."""
         terms: list[Shortcut] = []
         biases = []
@@ -187,14 +210,14 @@ class _Builder:
             factor = np.asarray(scale, "float32")
             if name in self._currents:
                 added = self._currents[name]
-                terms += [_times(term, factor) for term in added.terms]
+                terms += [scaled(term, factor) for term in added.terms]
                 biases += [] if added.bias is None else [added.bias * factor]
             elif name in self._spikes and len(self._shapes[name]) == 5:
                 identity = np.eye(self._shapes[name][-1], dtype="float32") * factor
                 terms.append(Shortcut(self._spikes[name], identity[None, None]))
             else:
                 raise _refusal(node, "inputs of an addition before neurons must be maps of spikes")
-        return _Currents(tuple(terms), sum(biases) if biases else None)
+        return Currents(tuple(terms), sum(biases) if biases else None)
 
     def _meeting(self, node: Node) -> Conv:
         """Neurons of several currents: the layer before gives the kernel, others shortcuts."""
@@ -205,71 +228,33 @@ class _Builder:
         terms = (own[0], *(term for term in currents.terms if term is not own[0]))
         scale = np.asarray(node.stage.input_scale, "float32")
         bias = None if currents.bias is None else currents.bias * scale
-        return _conv(node.stage, _Currents(tuple(_times(term, scale) for term in terms), bias))
-
-
-def _times(term: Shortcut, factor: np.ndarray) -> Shortcut:
-    """A term times a number, or times a number per filter."""
-    return replace(term, kernel=term.kernel * factor)
-
-
-def _term(source: str, kernel: np.ndarray, window: Window) -> Shortcut:
-    return Shortcut(source, kernel, window.strides, window.padding, window.dilation)
-
-
-def _conv(stage: keras.layers.Layer, currents: _Currents) -> Conv:
-    own, *shortcuts = currents.terms
-    return Conv(
-        stage.twin.name,
-        own.kernel,
-        currents.bias,
-        strides=own.strides,
-        padding=own.padding,
-        dilation=own.dilation,
-        shortcuts=tuple(shortcuts),
-        **_firing(stage.neuron),
-    )
-
-
-def _dense(stage: keras.layers.Layer, weights: FullWeights, repeats: int) -> Dense:
-    """A Dense with weights that are repeated for each pixel of a global average."""
-    kernel = np.tile(weights.kernel, (repeats, 1))
-    return Dense(stage.twin.name, kernel, weights.bias, **_firing(stage.neuron))
-
-
-def _firing(neuron: Neuron) -> dict[str, Any]:
-    """A neuron as fields of a layer of a program, where `v_0` is a potential and no fraction."""
-    return {
-        "v_threshold": neuron.v_threshold,
-        "reset": neuron.reset,
-        "v_0": neuron.v_initial,
-    }
-
-
-def _pool(stage: SpikePool2D) -> Pool:
-    window = stage.window
-    return Pool(stage.name, window.size, window.strides, window.padding)
+        return conv(node.stage, Currents(tuple(scaled(term, scale) for term in terms), bias))
 
 
 def _is_zero_padding(stage: keras.layers.Layer) -> bool:
     return type(getattr(stage, "layer", None)) is keras.layers.ZeroPadding2D
 
 
-def _is_global_average(stage: keras.layers.Layer) -> bool:
-    layer = getattr(stage, "layer", None)
-    return isinstance(layer, keras.layers.GlobalAveragePooling2D) and not layer.keepdims
+def _is_global(stage: keras.layers.Layer, kind: type[keras.layers.Layer]) -> bool:
+    layer: Any = getattr(stage, "layer", None)
+    return isinstance(layer, kind) and not layer.keepdims
 
 
-def _refusal(node: Node, reason: str) -> ValueError:
+def _refusal(
+    node: Node,
+    reason: str,
+    cure: str = "Export a CNN without it, or deploy the Keras model.",
+) -> InexpressibleError:
     stage = node.stage
     layer: keras.layers.Layer = getattr(stage, "twin", getattr(stage, "layer", stage))
-    return _refusal_of(layer, reason, "Export a CNN without it, or deploy the Keras model.")
+    return _refusal_of(Obstacle(layer, reason, cure))
 
 
-def _refusal_of(layer: keras.layers.Layer, reason: str, cure: str) -> ValueError:
-    return ValueError(
+def _refusal_of(found: Obstacle) -> InexpressibleError:
+    layer: keras.layers.Layer = found.layer
+    return InexpressibleError(
+        f"{found.reason}. {found.cure} Received: layer {layer.name!r} ({type(layer).__name__}).",
         "A program is a chain of convolutions (with the batch normalisation and ReLU after them), "
-        "max or average pooling, Flatten or GlobalAveragePooling2D, and Dense layers, with sums "
-        f"of convolutions and of maps before a ReLU: {reason}. {cure} "
-        f"Received: layer {layer.name!r} ({type(layer).__name__})."
+        "max or average pooling, Flatten or a global pooling, and Dense layers, with sums of "
+        "convolutions and of maps before a ReLU: ",
     )
