@@ -480,7 +480,7 @@ def test_a_tie_is_marked_and_silent_images_are_counted(folder, digits):
     model.set_weights([0 * weights for weights in model.get_weights()])
     model.save("silent.keras")
     text = good("evaluate", "silent.keras", "--dataset", "digits", "--images", 45)
-    assert "The readout does not spike for 45 of the images." in text
+    assert "The output neurons do not spike for 45 of the images." in text
     assert json.loads(good("evaluate", "net.keras", "--dataset", "digits", "--json"))[
         "silent_images"
     ] == int((load_model("net.keras").predict(x, verbose=0) == 0).all(axis=1).sum())
@@ -905,6 +905,19 @@ def test_draw_draws_everything_and_overwrites_nothing(folder):
     good("draw", "net.keras", "--picture", "spike_raster", "--force", "--time-steps", 2)
     again = {path.name: path.read_bytes() for path in Path("net_pictures").iterdir()}
     assert [name for name in PICTURES if again[name] != drawn[name]] == ["spike_raster.png"]
+
+
+@pytest.mark.any_backend
+def test_a_preset_is_told_from_the_file_of_its_training(folder):
+    assert call("draw", "digits", "--picture", "spike_raster").stderr == ""
+    Path("digits.keras").write_bytes(b"")
+    result = call("draw", "digits", "--picture", "spike_raster", "--force")
+    assert result.exit_code == 0
+    told = "preset digits with the pretrained weights of the package, and not digits.keras."
+    assert told in result.stderr
+    assert [path.name for path in Path("digits_pretrained_pictures").iterdir()] == [
+        "spike_raster.png"
+    ]
 
 
 @pytest.mark.any_backend

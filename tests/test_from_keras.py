@@ -443,7 +443,21 @@ def stack(*after, shape=(8, 8, 1)):
         ),
         (
             lambda: keras.Model(x := keras.Input((4,)), [layers.Dense(2)(x), layers.Dense(3)(x)]),
-            "one input and one output",
+            r"one input and one output\. Received: 1 inputs and 2 outputs, of <Functional",
+        ),
+        (
+            lambda: keras.Sequential([layers.Dense(2)]),
+            r"and be built: put keras\.Input first, or call `build.*Received: <Sequential",
+        ),
+        (
+            lambda: keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(3, 3)]),
+            r"as of a network that classifies: end it in .*Received: \(None, 6, 6, 3\) of <Seq",
+        ),
+        (
+            lambda: keras.Sequential(
+                [keras.Input((4, 2)), layers.LSTM(3, name="x"), layers.Dense(2)]
+            ),
+            r"no spiking counterpart: .*'x' \(LSTM",
         ),
         (
             lambda: keras.Model(
@@ -590,7 +604,7 @@ def test_a_model_with_a_call_of_its_own_is_not_taken_for_its_layers(base, whole)
     dense = layers.Dense(3)
     model = Half(x, dense(x)) if base is keras.Model else Half([x, dense])
     model = model if whole else keras.Model(x, model(x))
-    with pytest.raises(ValueError, match=r"A subclass of|\(Half\)"):
+    with pytest.raises(ValueError, match=r"a subclass of|\(Half\)"):
         kps.from_keras(model, 4)
 
 

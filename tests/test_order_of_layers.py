@@ -122,6 +122,37 @@ def test_every_format_has_it(make, suffix, rng, images, tmp_path):
         np.testing.assert_array_equal(exported.run(images), model.predict(images, verbose=0))
 
 
+def block(branch, *before, own=None, after=(layers.ReLU,)):
+    """A convolution, `before`, a sum of this (or its `branch`) and a convolution of it, `after`."""
+    image = keras.Input(SHAPE)
+    x = conv(padding="same")(image)
+    for layer in before:
+        x = layer(x)
+    short = x if branch is None else branch(x)
+    x = layers.Add(name="sum")([short, conv(own, padding="same", name="own")(x)])
+    for kind in after:
+        x = kind()(x)
+    return keras.Model(image, layers.Dense(3, name="readout")(layers.Flatten()(x)))
+
+
+def residual_sum(*, negative=True, of_image=False):
+    """A sum of a convolution and what it reads."""
+    image = keras.Input((8, 8, 4))
+    x = image if of_image else conv(padding="same")(image)
+    own = conv(None if negative else "relu", padding="same", name="own")(x)
+    x = layers.Add(name="sum")([x, own])
+    x = layers.ReLU()(x) if of_image else conv()(x)
+    return keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
+
+
+def joined(norm_before):
+    image = keras.Input(SHAPE)
+    x = conv(padding="same")(image)
+    y = layers.BatchNormalization()(x) if norm_before else conv(padding="same")(x)
+    x = conv()(layers.Concatenate(name="join")([x, y]))
+    return keras.Model(image, layers.Dense(3)(layers.Flatten()(x)))
+
+
 NEVER = {
     "before zeros of a convolution": (
         lambda: chain(
@@ -177,6 +208,38 @@ NEVER = {
     "an average over the edge": (
         lambda: chain(conv(), layers.AveragePooling2D(4, padding="same", name="pool")),
         r"over the edge averages fewer spikes\. .*Received: layer 'pool' \(AveragePooling2D\)",
+    ),
+    "an average before a residual block": (
+        lambda: block(None, layers.AveragePooling2D(2, name="pool")),
+        r"'own' \(Conv2D\) reads these averages, .*MaxPooling2D.*Received: layer 'pool' \(Aver",
+    ),
+    "an average before a convolution of a residual sum": (
+        lambda: block(layers.Conv2D(4, 1, name="short"), layers.AveragePooling2D(2, name="pool")),
+        r"\) reads these averages, .*with strides, in place .*Received: layer 'pool' \(Average",
+    ),
+    "a residual sum without a ReLU": (
+        lambda: block(None, after=[]),
+        r"directly after 'sum' \(Add\) and train again\. Received: layer 'sum' \(Add\)",
+    ),
+    "a residual sum of ReLUs without a ReLU": (
+        lambda: residual_sum(negative=False),
+        r"after 'sum' \(Add\): its results .*no training is needed\. Received: layer 'sum' \(Add\)",
+    ),
+    "a residual sum with the image": (
+        lambda: residual_sum(of_image=True),
+        r"must read maps of spikes, not the image.*Received: layer 'own' \(Conv2D\)",
+    ),
+    "two branches with a ReLU": (
+        lambda: block(layers.Conv2D(4, 1, activation="relu", name="short"), own="relu"),
+        r"reads .* which another layer reads .* can have a ReLU.*Received: layer '(own|short)'",
+    ),
+    "a concatenation": (
+        lambda: joined(False),
+        r"no file can have a concatenation\. Add maps .*Received: layer 'join' \(Concatenate\)",
+    ),
+    "a concatenation after a normalisation": (
+        lambda: joined(True),
+        r"no file can have a concatenation\. Add maps .*Received: layer 'join' \(Concatenate\)",
     ),
     "a last layer that is no Dense": (
         lambda: keras.Sequential(

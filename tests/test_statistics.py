@@ -762,7 +762,7 @@ def test_costs_need_an_image_that_enters_one_layer():
     x = ReLU()(Conv2D(1, 3, padding="same", name="conv")(image))
     x = ReLU(name="later")(keras.layers.Add()([x, image]))
     ann = keras.Model(image, Dense(2)(Flatten()(x)))
-    with pytest.warns(UserWarning, match=r"must be maps of spikes\. .*layer 'sum_add'"):
+    with pytest.warns(UserWarning, match=r"maps of spikes, not the image\. .*'add\w*' \(Add\)"):
         model = kps.from_keras(ann, 2)
     with pytest.raises(ValueError, match=r"image enters no layer but the first.*layer 2, 'later'"):
         statistics.costs(model, np.zeros((1, 4, 4, 1)))

@@ -131,7 +131,7 @@ def test_points_are_rates_of_both_sides_of_equation_9(model, record, images, rat
             points.get_offsets(), np.stack([x, y], axis=1)[active], rtol=1e-5, atol=1e-6
         )
     for axes, layer in zip(figure.axes, record.values(), strict=True):
-        note = f"mean |rate - ReLU| {layer.rate_error:.3f}\n"
+        note = f"mean |rate - uncut ReLU| {layer.rate_error:.3f}\n"
         note += f"cosine distance {layer.rate_distance:.3f}"
         assert [text.get_text() for text in axes.texts] == [note]
         (line,) = axes.lines

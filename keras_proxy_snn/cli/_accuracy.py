@@ -121,8 +121,8 @@ def print_accuracies(result: dict[str, Any]) -> None:
         click.echo(f"  {title:<28} {result['accuracy'][name]:.2%}")
     if silent := result["silent_images"]:
         click.echo(
-            f"The readout does not spike for {silent} of the images. They count as the first class "
-            "under the first rule, and as right under the last."
+            f"The output neurons do not spike for {silent} of the images. They count as the first "
+            "class under the first rule, and as right under the last."
         )
     if tied := result["tied_images"]:
         click.echo(

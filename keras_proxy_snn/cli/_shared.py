@@ -162,6 +162,9 @@ def import_backend() -> None:
 def load_network(name: str | Path, weights: str | None = None, compile: bool = False) -> Any:
     """Load a saved `ProxyModel`, or build a preset with `weights` as in `build`.
 
+    If a preset is asked for with its pretrained weights, and the file that `train` writes of it is
+    here too, a line tells that it was not taken.
+
     Raises:
         BadInput: If the file does not hold a `ProxyModel`.
     """
@@ -170,6 +173,12 @@ def load_network(name: str | Path, weights: str | None = None, compile: bool = F
     from ..saving.model_file import load_model
 
     if isinstance(name, str) and name in PRESETS:
+        if weights == "pretrained" and Path(f"{name}.keras").exists():
+            click.echo(
+                f"This is preset {name} with the pretrained weights of the package, and not "
+                f"{name}.keras.",
+                err=True,
+            )
         return build(name, weights=weights)
     with reading(name):
         return load_model(name, compile=compile)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ..basics.files import check_target
+from ..presets import PRESETS
 from ._shared import (
     BadInput,
     check_backend,
@@ -56,7 +57,7 @@ _OF_ONE_IMAGE = _PICTURES[:4]
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="Folder for the pictures. Default: MODEL_pictures.",
+    help="Folder for the pictures. Default: MODEL_pictures, or PRESET_pretrained_pictures.",
 )
 @data_options
 @click.option(
@@ -115,7 +116,8 @@ def draw(
     elif invert:
         raise BadInput("--invert goes with FILE, a picture of yours. Received: no FILE.")
     drawable = _PICTURES if file is None else _OF_ONE_IMAGE
-    folder = output or Path(f"{Path(model).stem}_pictures")
+    pretrained = "_pretrained" if model in PRESETS else ""
+    folder = output or Path(f"{Path(model).stem}{pretrained}_pictures")
     _files(folder, pictures or drawable, force)
     import_backend()
     from ._data import test_images

@@ -159,11 +159,22 @@ def read_graph(model: keras.Model) -> Graph:
     if isinstance(model, keras.Model):
         check_own_call(model)
     functional = _functional(model) if isinstance(model, keras.Model) else None
-    if functional is None or len(functional.inputs) != 1 or len(functional.outputs) != 1:
+    if functional is None:
+        unbuilt = isinstance(model, keras.Sequential) and not model.built
         raise ValueError(
-            "The ANN must be a keras.Sequential that is built or starts with keras.Input, or a "
-            "functional keras.Model, with one input and one output. A subclass of keras.Model "
-            f"does not state the order of its layers. Received: {model!r}."
+            "The ANN must be a keras.Sequential or a functional keras.Model"
+            + (
+                ", and be built: put keras.Input first, or call `build((None, height, width, "
+                "channels))`."
+                if unbuilt
+                else "; a subclass of keras.Model does not state the order of its layers."
+            )
+            + f" Received: {model!r}."
+        )
+    if len(functional.inputs) != 1 or len(functional.outputs) != 1:
+        raise ValueError(
+            "The ANN must have one input and one output. Received: "
+            f"{len(functional.inputs)} inputs and {len(functional.outputs)} outputs, of {model!r}."
         )
     calls: list[Call] = []
     output = _read(functional, [INPUT], calls)[0]

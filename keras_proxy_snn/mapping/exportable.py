@@ -18,6 +18,7 @@ from ..layers import (
 )
 from ..layers.at_each_step import AVERAGES, MAXIMA
 from ..simulation.nodes import IMAGE, Node
+from .names import layer_of, named
 from .parts import PREPARING, is_relu
 
 __all__ = ["Obstacle", "image_factor", "is_normalisation", "obstacle"]
@@ -25,6 +26,10 @@ __all__ = ["Obstacle", "image_factor", "is_normalisation", "obstacle"]
 _ORDER = (
     "Put it between the convolution and its ReLU: Conv2D without activation, BatchNormalization, "
     "ReLU, pooling"
+)
+
+_CONCATENATION = (
+    "Add maps in its place, with a ReLU after the sum, and train again; or deploy the Keras model."
 )
 
 
@@ -96,6 +101,9 @@ def obstacle(nodes: Sequence[Node], image_shape: tuple[int, ...]) -> Obstacle | 
     >>> obstacle(spiking_twin(keras.Sequential(stack)).nodes, (8, 8, 1)).layer.name
     'norm'
     """
+    for node in nodes:
+        if isinstance(node.stage, SpikeConcatenate):
+            return Obstacle(node.stage, "no file can have a concatenation", _CONCATENATION)
     order = _Order(nodes, image_shape)
     return next((found for node in nodes if (found := order.obstacle(node)) is not None), None)
 
@@ -202,9 +210,9 @@ class _Order:
                 continue
             if zeros := self._zero_padding(node):
                 return _Hindrance(f"the zeros of {zeros} are not normalised")
-            layer: keras.layers.Layer = getattr(stage, "twin", getattr(stage, "layer", stage))
+            layer = layer_of(stage)
             if not stage.has_neurons or not (isinstance(stage, IFDense) or stage.window):
-                return _Hindrance(f"{layer.name!r} ({type(layer).__name__}) reads it")
+                return _Hindrance(f"{named(layer)} reads it")
             if stage.window is not None and any(map(sum, stage.window.pads(before[2:4]))):
                 clause = f"the zeros around the maps that {layer.name!r} reads are not normalised"
                 return _Hindrance(clause, padded=True)

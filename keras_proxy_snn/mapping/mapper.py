@@ -25,6 +25,7 @@ from ..neurons.neuron import Neuron
 from ..simulation.nodes import IMAGE, Node
 from .parts import FIXED_PREPARING, Part, is_identity
 from .refusals import advice, check_float32, maximum_of_currents, refusal
+from .signs import is_never_negative
 
 __all__ = ["Mapper"]
 
@@ -123,7 +124,7 @@ class Mapper:
         names = {node.name for node in self.nodes}
         if stage.name in names:
             raise ValueError(
-                "Layers of the ANN must have different names, and each layer must be used once: "
+                "Layers of the ANN must have different names, and be used once: "
                 f"make a new layer for each use. Received: two layers that become {stage.name!r}."
             )
         self.nodes.append(Node(stage, tuple(source.name for source in sources)))
@@ -176,24 +177,12 @@ class Mapper:
             node = nodes[node.inputs[0]]
         place = next(place for place, one in self._signals.items() if one.name == node.name)
         layer: keras.layers.Layer = self._graph.calls[place].layer
-        if self._is_never_negative(node.name):
+        if is_never_negative(nodes, node.name):
             return layer, True
-        of_spikes = self._is_never_negative(node.inputs[0])
+        of_spikes = is_never_negative(nodes, node.inputs[0])
         normalises = type(layer) is keras.layers.BatchNormalization and of_spikes
         joins = type(layer) in (keras.layers.Add, keras.layers.Concatenate)
         return (layer, False) if normalises or joins else None
-
-    def _is_never_negative(self, name: str) -> bool:
-        """Whether a signal is spikes, or only sums and averages of spikes."""
-        if any(one.name == name and one.kind == "spikes" for one in self._signals.values()):
-            return True
-        node = next((node for node in self.nodes if node.name == name), None)
-        if node is None:
-            return False
-        layer = getattr(node.stage, "layer", None)
-        keeps = isinstance(node.stage, AtEachStep) and type(layer) in (*AVERAGES, *MOVES)
-        keeps |= isinstance(node.stage, CurrentSum | SpikeConcatenate)
-        return keeps and all(self._is_never_negative(one) for one in node.inputs)
 
     def _add_at_each_step(self, part: Part, source: _Signal) -> None:
         layer, unit, kind = part.layer, source.unit, source.kind

@@ -127,7 +127,7 @@ def find_parts(graph: Graph, start: int) -> list[Part]:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(
-            "Layers with neurons must have different names, and each layer must be used once: "
+            "Layers with neurons must have different names, and be used once: "
             f"make a new layer for each use. Received: layers {repeated} more than once."
         )
     return parts

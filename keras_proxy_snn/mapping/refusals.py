@@ -135,7 +135,7 @@ def advice(layer: keras.layers.Layer, last: bool = False) -> str:
             "It is an operation between layers, such as `image / 255`: scale images with "
             "keras.layers.Rescaling at the input, which needs no new training."
         )
-    if _other_activation(layer):
+    if _other_activation(layer) and type(layer) in (*_KINDS, keras.layers.Activation):
         return "IF neurons approximate ReLU: set activation='relu' in it and train the CNN again."
     if "elu" in type(layer).__name__.lower():
         return "IF neurons approximate ReLU: put keras.layers.ReLU in its place and train again."

@@ -137,8 +137,9 @@ def spiking_twin(
     mapper.add(parts[-1])
     if len(graph.calls[-1].shape) != 2:
         raise ValueError(
-            "The output of the ANN must be (batch, classes). "
-            f"Received: {graph.calls[-1].shape} of {ann!r}."
+            "The output of the ANN must be (batch, classes), as of a network that classifies: end "
+            "it in Flatten or a global pooling and a Dense. Received: "
+            f"{graph.calls[-1].shape} of {ann!r}."
         )
     activations = {part.layer.name: part.last for part in parts if part.neurons}
     nodes = tuple(mapper.nodes)

@@ -31,6 +31,7 @@ def work_table(layers: Sequence[LayerCosts], of: str = "") -> Table:
     notes = (
         "A row has the weights that its neurons read; after a sum, those of all its convolutions.",
         "parameters: with batch normalisation folded in; `summary` and `inspect` do not fold it.",
+        "of non-zeros: multiply-adds of inputs that are not 0.",
         "The SNN does the multiply-adds of its first layer too, once.",
         "spikes in: those that weights, sums and averages read, not those that fire; see Activity.",
         "SynOps: additions of a weight to a potential, caused by spikes.",

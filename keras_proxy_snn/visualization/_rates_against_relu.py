@@ -67,7 +67,8 @@ def rates_against_relu(record: Mapping[str, Any], *, points: int = 2000, seed: i
     title = f"Firing rate against ReLU, {of}, T = {time_steps}"
     layers = list(record.values())
     notes = [
-        f"mean |rate - ReLU| {layer.rate_error:.3f}\ncosine distance {layer.rate_distance:.3f}"
+        f"mean |rate - uncut ReLU| {layer.rate_error:.3f}\n"
+        f"cosine distance {layer.rate_distance:.3f}"
         for layer in layers
     ]
     figure, panels = new_panels(title, list(record), 3, 2.3, notes, _CAPTION)

@@ -17,12 +17,12 @@ from ...layers import (
     SpikePool2D,
     Synapses,
 )
-from ...mapping.exportable import Obstacle, image_factor, is_normalisation, obstacle
+from ...mapping.exportable import image_factor, is_normalisation, obstacle
 from ...simulation.nodes import IMAGE, Node
 from ..layers import Conv, Dense, Flatten, Layer, Pool, Shortcut
 from .currents import Currents, conv, dense, pool, scaled, shortcut
-from .inexpressible import InexpressibleError
 from .kernels import Normalisation, weights_of
+from .refusals import no_relu_after, no_spikes, refusal, refusal_of, second_reader
 
 __all__ = ["check_layers", "layers_of"]
 
@@ -60,13 +60,13 @@ def check_layers(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> None:
 def _built(nodes: Sequence[Node], input_shape: tuple[int, ...]) -> Iterator["_Builder"]:
     """The builder after each node."""
     if (found := obstacle(nodes, input_shape)) is not None:
-        raise _refusal_of(found)
+        raise refusal_of(found)
     builder = _Builder(nodes, input_shape)
     for node in nodes:
         builder.add(node)
         yield builder
     if not builder.layers or not isinstance(builder.layers[-1], Dense):
-        raise _refusal(nodes[-1], "the readout must be a Dense")
+        raise refusal(nodes[-1], "the readout must be a Dense")
 
 
 class _Builder:
@@ -138,14 +138,14 @@ class _Builder:
             self._averaged = 1
         else:
             of_images = not self.layers and isinstance(stage, AtEachStep)
-            raise _refusal(node, *(_PREPARES if of_images else ["a program has no such layer"]))
+            raise refusal(node, *(_PREPARES if of_images else ["a program has no such layer"]))
 
     def _padded(self, node: Node) -> Layer:
         """Neurons of a convolution of maps that zeros surround."""
         layer = self._neurons(node)
         if not isinstance(layer, Conv) or layer.padding != "valid":
             reason = 'zeros around maps are for a convolution with padding "valid"'
-            raise _refusal(self._nodes[node.inputs[0]], reason)
+            raise refusal(self._nodes[node.inputs[0]], reason)
         zeros, self._zeros = self._zeros, "valid"
         return replace(layer, padding=zeros)
 
@@ -165,11 +165,11 @@ class _Builder:
     def _add_average(self, node: Node, window: Window, before: tuple[Any, ...]) -> None:
         """Add the sum of each window's spikes, and divide the next weights."""
         if not self.layers:
-            raise _refusal(node, *_PREPARES)
+            raise refusal(node, *_PREPARES)
         if self._averaged > 1:
-            raise _refusal(node, "averages must be of maps of spikes")
+            raise refusal(node, "averages must be of maps of spikes")
         if any(map(sum, window.pads(before[2:4]))):
-            raise _refusal(node, "a window that reaches over the edge averages fewer spikes")
+            raise refusal(node, "a window that reaches over the edge averages fewer spikes")
         self._put(node, Pool(node.name, window.size, window.strides, "valid", "sum"))
         self._scale /= math.prod(window.size)
 
@@ -182,24 +182,28 @@ class _Builder:
             self._scale, self._norm = 1.0, None
 
     def _check_follows(self, node: Node) -> None:
+        name = node.inputs[0]
         if node.inputs == (self._below,):
             return
-        # The error names the layer without neurons, if the stage reads one.
-        if node.inputs[0] in self._currents:
-            raise _refusal(self._nodes[node.inputs[0]], "neurons must follow it, that is, a ReLU")
-        raise _refusal(node, "it must read the layer before it, and no other layer")
+        if name in self._currents:
+            raise no_relu_after(self._nodes, name)
+        raise second_reader(self._nodes, node)
 
     def _synapses(self, node: Node) -> Currents:
         """Currents of a convolution without neurons."""
         (name,), window = node.inputs, node.stage.window
         weights = weights_of(node.stage)
-        if name not in self._spikes or weights is None or window is None:
-            raise _refusal(
+        if weights is None or window is None:
+            raise refusal(
                 node,
-                "without a ReLU after it, it must be a convolution of spikes whose results are "
-                "added to others before a ReLU",
+                "without a ReLU after it, it must be a convolution whose results are added to "
+                "others before a ReLU",
                 "Put a ReLU after it and train again, or deploy the Keras model.",
             )
+        if name in self._currents:
+            raise no_relu_after(self._nodes, name)
+        if name not in self._spikes:
+            raise no_spikes(self._nodes, node, name)
         return Currents((shortcut(self._spikes[name], weights.kernel, window),), weights.bias)
 
     def _sum(self, node: Node) -> Currents:
@@ -216,7 +220,7 @@ class _Builder:
                 identity = np.eye(self._shapes[name][-1], dtype="float32") * factor
                 terms.append(Shortcut(self._spikes[name], identity[None, None]))
             else:
-                raise _refusal(node, "inputs of an addition before neurons must be maps of spikes")
+                raise no_spikes(self._nodes, node, name)
         return Currents(tuple(terms), sum(biases) if biases else None)
 
     def _meeting(self, node: Node) -> Conv:
@@ -224,7 +228,7 @@ class _Builder:
         currents = self._currents[node.inputs[0]]
         own = [term for term in currents.terms if term.source == self.layers[-1].name]
         if not own:
-            raise _refusal(node, "its inputs must include the layer before it")
+            raise refusal(node, "its inputs must include the layer before it")
         terms = (own[0], *(term for term in currents.terms if term is not own[0]))
         scale = np.asarray(node.stage.input_scale, "float32")
         bias = None if currents.bias is None else currents.bias * scale
@@ -238,23 +242,3 @@ def _is_zero_padding(stage: keras.layers.Layer) -> bool:
 def _is_global(stage: keras.layers.Layer, kind: type[keras.layers.Layer]) -> bool:
     layer: Any = getattr(stage, "layer", None)
     return isinstance(layer, kind) and not layer.keepdims
-
-
-def _refusal(
-    node: Node,
-    reason: str,
-    cure: str = "Export a CNN without it, or deploy the Keras model.",
-) -> InexpressibleError:
-    stage = node.stage
-    layer: keras.layers.Layer = getattr(stage, "twin", getattr(stage, "layer", stage))
-    return _refusal_of(Obstacle(layer, reason, cure))
-
-
-def _refusal_of(found: Obstacle) -> InexpressibleError:
-    layer: keras.layers.Layer = found.layer
-    return InexpressibleError(
-        f"{found.reason}. {found.cure} Received: layer {layer.name!r} ({type(layer).__name__}).",
-        "A program is a chain of convolutions (with the batch normalisation and ReLU after them), "
-        "max or average pooling, Flatten or a global pooling, and Dense layers, with sums of "
-        "convolutions and of maps before a ReLU: ",
-    )
