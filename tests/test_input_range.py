@@ -231,6 +231,13 @@ def test_a_cnn_that_was_trained_on_bytes_is_converted_as_one():
     assert model.input_range == (0, 255)
 
 
+@pytest.mark.any_backend
+def test_pretrained_weights_know_the_range_of_their_training():
+    model = kps.build("digits", weights="pretrained", time_steps=2)
+    with pytest.warns(UserWarning, match="Images go from 0 to 255, and this network was trained"):
+        model.predict(255 * kps.datasets.load("digits")[1][0][:2], verbose=0)
+
+
 @pytest.fixture(scope="module")
 def twins():
     """One network for pixels from 0 to 1 and one for 0 to 255, whose first weights say so."""

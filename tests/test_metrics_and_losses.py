@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from keras_proxy_snn import (
+    QuantisedANN,
     SpikeAccuracy,
     SpikeCountCrossentropy,
     SpikeCountMeanSquaredError,
@@ -102,6 +103,14 @@ def test_fit_and_evaluate_warn_of_a_loss_of_probabilities():
     for method in (model.evaluate, model.fit):
         with pytest.warns(UserWarning, match="its loss takes probabilities"):
             method(x, y, verbose=0)
+
+
+def test_a_quantised_ann_warns_of_it_too():
+    model = build("2F", input_shape=(2, 2, 1), time_steps=1)
+    ann = QuantisedANN(model)
+    ann.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.warns(UserWarning, match=r"a QuantisedANN is logits, but its loss .*with a"):
+        ann.fit(np.ones((2, 2, 2, 1), "float32"), np.array([0, 1]), verbose=0)
 
 
 def test_firing_rates_are_means_over_images_layer_by_layer():

@@ -197,6 +197,10 @@ NEVER = {
         lambda: chain(conv(None, name="first"), layers.MaxPooling2D(2), conv()),
         r"without a ReLU after it.*Put a ReLU after it and train .*Received: layer 'first'",
     ),
+    "a convolution of a scaled image without a ReLU": (
+        lambda: chain(layers.Rescaling(1 / 255), conv(None, name="first"), conv()),
+        r"must read maps of spikes, not the image\. Put a ReLU after it .*Received: layer 'first'",
+    ),
     "a maximum of an image": (
         lambda: chain(layers.MaxPooling2D(2, name="pool"), conv()),
         r"stands before all weights\. Prepare images .*Received: layer 'pool' \(MaxPooling2D\)",

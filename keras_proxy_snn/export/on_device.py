@@ -291,7 +291,10 @@ def choose_time_steps(network: Network, wanted: int | None, stop: str) -> int:
     if whole and (stop == "margin" or (steps != (own or steps) and not takes_steps(network))):
         raise ValueError("this network runs all steps in one call: export the form 'step'")
     if steps > own > 0 and network.facts["number_format"] != "float32":
-        raise ValueError(f"potentials of this integer network may overflow after {own} steps")
+        raise ValueError(
+            f"potentials of this integer network may overflow after {own} steps: export it anew "
+            f"with --time-steps {steps}"
+        )
     return steps
 
 

@@ -148,8 +148,8 @@ class CheckedInputs(Retraced):
         return given
 
     def _warn_of_loss(self) -> None:
-        if self.holder() is self:  # otherwise the output is not spike counts
-            warn_of_probabilities(getattr(self, "loss", None))
+        # Otherwise the output is logits.
+        warn_of_probabilities(getattr(self, "loss", None), spikes=self.holder() is self)
 
     def _look_at(self, x: Images) -> None:
         """Warn if the first images of a batch have another range."""

@@ -109,11 +109,12 @@ class SpikeCountMeanSquaredError(SpikeCountLoss):
 LOSSES = {"crossentropy": SpikeCountCrossentropy, "mse": SpikeCountMeanSquaredError}
 
 
-def warn_of_probabilities(loss: Any) -> None:
+def warn_of_probabilities(loss: Any, spikes: bool = True) -> None:
     """Warn of a loss of Keras that takes probabilities, as a CNN with a softmax has it.
 
     Args:
         loss: The loss of a compiled model: a name, a function or a `keras.losses.Loss`.
+        spikes: Whether the output is spike counts; if not, it is logits.
 
     Example:
 
@@ -124,8 +125,10 @@ def warn_of_probabilities(loss: Any) -> None:
     found = keras.losses.get(loss) if isinstance(loss, str) else loss
     told = isinstance(found, keras.losses.Loss) and found.get_config().get("from_logits") is False
     if told or found in _OF_PROBABILITIES:
+        output = "a ProxyModel is spike counts" if spikes else "a QuantisedANN is logits"
+        own = "keras_proxy_snn.SpikeCountCrossentropy(), or with " if spikes else ""
+        name = getattr(found, "name", None) or found.__name__
         warn(
-            "The output of a ProxyModel is spike counts, but its loss takes probabilities. Compile "
-            "with keras_proxy_snn.SpikeCountCrossentropy(), or with a loss that has "
-            f"from_logits=True. Received: {getattr(found, 'name', None) or found.__name__}."
+            f"The output of {output}, but its loss takes probabilities. Compile with {own}a loss "
+            f"that has from_logits=True. Received: {name}."
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ...layers import CurrentSum
+from ...layers import AtEachStep, CurrentSum
 from ...layers.at_each_step import AVERAGES
 from ...mapping.exportable import Obstacle
 from ...mapping.names import layer_of, named
@@ -46,7 +46,7 @@ def no_relu_after(nodes: Mapping[str, Node], name: str) -> InexpressibleError:
 
 def no_spikes(nodes: Mapping[str, Node], node: Node, name: str) -> InexpressibleError:
     """The error for a residual sum, or a convolution before it, that reads what is no spikes."""
-    if name == IMAGE:
+    if _is_image(nodes, name):
         adds = isinstance(node.stage, CurrentSum)
         reason = "without a ReLU after it, a convolution must read maps of spikes, not the image"
         return refusal(
@@ -77,6 +77,13 @@ def second_reader(nodes: Mapping[str, Node], node: Node) -> InexpressibleError:
         "before. Of the layers that read the same maps, only one can have a ReLU; the others must "
         "be convolutions whose results are added to others before a ReLU",
     )
+
+
+def _is_image(nodes: Mapping[str, Node], name: str) -> bool:
+    """Whether a signal is the image, perhaps prepared: no weights come before it."""
+    while name != IMAGE and isinstance(nodes[name].stage, AtEachStep):
+        name = nodes[name].inputs[0]
+    return name == IMAGE
 
 
 def _named(nodes: Mapping[str, Node], name: str) -> str:
