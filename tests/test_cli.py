@@ -874,6 +874,16 @@ def test_presets_say_what_they_are_for_and_which_have_weights():
     assert all(row.endswith(PURPOSES[row.split()[0]]) for row in rows)
 
 
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("there", "said"), [(True, "pretrained"), (False, "pretrained (download)")]
+)
+def test_the_table_of_presets_tells_of_a_download(there, said, monkeypatch):
+    module = sys.modules["keras_proxy_snn.cli.presets"]
+    monkeypatch.setattr(module, "comes_along", lambda name: there)
+    assert re.search(rf"digits .* {re.escape(said)}  +", good("presets"))
+
+
 PICTURES = {
     "accuracy_against_time_steps.png",
     "confusion_matrix.png",

@@ -289,6 +289,17 @@ def test_bad_cards_are_refused(saved, tmp_path):
     assert not (tmp_path / "large.json").exists()
 
 
+def test_an_unreachable_download_says_what_it_is(site, monkeypatch):
+    publish(site, 1)
+    card = site.card.read_bytes()
+    monkeypatch.setattr(_download, "_fetch", unreachable)
+    site.card.write_bytes(card)
+    found = {**json.loads(card), "preset": "digits"}
+    model = kps.build("4C3-P2-10F", input_shape=(8, 8, 1))
+    with pytest.raises(ConnectionError, match=r"weights of digits are downloaded at their first"):
+        weights.load_weights(model, site.url, found)
+
+
 def test_presets_without_pretrained_weights():
     with pytest.raises(ValueError, match=r"'digits'.*Received: 'cifar10'"):
         kps.build("cifar10", weights="pretrained")

@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from ..presets import PRESETS, PURPOSES
-from ..saving.pretrained import pretrained_names
+from ..saving.pretrained import comes_along, pretrained_names
 from ._shared import example, json_option, print_json, print_rows
 
 __all__ = ["presets"]
@@ -49,5 +49,6 @@ def presets(names: tuple[str, ...], as_json: bool) -> None:
 
 def _row(name: str, fields: dict[str, object]) -> list[object]:
     shape = " x ".join(map(str, PRESETS[name].input_shape))
-    weights = "pretrained" if fields["pretrained"] else "-"
+    there = "pretrained" if comes_along(name) else "pretrained (download)"
+    weights = there if fields["pretrained"] else "-"
     return [name, shape, PRESETS[name].time_steps, weights, fields["purpose"]]

@@ -181,7 +181,13 @@ def load_weights(
     """
     card = read_card(source) if card is None else card
     place = _place(str(source), card)
-    content = _read(place, card["sha256"])
+    try:
+        content = _read(place, card["sha256"])
+    except ConnectionError as error:
+        name = card.get("preset") or Path(str(source)).stem
+        raise ConnectionError(
+            f"The weights of {name} are downloaded at their first use. {error}"
+        ) from error
     digest = hashlib.sha256(content).hexdigest()
     if digest != card["sha256"]:
         raise ValueError(

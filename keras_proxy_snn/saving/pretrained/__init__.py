@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
-__all__ = ["pretrained_card", "pretrained_names"]
+__all__ = ["comes_along", "pretrained_card", "pretrained_names"]
 
 _PLACE = Path(__file__).parent
 
 
 def pretrained_names() -> list[str]:
-    """Names of the presets whose pretrained weights come with the package."""
+    """Names of the presets with pretrained weights."""
     return sorted(path.stem for path in _PLACE.glob("*.json"))
+
+
+def comes_along(name: str) -> bool:
+    """Whether the weights of a preset are in this package; others are downloaded."""
+    return (_PLACE / f"{name}.npz").is_file()
 
 
 def pretrained_card(name: str) -> Path:
