@@ -291,10 +291,8 @@ def test_bad_cards_are_refused(saved, tmp_path):
 
 def test_an_unreachable_download_says_what_it_is(site, monkeypatch):
     publish(site, 1)
-    card = site.card.read_bytes()
     monkeypatch.setattr(_download, "_fetch", unreachable)
-    site.card.write_bytes(card)
-    found = {**json.loads(card), "preset": "digits"}
+    found = {**json.loads(site.card.read_text()), "preset": "digits"}
     model = kps.build("4C3-P2-10F", input_shape=(8, 8, 1))
     with pytest.raises(ConnectionError, match=r"weights of digits are downloaded at their first"):
         weights.load_weights(model, site.url, found)

@@ -65,6 +65,7 @@ class AtEachStep(Stage, fixed=("layer", "prepares_images")):
         self.layer = layer
         self.prepares_images = prepares_images
         self.passes_spikes = type(layer) in (*MAXIMA, *MOVES)
+        self.averages = type(layer) in AVERAGES
         self.adds = isinstance(layer, AVERAGES)
 
     @property

@@ -21,6 +21,7 @@ class Stage(Fixed, keras.layers.Layer, fixed=("name", "dtype_policy")):
     Attributes:
         has_neurons: Whether the stage has membrane potentials. Its outputs then are spikes.
         passes_spikes: Whether a stage without neurons turns zeros and ones into zeros and ones.
+        averages: Whether the stage averages what it reads, as an average pooling does.
         adds: Whether the stage multiplies or adds; otherwise it only moves or compares values.
         adds_unweighted: Whether the stage adds its inputs themselves, times a scale at most, so
             that a current that enters has no further addition.
@@ -37,6 +38,7 @@ class Stage(Fixed, keras.layers.Layer, fixed=("name", "dtype_policy")):
 
     has_neurons = False
     passes_spikes = False
+    averages = False
     adds = False
     adds_unweighted = False
 

@@ -183,15 +183,11 @@ class _Order:
 
     def _carries_spikes(self, node: Node) -> bool:
         """Whether a signal is spikes, or averages of spikes."""
-        while node.stage.passes_spikes or self._averages(node):
+        while node.stage.passes_spikes or node.stage.averages:
             if node.inputs[0] == IMAGE:
                 return False
             node = self._nodes[node.inputs[0]]
         return node.has_neurons
-
-    @staticmethod
-    def _averages(node: Node) -> bool:
-        return isinstance(node.stage, AtEachStep) and type(node.stage.layer) in AVERAGES
 
     def _hindrance(self, node: Node) -> _Hindrance | None:
         """Why no weights after a normalisation can take it; `None` if they can."""
@@ -206,7 +202,7 @@ class _Order:
             # does more.
             factor = type(getattr(stage, "layer", None)) is keras.layers.Rescaling
             flat = isinstance(stage, SpikeFlatten)
-            if factor or flat or self._averages(node) or is_normalisation(stage):
+            if factor or flat or node.stage.averages or is_normalisation(stage):
                 continue
             if zeros := self._zero_padding(node):
                 return _Hindrance(f"the zeros of {zeros} are not normalised")

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..layers import AtEachStep, CurrentSum, SpikeConcatenate
-from ..layers.at_each_step import AVERAGES
+from ..layers import CurrentSum, SpikeConcatenate
 from ..simulation.nodes import IMAGE, Node
 
 __all__ = ["is_never_negative"]
@@ -22,7 +21,6 @@ def is_never_negative(nodes: Mapping[str, Node], name: str) -> bool:
     stage = node.stage
     if node.has_neurons:
         return True
-    averages = isinstance(stage, AtEachStep) and type(stage.layer) in AVERAGES
     joins = isinstance(stage, CurrentSum | SpikeConcatenate)
-    keeps = stage.passes_spikes or averages or joins
+    keeps = stage.passes_spikes or stage.averages or joins
     return keeps and all(is_never_negative(nodes, source) for source in node.inputs)

@@ -8,6 +8,8 @@ from .inexpressible import InexpressibleError
 
 __all__ = ["check_expressible", "from_model"]
 
+_NO_FILE = "The model cannot be exported: "
+
 
 def from_model(model: Any, **metadata: object) -> Program:
     """Make the program of a `ProxyModel`, with batch normalisation folded into the weights.
@@ -66,13 +68,15 @@ def _image_shape(model: Any) -> tuple[int, int, int]:
     if model.events:
         raise InexpressibleError(
             "an exported network needs an image that is constant in time. Received: a model of "
-            "event data; run it in Keras."
+            "event data; run it in Keras.",
+            _NO_FILE,
         )
     shape = model.snn.image_shape
     if len(shape) != 3 or None in shape:
         raise InexpressibleError(
             "an exported network needs images (height, width, channels) of one size, which a "
-            f"Flatten can follow. Received: a model with inputs of shape {shape}."
+            f"Flatten can follow. Received: a model with inputs of shape {shape}.",
+            _NO_FILE,
         )
     height, width, channels = shape
     return height, width, channels

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from ...layers import AtEachStep, CurrentSum
-from ...layers.at_each_step import AVERAGES
 from ...mapping.exportable import Obstacle
 from ...mapping.names import layer_of, named
 from ...mapping.signs import is_never_negative
@@ -57,7 +56,7 @@ def no_spikes(nodes: Mapping[str, Node], node: Node, name: str) -> Inexpressible
             else "Put a ReLU after it and train again, or deploy the Keras model.",
         )
     source = nodes[name]
-    if type(getattr(source.stage, "layer", None)) not in AVERAGES:
+    if not source.stage.averages:
         reason = f"it reads {_named(nodes, name)}, and a residual branch must read maps of spikes"
         return refusal(node, reason)
     return refusal(

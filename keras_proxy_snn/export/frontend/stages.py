@@ -119,7 +119,7 @@ class _Builder:
             self._scale *= factor
             self._norm = self._norm and self._norm.times(factor)
             self._below = node.name
-        elif stage.adds and isinstance(stage, AtEachStep) and stage.window is not None:
+        elif stage.averages and stage.window is not None:
             self._add_average(node, stage.window, before)
         elif _is_global(stage, _AVERAGE):
             self._averaged *= int(np.prod(before[2:4]))
